@@ -1,0 +1,95 @@
+/**
+ * What a stage is: its ports, its parameters, and the function that turns input paths into output paths.
+ * Programs, the pipeline, the HTTP server and containers all drive a stage through this one type.
+ * @module
+ */
+import type { z } from "zod";
+
+/** What flows through a port: an Arrow contract, a directory layout, or a user's file. */
+export type Contract =
+  | "tokens@1"
+  | "prompts@1"
+  | "rollouts@1"
+  | "scored@1"
+  | "pairs@1"
+  | "evals@1"
+  | "metrics@1"
+  | "samples@1"
+  | "model"
+  | "reward"
+  | "state"
+  | "report"
+  | "file";
+
+/** One input or output. A list port takes several paths in order, a map port takes named ones. */
+export interface Port {
+  /** one contract, or several of which the file has one */
+  readonly contract: Contract | readonly Contract[];
+  readonly description: string;
+  /** inputs: may be left out. Outputs: not always written (then the path does not exist afterwards) */
+  readonly optional?: boolean;
+  readonly many?: "list" | "map";
+}
+
+/** Ports by name (snake_case). */
+export type Ports = Readonly<Record<string, Port>>;
+
+/** Paths given to an input port; absent ports are undefined. */
+export type InputPaths = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>> | undefined>>;
+
+/** What a stage tells while it works; shown live, never stored with the outputs. */
+export interface StageProgress {
+  readonly step?: number;
+  readonly total?: number;
+  /** one line for a person */
+  readonly message?: string;
+  /** figures of this moment, snake_case: loss, reward, kl, tokens_per_second, … */
+  readonly fields?: Readonly<Record<string, number>>;
+}
+
+/** All that a stage's function may use. */
+export interface StageContext<Params> {
+  readonly params: Params;
+  readonly inputs: InputPaths;
+  /** a path for every output port; nothing exists there yet; the stage creates the file or directory */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** the stage's own seed, a non-negative safe integer */
+  readonly seed: number;
+  /** number of the round in an `iterate` block, from 0; 0 elsewhere */
+  readonly iteration: number;
+  /** an empty or earlier directory of this very action: a stage may keep a checkpoint here to go on after a stop */
+  readonly scratch?: string;
+  readonly threads: number;
+  /** aborted when a stop is wanted: the stage finishes the step in hand, saves to scratch, and throws TryAgainError */
+  readonly signal: AbortSignal;
+  readonly progress: (p: StageProgress) => void;
+}
+
+/** Memory and disk that a run needs, for the check before the first stage. */
+export interface Estimate {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+/** A stage: one per folder of `stages/`, exported as `stage` from its main.ts. */
+export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
+  /** hyphenated; equals the folder's name */
+  readonly id: string;
+  /** one sentence */
+  readonly summary: string;
+  /**
+   * strict zod object; every field has `.describe()` and `.meta({ unit?, source? })` (source: where the default comes
+   * from) and a default unless it must be given
+   */
+  readonly params: Schema;
+  readonly inputs: Ports;
+  readonly outputs: Ports;
+  /** false: draws no random numbers, so that seed and iteration are not part of its key */
+  readonly random: boolean;
+  readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
+}
+
+/** Keeps the type of `params` while it checks the stage's shape. */
+export function defineStage<Schema extends z.ZodObject>(stage: Stage<Schema>): Stage<Schema> {
+  return stage;
+}

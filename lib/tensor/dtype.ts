@@ -1,0 +1,32 @@
+/** Element types: names, widths, and the typed arrays that hold them. @module */
+
+/** Element types that the project handles. `bf16` and `f16` only occur in storage and on devices. */
+export type DType = "f32" | "f64" | "f16" | "bf16" | "i32" | "i64" | "u8" | "bool";
+
+/** Typed arrays that back host tensors; bf16 and f16 hold raw bits. */
+export type TypedArray =
+  | Float32Array<ArrayBuffer>
+  | Float64Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | BigInt64Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>
+  | Uint16Array<ArrayBuffer>;
+
+/** Bytes per element. */
+export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f64: 8, f16: 2, bf16: 2, i32: 4, i64: 8, u8: 1, bool: 1 };
+
+const ARRAYS = {
+  f32: Float32Array,
+  f64: Float64Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  i64: BigInt64Array,
+  u8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+
+/** A zeroed array of `length` elements of `dtype`. */
+export function allocate(dtype: DType, length: number): TypedArray {
+  return new ARRAYS[dtype](length) as TypedArray;
+}
