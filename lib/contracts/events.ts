@@ -1,0 +1,86 @@
+/**
+ * What a run tells: the events of run.jsonl (one JSON object a line) and the nodes of a plan.
+ * Drivers write them, the live display and the report read them. Names on disk are snake_case.
+ * @module
+ */
+
+/** Which copy of which stage: `stage` is the manifest's path without indices, for example `ppo.update`. */
+export interface NodeName {
+  readonly stage: string;
+  /** stage id, for example `ppo-update` */
+  readonly uses: string;
+  /** copy within a `foreach`, from 0 */
+  readonly index?: number;
+  /** round within an `iterate`, from 0 */
+  readonly iteration?: number;
+}
+
+/** One event. `time` is milliseconds since the epoch. */
+export type RunEvent =
+  & { readonly time: number }
+  & (
+    | {
+      readonly type: "run_started";
+      readonly manifest: string;
+      readonly run_dir: string;
+      readonly seed: number;
+      readonly threads: number;
+      readonly executor: string;
+      /** nodes that the plan holds if no `until` ends a loop early */
+      readonly nodes: readonly NodeName[];
+    }
+    | {
+      readonly type: "estimated";
+      readonly memory_bytes: number;
+      readonly disk_bytes: number;
+      readonly memory_free_bytes: number;
+      readonly disk_free_bytes: number;
+    }
+    | NodeName & { readonly type: "stage_started"; readonly key: string; readonly reason: string }
+    | NodeName & { readonly type: "stage_cached"; readonly key: string; readonly seconds: number }
+    | NodeName & {
+      readonly type: "stage_progress";
+      readonly step?: number;
+      readonly total?: number;
+      readonly message?: string;
+      readonly fields?: Readonly<Record<string, number>>;
+    }
+    | NodeName & {
+      readonly type: "stage_finished";
+      readonly key: string;
+      readonly seconds: number;
+      /** digest of every output */
+      readonly outputs: Readonly<Record<string, string>>;
+    }
+    | NodeName & {
+      /** the last value of every name in a `metrics` output, told for cached nodes too */
+      readonly type: "metrics";
+      readonly values: Readonly<Record<string, number>>;
+    }
+    | { readonly type: "loop_ended"; readonly block: string; readonly iteration: number; readonly reason: string }
+    | NodeName & { readonly type: "stage_failed"; readonly message: string; readonly exit_code: number }
+    | { readonly type: "run_stopped"; readonly message: string }
+    | { readonly type: "run_finished"; readonly seconds: number; readonly ran: number; readonly cached: number }
+  );
+
+/** A node of a finished run, with where its outputs lie and what it cost when it ran. */
+export interface FinishedNode extends NodeName {
+  readonly key: string;
+  readonly cached: boolean;
+  /** wall seconds of the run that made the outputs, now or earlier */
+  readonly seconds: number;
+  readonly params: Readonly<Record<string, unknown>>;
+  /** readable paths of all outputs by port */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** What a driver gives back, and all that a report is made from. */
+export interface RunResult {
+  readonly manifest: string;
+  readonly runDir: string;
+  readonly seed: number;
+  readonly seconds: number;
+  readonly nodes: readonly FinishedNode[];
+  /** the manifest's `outputs:` by key, as paths under `<run dir>/outputs` */
+  readonly outputs: Readonly<Record<string, string>>;
+}
