@@ -1,0 +1,45 @@
+/**
+ * Finds the ONNX Runtime shared library that npm `onnxruntime-node` ships. `nodeModulesDir: auto` in deno.json gives
+ * it a fixed path inside the project, so that permissions can name it.
+ * @module
+ */
+import { UnavailableError } from "@/lib/tensor/errors.ts";
+
+const PLATFORM: Readonly<Record<string, { folder: string; pattern: RegExp }>> = {
+  linux: { folder: "linux", pattern: /^libonnxruntime\.so(\.\d+)*$/ },
+  darwin: { folder: "darwin", pattern: /^libonnxruntime(\.\d+)*\.dylib$/ },
+  windows: { folder: "win32", pattern: /^onnxruntime\.dll$/ },
+};
+
+/** The version of npm `onnxruntime-node` that the API table of this folder was checked against. */
+export const ORT_VERSION = "1.30.0";
+
+/** The folder that holds the library for this machine, whether it exists or not. */
+export function libraryFolder(): URL {
+  const platform = PLATFORM[Deno.build.os]?.folder ?? Deno.build.os;
+  const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  return new URL(`../../node_modules/onnxruntime-node/bin/napi-v6/${platform}/${arch}/`, import.meta.url);
+}
+
+/**
+ * Path of the shared library.
+ * @throws {UnavailableError} if the package is not installed or has no library for this platform
+ */
+export function libraryPath(): string {
+  const folder = libraryFolder();
+  const path = decodeURIComponent(folder.pathname);
+  let names: string[] = [];
+  try {
+    names = [...Deno.readDirSync(folder)].map((entry) => entry.name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const name = names.filter((n) => PLATFORM[Deno.build.os]?.pattern.test(n)).sort().at(-1);
+  if (name === undefined) {
+    throw new UnavailableError(
+      `Cannot load ONNX Runtime as npm package onnxruntime-node must be installed: ` +
+        `there is no library in ${path}; run "deno install"`,
+    );
+  }
+  return path + name;
+}

@@ -1,0 +1,128 @@
+/**
+ * A compiled graph, and runs of it whose inputs and outputs are bound to tensors once and then repeated: a run costs
+ * a few microseconds above its arithmetic.
+ * @module
+ */
+import { addressOf, check, cString, ortApi, outPointer, type Pointer, written } from "./api.ts";
+import { ortRuntime } from "./runtime.ts";
+import type { TensorValue } from "./tensor_value.ts";
+
+/** How a session is compiled. */
+export interface SessionOptions {
+  /**
+   * weights for initializers that the graph declares with external data; shared with ONNX Runtime, not copied, but
+   * it may keep repacked copies of its own: later changes of these buffers are not seen
+   */
+  readonly initializers?: Readonly<Record<string, TensorValue>>;
+  /** file prefix: write a profile of all runs until `endProfiling()` */
+  readonly profile?: string;
+  /** further entries for AddSessionConfigEntry */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Tensors by the graph's input or output names. */
+export type Bindings = Readonly<Record<string, TensorValue>>;
+
+/** A run with everything bound. */
+export interface PreparedRun {
+  /** Computes the outputs into their bound buffers. Blocks the thread. */
+  run(): void;
+}
+
+const released = new FinalizationRegistry<Pointer>((handle) => ortApi().releaseSession(handle));
+
+/** A session on the CPU provider. */
+export class Session implements Disposable {
+  #handle: Pointer;
+  readonly #kept: unknown[] = [];
+  readonly #names = new Map<string, bigint>();
+
+  /** @throws {OrtError} if the model is not valid */
+  constructor(model: Uint8Array<ArrayBuffer>, options: SessionOptions = {}) {
+    const api = ortApi(), { env } = ortRuntime();
+    const made = outPointer();
+    check(api.createSessionOptions(made));
+    const native = written(made);
+    check(api.disablePerSessionThreads(native));
+    check(api.setSessionGraphOptimizationLevel(native, 99));
+    for (const [key, value] of Object.entries(options.config ?? {})) {
+      check(api.addSessionConfigEntry(native, cString(key), cString(value)));
+    }
+    if (options.profile !== undefined) check(api.enableProfiling(native, cString(options.profile)));
+    const weights = Object.entries(options.initializers ?? {});
+    if (weights.length > 0) {
+      const names = BigUint64Array.from(weights, ([name]) => this.#nameAddress(name));
+      const values = BigUint64Array.from(weights, ([, value]) => value.handle);
+      check(api.addExternalInitializers(native, names, values, BigInt(weights.length)));
+      this.#kept.push(weights);
+    }
+    const out = outPointer();
+    try {
+      check(api.createSessionFromArray(env, model, BigInt(model.byteLength), native, out));
+    } finally {
+      api.releaseSessionOptions(native);
+    }
+    this.#handle = written(out);
+    released.register(this, this.#handle, this);
+  }
+
+  #nameAddress(name: string): bigint {
+    let address = this.#names.get(name);
+    if (address === undefined) {
+      const bytes = cString(name);
+      this.#kept.push(bytes);
+      address = addressOf(bytes);
+      this.#names.set(name, address);
+    }
+    return address;
+  }
+
+  /**
+   * Binds every input and output. Shapes must be exactly those of the graph. The tensors stay alive as long as the
+   * returned run. An output may share its buffer with an input if the graph's last read of it is the elementwise node
+   * that writes it; nothing checks that.
+   */
+  prepare(inputs: Bindings, outputs: Bindings): PreparedRun {
+    const address = (name: string) => this.#nameAddress(name);
+    const inputNames = BigUint64Array.from(Object.keys(inputs), address);
+    const outputNames = BigUint64Array.from(Object.keys(outputs), address);
+    const inputValues = BigUint64Array.from(Object.values(inputs), (value) => value.handle);
+    const outputValues = BigUint64Array.from(Object.values(outputs), (value) => value.handle);
+    const inputCount = BigInt(inputNames.length), outputCount = BigInt(outputNames.length);
+    const api = ortApi(), session = this as Session;
+    return {
+      run(): void {
+        check(api.run(
+          session.#handle,
+          null,
+          inputNames,
+          inputValues,
+          inputCount,
+          outputNames,
+          outputCount,
+          outputValues,
+        ));
+        void inputs, void outputs; // held by this closure: their buffers must outlive the call
+      },
+    };
+  }
+
+  /** Binds and runs once. */
+  run(inputs: Bindings, outputs: Bindings): void {
+    this.prepare(inputs, outputs).run();
+  }
+
+  /** Ends profiling and gives the path of the profile. */
+  endProfiling(): string {
+    const allocator = outPointer(), path = outPointer();
+    check(ortApi().getAllocator(allocator));
+    check(ortApi().sessionEndProfiling(this.#handle, written(allocator), path));
+    return Deno.UnsafePointerView.getCString(written(path)!);
+  }
+
+  [Symbol.dispose](): void {
+    if (!released.unregister(this)) return;
+    ortApi().releaseSession(this.#handle);
+    this.#handle = null;
+  }
+}

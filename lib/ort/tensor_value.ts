@@ -1,0 +1,69 @@
+/**
+ * A tensor that native code may read and write: owns the JavaScript buffer and the OrtValue over it, so that the
+ * garbage collector cannot take the memory while ONNX Runtime holds its address.
+ * @module
+ */
+import type { DType, TypedArray } from "@/lib/tensor/dtype.ts";
+import { type HostTensor, hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
+import { check, ortApi, outPointer } from "./api.ts";
+import { ortRuntime } from "./runtime.ts";
+
+/** ONNX element types (onnx.proto TensorProto.DataType). */
+export const ELEMENT_TYPE: Readonly<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  bf16: 16,
+};
+
+const released = new FinalizationRegistry<bigint>((handle) => ortApi().releaseValue(Deno.UnsafePointer.create(handle)));
+
+/** An OrtValue over a host buffer, without a copy. Dispose it, or leave it to the garbage collector. */
+export class TensorValue implements Disposable {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly data: TypedArray;
+  readonly #handle: bigint;
+
+  constructor(tensor: HostTensor) {
+    this.dtype = tensor.dtype;
+    this.shape = tensor.shape;
+    this.data = tensor.data;
+    const { buffer, byteOffset, byteLength } = tensor.data;
+    const out = outPointer();
+    check(ortApi().createTensorWithData(
+      ortRuntime().cpuMemory,
+      new Uint8Array(buffer, byteOffset, byteLength),
+      BigInt(byteLength),
+      BigInt64Array.from(tensor.shape, BigInt),
+      BigInt(tensor.shape.length),
+      ELEMENT_TYPE[tensor.dtype],
+      out,
+    ));
+    this.#handle = out[0]!;
+    released.register(this, this.#handle, this);
+  }
+
+  /** A value over a new zeroed buffer. */
+  static zeros(dtype: DType, shape: Shape): TensorValue {
+    return new TensorValue(hostTensor(dtype, shape));
+  }
+
+  /** The OrtValue's address, for binding. Whoever stores it keeps this object alive. */
+  get handle(): bigint {
+    return this.#handle;
+  }
+
+  [Symbol.dispose](): void {
+    if (released.unregister(this)) ortApi().releaseValue(Deno.UnsafePointer.create(this.#handle));
+  }
+}
+
+/** f32 data of `value`. */
+export function float32Of(value: TensorValue): Float32Array<ArrayBuffer> {
+  return value.data as Float32Array<ArrayBuffer>;
+}
