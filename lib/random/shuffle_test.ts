@@ -1,0 +1,31 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { permutation } from "./shuffle.ts";
+import { makeKey } from "./uniform.ts";
+
+Deno.test("permutation() holds every index once and repeats for the same key", () => {
+  fc.assert(fc.property(fc.nat(200), fc.nat(), (n, seed) => {
+    const order = permutation(n, makeKey(seed, "order"));
+    assertEquals([...order].sort((a, b) => a - b), Array.from({ length: n }, (_, i) => i));
+    assertEquals(permutation(n, makeKey(seed, "order")), order);
+  }));
+});
+
+Deno.test("permutation() gives all 24 orders of four equally often", () => {
+  const counts = new Map<string, number>(), draws = 24_000, key = makeKey(5, "orders");
+  for (let i = 0; i < draws; i++) {
+    const name = permutation(4, key, { counter: 3 * i }).join("");
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  assertEquals(counts.size, 24);
+  const chi = [...counts.values()].reduce((s, c) => s + (c - draws / 24) ** 2 / (draws / 24), 0);
+  assert(chi < 23 + 5 * Math.sqrt(46), `χ² of 23 degrees is ${chi}`);
+});
+
+Deno.test("permutation() refuses a length that is no count", () => {
+  assertThrows(
+    () => permutation(-1, makeKey(0)),
+    RangeError,
+    "Cannot draw an order as its length must be an integer from 0 to 2^31 - 1: -1",
+  );
+});
