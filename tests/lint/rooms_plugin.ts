@@ -1,6 +1,7 @@
 /**
  * Lint rules that keep the rooms apart: the import table, the form of import paths, the owners of external packages,
- * the grammar of error messages, and the length and name of files. The tables stand in `rooms.ts`.
+ * the grammar of error messages, docstrings,
+ * and the length and name of files. The tables stand in `rooms.ts`.
  * @module
  */
 import { fileURLToPath } from "node:url";
@@ -124,6 +125,35 @@ const plugin: Deno.lint.Plugin = {
             const message = messageProblem(node);
             if (message !== undefined) context.report({ node, message });
           },
+        };
+      },
+    },
+    "docs": {
+      create(context) {
+        const path = pathOf(context);
+        if (isTest(path) || !/^(lib|stages)\//.test(path)) return {};
+        function check(node: Deno.lint.ExportNamedDeclaration | Deno.lint.ExportDefaultDeclaration): void {
+          if (node.type === "ExportNamedDeclaration" && node.declaration === null) return;
+          const last = context.sourceCode.getCommentsBefore(node).filter((c) => c.value.startsWith("*")).at(
+            -1,
+          );
+          if (last !== undefined && !last.value.includes("@module")) return;
+          const line = context.sourceCode.getText(node).split("\n", 1)[0]?.replace(/ *[{=(<].*$/, "");
+          context.report({
+            node,
+            message: `Cannot export without a docstring as readers start there: "${line}"`,
+          });
+        }
+        return {
+          Program(node) {
+            if (context.sourceCode.getAllComments()[0]?.value.includes("@module")) return;
+            context.report({
+              node,
+              message: `Cannot keep ${path} as a file opens with a /** … @module */ paragraph`,
+            });
+          },
+          ExportNamedDeclaration: check,
+          ExportDefaultDeclaration: check,
         };
       },
     },
