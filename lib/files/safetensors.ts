@@ -1,0 +1,234 @@
+/**
+ * Reads safetensors files tensor by tensor, by ranges, and writes them with bytes that depend on the tensors alone.
+ * @module
+ */
+import { allocate, BYTES, type DType } from "@/lib/tensor/dtype.ts";
+import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
+import { type HostTensor, hostTensor, showType, sizeOf } from "@/lib/tensor/tensor.ts";
+import { readError } from "./file_errors.ts";
+import {
+  DTYPE_NAMES,
+  headerLength,
+  parseHeader,
+  type SafetensorsHeader,
+  type TensorInfo,
+} from "./safetensors_header.ts";
+import { isFloatDType, widenInto } from "./widen.ts";
+import { writeWholeFile } from "./whole_file.ts";
+
+/** Bytes that are read at once where they must be widened. A multiple of every element size. */
+const CHUNK_BYTES = 1 << 22;
+
+/** Element types in the order of their bytes in a file, as the reference implementation sorts them: wide ones first. */
+const ORDER: readonly DType[] = ["i64", "f64", "f32", "i32", "bf16", "f16", "u8", "bool"];
+
+/** An open safetensors file. Dispose of it to close the file. */
+export class SafetensorsFile implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #header: SafetensorsHeader;
+
+  /** Use `openSafetensors()`. */
+  constructor(readonly path: string, file: Deno.FsFile, header: SafetensorsHeader) {
+    this.#file = file;
+    this.#header = header;
+  }
+
+  /** Names of the tensors in the order of their bytes. */
+  get names(): readonly string[] {
+    return [...this.#header.tensors.keys()];
+  }
+
+  /** The texts that the writer attached. */
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#header.metadata;
+  }
+
+  /** True where the file holds a tensor of that name. */
+  has(name: string): boolean {
+    return this.#header.tensors.has(name);
+  }
+
+  /**
+   * Type, shape and byte range of a tensor.
+   * @throws {DataError} if the file does not hold it
+   */
+  info(name: string): TensorInfo {
+    const info = this.#header.tensors.get(name);
+    if (info === undefined) {
+      throw new DataError(`Cannot read ${this.path} as it must hold ${name}: it has no tensor of that name`, {
+        file: this.path,
+      });
+    }
+    return info;
+  }
+
+  /**
+   * A tensor as it is stored; bf16 and f16 as raw bits.
+   * @throws {DataError} if the file does not hold it or ends early
+   */
+  read(name: string): HostTensor {
+    const { dtype, shape, begin } = this.info(name);
+    const data = allocate(dtype, sizeOf(shape));
+    this.#readAt(begin, new Uint8Array(data.buffer));
+    return hostTensor(dtype, shape, data);
+  }
+
+  /**
+   * A tensor of floats as f32: f32 as stored, bf16 and f16 exactly, f64 rounded to nearest.
+   * @param into where the values go, of the tensor's size; a new array where left out
+   * @returns `into`
+   * @throws {DataError} if the file does not hold it, it is no float, or the file ends early
+   * @throws {ShapeError} if `into` has another size
+   */
+  readFloat32(name: string, into?: Float32Array): Float32Array {
+    const { dtype, shape, begin, end } = this.info(name);
+    if (!isFloatDType(dtype)) {
+      throw new DataError(
+        `Cannot read ${name} of ${this.path} as its elements must be floats: they are ${DTYPE_NAMES[dtype]}`,
+        { file: this.path },
+      );
+    }
+    const out = into ?? new Float32Array(sizeOf(shape));
+    if (out.length !== sizeOf(shape)) {
+      throw new ShapeError(
+        `Cannot read ${name} of ${this.path} as ${showType(dtype, shape)} needs ${sizeOf(shape)} elements: ` +
+          `${out.length} are given`,
+        { expected: sizeOf(shape), actual: out.length },
+      );
+    }
+    if (dtype === "f32") {
+      this.#readAt(begin, new Uint8Array(out.buffer as ArrayBuffer, out.byteOffset, out.byteLength));
+      return out;
+    }
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - begin));
+    for (let at = begin; at < end; at += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, end - at));
+      this.#readAt(at, part);
+      widenInto(dtype, part, out.subarray((at - begin) / BYTES[dtype]));
+    }
+    return out;
+  }
+
+  /** Closes the file. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+
+  #readAt(begin: number, into: Uint8Array): void {
+    try {
+      this.#file.seekSync(begin, Deno.SeekMode.Start);
+      readFully(this.path, this.#file, into);
+    } catch (cause) {
+      throw readError(this.path, cause);
+    }
+  }
+}
+
+/**
+ * Opens a safetensors file: reads and checks its header, and nothing else.
+ * @throws {DataError} if it is not there or its header does not hold (see `parseHeader()`)
+ */
+export function openSafetensors(path: string): SafetensorsFile {
+  let file: Deno.FsFile | undefined;
+  try {
+    file = Deno.openSync(path, { read: true });
+    const { size, isDirectory } = file.statSync();
+    if (isDirectory) {
+      throw new DataError(`Cannot read ${path} as it must be a readable file: it is a directory`, {
+        file: path,
+      });
+    }
+    const start = new Uint8Array(Math.min(8, size));
+    readFully(path, file, start);
+    const header = new Uint8Array(headerLength(path, start, size));
+    readFully(path, file, header);
+    return new SafetensorsFile(path, file, parseHeader(path, header, size));
+  } catch (cause) {
+    file?.close();
+    throw readError(path, cause);
+  }
+}
+
+/** A tensor and the name it gets in a file. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: HostTensor;
+}
+
+/**
+ * Writes a safetensors file straight from the tensors' arrays. Its bytes depend on names, tensors and metadata alone,
+ * not on the order in which they are given, and equal those of the reference implementation.
+ * @throws {DataError} if a name is given twice or is not one that a header can hold
+ * @throws {TryAgainError} if the disk is full
+ * @throws {UsageError} if the path cannot be written
+ */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  checkNames(path, tensors);
+  const sorted = [...tensors].sort((a, b) =>
+    ORDER.indexOf(a.tensor.dtype) - ORDER.indexOf(b.tensor.dtype) || (a.name < b.name ? -1 : 1)
+  );
+  const header = encodeHeader(sorted, metadata);
+  writeWholeFile(path, [
+    header,
+    ...sorted.map(({ tensor: { data } }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  ]);
+}
+
+/** Length and JSON, padded with spaces so that the data begins at a multiple of eight. */
+function encodeHeader(
+  tensors: readonly NamedTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const properties: string[] = [];
+  const keys = Object.keys(metadata).sort();
+  if (keys.length > 0) {
+    properties.push(
+      `"__metadata__":{${keys.map((k) => `${JSON.stringify(k)}:${JSON.stringify(metadata[k])}`).join(",")}}`,
+    );
+  }
+  let at = 0;
+  for (const { name, tensor: { dtype, shape, data } } of tensors) {
+    const entry = { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [at, at + data.byteLength] };
+    properties.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+    at += data.byteLength;
+  }
+  const json = new TextEncoder().encode(`{${properties.join(",")}}`);
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + length).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+function checkNames(path: string, tensors: readonly NamedTensor[]): void {
+  const seen = new Set<string>(["__metadata__", "__proto__"]);
+  const bad = new Set<string>();
+  for (const { name } of tensors) {
+    if (seen.has(name)) bad.add(name);
+    seen.add(name);
+  }
+  if (bad.size > 0) {
+    throw new DataError(
+      `Cannot write ${path} as every tensor needs a name of its own: ${
+        [...bad].join(", ")
+      } are reserved or given twice`,
+      { file: path },
+    );
+  }
+}
+
+function readFully(path: string, file: Deno.FsFile, into: Uint8Array): void {
+  for (let at = 0; at < into.length;) {
+    const n = file.readSync(into.subarray(at));
+    if (n === null) {
+      throw new DataError(`Cannot read ${path} as it must not change while it is read: it ends early`, {
+        file: path,
+      });
+    }
+    at += n;
+  }
+}
