@@ -1,0 +1,187 @@
+/** Tokenizers against golden files of the Rust library, and against our own rules. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { type CaseDifference, compareCases, type TokenizerCases } from "./golden_cases.ts";
+import { isObject, readJsonObject } from "./tokenizer_file.ts";
+import { loadTokenizer, type Tokenizer, tokenizerOf } from "./tokenizer.ts";
+
+const GOLDENS = "fixtures/goldens/tokenizers";
+
+/** What still differs from the Rust library: the lower-cased text of an added token is taken for the token. */
+const KNOWN: Readonly<Record<string, readonly CaseDifference[]>> = {
+  bpe_nfkc_lower: [
+    { field: "ids", input: "<S>", expected: [1, 168, 107, 163, 2], actual: [1, 1, 2] },
+    { field: "ids_without_special", input: "<S>", expected: [168, 107, 163], actual: [1] },
+  ],
+};
+
+function golden(name: string): { readonly tokenizer: Tokenizer; readonly cases: TokenizerCases } {
+  const file = `${GOLDENS}/${name}/tokenizer.json`;
+  const tokenizer = tokenizerOf(readJsonObject(file)!, {
+    file,
+    digest: "",
+    files: { dir: `${GOLDENS}/${name}` },
+  });
+  return { tokenizer, cases: JSON.parse(Deno.readTextFileSync(`${GOLDENS}/${name}/cases.json`)) };
+}
+
+for (const name of ["stories260k", "bpe_llama2", "bpe_llama3", "bpe_gpt2_digits", "bpe_nfkc_lower"]) {
+  Deno.test(`${name} gives the ids and the texts of the Rust library`, () => {
+    const { tokenizer, cases } = golden(name);
+    assertEquals(cases.cases.length > 80 && cases.decode.length > 10, true);
+    assertEquals(compareCases(tokenizer, cases), [...KNOWN[name] ?? []]);
+  });
+}
+
+Deno.test("compareCases() finds a changed id and a changed text", () => {
+  const { tokenizer, cases } = golden("stories260k");
+  const [first] = cases.cases;
+  const changed = { cases: [{ ...first!, ids: [1, 3], decoded_without_special: "x" }], decode: [] };
+  const fields = compareCases(tokenizer, changed).map((difference) => difference.field);
+  assertEquals(fields, ["ids", "decoded", "decoded_skip_special", "decoded_without_special"]);
+});
+
+Deno.test("loadTokenizer() finds the special tokens, the template and the digest of stories260k", () => {
+  const { bosId, eosIds, padId, prefixIds, suffixIds, vocabSize, digest } = loadTokenizer(
+    "fixtures/stories260k",
+  );
+  assertEquals({ bosId, eosIds, padId, prefixIds, suffixIds, vocabSize, digest }, {
+    bosId: 1,
+    eosIds: [2],
+    padId: null,
+    prefixIds: [1],
+    suffixIds: [],
+    vocabSize: 512,
+    digest: "122d22ca558413499eac24a0a4373c6ac76528aa97bd1f1a6a889214df0b254b",
+  });
+});
+
+Deno.test("a template that writes an end of its own shows it as suffix", () => {
+  const { tokenizer } = golden("bpe_nfkc_lower");
+  assertEquals([tokenizer.prefixIds, tokenizer.suffixIds], [[1], [2]]);
+});
+
+Deno.test("decode() gives back what encode() took, for any text that byte fallback can spell", () => {
+  const tokenizer = loadTokenizer("fixtures/stories260k");
+  // U+2581 is the tokenizer's own spelling of a space; special tokens written out become ids that skipSpecial drops
+  const text = fc.string({ unit: "binary", maxLength: 40 }).filter((s) =>
+    !/[\u2581<]/u.test(s) && s.isWellFormed()
+  );
+  fc.assert(
+    fc.property(text, (s) => {
+      assertEquals(tokenizer.decode(tokenizer.encode(s), { skipSpecial: true }), s);
+    }),
+    { seed: 7 },
+  );
+});
+
+Deno.test("decode() leaves out ids beyond the vocabulary, which pad an embedding", () => {
+  const tokenizer = loadTokenizer("fixtures/stories260k");
+  const ids = tokenizer.encode("A dog.");
+  assertEquals(tokenizer.decode([...ids, 512, 600, -1], { skipSpecial: true }), "A dog.");
+  assertEquals(tokenizer.decode([]), "");
+});
+
+Deno.test("special tokens that are written in a text become their ids, with and without the template", () => {
+  const tokenizer = loadTokenizer("fixtures/stories260k");
+  assertEquals([...tokenizer.encode("<s></s>")], [1, 1, 2]);
+  assertEquals([...tokenizer.encode("<s></s>", { special: false })], [1, 2]);
+});
+
+/** Loads the small tokenizer of stories260k after `change` has edited a copy of its JSON. */
+function loadChanged(
+  change: (spec: Record<string, unknown>, model: Record<string, unknown>) => void,
+): Tokenizer {
+  const spec = structuredClone(readJsonObject("fixtures/stories260k/tokenizer.json")!) as Record<
+    string,
+    unknown
+  >;
+  if (!isObject(spec.model)) throw new TypeError("no model");
+  change(spec, spec.model as Record<string, unknown>);
+  return tokenizerOf(spec, { file: "t.json", digest: "", files: { dir: "." } });
+}
+
+Deno.test("tokenizerOf() refuses what is no consistent tokenizer and lists the problems", () => {
+  const refusals: [string, Parameters<typeof loadChanged>[0]][] = [
+    [
+      `"model.type" must be one of BPE, Unigram, WordPiece: it is "BPEv9"`,
+      (_, model) => model.type = "BPEv9",
+    ],
+    [`"model.vocab" must be an object of token: id pairs: it is missing`, (_, model) => delete model.vocab],
+    [
+      `the id of "x" must be a whole number from 0 on: it is -3; the id of "y" must be a whole number from 0 on: it is 0.5`,
+      (
+        _,
+        model,
+      ) => model.vocab = { x: -3, y: 0.5 },
+    ],
+    [`"added_tokens" must be a list: it is missing`, (spec) => delete spec.added_tokens],
+    [
+      `id 5 must belong to one token: "<0x02>" and "<two>" share it`,
+      (spec) => spec.added_tokens = [{ id: 5, content: "<two>" }],
+    ],
+    [
+      `added token "<s>" must keep its id 1 of the vocabulary: it has 512`,
+      (spec) => spec.added_tokens = [{ id: 512, content: "<s>" }],
+    ],
+    [
+      `the 513 tokens must have the ids 0 to 512: no token has id 512`,
+      (spec) => spec.added_tokens = [{ id: 600, content: "<far>" }],
+    ],
+    [
+      `"model.merges[0]" must name tokens of the vocabulary: "zz", "qq", "zzqq" are not in it`,
+      (_, model) => model.merges = ["zz qq"],
+    ],
+    [`"model.merges[0]" must name two tokens: it is "a b c"`, (_, model) => model.merges = ["a b c"]],
+  ];
+  for (const [problem, change] of refusals) {
+    const error = assertThrows(() => loadChanged(change), DataError);
+    assertEquals(error.message, `Cannot load t.json as it must be a consistent tokenizer: ${problem}`);
+  }
+});
+
+Deno.test("tokenizerOf() refuses parts that it does not know, by their name", () => {
+  const error = assertThrows(
+    () => loadChanged((spec) => spec.pre_tokenizer = { type: "SplitByMoonPhase" }),
+    DataError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot load t.json as it must hold parts that are known here: Unknown PreTokenizer type: SplitByMoonPhase",
+  );
+  const split = { type: "Split", pattern: { Regex: "(unclosed" }, behavior: "Isolated", invert: false };
+  const regex = assertThrows(() => loadChanged((spec) => spec.pre_tokenizer = split), DataError);
+  assertEquals(
+    regex.message,
+    "Cannot load t.json as it must hold parts that are known here: Invalid regular expression: /(unclosed/gu: Unterminated group",
+  );
+});
+
+Deno.test("loadTokenizer() names the directory that holds no tokenizer.json", () => {
+  const error = assertThrows(() => loadTokenizer("fixtures/quickstart"), DataError);
+  assertEquals(
+    error.message,
+    "Cannot load the tokenizer of fixtures/quickstart as it must hold tokenizer.json: there is none",
+  );
+});
+
+Deno.test("readJsonObject() says what a file is that is no JSON object", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const cases: [Uint8Array<ArrayBuffer>, string][] = [
+      [new Uint8Array(0), "JSON in UTF-8: it has 0 bytes"],
+      [new TextEncoder().encode("[1]"), "a JSON object: it is an array"],
+      [new TextEncoder().encode("null"), "a JSON object: it is null"],
+      [Uint8Array.of(0x22, 0xff, 0x22), "JSON in UTF-8: The encoded data is not valid"],
+    ];
+    for (const [bytes, rest] of cases) {
+      await Deno.writeFile(`${dir}/x.json`, bytes);
+      const error = assertThrows(() => readJsonObject(`${dir}/x.json`), DataError);
+      assertEquals(error.message, `Cannot read ${dir}/x.json as it must be ${rest}`);
+    }
+    assertEquals(readJsonObject(`${dir}/y.json`), undefined);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
