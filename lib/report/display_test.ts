@@ -1,0 +1,168 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { RunEvent } from "@/lib/contracts/events.ts";
+import { plain } from "./ansi.ts";
+import { createDisplay } from "./display.ts";
+import { exampleEvents } from "./example_run.ts";
+
+/** What `events` make a display write, in one piece and by event. */
+function shown(events: readonly RunEvent[], options: { json: boolean; terminal: boolean; columns?: number }) {
+  const pieces: string[] = [];
+  let piece = "";
+  const display = createDisplay({ columns: 90, ...options, write: (text) => piece += text });
+  for (const event of events) {
+    display.event(event);
+    pieces.push(piece);
+    piece = "";
+  }
+  display.end();
+  return { pieces, all: pieces.join("") + piece };
+}
+
+/** The lines that a terminal shows after `text`: knows the codes that the display uses, and no others. */
+function screen(text: string): string[] {
+  const lines = [""];
+  let row = 0;
+  for (let i = 0; i < text.length;) {
+    // deno-lint-ignore no-control-regex -- the terminal's own codes
+    const code = /^\x1b\[(?:\?7[lh]|(\d*)([AJm]))/.exec(text.slice(i));
+    if (code !== null) {
+      if (code[2] === "A") row -= Number(code[1]);
+      if (code[2] === "J") lines.splice(row, Infinity, "");
+      i += code[0].length;
+      continue;
+    }
+    const c = text[i++]!;
+    assert(c !== "\x1b", `an unknown control code at ${JSON.stringify(text.slice(i - 1, i + 8))}`);
+    if (c === "\n") lines[++row] ??= "";
+    else if (c !== "\r") lines[row] += c;
+  }
+  return lines;
+}
+
+Deno.test("createDisplay() with json writes every event as one JSON line and nothing else", () => {
+  const events = exampleEvents();
+  const { all } = shown(events, { json: true, terminal: true });
+  assertEquals(all.trimEnd().split("\n").map((line) => JSON.parse(line)), events);
+});
+
+Deno.test("createDisplay() without a terminal writes plain lines without control codes", () => {
+  const { all } = shown(exampleEvents({ rounds: 3 }), { json: false, terminal: false });
+  assertEquals(plain(all), all);
+  assertEquals(all.includes("\r"), false);
+  assertEquals(all.split("\n"), [
+    "pipelines/quickstart.yaml → runs/quickstart  15 stages, seed 0, 2 threads, inline",
+    "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
+    "tokenize: started",
+    "✓ tokenize         2.0 s",
+    "sft: started",
+    "sft: step 2/4, loss 1.000, 15,400 tokens/s, 6.0 s left",
+    "✓ sft              12 s",
+    "members.sft[0]: started",
+    "members.sft[0]: step 2/4, loss 1.000, 15,400 tokens/s, 6.0 s left",
+    "✓ members.sft[0]   12 s",
+    "members.sft[1]: started",
+    "members.sft[1]: step 2/4, loss 1.000, 15,400 tokens/s, 6.0 s left",
+    "✓ members.sft[1]   12 s",
+    "reward: started",
+    "✓ reward           2.0 s",
+    "ppo round 1/3: reward 32.00, KL 0.00, tokens 40.6, ended 95.0 %, tokens/s 2,310, left 12 s",
+    "ppo round 2/3: reward 35.32, KL 1.06, tokens 41.5, ended 96.5 %, tokens/s 2,310, left 6.0 s",
+    "ppo round 3/3: reward 36.90, KL 4.00, tokens 39.4, ended 93.0 %, tokens/s 2,310",
+    "eval: started",
+    "✓ eval             2.0 s",
+    "✓ done in 1 min 00 s: 15 stages ran, 0 came from the store",
+    "",
+  ]);
+});
+
+Deno.test("createDisplay() without a terminal tells progress at most every five seconds", () => {
+  const [start] = exampleEvents();
+  const node = { stage: "sft", uses: "sft" };
+  const events: RunEvent[] = [start!, {
+    type: "stage_started",
+    time: start!.time,
+    ...node,
+    key: "k",
+    reason: "",
+  }];
+  for (let step = 1; step <= 1000; step++) {
+    events.push({ type: "stage_progress", time: start!.time + 20 * step, ...node, step, total: 1000 });
+  }
+  const { all } = shown(events, { json: false, terminal: false });
+  assertEquals(all.split("\n").filter((line) => line.startsWith("sft: step")), [
+    "sft: step 250/1,000, 15 s left",
+    "sft: step 500/1,000, 10 s left",
+    "sft: step 750/1,000, 5.0 s left",
+    "sft: step 1,000/1,000",
+  ]);
+});
+
+Deno.test("createDisplay() on a terminal leaves finished stages, the table of rounds and the curves", () => {
+  const { all } = shown(exampleEvents({ rounds: 3 }), { json: false, terminal: true });
+  assertEquals(screen(all), [
+    "pipelines/quickstart.yaml → runs/quickstart  15 stages, seed 0, 2 threads, inline",
+    "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
+    "✓ tokenize         2.0 s",
+    "✓ sft              12 s",
+    "✓ members.sft[0]   12 s",
+    "✓ members.sft[1]   12 s",
+    "✓ reward           2.0 s",
+    "ppo round   reward      KL  tokens    ended  tokens/s     time left",
+    "     1/3    32.00    0.00    40.6   95.0 %     2,310          12 s",
+    "     2/3    35.32    1.06    41.5   96.5 %     2,310         6.0 s",
+    "     3/3    36.90    4.00    39.4   93.0 %     2,310             –",
+    "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
+    "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
+    "✓ eval             2.0 s",
+    "✓ done in 1 min 00 s: 15 stages ran, 0 came from the store",
+    "",
+  ]);
+});
+
+Deno.test("createDisplay() on a terminal shows a stage at work with bar, loss, speed and time left", () => {
+  const events = exampleEvents();
+  const at = events.findIndex((e) => e.type === "stage_progress" && e.stage === "sft" && e.step === 2);
+  const { pieces } = shown(events, { json: false, terminal: true });
+  const live = screen(pieces.slice(0, at + 1).join("")).at(-2)!;
+  assertEquals(
+    live.slice(2),
+    "sft              ━━━━━━━━━━────────── 2/4  loss 1.000  15,400 tokens/s  6.0 s left",
+  );
+});
+
+Deno.test("createDisplay() on a terminal folds what came from the store into one line and keeps its curves", () => {
+  const { all } = shown(exampleEvents({ rounds: 3, cachedRounds: 3 }), { json: false, terminal: true });
+  assertEquals(screen(all).slice(2), [
+    "● 14 stages from the store: tokenize, sft, members.sft ×2, reward, ppo rounds 1–3",
+    "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
+    "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
+    "✓ eval             2.0 s",
+    "✓ done in 2.0 s: 1 stage ran, 14 came from the store",
+    "",
+  ]);
+});
+
+Deno.test("createDisplay() tells why a loop ended, a failed stage and a stopped run", () => {
+  const events = exampleEvents({ rounds: 3 }).slice(0, -8);
+  const time = events.at(-1)!.time;
+  const failed = { stage: "ppo.update", uses: "ppo-update", iteration: 2 };
+  events.push(
+    { type: "loop_ended", time, block: "ppo", iteration: 1, reason: "update.metrics.stopped is 1" },
+    { type: "stage_failed", time, ...failed, message: "Cannot train as x: y\nmore", exit_code: 70 },
+    { type: "run_stopped", time, message: "stopped on request" },
+  );
+  for (const terminal of [false, true]) {
+    const text = screen(shown(events, { json: false, terminal }).all).join("\n");
+    assertStringIncludes(text, "● ppo ended after 2 rounds: update.metrics.stopped is 1\n");
+    assertStringIncludes(text, "✗ ppo.update (round 3): Cannot train as x: y\n");
+    assertStringIncludes(text, "■ stopped on request\n");
+  }
+});
+
+Deno.test("createDisplay() shows a round whose metrics come after its last stage", () => {
+  const events = exampleEvents({ rounds: 1 });
+  const order = events.map((e) => e.type);
+  assert(order.lastIndexOf("metrics") > order.indexOf("stage_finished"), "the example tells metrics last");
+  const { all } = shown(events, { json: false, terminal: false });
+  assertEquals(all.match(/ppo round 1\/1: reward 32\.00/g)?.length, 1);
+});

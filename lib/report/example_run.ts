@@ -1,0 +1,94 @@
+/**
+ * A made-up run of the quickstart's shape, for tests of the displays and of the report. Its numbers are invented
+ * but plausible; nothing that ships to a user reads this file.
+ * @module
+ */
+import type { NodeName, RunEvent } from "@/lib/contracts/events.ts";
+
+/** What the made-up run is like. */
+export interface ExampleOptions {
+  /** rounds of PPO; default 4 */
+  readonly rounds?: number;
+  /** rounds, from the first, that come from the store like all stages before them; default 0: nothing does */
+  readonly cachedRounds?: number;
+}
+
+/** Metrics of round `i` of `rounds`. */
+export function exampleRound(i: number, rounds: number): Record<string, number> {
+  const t = i / Math.max(1, rounds - 1);
+  const wave = Math.sin(2.3 * i);
+  return {
+    reward: 32 + 5.6 * t + 0.7 * wave,
+    kl: 4.1 * t * t + 0.1 * t * wave,
+    kl_base: 25 + 6 * t,
+    response_tokens: 40.6 + 1.2 * wave,
+    eos_rate: 0.95 + 0.02 * wave,
+    entropy: 1.42 - 0.4 * t,
+    explained_variance: 0.39 + 0.35 * t + 0.04 * wave,
+    clip_fraction: i < 3 ? 0 : 0.06 + 0.02 * wave,
+    policy_updates: Math.max(0, i - 2) * 8,
+  };
+}
+
+/** The events of the made-up run, in order. */
+export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions = {}): RunEvent[] {
+  const before: NodeName[] = [
+    { stage: "tokenize", uses: "tokenize" },
+    { stage: "sft", uses: "sft" },
+    ...[0, 1].map((index) => ({ stage: "members.sft", uses: "sft", index })),
+    { stage: "reward", uses: "build-reward" },
+  ];
+  const loop = Array.from({ length: rounds }, (_, iteration) => [
+    { stage: "ppo.rollout", uses: "rollout", iteration },
+    { stage: "ppo.score", uses: "score", iteration },
+    { stage: "ppo.update", uses: "ppo-update", iteration },
+  ]).flat();
+  const nodes = [...before, ...loop, { stage: "eval", uses: "eval" }];
+  let time = Date.UTC(2026, 0, 2, 12);
+  const events: RunEvent[] = [{
+    type: "run_started",
+    time,
+    manifest: "pipelines/quickstart.yaml",
+    run_dir: "runs/quickstart",
+    seed: 0,
+    threads: 2,
+    executor: "inline",
+    nodes,
+  }, {
+    type: "estimated",
+    time,
+    memory_bytes: 4.1e8,
+    disk_bytes: 6.5e7,
+    memory_free_bytes: 7.2e9,
+    disk_free_bytes: 4.1e10,
+  }];
+  let cached = 0;
+  let total = 0;
+  for (const node of nodes) {
+    const key = `key-of-${node.stage}`;
+    const iteration = "iteration" in node ? node.iteration : undefined;
+    if (cachedRounds > 0 && (iteration === undefined ? node.stage !== "eval" : iteration < cachedRounds)) {
+      events.push({ type: "stage_cached", time, ...node, key, seconds: 1 });
+      cached++;
+    } else {
+      events.push({ type: "stage_started", time, ...node, key, reason: "" });
+      const seconds = node.uses === "sft" ? 12 : 2;
+      for (let step = 1; step <= 3; step++) {
+        time += (seconds * 1000) / 4;
+        const fields = {
+          tokens_per_second: node.uses === "rollout" ? 2310 : 15400,
+          ...(node.uses === "sft" ? { loss: 2 / step } : {}),
+        };
+        events.push({ type: "stage_progress", time, ...node, step, total: 4, fields });
+      }
+      time += (seconds * 1000) / 4;
+      total += seconds;
+      events.push({ type: "stage_finished", time, ...node, key, seconds, outputs: {} });
+    }
+    if (node.uses === "ppo-update") {
+      events.push({ type: "metrics", time, ...node, values: exampleRound(iteration!, rounds) });
+    }
+  }
+  events.push({ type: "run_finished", time, seconds: total, ran: nodes.length - cached, cached });
+  return events;
+}
