@@ -1,0 +1,68 @@
+/**
+ * Finds a checker by its name, or loads a user's module.
+ * In: a name or the path of a module. Out: a `Checker`.
+ * @module
+ */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import type { Checker, CheckerInput, CheckerOptions } from "./checker.ts";
+import { containsChecker, exactChecker, regexChecker } from "./text_checkers.ts";
+import { wordsChecker } from "./words.ts";
+
+const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => Checker>> = {
+  words: wordsChecker,
+  exact: exactChecker,
+  contains: containsChecker,
+  regex: regexChecker,
+};
+
+/** Names of the checkers that are built in. */
+export const CHECKER_NAMES: readonly string[] = Object.keys(CHECKERS);
+
+/**
+ * The checker `name`: words, exact, contains, regex, or the path of a JavaScript or TypeScript module that exports
+ * `check(input, options)`, a function like `Checker`. A module's figures must be finite numbers with `score` among them.
+ * @throws {UsageError} if there is no such checker or module, or the module exports no `check`.
+ */
+export async function loadChecker(name: string, options: CheckerOptions = {}): Promise<Checker> {
+  if (Object.hasOwn(CHECKERS, name)) return CHECKERS[name]!(options);
+  const known = `one of ${CHECKER_NAMES.join(", ")}, or the path of a module (.ts, .js, .mjs)`;
+  if (!/\.(ts|mts|js|mjs)$/.test(name)) {
+    throw new UsageError(
+      `Cannot use checker "${name}" as a checker must be ${known}: there is none of that name`,
+    );
+  }
+  let module: Readonly<Record<string, unknown>>;
+  try {
+    module = await import(pathToFileURL(resolve(name)).href);
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    const error = new UsageError(`Cannot use checker ${name} as it must be a module that loads: ${what}`);
+    error.cause = cause;
+    throw error;
+  }
+  const { check } = module;
+  if (typeof check !== "function") {
+    const exported = Object.keys(module).join(", ") || "nothing";
+    throw new UsageError(
+      `Cannot use checker ${name} as it must export a function "check": it exports ${exported}`,
+    );
+  }
+  return (input) => checkedFigures(name, check(input, options), input);
+}
+
+function checkedFigures(
+  name: string,
+  figures: unknown,
+  input: CheckerInput,
+): Readonly<Record<string, number>> {
+  const isGood = typeof figures === "object" && figures !== null && Object.hasOwn(figures, "score") &&
+    Object.values(figures).every(Number.isFinite);
+  if (isGood) return figures as Readonly<Record<string, number>>;
+  const what = figures instanceof Promise ? "a promise" : JSON.stringify(figures) ?? "undefined";
+  throw new DataError(
+    `Cannot use what checker ${name} gives as it must be finite figures with "score" among them: it is ${what}, for the ` +
+      `response ${JSON.stringify(input.response.slice(0, 80))}`,
+  );
+}

@@ -1,0 +1,55 @@
+/**
+ * Checkers that compare a response with texts of its prompt's row: `exact`, `contains` and `regex`.
+ * In: the response and a field of the row. Out: `score`, 0 or 1.
+ * @module
+ */
+import {
+  type Checker,
+  type CheckerInput,
+  type CheckerOptions,
+  compilePattern,
+  expectedTexts,
+} from "./checker.ts";
+
+/**
+ * 1 when the response, apart from white space around it, is the text in `meta.answer` (or the field of `options.field`),
+ * or one of its texts. A response that did not end is no exact answer: 0.
+ */
+export function exactChecker(options: CheckerOptions = {}): Checker {
+  return compareWith(
+    options,
+    "answer",
+    (response, expected, ended) => ended && response.trim() === expected.trim(),
+  );
+}
+
+/** 1 when the response contains the text in `meta.answer` (or the field of `options.field`), or one of its texts. */
+export function containsChecker(options: CheckerOptions = {}): Checker {
+  return compareWith(options, "answer", (response, expected) => response.includes(expected));
+}
+
+function compareWith(
+  options: CheckerOptions,
+  defaultField: string,
+  isHit: (response: string, expected: string, ended: boolean) => boolean,
+): Checker {
+  const fold = (text: string): string => options.ignoreCase ? text.toLowerCase() : text;
+  return ({ meta, response, ended }) => {
+    const expected = expectedTexts(meta, options.field ?? defaultField);
+    return { score: expected.some((text) => isHit(fold(response), fold(text), ended)) ? 1 : 0 };
+  };
+}
+
+/**
+ * 1 when `options.pattern` matches somewhere in the response; without one, the pattern in `meta.pattern` (or the field of
+ * `options.field`), or one of its patterns.
+ */
+export function regexChecker(options: CheckerOptions = {}): Checker {
+  const ignoreCase = options.ignoreCase ?? false;
+  const fixed = options.pattern === undefined ? undefined : compilePattern(options.pattern, ignoreCase);
+  const patternsOf = ({ meta }: CheckerInput): readonly RegExp[] =>
+    fixed === undefined
+      ? expectedTexts(meta, options.field ?? "pattern").map((pattern) => compilePattern(pattern, ignoreCase))
+      : [fixed];
+  return (input) => ({ score: patternsOf(input).some((pattern) => pattern.test(input.response)) ? 1 : 0 });
+}
