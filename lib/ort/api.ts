@@ -48,7 +48,11 @@ function openApi() {
     enableProfiling: slot(14, ["pointer", "buffer"], "pointer"), // (options, prefix)
     disableCpuMemArena: slot(19, ["pointer"], "pointer"), // (options)
     setSessionGraphOptimizationLevel: slot(23, ["pointer", "u32"], "pointer"), // (options, level)
-    createTensorWithData: slot(49, ["pointer", "buffer", "usize", "buffer", "usize", "i32", "buffer"], "pointer"), // (memory info, data, bytes, shape, rank, type, out)
+    createTensorWithData: slot(
+      49,
+      ["pointer", "buffer", "usize", "buffer", "usize", "i32", "buffer"],
+      "pointer",
+    ), // (memory info, data, bytes, shape, rank, type, out)
     createCpuMemoryInfo: slot(69, ["i32", "i32", "buffer"], "pointer"), // (allocator type, memory type, out)
     getAllocator: slot(78, ["buffer"], "pointer"), // (out)
     releaseStatus: slot(93, ["pointer"], "void"),

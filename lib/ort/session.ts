@@ -14,6 +14,8 @@ export interface SessionOptions {
    * it may keep repacked copies of its own: later changes of these buffers are not seen
    */
   readonly initializers?: Readonly<Record<string, TensorValue>>;
+  /** false: run the graph as it is (some of ONNX Runtime's fusions have no f64 kernel); default true */
+  readonly optimize?: boolean;
   /** file prefix: write a profile of all runs until `endProfiling()` */
   readonly profile?: string;
   /** further entries for AddSessionConfigEntry */
@@ -44,7 +46,7 @@ export class Session implements Disposable {
     check(api.createSessionOptions(made));
     const native = written(made);
     check(api.disablePerSessionThreads(native));
-    check(api.setSessionGraphOptimizationLevel(native, 99));
+    check(api.setSessionGraphOptimizationLevel(native, options.optimize === false ? 0 : 99));
     for (const [key, value] of Object.entries(options.config ?? {})) {
       check(api.addSessionConfigEntry(native, cString(key), cString(value)));
     }

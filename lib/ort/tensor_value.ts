@@ -20,7 +20,9 @@ export const ELEMENT_TYPE: Readonly<Record<DType, number>> = {
   bf16: 16,
 };
 
-const released = new FinalizationRegistry<bigint>((handle) => ortApi().releaseValue(Deno.UnsafePointer.create(handle)));
+const released = new FinalizationRegistry<bigint>((handle) =>
+  ortApi().releaseValue(Deno.UnsafePointer.create(handle))
+);
 
 /** An OrtValue over a host buffer, without a copy. Dispose it, or leave it to the garbage collector. */
 export class TensorValue implements Disposable {
@@ -35,15 +37,17 @@ export class TensorValue implements Disposable {
     this.data = tensor.data;
     const { buffer, byteOffset, byteLength } = tensor.data;
     const out = outPointer();
-    check(ortApi().createTensorWithData(
-      ortRuntime().cpuMemory,
-      new Uint8Array(buffer, byteOffset, byteLength),
-      BigInt(byteLength),
-      BigInt64Array.from(tensor.shape, BigInt),
-      BigInt(tensor.shape.length),
-      ELEMENT_TYPE[tensor.dtype],
-      out,
-    ));
+    check(
+      ortApi().createTensorWithData(
+        ortRuntime().cpuMemory,
+        new Uint8Array(buffer, byteOffset, byteLength),
+        BigInt(byteLength),
+        BigInt64Array.from(tensor.shape, BigInt),
+        BigInt(tensor.shape.length),
+        ELEMENT_TYPE[tensor.dtype],
+        out,
+      ),
+    );
     this.#handle = out[0]!;
     released.register(this, this.#handle, this);
   }

@@ -1,0 +1,21 @@
+/** Comparison as a 0/1 mask of the operands' type. Its derivative is zero wherever it exists. @module */
+import { broadcastShapes, definePrimitive } from "../primitive.ts";
+import type { Value } from "../value.ts";
+import { ELEMENT_TYPE } from "./element_type.ts";
+
+export const greaterEqualPrimitive = definePrimitive<object>({
+  name: "greaterEqual",
+  abstractEval: ([a, b]) => [{ dtype: a!.dtype, shape: broadcastShapes("compare", a!, b!) }],
+  vjp: () => [undefined, undefined],
+  lower({ node, inputs, temporary, outputTypes }) {
+    const bool = temporary();
+    node("GreaterOrEqual", inputs, {}, { outputs: [bool] });
+    node("Cast", [bool], { to: ELEMENT_TYPE[outputTypes[0]!.dtype] });
+  },
+});
+
+/** 1 where a ≥ b, else 0. */
+export function greaterEqual(a: Value, b: Value | number): Value {
+  const right = typeof b === "number" ? a.trace.scalar(b, a.dtype) : b;
+  return a.trace.bind(greaterEqualPrimitive, [a, right], {})[0]!;
+}

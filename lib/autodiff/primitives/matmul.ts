@@ -1,0 +1,59 @@
+/** Matrix products with optional transposes and a factor: alpha · op(a) · op(b), over equal batch dimensions. @module */
+import { definePrimitive, requireShape } from "../primitive.ts";
+import type { Value } from "../value.ts";
+import { sameShape } from "@/lib/tensor/tensor.ts";
+
+interface MatmulParams {
+  readonly transA: boolean;
+  readonly transB: boolean;
+  readonly alpha: number;
+}
+
+export const matmulPrimitive = definePrimitive<MatmulParams>({
+  name: "matmul",
+  abstractEval([a, b], { transA, transB }) {
+    const rank = a!.shape.length;
+    const [m, k] = transA
+      ? [a!.shape[rank - 1]!, a!.shape[rank - 2]!]
+      : [a!.shape[rank - 2]!, a!.shape[rank - 1]!];
+    const [k2, n] = transB
+      ? [b!.shape[rank - 1]!, b!.shape[rank - 2]!]
+      : [b!.shape[rank - 2]!, b!.shape[rank - 1]!];
+    const fits = rank >= 2 && b!.shape.length === rank && k === k2 &&
+      sameShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+    requireShape(
+      fits,
+      "matmul",
+      `inner and batch dimensions must match (transA ${transA}, transB ${transB})`,
+      [a!, b!],
+    );
+    return [{ dtype: a!.dtype, shape: [...a!.shape.slice(0, -2), m, n] }];
+  },
+  // y = α·A·B: dA = α·g·Bᵀ, dB = α·Aᵀ·g; with A or B transposed, the transposes of these.
+  vjp({ inputs: [a, b], cotangents: [g], params: { transA, transB, alpha } }) {
+    return [
+      transA
+        ? matmul(b!, g!, { transA: transB, transB: true, alpha })
+        : matmul(g!, b!, { transA: false, transB: !transB, alpha }),
+      transB
+        ? matmul(g!, a!, { transA: true, transB: transA, alpha })
+        : matmul(a!, g!, { transA: !transA, transB: false, alpha }),
+    ];
+  },
+  lower({ node, inputs, params: { transA, transB, alpha } }) {
+    if (!transA && !transB && alpha === 1) return node("MatMul", inputs);
+    const attributes = { transA: Number(transA), transB: Number(transB), alpha: { float: alpha } };
+    node("FusedMatMul", inputs, attributes, { domain: "com.microsoft" });
+  },
+});
+
+/** alpha · op(a) · op(b): [.., m, k] · [.., k, n] → [.., m, n]; op transposes the last two axes where asked. */
+export function matmul(a: Value, b: Value, options: Partial<MatmulParams> = {}): Value {
+  const { transA = false, transB = false, alpha = 1 } = options;
+  return a.trace.bind(matmulPrimitive, [a, b], { transA, transB, alpha })[0]!;
+}
+
+/** x[N, in] · Wᵀ for a weight W[out, in] as Hugging Face stores it, plus an optional bias: → [N, out]. */
+export function linear(x: Value, weight: Value): Value {
+  return matmul(x, weight, { transB: true });
+}

@@ -1,0 +1,100 @@
+/** Moving elements without arithmetic: reshape, transpose, broadcastTo, slice, pad, stopGradient. @module */
+import { sameShape, type Shape, sizeOf } from "@/lib/tensor/tensor.ts";
+import { definePrimitive, requireShape } from "../primitive.ts";
+import type { Value } from "../value.ts";
+import { sumTo } from "./reduce_sum.ts";
+
+export const reshapePrimitive = definePrimitive<{ shape: Shape }>({
+  name: "reshape",
+  abstractEval([x], { shape }) {
+    const same = sizeOf(x!.shape) === sizeOf(shape);
+    requireShape(same, "reshape", `the number of elements must stay that of [${shape.join(",")}]`, [x!]);
+    return [{ dtype: x!.dtype, shape }];
+  },
+  vjp: ({ inputs, cotangents }) => [reshape(cotangents[0]!, inputs[0]!.shape)],
+  lower: ({ node, inputs, ints, params }) => node("Reshape", [inputs[0]!, ints(params.shape)]),
+});
+
+export const transposePrimitive = definePrimitive<{ perm: readonly number[] }>({
+  name: "transpose",
+  abstractEval: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]!) }],
+  vjp: ({ cotangents, params: { perm } }) => [transpose(cotangents[0]!, perm.map((_, i) => perm.indexOf(i)))],
+  lower: ({ node, inputs, params }) => node("Transpose", inputs, { perm: params.perm }),
+});
+
+export const broadcastToPrimitive = definePrimitive<{ shape: Shape }>({
+  name: "broadcastTo",
+  abstractEval: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
+  vjp: ({ inputs, cotangents }) => [sumTo(cotangents[0]!, inputs[0]!.shape)],
+  lower: ({ node, inputs, ints, params }) => node("Expand", [inputs[0]!, ints(params.shape)]),
+});
+
+export const slicePrimitive = definePrimitive<{ axis: number; start: number; end: number }>({
+  name: "slice",
+  abstractEval([x], { axis, start, end }) {
+    const inside = 0 <= start && start <= end && end <= x!.shape[axis]!;
+    requireShape(inside, "slice", `[${start}, ${end}) must lie inside axis ${axis}`, [x!]);
+    return [{ dtype: x!.dtype, shape: x!.shape.map((d, i) => i === axis ? end - start : d) }];
+  },
+  vjp({ inputs, cotangents, params: { axis, start, end } }) {
+    return [pad(cotangents[0]!, axis, start, inputs[0]!.shape[axis]! - end)];
+  },
+  lower: ({ node, inputs, ints, params: { axis, start, end } }) =>
+    node("Slice", [inputs[0]!, ints([start]), ints([end]), ints([axis])]),
+});
+
+export const padPrimitive = definePrimitive<{ axis: number; before: number; after: number }>({
+  name: "pad",
+  abstractEval: ([x], { axis, before, after }) => [
+    { dtype: x!.dtype, shape: x!.shape.map((d, i) => i === axis ? before + d + after : d) },
+  ],
+  vjp({ inputs, cotangents, params: { axis, before } }) {
+    return [slice(cotangents[0]!, axis, before, before + inputs[0]!.shape[axis]!)];
+  },
+  lower({ node, inputs, ints, inputTypes, params: { axis, before, after } }) {
+    const rank = inputTypes[0]!.shape.length;
+    const pads = Array.from(
+      { length: 2 * rank },
+      (_, i) => i === axis ? before : i === axis + rank ? after : 0,
+    );
+    node("Pad", [inputs[0]!, ints(pads)], { mode: "constant" });
+  },
+});
+
+export const stopGradientPrimitive = definePrimitive<object>({
+  name: "stopGradient",
+  abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  vjp: () => [undefined],
+  lower: ({ node, inputs }) => node("Identity", inputs),
+});
+
+/** The same elements in row-major order under another shape; one dimension may be −1. */
+export function reshape(x: Value, shape: Shape): Value {
+  const known = shape.reduce((size, d) => d === -1 ? size : size * d, 1);
+  const full = shape.map((d) => d === -1 ? sizeOf(x.shape) / known : d);
+  return sameShape(x.shape, full) ? x : x.trace.bind(reshapePrimitive, [x], { shape: full })[0]!;
+}
+/** Axis i of the result is axis perm[i] of x. */
+export function transpose(x: Value, perm: readonly number[]): Value {
+  return perm.every((p, i) => p === i) ? x : x.trace.bind(transposePrimitive, [x], { perm })[0]!;
+}
+/** x repeated along axes of size 1 and new leading axes. */
+export function broadcastTo(x: Value, shape: Shape): Value {
+  return sameShape(x.shape, shape) ? x : x.trace.bind(broadcastToPrimitive, [x], { shape })[0]!;
+}
+/** Elements start … end − 1 of one axis. */
+export function slice(x: Value, axis: number, start: number, end: number): Value {
+  const at = axis < 0 ? axis + x.shape.length : axis;
+  return start === 0 && end === x.shape[at]
+    ? x
+    : x.trace.bind(slicePrimitive, [x], { axis: at, start, end })[0]!;
+}
+/** Zeros before and after one axis. */
+export function pad(x: Value, axis: number, before: number, after: number): Value {
+  const at = axis < 0 ? axis + x.shape.length : axis;
+  return before + after === 0 ? x : x.trace.bind(padPrimitive, [x], { axis: at, before, after })[0]!;
+}
+/** x, as a constant to differentiation. */
+export function stopGradient(x: Value): Value {
+  return x.trace.bind(stopGradientPrimitive, [x], {})[0]!;
+}

@@ -1,0 +1,79 @@
+/** Writes a graph as an ONNX model in protobuf, through npm `onnx-proto`. @module */
+import onnxProto from "onnx-proto";
+import type { DType } from "@/lib/tensor/dtype.ts";
+import { sizeOf } from "@/lib/tensor/tensor.ts";
+import { BYTES } from "@/lib/tensor/dtype.ts";
+import { type Attribute, type OnnxGraph, OPSET, type ValueInfo } from "./graph.ts";
+
+const { onnx } = onnxProto;
+
+/** TensorProto.DataType by our names. */
+const DATA_TYPE: Readonly<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  bf16: 16,
+};
+
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const EXTERNAL = 1;
+const IR_VERSION = 10;
+const text = new TextEncoder();
+
+function attribute(name: string, value: Attribute) {
+  if (typeof value === "number") return { name, type: ATTRIBUTE_TYPE.int, i: value };
+  if (typeof value === "string") return { name, type: ATTRIBUTE_TYPE.string, s: text.encode(value) };
+  if ("float" in value) return { name, type: ATTRIBUTE_TYPE.float, f: value.float };
+  return { name, type: ATTRIBUTE_TYPE.ints, ints: [...value] };
+}
+
+function valueInfo({ name, dtype, shape }: ValueInfo) {
+  const dim = shape.map((d) => typeof d === "number" ? { dimValue: d } : { dimParam: d });
+  return { name, type: { tensorType: { elemType: DATA_TYPE[dtype], shape: { dim } } } };
+}
+
+/** The bytes of a model that holds `graph`. Equal graphs give equal bytes. */
+export function encodeModel(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
+  const constants = graph.initializers.map(({ name, tensor: { dtype, shape, data } }) => ({
+    name,
+    dims: [...shape],
+    dataType: DATA_TYPE[dtype],
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  }));
+  // The location is never opened: the session replaces these by the buffers that it is given.
+  const externals = graph.externals.map(({ name, dtype, shape }) => ({
+    name,
+    dims: [...shape],
+    dataType: DATA_TYPE[dtype],
+    dataLocation: EXTERNAL,
+    externalData: [
+      { key: "location", value: "given-at-creation" },
+      { key: "offset", value: "0" },
+      { key: "length", value: String(sizeOf(shape) * BYTES[dtype]) },
+    ],
+  }));
+  const model = onnx.ModelProto.create({
+    irVersion: IR_VERSION,
+    producerName: "srppo",
+    opsetImport: [{ domain: "", version: OPSET }, { domain: "com.microsoft", version: 1 }],
+    graph: {
+      name: graph.name,
+      node: graph.nodes.map((node, i) => ({
+        name: `${node.opType}_${i}`,
+        opType: node.opType,
+        domain: node.domain,
+        input: [...node.inputs],
+        output: [...node.outputs],
+        attribute: Object.entries(node.attributes).map(([name, value]) => attribute(name, value)),
+      })),
+      initializer: [...constants, ...externals],
+      input: graph.inputs.map(valueInfo),
+      output: graph.outputs.map(valueInfo),
+    },
+  });
+  return Uint8Array.from(onnx.ModelProto.encode(model).finish());
+}
