@@ -1,0 +1,134 @@
+/**
+ * What `POST /stages/<id>` takes: reads the JSON body against a stage's ports and parameters and turns locations into
+ * paths below the data root. Finds all problems before it refuses.
+ * @module
+ */
+import { z } from "zod";
+import type { InputPaths, Port, Stage } from "@/lib/contracts/stage.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { type DataRoot, resolveLocation } from "./data_root.ts";
+
+const Location = z.string().describe("path relative to the data root");
+
+/** The body of a request. Locations of a list port are an array, those of a map port an object. */
+export const RunBody = z.strictObject({
+  params: z.record(z.string(), z.unknown()).default({}).describe("parameters of the stage"),
+  inputs: z.record(z.string(), z.union([Location, z.array(Location), z.record(z.string(), Location)]))
+    .default({})
+    .describe("location of every input port"),
+  outputs: z.record(z.string(), Location).default({}).describe(
+    "location of every output port; nothing may exist there",
+  ),
+  seed: z.int().min(0).default(0).describe("the stage's own seed"),
+  iteration: z.int().min(0).default(0).describe("number of the round in a loop"),
+});
+
+/** A request that can be run: absolute paths, parameters with their defaults. */
+export interface RunRequest {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly inputs: InputPaths;
+  /** every output port of the request, absolute */
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly seed: number;
+  readonly iteration: number;
+}
+
+/**
+ * Reads `body` (parsed JSON) as a request for `stage`.
+ * @throws {UsageError} if it does not fit the stage, naming every problem
+ * @throws {DataError} if the request fits and an input is not there
+ */
+export function readRunRequest(stage: Stage, body: unknown, root: DataRoot): RunRequest {
+  const parsed = RunBody.safeParse(body);
+  if (!parsed.success) throw refusal(stage, issues(parsed.error, ""));
+  const { seed, iteration } = parsed.data;
+  const problems: string[] = [];
+  const params = stage.params.safeParse(parsed.data.params);
+  if (!params.success) problems.push(...issues(params.error, "params"));
+  problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
+  problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
+
+  function path(location: string): string {
+    try {
+      return resolveLocation(root, location);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problems.push(error.message);
+      return location;
+    }
+  }
+  const inputs = mapValues(
+    parsed.data.inputs,
+    (value) =>
+      typeof value === "string"
+        ? path(value)
+        : Array.isArray(value)
+        ? value.map(path)
+        : mapValues(value, path),
+  );
+  const outputs = mapValues(parsed.data.outputs, path);
+  // Only now: to tell whether something exists at a place outside the data root would tell too much.
+  const taken = problems.length > 0 ? [] : Object.entries(outputs).filter(([, place]) => exists(place));
+  problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" exists already`));
+  const places = Object.values(outputs);
+  if (new Set(places).size < places.length) problems.push("outputs: two ports share one location");
+  if (problems.length > 0 || !params.success) throw refusal(stage, problems);
+
+  const missing = Object.entries(inputs).flatMap(([port, value]) =>
+    (typeof value === "string" ? [value] : Object.values(value)).filter((place) => !exists(place))
+      .map((place) => `inputs.${port}: "${place.slice(root.path.length + 1)}" does not exist`)
+  );
+  if (missing.length > 0) {
+    throw new DataError(`Cannot run ${stage.id} as its inputs must exist: ${missing.join("; ")}`);
+  }
+  return { params: params.data, inputs, outputs, seed, iteration };
+}
+
+function refusal(stage: Stage, problems: readonly string[]): UsageError {
+  return new UsageError(
+    `Cannot run ${stage.id} as the request must fit its ports and parameters: ${problems.join("; ")}`,
+  );
+}
+
+function issues(error: z.ZodError, prefix: string): string[] {
+  return error.issues.map((issue) => {
+    const path = [...(prefix === "" ? [] : [prefix]), ...issue.path.map(String)].join(".");
+    return `${path === "" ? "body" : path}: ${issue.message}`;
+  });
+}
+
+function portProblems(
+  kind: "inputs" | "outputs",
+  ports: Readonly<Record<string, Port>>,
+  given: Readonly<Record<string, unknown>>,
+): string[] {
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(ports, name))
+    .map((name) => `${kind}.${name}: no such port, the stage has ${Object.keys(ports).join(", ") || "none"}`);
+  const known = Object.entries(ports).flatMap(([name, port]) => {
+    const value = given[name];
+    // An output that is optional is one that is not always written: it still needs a place.
+    if (value === undefined) return port.optional && kind === "inputs" ? [] : [`${kind}.${name}: not given`];
+    if (kind === "outputs") return [];
+    const shape = typeof value === "string" ? undefined : Array.isArray(value) ? "list" : "map";
+    // A single value serves a port that takes a list.
+    if (shape === port.many || (shape === undefined && port.many === "list")) return [];
+    return [
+      `${kind}.${name}: takes ${port.many === undefined ? "one location" : `a ${port.many} of locations`}`,
+    ];
+  });
+  return [...unknown, ...known];
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
+    throw error;
+  }
+}

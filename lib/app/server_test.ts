@@ -1,0 +1,343 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { z } from "zod";
+import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { openDataRoot } from "./data_root.ts";
+import { createServer, type ServerOptions, type StageServer } from "./server.ts";
+
+const FILE = { contract: "file", description: "a text" } as const;
+
+/** Writes `text` as often as asked, in capitals; tells every copy. */
+const shout = defineStage({
+  id: "shout",
+  summary: "Shouts",
+  params: z.strictObject({ times: z.int().min(1).default(1).describe("copies") }),
+  inputs: { text: FILE, more: { ...FILE, optional: true, many: "list" } },
+  outputs: { loud: FILE, note: { ...FILE, optional: true } },
+  random: false,
+  async run({ params, inputs, outputs, progress }) {
+    const text = await Deno.readTextFile(inputs.text as string);
+    for (let step = 1; step <= params.times; step++) progress({ step, total: params.times });
+    await Deno.writeTextFile(outputs.loud!, text.toUpperCase().repeat(params.times));
+  },
+});
+
+/** Writes half an output, then finds bad data. */
+const spoil = defineStage({
+  ...shout,
+  id: "spoil",
+  async run({ outputs }) {
+    await Deno.writeTextFile(outputs.loud!, "half");
+    throw new DataError("Cannot read row 3 as it must be text: it is null");
+  },
+});
+
+/** Counts in steps until told to stop, keeps its count in scratch, and goes on from there. */
+const count = defineStage({
+  ...shout,
+  id: "count",
+  async run({ outputs, scratch, signal, progress }) {
+    const kept = await Deno.readTextFile(`${scratch}/count`).catch(() => "0");
+    for (let step = Number(kept) + 1; step <= 200; step++) {
+      progress({ step });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      if (kept === "0" && signal.aborted) {
+        await Deno.writeTextFile(`${scratch}/count`, String(step));
+        throw new TryAgainError("Cannot count on as a stop is wanted: the count is kept");
+      }
+    }
+    await Deno.writeTextFile(outputs.loud!, `from ${kept}`);
+  },
+});
+
+interface Fixture {
+  readonly dir: string;
+  readonly server: StageServer;
+  readonly send: (path: string, body?: unknown, headers?: Record<string, string>) => Promise<Response>;
+}
+
+async function withServer(
+  test: (fixture: Fixture) => Promise<void>,
+  options: Partial<ServerOptions> = {},
+): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${dir}/data`);
+    await Deno.writeTextFile(`${dir}/data/in.txt`, "ho ");
+    await Deno.writeTextFile(`${dir}/secret.txt`, "secret");
+    const stages: readonly Stage[] = [shout, spoil, count] as unknown as Stage[];
+    const server = createServer({
+      root: openDataRoot(`${dir}/data`),
+      listStages: () => Promise.resolve(stages.map(({ id }) => id)),
+      loadStage: (id) => Promise.resolve(stages.find((stage) => stage.id === id)!),
+      threads: 2,
+      cores: 2,
+      ...options,
+    });
+    const send: Fixture["send"] = async (path, body, headers = {}) =>
+      await server.fetch(
+        new Request(`http://server${path}`, {
+          headers,
+          ...(body !== undefined &&
+            { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
+        }),
+      );
+    await test({ dir, server, send });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const REQUEST = { inputs: { text: "in.txt" }, outputs: { loud: "out.txt", note: "note.txt" } };
+
+/** The events of a stream of server-sent events, as [name, data]. */
+async function events(response: Response): Promise<[string, Record<string, unknown>][]> {
+  const blocks = (await response.text()).split("\n\n").filter((block) => block.startsWith("event:"));
+  return blocks.map((block) => {
+    const [, name, data] = block.match(/^event: (\w+)\ndata: (.*)$/)!;
+    return [name!, JSON.parse(data!)];
+  });
+}
+
+async function refusal(response: Response): Promise<[number, string, number]> {
+  const { error } = await response.json();
+  return [response.status, error.message, error.exit_code];
+}
+
+function names(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+}
+
+Deno.test("GET /stages is a catalogue with the JSON Schema of every stage's parameters", () =>
+  withServer(async ({ send }) => {
+    const { stages, request } = await (await send("/stages")).json();
+    assertEquals(stages.map((s: { id: string }) => s.id), ["shout", "spoil", "count"]);
+    assertEquals(request.properties.seed.type, "integer");
+    const one = await (await send("/stages/shout")).json();
+    assertEquals(one, stages[0]);
+    assertEquals(one.params.properties.times.minimum, 1);
+    assertEquals(one.params.additionalProperties, false);
+    assertEquals(one.inputs.more, { contract: "file", description: "a text", optional: true, many: "list" });
+  }));
+
+Deno.test("POST /stages/<id> runs the stage and streams its progress", () =>
+  withServer(async ({ send, dir }) => {
+    const response = await send("/stages/shout", { ...REQUEST, params: { times: 3 } });
+    assertEquals([response.status, response.headers.get("Content-Type")], [200, "text/event-stream"]);
+    const told = await events(response);
+    const seconds = told.at(-1)?.[1].seconds;
+    assertEquals(told, [
+      ["progress", { step: 1, total: 3 }],
+      ["progress", { step: 2, total: 3 }],
+      ["progress", { step: 3, total: 3 }],
+      ["finished", { stage: "shout", seconds, outputs: ["loud"] }],
+    ]);
+    assertEquals(await Deno.readTextFile(`${dir}/data/out.txt`), "HO HO HO ");
+    assertEquals(names(`${dir}/data`), [".srppo", "in.txt", "out.txt"]);
+    assertEquals(names(`${dir}/data/.srppo/scratch`), []);
+  }));
+
+Deno.test("a run that fails tells why with its exit code and leaves nothing behind", () =>
+  withServer(async ({ send, dir }) => {
+    const told = await events(await send("/stages/spoil", REQUEST));
+    const message = "Cannot read row 3 as it must be text: it is null";
+    assertEquals(told, [["failed", { message, exit_code: 65 }]]);
+    assertEquals(names(`${dir}/data`), [".srppo", "in.txt"]);
+  }));
+
+Deno.test("a slow reader gets the newest progress and the end", () =>
+  withServer(async ({ send }) => {
+    const told = await events(await send("/stages/shout", { ...REQUEST, params: { times: 5000 } }));
+    assert(told.length < 5000);
+    assertEquals(told.at(-2), ["progress", { step: 5000, total: 5000 }]);
+    assertEquals(told.at(-1)?.[0], "finished");
+  }));
+
+Deno.test("POST names all problems of a request at once", () =>
+  withServer(async ({ send }) => {
+    const body = {
+      params: { times: 0, volume: 1 },
+      inputs: { txt: "in.txt", more: { a: "in.txt" } },
+      outputs: { loud: "../out" },
+    };
+    assertEquals(await refusal(await send("/stages/shout", body)), [
+      400,
+      "Cannot run shout as the request must fit its ports and parameters: " +
+      "params.times: Too small: expected number to be >=1; " +
+      'params: Unrecognized key: "volume"; ' +
+      "inputs.txt: no such port, the stage has text, more; inputs.text: not given; " +
+      "inputs.more: takes a list of locations; outputs.note: not given; " +
+      'Cannot use "../out" as a location must be a path below the data root: it is not',
+      64,
+    ]);
+  }));
+
+Deno.test("POST refuses locations outside the data root, through links too", () =>
+  withServer(async ({ send, dir }) => {
+    await Deno.symlink(`${dir}/secret.txt`, `${dir}/data/link.txt`);
+    await Deno.symlink(dir, `${dir}/data/up`);
+    await Deno.symlink(`${dir}/fresh.txt`, `${dir}/data/dangling`);
+    await Deno.symlink(`${dir}/data/in.txt`, `${dir}/data/inside.txt`);
+    const bad = [
+      "../secret.txt",
+      "a/../../secret.txt",
+      `${dir}/secret.txt`,
+      "/etc/passwd",
+      ".",
+      "",
+      "a\0b",
+      ".srppo/x",
+    ];
+    for (const location of [...bad, "link.txt", "up/secret.txt"]) {
+      const response = await send("/stages/shout", { ...REQUEST, inputs: { text: location } });
+      assertEquals(response.status, 400, location);
+      await response.body?.cancel();
+    }
+    for (const location of [...bad, "up/fresh.txt", "up/new/fresh.txt", "dangling", "dangling/x"]) {
+      const response = await send("/stages/shout", { ...REQUEST, outputs: { loud: location, note: "note" } });
+      assertEquals(response.status, 400, location);
+      await response.body?.cancel();
+    }
+    const fine = await send("/stages/shout", {
+      inputs: { text: "inside.txt" },
+      outputs: { loud: "new/out", note: "new/x" },
+    });
+    assertEquals((await events(fine)).at(-1)?.[0], "finished");
+    assertEquals(names(dir), ["data", "secret.txt"]);
+  }));
+
+Deno.test("POST refuses outputs that exist or coincide, and inputs that do not exist", () =>
+  withServer(async ({ send }) => {
+    const start = "Cannot run shout as the request must fit its ports and parameters: ";
+    assertEquals(
+      await refusal(await send("/stages/shout", { ...REQUEST, outputs: { loud: "in.txt", note: "n" } })),
+      [
+        400,
+        `${start}outputs.loud: "in.txt" exists already`,
+        64,
+      ],
+    );
+    assertEquals(
+      await refusal(await send("/stages/shout", { ...REQUEST, outputs: { loud: "n", note: "./n" } })),
+      [
+        400,
+        `${start}outputs: two ports share one location`,
+        64,
+      ],
+    );
+    assertEquals(
+      await refusal(
+        await send("/stages/shout", { ...REQUEST, inputs: { text: "a", more: ["in.txt", "b"] } }),
+      ),
+      [
+        422,
+        'Cannot run shout as its inputs must exist: inputs.text: "a" does not exist; inputs.more: "b" does not exist',
+        65,
+      ],
+    );
+  }));
+
+Deno.test("the server refuses what it does not know, bodies that are no JSON, and long ones", () =>
+  withServer(async ({ send }) => {
+    assertEquals(await refusal(await send("/stages/whisper", REQUEST)), [
+      404,
+      'Cannot find stage "whisper" as it must be one of those that are there: shout, spoil, count',
+      64,
+    ]);
+    assertEquals(await refusal(await send("/")), [
+      404,
+      "Cannot find / as it must be /healthz, /stages or /stages/<id>",
+      64,
+    ]);
+    const [status, message] = await refusal(await send("/stages/shout", "{"));
+    assertEquals(status, 400);
+    assertStringIncludes(message, "Cannot read the body as it must be JSON: ");
+    assertEquals(await refusal(await send("/stages/shout", { params: { long: "x".repeat(2000) } })), [
+      413,
+      "Cannot read the body as it must have at most 1000 bytes: it has more",
+      64,
+    ]);
+  }, { maxBodyBytes: 1000 }));
+
+Deno.test("every route but /healthz asks for the token", () =>
+  withServer(async ({ send }) => {
+    for (const given of [undefined, "Bearer wrong", "Bearer ", "Basic open", "open"]) {
+      for (const [path, body] of [["/stages"], ["/stages/shout"], ["/stages/shout", REQUEST]] as const) {
+        const response = await send(path, body, given === undefined ? {} : { Authorization: given });
+        assertEquals(
+          [response.status, response.headers.get("WWW-Authenticate")],
+          [401, "Bearer"],
+          `${given} ${path}`,
+        );
+        await response.body?.cancel();
+      }
+    }
+    assertEquals((await (await send("/healthz")).json()).status, "ok");
+    const response = await send("/stages/shout", undefined, { Authorization: "bearer open" });
+    assertEquals((await response.json()).id, "shout");
+  }, { token: "open" }));
+
+Deno.test("a run beyond the core budget gets 429, and the server answers meanwhile", () =>
+  withServer(async ({ send }) => {
+    const running = await send("/stages/count", REQUEST);
+    assertEquals(await (await send("/healthz")).json(), { status: "ok", running: 1, slots: 1 });
+    const second = await send("/stages/shout", REQUEST);
+    assertEquals(second.headers.get("Retry-After"), "10");
+    assertEquals(await refusal(second), [
+      429,
+      "Cannot run shout as a slot must be free: 1 of 1 are taken",
+      75,
+    ]);
+    assertEquals((await events(running)).at(-1)?.[0], "finished");
+    const third = await send("/stages/shout", { ...REQUEST, outputs: { loud: "b.txt", note: "n.txt" } });
+    assertEquals((await events(third)).at(-1)?.[0], "finished");
+  }));
+
+Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from it", () =>
+  withServer(async ({ send, server, dir }) => {
+    const running = await send("/stages/count", REQUEST);
+    const told = events(running);
+    assertEquals(await server.stop(), 1);
+    assertEquals((await told).at(-1), [
+      "failed",
+      { message: "Cannot count on as a stop is wanted: the count is kept", exit_code: 75 },
+    ]);
+    assertEquals((await send("/healthz")).status, 503);
+    const refused = await send("/stages/count", REQUEST);
+    assertEquals(await refusal(refused), [
+      503,
+      "Cannot run count as the server must not be stopping: it is",
+      75,
+    ]);
+
+    const next = createServer({
+      root: openDataRoot(`${dir}/data`),
+      listStages: () => Promise.resolve(["count"]),
+      loadStage: () => Promise.resolve(count as unknown as Stage),
+      threads: 1,
+      cores: 1,
+    });
+    const again = await next.fetch(
+      new Request("http://server/stages/count", { method: "POST", body: JSON.stringify(REQUEST) }),
+    );
+    assertEquals((await events(again)).at(-1)?.[0], "finished");
+    assertEquals((await Deno.readTextFile(`${dir}/data/out.txt`)).replace(/\d+/, "N"), "from N");
+    assert(await Deno.readTextFile(`${dir}/data/out.txt`) !== "from 0");
+    assertEquals(names(`${dir}/data/.srppo/scratch`), []);
+  }));
+
+Deno.test("a client that goes away stops its run and frees the slot", () =>
+  withServer(async ({ send, dir }) => {
+    const running = await send("/stages/count", REQUEST);
+    const reader = running.body!.getReader();
+    await reader.read();
+    await reader.cancel();
+    let busy = 1;
+    for (let turn = 0; busy > 0 && turn < 500; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      busy = (await (await send("/healthz")).json()).running;
+    }
+    assertEquals(busy, 0);
+    assertEquals(names(`${dir}/data`), [".srppo", "in.txt"]);
+    assertEquals(names(`${dir}/data/.srppo/scratch`).length, 1);
+  }));
