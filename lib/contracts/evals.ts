@@ -1,0 +1,64 @@
+/** `evals@1`: what each model scored, by metric and decoding mode. @module */
+import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
+
+/** How answers were decoded. */
+export type DecodingMode = "greedy" | "sampled";
+
+/** One figure. */
+export interface EvalRow {
+  readonly model: string;
+  readonly mode: DecodingMode;
+  readonly metric: string;
+  readonly mean: number;
+  /** standard error of `mean` */
+  readonly stderr: number;
+  /** how many answers it is a mean of */
+  readonly n: number;
+}
+
+const SCHEMA = { model: "utf8", mode: "utf8", metric: "utf8", mean: "f64", stderr: "f64", n: "i64" } as const;
+
+const FORMAT: RowFormat<EvalRow, typeof SCHEMA> = {
+  contract: "evals@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    model: columns.model[row]!,
+    mode: columns.mode[row]! as DecodingMode,
+    metric: columns.metric[row]!,
+    mean: columns.mean[row]!,
+    stderr: columns.stderr[row]!,
+    n: columns.n[row]!,
+  }),
+  toColumns: (rows) => ({
+    model: rows.map((row) => row.model),
+    mode: rows.map((row) => row.mode),
+    metric: rows.map((row) => row.metric),
+    mean: rows.map((row) => row.mean),
+    stderr: rows.map((row) => row.stderr),
+    n: rows.map((row) => row.n),
+  }),
+  check: (row, problems) => {
+    problems.oneOf("mode", row.mode, ["greedy", "sampled"]);
+    problems.finite("mean", row.mean);
+    problems.finite("stderr", row.stderr);
+    if (row.stderr < 0) problems.add("stderr", "not be negative", `it is ${row.stderr}`);
+    problems.natural("n", row.n);
+  },
+  mayBeEmpty: true,
+};
+
+/**
+ * Reads an `evals@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readEvals(path: string): EvalRow[] {
+  return readContract(path, FORMAT).rows;
+}
+
+/**
+ * Publishes an `evals@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeEvals(path: string, rows: readonly EvalRow[]): Promise<void> {
+  return writeContract(path, FORMAT, rows);
+}

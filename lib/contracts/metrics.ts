@@ -1,0 +1,53 @@
+/**
+ * `metrics@1`: what the arithmetic of a stage gave, step by step. Times and rates are not in it, as they would make equal
+ * work give other bytes.
+ * @module
+ */
+import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
+
+/** One figure. */
+export interface MetricRow {
+  /** from 0 */
+  readonly step: number;
+  /** snake_case */
+  readonly name: string;
+  readonly value: number;
+}
+
+const SCHEMA = { step: "i64", name: "utf8", value: "f64" } as const;
+
+const FORMAT: RowFormat<MetricRow, typeof SCHEMA> = {
+  contract: "metrics@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    step: columns.step[row]!,
+    name: columns.name[row]!,
+    value: columns.value[row]!,
+  }),
+  toColumns: (rows) => ({
+    step: rows.map((row) => row.step),
+    name: rows.map((row) => row.name),
+    value: rows.map((row) => row.value),
+  }),
+  check: (row, problems) => {
+    problems.natural("step", row.step);
+    problems.finite("value", row.value);
+  },
+  mayBeEmpty: true,
+};
+
+/**
+ * Reads a `metrics@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readMetrics(path: string): MetricRow[] {
+  return readContract(path, FORMAT).rows;
+}
+
+/**
+ * Publishes a `metrics@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeMetrics(path: string, rows: readonly MetricRow[]): Promise<void> {
+  return writeContract(path, FORMAT, rows);
+}

@@ -1,0 +1,52 @@
+/** `pairs@1`: a better and a worse answer to one prompt, for the controls that learn from pairs. @module */
+import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
+
+/** One pair. */
+export interface PairRow {
+  /** i32[P] */
+  readonly promptIds: Int32Array;
+  /** i32[R] the better answer */
+  readonly chosenIds: Int32Array;
+  /** i32[R] the worse answer, of any other length */
+  readonly rejectedIds: Int32Array;
+}
+
+const SCHEMA = { prompt_ids: "list<i32>", chosen_ids: "list<i32>", rejected_ids: "list<i32>" } as const;
+
+const FORMAT: RowFormat<PairRow, typeof SCHEMA> = {
+  contract: "pairs@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    promptIds: columns.prompt_ids[row]!,
+    chosenIds: columns.chosen_ids[row]!,
+    rejectedIds: columns.rejected_ids[row]!,
+  }),
+  toColumns: (rows) => ({
+    prompt_ids: rows.map((row) => row.promptIds),
+    chosen_ids: rows.map((row) => row.chosenIds),
+    rejected_ids: rows.map((row) => row.rejectedIds),
+  }),
+  check: (row, problems) => {
+    const lists = { prompt_ids: row.promptIds, chosen_ids: row.chosenIds, rejected_ids: row.rejectedIds };
+    for (const [column, ids] of Object.entries(lists)) {
+      problems.notEmpty(column, ids);
+      problems.ids(column, ids);
+    }
+  },
+};
+
+/**
+ * Reads a `pairs@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readPairs(path: string): TokenTable<PairRow> {
+  return readTokenContract(path, FORMAT);
+}
+
+/**
+ * Publishes a `pairs@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writePairs(path: string, table: TokenTable<PairRow>): Promise<void> {
+  return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);
+}

@@ -1,0 +1,70 @@
+/** `samples@1`: prompts and answers as text, for a person to read. @module */
+import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
+import type { DecodingMode } from "./evals.ts";
+import type { FinishReason } from "./rollouts.ts";
+
+/** One answer as text. */
+export interface SampleRow {
+  readonly model: string;
+  readonly mode: DecodingMode;
+  readonly promptId: string;
+  readonly prompt: string;
+  readonly response: string;
+  readonly finishReason: FinishReason;
+  /** JSON object: figures of this answer by name */
+  readonly scores: string;
+}
+
+const SCHEMA = {
+  model: "utf8",
+  mode: "utf8",
+  prompt_id: "utf8",
+  prompt: "utf8",
+  response: "utf8",
+  finish_reason: "utf8",
+  scores: "utf8",
+} as const;
+
+const FORMAT: RowFormat<SampleRow, typeof SCHEMA> = {
+  contract: "samples@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    model: columns.model[row]!,
+    mode: columns.mode[row]! as DecodingMode,
+    promptId: columns.prompt_id[row]!,
+    prompt: columns.prompt[row]!,
+    response: columns.response[row]!,
+    finishReason: columns.finish_reason[row]! as FinishReason,
+    scores: columns.scores[row]!,
+  }),
+  toColumns: (rows) => ({
+    model: rows.map((row) => row.model),
+    mode: rows.map((row) => row.mode),
+    prompt_id: rows.map((row) => row.promptId),
+    prompt: rows.map((row) => row.prompt),
+    response: rows.map((row) => row.response),
+    finish_reason: rows.map((row) => row.finishReason),
+    scores: rows.map((row) => row.scores),
+  }),
+  check: (row, problems) => {
+    problems.oneOf("mode", row.mode, ["greedy", "sampled"]);
+    problems.oneOf("finish_reason", row.finishReason, ["eos", "length", "stop"]);
+  },
+  mayBeEmpty: true,
+};
+
+/**
+ * Reads a `samples@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readSamples(path: string): SampleRow[] {
+  return readContract(path, FORMAT).rows;
+}
+
+/**
+ * Publishes a `samples@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeSamples(path: string, rows: readonly SampleRow[]): Promise<void> {
+  return writeContract(path, FORMAT, rows);
+}

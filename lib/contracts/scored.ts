@@ -1,0 +1,92 @@
+/** `scored@1`: rollouts with the log-probabilities of SFT, reward members and base, and the reward. @module */
+import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
+import { checkRollout, ROLLOUT_SCHEMA, rolloutColumns, rolloutOf, type RolloutRow } from "./rollouts.ts";
+
+/** One answer with its reward. */
+export interface ScoredRow extends RolloutRow {
+  /** f32[R] nats, the SFT model's: what KL is measured against */
+  readonly sftLogprobs: Float32Array;
+  /** f32[R] nats, the reward's members combined */
+  readonly targetLogprobs: Float32Array;
+  /** f32[R] nats, the base's */
+  readonly baseLogprobs: Float32Array;
+  /** f32[R] nats, target minus base after floor and bound of the EOS term */
+  readonly tokenRewards: Float32Array;
+  /** sum of `tokenRewards`, nats */
+  readonly rawReward: number;
+  /** `rawReward` after length normalisation */
+  readonly reward: number;
+  /**
+   * mean nats per token that the base gives the response's tokens, ends left out, after BOS alone, without the prompt;
+   * null where undefined (a response that is only an end)
+   */
+  readonly baseNll: number | null;
+}
+
+const SCHEMA = {
+  ...ROLLOUT_SCHEMA,
+  sft_logprobs: "list<f32>",
+  target_logprobs: "list<f32>",
+  base_logprobs: "list<f32>",
+  token_rewards: "list<f32>",
+  raw_reward: "f64",
+  reward: "f64",
+  base_nll: "f64?",
+} as const;
+
+const FORMAT: RowFormat<ScoredRow, typeof SCHEMA> = {
+  contract: "scored@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    ...rolloutOf(columns, row),
+    sftLogprobs: columns.sft_logprobs[row]!,
+    targetLogprobs: columns.target_logprobs[row]!,
+    baseLogprobs: columns.base_logprobs[row]!,
+    tokenRewards: columns.token_rewards[row]!,
+    rawReward: columns.raw_reward[row]!,
+    reward: columns.reward[row]!,
+    baseNll: columns.base_nll[row]!,
+  }),
+  toColumns: (rows) => ({
+    ...rolloutColumns(rows),
+    sft_logprobs: rows.map((row) => row.sftLogprobs),
+    target_logprobs: rows.map((row) => row.targetLogprobs),
+    base_logprobs: rows.map((row) => row.baseLogprobs),
+    token_rewards: rows.map((row) => row.tokenRewards),
+    raw_reward: rows.map((row) => row.rawReward),
+    reward: rows.map((row) => row.reward),
+    base_nll: rows.map((row) => row.baseNll),
+  }),
+  check: (row, problems) => {
+    checkRollout(row, problems);
+    const lists = {
+      sft_logprobs: row.sftLogprobs,
+      target_logprobs: row.targetLogprobs,
+      base_logprobs: row.baseLogprobs,
+      token_rewards: row.tokenRewards,
+    };
+    for (const [column, list] of Object.entries(lists)) {
+      problems.sameLength(column, list, "response_ids", row.responseIds.length);
+      problems.finiteList(column, list);
+    }
+    problems.finite("raw_reward", row.rawReward);
+    problems.finite("reward", row.reward);
+    if (row.baseNll !== null) problems.finite("base_nll", row.baseNll);
+  },
+};
+
+/**
+ * Reads a `scored@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readScored(path: string): TokenTable<ScoredRow> {
+  return readTokenContract(path, FORMAT);
+}
+
+/**
+ * Publishes a `scored@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeScored(path: string, table: TokenTable<ScoredRow>): Promise<void> {
+  return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);
+}

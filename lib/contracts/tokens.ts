@@ -1,0 +1,60 @@
+/** `tokens@1`: demonstrations as token ids, with a mask of what is supervised. @module */
+import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
+
+/** One demonstration. */
+export interface TokenRow {
+  readonly id: string;
+  /** i32[T] the whole conversation, prompt and response */
+  readonly inputIds: Int32Array;
+  /** u8[T] 1 = this token is supervised; several assistant turns are possible */
+  readonly lossMask: Uint8Array;
+  /** where it came from: the file's name and line, or the id of the rollout that it was */
+  readonly source: string;
+}
+
+const SCHEMA = {
+  id: "utf8",
+  input_ids: "list<i32>",
+  loss_mask: "list<u8>",
+  source: "utf8",
+} as const;
+
+const FORMAT: RowFormat<TokenRow, typeof SCHEMA> = {
+  contract: "tokens@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    id: columns.id[row]!,
+    inputIds: columns.input_ids[row]!,
+    lossMask: columns.loss_mask[row]!,
+    source: columns.source[row]!,
+  }),
+  toColumns: (rows) => ({
+    id: rows.map((row) => row.id),
+    input_ids: rows.map((row) => row.inputIds),
+    loss_mask: rows.map((row) => row.lossMask),
+    source: rows.map((row) => row.source),
+  }),
+  check: (row, problems) => {
+    problems.notEmpty("input_ids", row.inputIds);
+    problems.ids("input_ids", row.inputIds);
+    problems.sameLength("loss_mask", row.lossMask, "input_ids", row.inputIds.length);
+    const bad = row.lossMask.findIndex((mask) => mask > 1);
+    if (bad >= 0) problems.add("loss_mask", "hold 0 and 1", `element ${bad} is ${row.lossMask[bad]}`);
+  },
+};
+
+/**
+ * Reads a `tokens@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readTokens(path: string): TokenTable<TokenRow> {
+  return readTokenContract(path, FORMAT);
+}
+
+/**
+ * Publishes a `tokens@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeTokens(path: string, table: TokenTable<TokenRow>): Promise<void> {
+  return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);
+}
