@@ -8,9 +8,9 @@ import type { DType } from "@/lib/tensor/dtype.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
 import { codeOf } from "./file_errors.ts";
+import { readJsonObject } from "./json.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
-import { isJsonObject, parseStrictJson } from "./strict_json.ts";
-import { readWholeFile } from "./whole_file.ts";
+import { isJsonObject } from "./strict_json.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -144,14 +144,7 @@ function openShards(directory: string, weightMap: ReadonlyMap<string, string>): 
 
 /** Shard by tensor name. */
 function readIndex(path: string): ReadonlyMap<string, string> {
-  let index: unknown;
-  try {
-    index = parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(readWholeFile(path)));
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw refuseIndex(path, "be valid JSON", (cause as Error).message, cause);
-  }
-  const map = isJsonObject(index) ? index.weight_map : undefined;
+  const map = readJsonObject(path).weight_map;
   if (!isJsonObject(map) || Object.keys(map).length === 0) {
     throw refuseIndex(path, "have a weight_map from tensor to file", "it has none");
   }
@@ -197,6 +190,6 @@ function are(list: readonly unknown[]): string {
   return list.length === 1 ? "is" : "are";
 }
 
-function refuseIndex(file: string, requirement: string, current: string, cause?: unknown): DataError {
-  return new DataError(`Cannot read ${file} as it must ${requirement}: ${current}`, { file }, { cause });
+function refuseIndex(file: string, requirement: string, current: string): DataError {
+  return new DataError(`Cannot read ${file} as it must ${requirement}: ${current}`, { file });
 }
