@@ -68,7 +68,7 @@ export function checkFinite(sets: Readonly<Record<string, Rows>>): void {
  * @param mask [B,T], 1 = counts; holes inside a row are stepped over
  * @throws {ShapeError} if the shapes differ
  */
-export function gatherRows(array: Rows, mask: Rows): Float64Array[] {
+export function toRows(array: Rows, mask: Rows): Float64Array[] {
   checkEqualRows({ array, mask });
   return array.map((row, b) => Float64Array.from(Array.from(row).filter((_, t) => mask[b]![t] !== 0)));
 }
@@ -77,7 +77,7 @@ export function gatherRows(array: Rows, mask: Rows): Float64Array[] {
  * Rows back at the counted positions of a mask [B,T]; 0 elsewhere.
  * @throws {ShapeError} if a row has not as many numbers as its mask counts
  */
-export function scatterRows(rows: Rows, mask: Rows): Float64Array[] {
+export function fromRows(rows: Rows, mask: Rows): Float64Array[] {
   const counted = mask.map((m) => Array.from(m).flatMap((x, t) => (x !== 0 ? [t] : [])));
   checkEqualRows({ rows, "the counted positions": counted });
   return mask.map((m, b) => {

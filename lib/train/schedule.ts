@@ -19,12 +19,14 @@ export interface Schedule {
   readonly warmupSteps: number;
   /** factor at the end of `linear` and `cosine`, in [0, 1]; default 0 */
   readonly minRatio?: number;
+  /** waves of `cosine` after the warm-up; default 0.5, down once */
+  readonly cycles?: number;
 }
 
 /**
  * The factor of step s as `transformers.get_scheduler` gives it: s/w while s < w, then the shape over the rest.
  *
- * f(s) = s/w for s < w; after it, with p = (s − w)/max(1, n − w): constant 1, linear m + (1−m)·max(0, 1−p), cosine m + (1−m)·½(1 + cos πp).
+ * f(s) = s/w for s < w; after it, with p = (s − w)/max(1, n − w): constant 1, linear m + (1−m)·max(0, 1−p), cosine m + (1−m)·½(1 + cos 2πcp), c = cycles = ½.
  * Source: transformers 4.57, optimization.py (`linear`, `cosine`, `constant_with_warmup`, `cosine_with_min_lr`). As there, a cosine rises again after the last step.
  *
  * @param step s, from 0
@@ -89,14 +91,14 @@ export function policyRoundFactor(
 }
 
 /** The shape after the warm-up at `progress`, 0 at its start and 1 at its end. */
-function shapeFactor(progress: number, { kind, minRatio = 0 }: Schedule): number {
+function shapeFactor(progress: number, { kind, minRatio = 0, cycles = 0.5 }: Schedule): number {
   switch (kind) {
     case "constant":
       return 1;
     case "linear":
       return minRatio + (1 - minRatio) * Math.max(0, 1 - progress);
     case "cosine":
-      return minRatio + (1 - minRatio) * Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)));
+      return minRatio + (1 - minRatio) * Math.max(0, 0.5 * (1 + Math.cos(2 * Math.PI * cycles * progress)));
   }
 }
 

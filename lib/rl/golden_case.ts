@@ -1,0 +1,111 @@
+/**
+ * Reads the cases of a golden topic and measures how far results are from them. A topic is
+ * `{ topic, dtype, conventions, cases: [{ name: number | string | null | nested lists }] }`.
+ * @module
+ */
+import { DataError } from "@/lib/tensor/errors.ts";
+
+/** One line of a golden report: the largest error over all cases and elements, and what it may be. */
+export interface GoldenCheck {
+  readonly check: string;
+  /** |result − expected| / max(1, |expected|); Infinity where shapes differ or a number is missing */
+  readonly largestError: number;
+  readonly bar: number;
+}
+
+/** A number, null (undefined), or nested lists of them. */
+export type Nested = number | null | readonly Nested[] | Float64Array;
+
+/** Typed access to the fields of one case. */
+export interface GoldenCase {
+  has(field: string): boolean;
+  number(field: string): number;
+  numberOrNull(field: string): number | null;
+  text(field: string): string;
+  flag(field: string): boolean;
+  list(field: string): number[];
+  rows(field: string): number[][];
+  blocks(field: string): number[][][];
+}
+
+/**
+ * The cases of a topic.
+ * @throws {DataError} if the text is not a topic of that name with at least one case
+ */
+export function goldenCases(topic: string, json: unknown): GoldenCase[] {
+  const file = isRecord(json) ? json : {};
+  const { cases } = file;
+  if (file.topic !== topic || !Array.isArray(cases) || cases.length === 0) {
+    throw new DataError(
+      `Cannot read golden topic "${topic}" as it must name itself and hold at least one case: its topic is ${
+        JSON.stringify(file.topic)
+      }, its cases are ${Array.isArray(cases) ? cases.length : typeof cases}`,
+    );
+  }
+  return cases.map((record, index) => goldenCase(`case ${index} of "${topic}"`, record));
+}
+
+function goldenCase(where: string, record: unknown): GoldenCase {
+  const fields = isRecord(record) ? record : {};
+  function read<T>(field: string, wanted: string, test: (x: unknown) => x is T): T {
+    const value = fields[field];
+    if (test(value)) return value;
+    throw new DataError(
+      `Cannot read "${field}" in ${where} as it must be ${wanted}: it is ${
+        value === undefined ? "absent" : JSON.stringify(value).slice(0, 40)
+      }`,
+    );
+  }
+  return {
+    has: (field) => field in fields,
+    number: (field) => read(field, "a number", isNumber),
+    numberOrNull: (field) =>
+      read(field, "a number or null", (x): x is number | null => x === null || isNumber(x)),
+    text: (field) => read(field, "a text", (x): x is string => typeof x === "string"),
+    flag: (field) => read(field, "true or false", (x): x is boolean => typeof x === "boolean"),
+    list: (field) => read(field, "a list of numbers", isListOf(isNumber)),
+    rows: (field) => read(field, "a list of lists of numbers", isListOf(isListOf(isNumber))),
+    blocks: (field) => read(field, "lists of numbers, three deep", isListOf(isListOf(isListOf(isNumber)))),
+  };
+}
+
+function isRecord(x: unknown): x is Record<string, unknown> {
+  return typeof x === "object" && x !== null && !Array.isArray(x);
+}
+
+function isNumber(x: unknown): x is number {
+  return typeof x === "number";
+}
+
+function isListOf<T>(test: (x: unknown) => x is T): (x: unknown) => x is T[] {
+  return (x): x is T[] => Array.isArray(x) && x.every(test);
+}
+
+/** Keeps the largest error of every check, in the order of their first comparison. */
+export interface GoldenTally {
+  compare(check: string, actual: Nested, expected: Nested): void;
+  checks(): GoldenCheck[];
+}
+
+/** An empty tally; `bar` is what an error may be. */
+export function goldenTally(bar: number): GoldenTally {
+  const largest = new Map<string, number>();
+  return {
+    compare(check, actual, expected) {
+      largest.set(check, Math.max(largest.get(check) ?? 0, errorOf(actual, expected)));
+    },
+    checks: () => [...largest].map(([check, largestError]) => ({ check, largestError, bar })),
+  };
+}
+
+function errorOf(actual: Nested, expected: Nested): number {
+  if (typeof expected === "number") {
+    if (typeof actual !== "number" || !Number.isFinite(actual)) return Infinity;
+    return Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
+  }
+  if (expected === null) return actual === null ? 0 : Infinity;
+  if (actual === null || typeof actual === "number" || actual.length !== expected.length) return Infinity;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, errorOf(actual[i]!, expected[i]!));
+  return largest;
+}
