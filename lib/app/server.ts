@@ -22,7 +22,7 @@ import type { Stage } from "@/lib/contracts/stage.ts";
 import { EXIT, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import type { DataRoot } from "./data_root.ts";
 import { readRunRequest, RunBody } from "./run_request.ts";
-import { runServed } from "./served_run.ts";
+import { runServed, type ServedEvent } from "./served_run.ts";
 
 /** What the server needs to know of the world. */
 export interface ServerOptions {
@@ -37,6 +37,10 @@ export interface ServerOptions {
   readonly token?: string;
   /** longest body that is read, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
+  /** told how every run ended */
+  readonly log?: (
+    ended: Extract<ServedEvent, { event: "finished" | "failed" }>["data"] & { stage: string },
+  ) => void;
 }
 
 /** A server without a socket. */
@@ -121,6 +125,7 @@ export function createServer(options: ServerOptions): StageServer {
       try {
         const settings = { root, threads, signal: controller.signal, release };
         await runServed(stage, request, settings, async ({ event, data }) => {
+          if (event !== "progress") options.log?.({ stage: stage.id, ...data });
           await stream.writeSSE({ event, data: JSON.stringify(data) });
         });
       } finally {

@@ -1,0 +1,177 @@
+/**
+ * `deno task serve`: the stages over HTTP. Started with no more than the task's permissions it reads its flags and
+ * starts itself again with the data root and one socket; that process listens until SIGTERM or SIGINT.
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import type { Stage } from "@/lib/contracts/stage.ts";
+import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { openDataRoot } from "./data_root.ts";
+import { relaunch } from "./relaunch.ts";
+import { createServer } from "./server.ts";
+
+const HELP =
+  `deno task serve [--data DIR] [--host HOST] [--port N] [--threads N] [--cores N] [--max-body BYTES]
+
+Serves the stages over HTTP: GET /healthz, GET /stages, GET /stages/ID, POST /stages/ID (server-sent events).
+
+  --data DIR        the only directory that requests may name files in (default: runs)
+  --host HOST       address to listen on (default: 127.0.0.1; another one needs SRPPO_TOKEN)
+  --port N          port, 0 for a free one (default: PORT, else 8000)
+  --threads N       compute threads of one run (default: all cores)
+  --cores N         cores that all runs share: cores/threads runs go on at a time (default: all)
+  --max-body BYTES  longest request body (default: 1048576)
+
+Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT.
+SIGTERM and SIGINT: running stages finish or save a checkpoint; exit code 75 if one was stopped, else 0.
+`;
+
+/** Flags of the command, checked. */
+export interface ServeFlags {
+  readonly data: string;
+  readonly host: string;
+  /** 0: any free port */
+  readonly port: number;
+  readonly threads: number;
+  readonly cores: number;
+  readonly maxBodyBytes: number;
+}
+
+/**
+ * Reads the command line.
+ * @returns undefined if help is asked for
+ * @throws {UsageError} naming every flag that is unknown or out of bounds
+ */
+export function readServeFlags(
+  args: readonly string[],
+  env: { readonly PORT?: string | undefined },
+): ServeFlags | undefined {
+  const problems: string[] = [];
+  const string = ["data", "host", "port", "threads", "cores", "max-body"];
+  const flags = parseArgs([...args], {
+    string,
+    boolean: ["help"],
+    unknown: (arg) => (problems.push(`unknown argument ${arg}`), false),
+  });
+  function whole(name: string, fallback: number, min: number, max: number): number {
+    const text: string | undefined = flags[name] ?? (name === "port" ? env.PORT : undefined);
+    const value = text === undefined ? fallback : /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      problems.push(`--${name} is "${text}", not a whole number from ${min} to ${max}`);
+    }
+    return value;
+  }
+  if (flags.help) return undefined;
+  const all = navigator.hardwareConcurrency;
+  const read = {
+    data: flags.data ?? "runs",
+    host: flags.host ?? "127.0.0.1",
+    port: whole("port", 8000, 0, 65535),
+    threads: whole("threads", all, 1, 1024),
+    cores: whole("cores", all, 1, 1024),
+    maxBodyBytes: whole("max-body", 1 << 20, 1, 1 << 30),
+  };
+  if (problems.length > 0) {
+    throw new UsageError(`Cannot serve as the flags must be right: ${problems.join("; ")}`);
+  }
+  return read;
+}
+
+/** Where the server finds stages, its secret, and its end. */
+export interface ServeWorld {
+  readonly listStages: () => Promise<readonly string[]>;
+  readonly loadStage: (id: string) => Promise<Stage>;
+  readonly token?: string | undefined;
+  /** aborted when the server is to stop */
+  readonly stop: AbortSignal;
+  /** one line for a person or a log */
+  readonly print: (line: string) => void;
+}
+
+/**
+ * Listens until `world.stop`, then lets the runs end.
+ * @returns exit code: 75 if a run was stopped, else 0
+ * @throws {UsageError} for an address that others reach and no token, or a port that is taken
+ */
+export async function serve(flags: ServeFlags, world: ServeWorld): Promise<number> {
+  const { host, port, threads, cores, maxBodyBytes } = flags;
+  if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
+    throw new UsageError(
+      `Cannot serve on ${host} as others may reach it and a token must be set: SRPPO_TOKEN is not set`,
+    );
+  }
+  const root = openDataRoot(flags.data);
+  const server = createServer({
+    root,
+    threads,
+    cores,
+    maxBodyBytes,
+    listStages: world.listStages,
+    loadStage: world.loadStage,
+    ...(world.token !== undefined && { token: world.token }),
+    log: (ended) => world.print(JSON.stringify(ended)),
+  });
+  const stages = await world.listStages();
+  let listener: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    listener = Deno.serve({ hostname: host, port, onListen: () => {} }, server.fetch);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new UsageError(
+      `Cannot serve on ${host}:${port} as the port must be free: another process listens there`,
+    );
+  }
+  const address = `http://${host.includes(":") ? `[${host}]` : host}:${listener.addr.port}`;
+  world.print(`Serving ${stages.length} stages on ${address} with files below ${root.path}`);
+  await new Promise<void>((resolve) => {
+    if (world.stop.aborted) resolve();
+    world.stop.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const stopped = await server.stop();
+  await listener.shutdown();
+  return stopped > 0 ? EXIT.tryAgain : EXIT.ok;
+}
+
+async function main(): Promise<number> {
+  const mayServe = (await Deno.permissions.query({ name: "ffi" })).state === "granted";
+  const flags = readServeFlags(Deno.args, { PORT: Deno.env.get("PORT") });
+  if (flags === undefined) {
+    console.log(HELP);
+    return EXIT.ok;
+  }
+  if (!mayServe) {
+    const project = decodeURIComponent(new URL("../../", import.meta.url).pathname);
+    if (flags.data === "runs") Deno.mkdirSync("runs", { recursive: true });
+    const data = openDataRoot(flags.data).path;
+    return await relaunch(new URL(import.meta.url), Deno.args, {
+      read: [project, flags.data, data, "/proc"],
+      write: [data, flags.data],
+      net: [`${flags.host}:${flags.port}`],
+      env: ["PORT", "SRPPO_TOKEN"],
+      ffi: true,
+    });
+  }
+  const { listStages, loadStage } = await import("./registry.ts");
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+    // The second one ends the process, as it would have done without a listener.
+    Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(EXIT.tryAgain) : stop.abort());
+  }
+  return await serve(flags, {
+    listStages,
+    loadStage,
+    token: Deno.env.get("SRPPO_TOKEN") || undefined,
+    stop: stop.signal,
+    print: (line) => console.log(line),
+  });
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(exitCodeOf(error));
+  }
+}
