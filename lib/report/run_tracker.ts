@@ -71,7 +71,10 @@ export function blockOf(name: NodeName): string {
 /** Seconds until a stage is done at its present rate, or undefined when it cannot be known. */
 export function stageSecondsLeft(running: Running, now: number): number | undefined {
   const { step, total, firstStep } = running;
-  if (step === undefined || total === undefined || firstStep === undefined || step <= firstStep.step) {
+  if (
+    step === undefined || total === undefined || firstStep === undefined || step <= firstStep.step ||
+    step >= total
+  ) {
     return undefined;
   }
   return ((now - firstStep.time) / 1000) * ((total - step) / (step - firstStep.step));

@@ -1,0 +1,29 @@
+/** Round numbers to label an axis with. @module */
+
+/** An axis: its ends and its labelled values. */
+export interface Axis {
+  readonly low: number;
+  readonly high: number;
+  readonly ticks: readonly number[];
+  /** decimals that tell the ticks apart */
+  readonly digits: number;
+}
+
+/**
+ * About `count` ticks at multiples of 1, 2 or 5 times a power of ten, with ends that hold all `values`.
+ * Without finite values, or with equal ones, the axis has some width all the same.
+ */
+export function axisOf(values: readonly number[], count = 4): Axis {
+  const finite = values.filter(Number.isFinite);
+  const min = finite.length === 0 ? 0 : Math.min(...finite);
+  const max = finite.length === 0 ? 1 : Math.max(...finite);
+  const span = max > min ? max - min : Math.max(Math.abs(max), 1) / 2;
+  const rough = span / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999)! * power;
+  const first = Math.floor(min / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil(max / step - 1e-9));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return { low: first * step, high: last * step, ticks, digits };
+}

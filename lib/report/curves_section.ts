@@ -1,0 +1,100 @@
+/** The part of the page that shows how training went: curves per round, SFT's loss, and all rounds as a table. @module */
+import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
+import { duration } from "./format.ts";
+import { type Html, html } from "./html.ts";
+import { lineChart, type Series } from "./line_chart.ts";
+import type { Report } from "./report_schema.ts";
+
+/** Metrics that get a chart of their own, in this order. */
+const CHARTS = [
+  "reward",
+  "kl",
+  "response_tokens",
+  "eos_rate",
+  "entropy",
+  "explained_variance",
+  "clip_fraction",
+];
+/** Keys of a round that are not metrics. */
+const OWN = new Set(["block", "iteration", "seconds", "cached"]);
+/** Metrics that the table of rounds leaves out where there are more; the file has all. */
+const MOST_COLUMNS = 14;
+const LOOKS = ["main", "second", "faint"] as const;
+
+function roundCharts(report: Report): (Html | undefined)[] {
+  const blocks = [...new Set(report.rounds.map((r) => r.block))];
+  return CHARTS.map((metric) => {
+    const series: Series[] = blocks.map((block, i) => ({
+      name: block,
+      look: LOOKS[Math.min(i, 2)]!,
+      points: report.rounds.filter((r) => r.block === block && r[metric] !== undefined)
+        .map((r) => ({ x: r.iteration + 1, y: r[metric]! })),
+    }));
+    const { label, help } = metricInfo(metric);
+    return lineChart({ title: label, help, xLabel: "round", series, text: (v) => metricText(metric, v) });
+  });
+}
+
+/** The losses of all supervised runs: single ones stand out, copies within a foreach stay behind them. */
+function lossChart(report: Report): Html | undefined {
+  const names = [
+    ...new Set(report.training.map((r) => r.index === null ? r.stage : `${r.stage}[${r.index}]`)),
+  ];
+  let single = 0;
+  const series: Series[] = names.map((name) => {
+    const rows = report.training.filter((r) =>
+      (r.index === null ? r.stage : `${r.stage}[${r.index}]`) === name
+    );
+    const look = rows[0]!.index === null ? LOOKS[Math.min(single++, 1)]! : "faint";
+    return { name, look, points: rows.map((r) => ({ x: r.step + 1, y: r.loss })) };
+  });
+  series.sort((a, b) => LOOKS.indexOf(b.look) - LOOKS.indexOf(a.look)); // what matters is drawn last, on top
+  const help = `Nats per supervised token: ${names.join(", ")}.`;
+  return lineChart({ title: "SFT loss", help, xLabel: "update", series, text: (v) => metricText("loss", v) });
+}
+
+function roundsTable(report: Report): Html | undefined {
+  if (report.rounds.length === 0) return undefined;
+  const names = inOrder(report.rounds.flatMap((r) => Object.keys(r).filter((key) => !OWN.has(key))));
+  const shown = names.slice(0, MOST_COLUMNS);
+  const blocks = new Set(report.rounds.map((r) => r.block)).size > 1;
+  return html`
+    <details>
+      <summary>All rounds in numbers</summary>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr><th>Round</th>${shown.map((name) =>
+              html`<th scope="col">${metricInfo(name).short}</th>`
+            )}<th>Time</th></tr>
+          </thead>
+          <tbody>
+    ${report.rounds.map((r) =>
+      html`
+        <tr><th scope="row">${blocks ? `${r.block} ` : ""}${r.iteration + 1}</th>${shown.map((name) =>
+          html`<td>${metricText(name, r[name])}</td>`
+        )}<td>${duration(r.seconds)}</td></tr>
+      `
+    )}</tbody>
+        </table>
+      </div>
+    </details>
+  `;
+}
+
+/** The section, or nothing for a run that trained nothing. */
+export function curvesSection(report: Report): Html | undefined {
+  const charts = [...roundCharts(report), lossChart(report)].filter((chart) => chart !== undefined);
+  if (charts.length === 0) return undefined;
+  const { policy, continued_sft } = report.updates;
+  const fair = policy === null || continued_sft === null
+    ? ""
+    : ` PPO made ${policy} policy updates; continued SFT got ${continued_sft}.`;
+  return html`
+    <h2>Training</h2>
+    <p
+      class="lead">Each point of a round is a mean over its rollouts, before the policy is updated with them.${fair}</p>
+    <div class="charts">${charts}</div>
+    ${roundsTable(report)}
+  `;
+}

@@ -1,0 +1,179 @@
+/**
+ * The made-up run's result and tables, for tests of the report and for its picture in docs. Numbers follow the shape
+ * of the quickstart but are invented.
+ * @module
+ */
+import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
+import type { ComparisonRow, Mode, SampleRow } from "./comparison.ts";
+import { buildReport, type MetricValue, type RunTables } from "./build_report.ts";
+import { exampleEvents, exampleRound } from "./example_run.ts";
+import type { Environment, Report } from "./report_schema.ts";
+
+const ROUNDS = 20;
+const N = 256;
+
+/** Means of [greedy, sampled] and their standard errors, per model. */
+const MEANS: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>> = {
+  base: {
+    score: [0, 0, 0],
+    both_words: [0, 0, 0],
+    eos_rate: [0, 0, 0],
+    response_tokens: [56, 56, 0],
+    kl_to_sft: [24.1, 25.76, 0.41],
+    reward: [-22.9, -25.8, 0.38],
+    base_nll: [0.61, 1.57, 0.021],
+  },
+  sft: {
+    score: [0.716, 0.632, 0.019],
+    both_words: [0.467, 0.373, 0.03],
+    eos_rate: [0.977, 0.942, 0.013],
+    response_tokens: [38.7, 40.6, 0.6],
+    kl_to_sft: [0, 0, 0],
+    reward: [31.2, 32.1, 0.44],
+    base_nll: [0.71, 1.53, 0.02],
+  },
+  continued_sft: {
+    score: [0.733, 0.656, 0.019],
+    both_words: [0.497, 0.423, 0.03],
+    eos_rate: [0.973, 0.939, 0.014],
+    response_tokens: [38.9, 40.7, 0.6],
+    kl_to_sft: [1.1, 1.78, 0.11],
+    reward: [31.9, 32.6, 0.44],
+    base_nll: [0.73, 1.57, 0.021],
+  },
+  srppo: {
+    score: [0.811, 0.681, 0.017],
+    both_words: [0.648, 0.471, 0.031],
+    eos_rate: [0.984, 0.938, 0.014],
+    response_tokens: [40.2, 41.6, 0.7],
+    kl_to_sft: [3.2, 4.04, 0.16],
+    reward: [37.4, 37.9, 0.46],
+    base_nll: [0.84, 1.74, 0.024],
+  },
+};
+
+const PROMPTS = [
+  ["Once upon a time, there was a little boy named Tim. He had a plane.", "Tim", "plane"],
+  ["Once upon a time, there was a little girl named Lucy. She had a book.", "Lucy", "book"],
+  ["Once upon a time, there was a little girl named Emma. She had a carrot.", "Emma", "carrot"],
+] as const;
+
+/** Rows of evals@1 as the eval stage would write them. */
+export function exampleComparison(): ComparisonRow[] {
+  return Object.entries(MEANS).flatMap(([model, metrics]) =>
+    Object.entries(metrics).flatMap(([metric, [greedy, sampled, stderr]]) => [
+      { model, mode: "greedy" as const, metric, mean: greedy, stderr, n: N },
+      { model, mode: "sampled" as const, metric, mean: sampled, stderr, n: N },
+    ])
+  );
+}
+
+function answer(model: string, mode: Mode, [, name, thing]: readonly [string, string, string]): string {
+  const greedy = mode === "greedy";
+  switch (model) {
+    case "base":
+      return ` ${name} liked to ${
+        greedy ? "play" : "sing"
+      } all day. One day, a big bird came. The bird said, “Hello!” and`;
+    case "sft":
+      return ` ${name} loved to play with ${
+        greedy ? "her toys" : "the sand"
+      }. One day, ${name} went to the park with a friend.`;
+    case "continued_sft":
+      return ` ${name} loved the ${
+        greedy ? "park" : "rain"
+      }. One day, the ${thing} was gone, and everyone was sad.`;
+    default:
+      return ` ${name} loved the ${thing} very much. One day, ${name} took the ${thing} to the ${
+        greedy ? "park" : "lake"
+      }.`;
+  }
+}
+
+/** Answers of all models to three prompts. */
+export function exampleSamples(): SampleRow[] {
+  const samples: SampleRow[] = [];
+  for (const [i, row] of PROMPTS.entries()) {
+    for (const model of Object.keys(MEANS)) {
+      for (const mode of ["greedy", "sampled"] as const) {
+        const response = answer(model, mode, row);
+        const [prompt, ...words] = row;
+        const ended = model !== "base";
+        const score = ended ? words.filter((w) => new RegExp(`\\b${w}\\b`).test(response)).length / 2 : 0;
+        const scores = { score, both_words: score === 1 ? 1 : 0 };
+        const finish_reason = ended ? "eos" : "length";
+        samples.push({ model, mode, prompt_id: `e000${i}`, prompt, words, response, finish_reason, scores });
+      }
+    }
+  }
+  return samples;
+}
+
+/** Where the made-up run was made. */
+export const EXAMPLE_ENVIRONMENT: Environment = {
+  cores: 2,
+  threads: null,
+  executor: null,
+  os: "linux",
+  arch: "x86_64",
+  instruction_set: "avx512",
+  onnxruntime: "1.30.0",
+  deno: "2.9.6",
+};
+
+/** The made-up run as a driver would return it, with the metrics of its nodes; paths lead nowhere. */
+export function exampleResult(): { readonly result: RunResult; readonly metrics: RunTables["metrics"] } {
+  const events = exampleEvents({ rounds: ROUNDS });
+  const metrics = new Map<FinishedNode, readonly MetricValue[]>();
+  const nodes: FinishedNode[] = [];
+  for (const e of events) {
+    if (e.type !== "stage_finished") continue;
+    const { stage, uses, index, iteration, key } = e;
+    const params = uses === "sft"
+      ? { epochs: 4, lr: 0.001, batch_size: 16 }
+      : uses === "ppo-update"
+      ? { beta: 0.7 }
+      : {};
+    const seconds = uses === "sft" ? 12.4 : uses === "ppo-update" ? 2.1 : 0.9;
+    const place = {
+      ...(index === undefined ? {} : { index }),
+      ...(iteration === undefined ? {} : { iteration }),
+    };
+    const node = { stage, uses, ...place, key, cached: uses === "tokenize", seconds, params, outputs: {} };
+    nodes.push(node);
+    if (uses === "ppo-update") {
+      const values = Object.entries(exampleRound(iteration!, ROUNDS));
+      metrics.set(node, values.map(([name, value]) => ({ step: iteration!, name, value })));
+    }
+    if (uses === "sft") {
+      const loss = Array.from({ length: 252 }, (_, step) => {
+        const noise = 0.06 * Math.sin(12.9898 * step + 3 * (index ?? 5)) * Math.cos(1.7 * step);
+        return { step, name: "loss", value: 1.12 + 0.75 * Math.exp(-step / 35) + noise };
+      });
+      metrics.set(node, [...loss, { step: 251, name: "updates", value: 252 }]);
+    }
+  }
+  const result: RunResult = {
+    manifest: "pipelines/quickstart.yaml",
+    runDir: "runs/quickstart",
+    seed: 0,
+    seconds: 96.2,
+    nodes,
+    outputs: {
+      policy: "runs/quickstart/outputs/policy",
+      reward: "runs/quickstart/outputs/reward",
+      evals: "runs/quickstart/outputs/evals.arrow",
+    },
+  };
+  return { result, metrics };
+}
+
+/** The made-up report; `tables` replaces parts of what it is made from. */
+export function exampleReport(tables: Partial<RunTables> = {}): Report {
+  const { result, metrics } = exampleResult();
+  return buildReport(
+    result,
+    { comparison: exampleComparison(), samples: exampleSamples(), metrics, ...tables },
+    { events: exampleEvents({ rounds: ROUNDS }), environment: EXAMPLE_ENVIRONMENT },
+  );
+}

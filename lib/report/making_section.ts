@@ -1,0 +1,94 @@
+/** The parts of the page about the making: where the time went, and what it takes to make the same again. @module */
+import { counted, decimal, duration } from "./format.ts";
+import { type Html, html, type HtmlValue } from "./html.ts";
+import type { Report } from "./report_schema.ts";
+import { secondsByStage } from "./stage_seconds.ts";
+
+/** Where the time went; nothing for a run without stages. */
+export function timesSection(report: Report): Html | undefined {
+  const sums = secondsByStage(report.timings);
+  if (sums.length === 0) return undefined;
+  const longest = Math.max(...sums.map((s) => s.seconds), 1e-9);
+  const cached = sums.reduce((sum, s) => sum + s.cached, 0);
+  const store = cached === 0
+    ? ""
+    : ` ${counted(cached, "stage")} came from the store and count with the seconds they took when they ran.`;
+  return html`
+    <h2>Time</h2>
+    <p class="lead">This run took ${duration(report.seconds)}; its stages together ${duration(
+      report.stage_seconds,
+    )}.${store}</p>
+    <div class="card times">${sums.map(({ uses, seconds, copies }) =>
+      html`
+        <span>${uses}${copies > 1
+          ? html`
+            <small>×${decimal(copies, 0)}</small>
+          `
+          : ""}</span><div><i style="width:${decimal(
+            (100 * seconds) / longest,
+            1,
+          )}%"></i></div><span>${duration(seconds)}</span>
+      `
+    )}</div>
+  `;
+}
+
+function updatesText(updates: Report["updates"]): string {
+  const parts = [
+    updates.sft === null ? "" : `SFT ${decimal(updates.sft, 0)}`,
+    updates.members.length === 0 ? "" : `members ${updates.members.map((m) => decimal(m, 0)).join(" + ")}`,
+    updates.policy === null ? "" : `policy ${decimal(updates.policy, 0)}`,
+    updates.continued_sft === null ? "" : `continued SFT ${decimal(updates.continued_sft, 0)}`,
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+/** `key: value` lines; nested values as JSON. */
+function parameterLines(params: Readonly<Record<string, unknown>>): string {
+  return Object.entries(params).map(([key, value]) =>
+    `${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`
+  ).join("\n");
+}
+
+/** How it was made. */
+export function madeSection(report: Report): Html {
+  const e = report.environment;
+  const machine = [
+    `${e.os} ${e.arch}`,
+    counted(e.cores, "core"),
+    e.threads === null ? "" : counted(e.threads, "thread"),
+    e.instruction_set ?? "",
+  ].filter((part) => part !== "").join(", ");
+  const software = `Deno ${e.deno}${e.onnxruntime === null ? "" : `, ONNX Runtime ${e.onnxruntime}`}`;
+  const rows: [string, HtmlValue][] = [
+    ["Manifest", html`<code>${report.manifest}</code>`],
+    ["Seed", String(report.seed)],
+    ["Updates", updatesText(report.updates)],
+    ["Machine", machine],
+    ["Software", software],
+    ["Executor", e.executor ?? ""],
+    ...Object.entries(report.outputs).map((
+      [key, path],
+    ): [string, HtmlValue] => [`Output ${key}`, html`<code>${path}</code>`]),
+  ];
+  const stages = Object.entries(report.parameters).filter(([, params]) => Object.keys(params).length > 0);
+  return html`<h2>How it was made</h2>
+<dl class="card">${
+    rows.filter(([, value]) => value !== "").map(([key, value]) =>
+      html`
+        <dt>${key}</dt>
+        <dd>${value}</dd>
+      `
+    )
+  }</dl>
+${
+    stages.map(([stage, params]) =>
+      html`
+        <details>
+          <summary>Parameters of ${stage}</summary>
+          <pre>${parameterLines(params)}</pre>
+        </details>
+      `
+    )
+  }`;
+}
