@@ -29,6 +29,13 @@ export interface Tokenizer extends SpecialIds {
   readonly suffixIds: readonly number[];
   /** tokens including added ones; a model's embedding may have more rows */
   readonly vocabSize: number;
+  /** tokens that the model can look back on, from its config.json; null where it does not say */
+  readonly contextLength: number | null;
+  /**
+   * A number of tokens that `text` surely has, found without encoding it: its length by the longest token of the
+   * vocabulary, with a factor of 4 for what normalisers join and with runs of white space counted once.
+   */
+  readonly leastTokens: (text: string) => number;
   /** SHA-256 of tokenizer.json, in hexadecimal digits */
   readonly digest: string;
 }
@@ -79,7 +86,37 @@ export function tokenizerOf(
     });
   };
   const special = specialIds(origin.files, (token) => library.token_to_id(token), vocabSize);
-  return { ...special, ...templateOf(encode), encode, decode, vocabSize, digest: origin.digest };
+  return {
+    ...special,
+    ...templateOf(encode),
+    encode,
+    decode,
+    vocabSize,
+    contextLength: contextLengthOf(origin.files.config ?? {}, origin.files.dir),
+    leastTokens: leastTokensBy(library),
+    digest: origin.digest,
+  };
+}
+
+/** Names under which configs give the context, in the order of how common they are. */
+const CONTEXT_KEYS = ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"];
+
+function contextLengthOf(config: JsonObject, dir: string): number | null {
+  const key = CONTEXT_KEYS.find((name) => config[name] !== undefined && config[name] !== null);
+  if (key === undefined) return null;
+  const value = config[key];
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  const file = `${dir}/config.json`;
+  throw new DataError(
+    `Cannot read ${file} as "${key}" must be a whole number from 1 on: it is ${JSON.stringify(value)}`,
+    { file },
+  );
+}
+
+function leastTokensBy(library: LibraryTokenizer): Tokenizer["leastTokens"] {
+  let longest = 1;
+  for (const token of library.get_vocab().keys()) longest = Math.max(longest, token.length);
+  return (text) => Math.floor(text.replace(/\s+/g, " ").length / (4 * longest));
 }
 
 function createLibraryTokenizer(spec: JsonObject, file: string): LibraryTokenizer {

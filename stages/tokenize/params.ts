@@ -1,0 +1,68 @@
+/**
+ * Parameters of `tokenize`. In: flags or the manifest's `with`. Out: checked values with defaults.
+ * @module
+ */
+import { z } from "zod";
+
+/** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
+export const params = z.strictObject({
+  prompt_field: z.string().min(1).default("prompt")
+    .describe("Field of a user's row that holds the prompt.")
+    .meta({ source: "the quickstart's files; TRL's prompt-completion format" }),
+  response_field: z.string().min(1).default("response")
+    .describe("Field of a demonstration that holds the response.")
+    .meta({ source: "the quickstart's files" }),
+  id_field: z.string().min(1).default("id")
+    .describe("Field that names a row. Rows without it are named after their line.")
+    .meta({ source: "the quickstart's files" }),
+  max_length: z.int().min(0).default(0)
+    .describe("Longest demonstration, prompt, response and end together. 0: the model's context.")
+    .meta({ unit: "tokens", source: "max_position_embeddings of the model's config.json" }),
+  max_prompt_length: z.int().min(0).default(0)
+    .describe("Longest prompt of `prompts` and `eval_prompts`. 0: max_length less one token for an answer.")
+    .meta({ unit: "tokens", source: "the least that an answer needs" }),
+  truncation: z.enum(["error", "drop", "left", "right"]).default("error")
+    .describe(
+      "What becomes of a row that is too long: an error that lists all of them; left out; cut on the left of its prompt " +
+        "(after BOS); or cut at the end of its response, which then has no end token. Prompts are never cut on the right.",
+    )
+    .meta({ source: "nothing is lost unasked" }),
+  boundary: z.enum(["error", "split"]).default("error")
+    .describe(
+      "What becomes of a demonstration whose prompt and response share a token: an error that lists all of them, or the " +
+        "response encoded by itself.",
+    )
+    .meta({
+      source: "a policy is asked after the prompt's own tokens, so such a row teaches what never occurs",
+    }),
+  validation_fraction: z.number().min(0).lt(1).default(0)
+    .describe(
+      "Share of the prompts whose demonstrations are held back for validation, by a hash of prompt and seed.",
+    )
+    .meta({ unit: "1", source: "0 as in the quickstart" }),
+  select: z.enum(["score", "reward", "all"]).default("score")
+    .describe(
+      "Which rows of `rollouts` become demonstrations: by a checker's score, by reward (scored rollouts), or all that ended.",
+    )
+    .meta({ source: "rejection sampling by hindsight, as the quickstart's demonstrations were made" }),
+  checker: z.string().default("")
+    .describe(
+      "Checker for select=score: words, exact, contains, regex, or the path of a module that exports `check`.",
+    )
+    .meta({ source: "none: only the user knows" }),
+  checker_field: z.string().default("")
+    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
+    .meta({ source: "lib/evals" }),
+  checker_pattern: z.string().default("")
+    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
+    .meta({ source: "lib/evals" }),
+  score_threshold: z.number().default(1)
+    .describe("Least score of a row that is selected by score.")
+    .meta({ unit: "1", source: "checkers score from 0 to 1; 1 = all that was asked for" }),
+  reward_fraction: z.number().gt(0).max(1).default(0.25)
+    .describe("Share of the rows that ended, best reward first, that is selected by reward.")
+    .meta({ unit: "1", source: "RAFT (arXiv:2304.06767) keeps between 1/8 and 1/4 of its samples" }),
+});
+
+/** Checked parameters. */
+export type Params = z.output<typeof params>;

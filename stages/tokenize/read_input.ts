@@ -1,0 +1,111 @@
+/**
+ * Opens the stage's inputs: a user's files, and the answers of a model with the rule that selects among them.
+ * In: paths and parameters. Out: rows.
+ * @module
+ */
+import { readContractHeader } from "@/lib/contracts/contract_file.ts";
+import { readRollouts } from "@/lib/contracts/rollouts.ts";
+import { readScored } from "@/lib/contracts/scored.ts";
+import type { InputPaths } from "@/lib/contracts/stage.ts";
+import type { Checker } from "@/lib/evals/checker.ts";
+import { loadChecker } from "@/lib/evals/load_checker.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Params } from "./params.ts";
+import { selectByReward, selectByScore, selectEnded, type Selection } from "./select_rollouts.ts";
+import type { TokenizeInput } from "./tokenize.ts";
+import { readDemonstrations, readPrompts } from "./user_rows.ts";
+
+/** The rows of all inputs that are given, and how rollouts were selected. */
+export interface OpenedInput {
+  readonly input: TokenizeInput;
+  readonly selection?: Selection;
+}
+
+/**
+ * Reads every input that is given.
+ * @throws {UsageError} if none is given, or the rule for rollouts lacks what it needs
+ * @throws {DataError} if a file is not what it must be
+ */
+export async function readInput(
+  paths: InputPaths,
+  params: Params,
+  tokenizer: Tokenizer,
+): Promise<OpenedInput> {
+  const demonstrations = pathOf(paths, "demonstrations");
+  const rollouts = pathOf(paths, "rollouts");
+  const prompts = pathOf(paths, "prompts");
+  const evalPrompts = pathOf(paths, "eval_prompts");
+  const given = [demonstrations, rollouts, prompts, evalPrompts].filter((path) => path !== undefined);
+  if (given.length === 0) {
+    throw new UsageError(
+      "Cannot tokenize as one of demonstrations, prompts, eval_prompts and rollouts must be given: none is",
+    );
+  }
+  const selection = rollouts === undefined ? undefined : await selectRollouts(rollouts, params, tokenizer);
+  const input: TokenizeInput = {
+    ...(demonstrations &&
+      { demonstrations: { file: demonstrations, rows: readDemonstrations(demonstrations, params) } }),
+    ...(rollouts && selection && { rollouts: { file: rollouts, rows: selection.rows } }),
+    ...(prompts && { prompts: { file: prompts, rows: readPrompts(prompts, params) } }),
+    ...(evalPrompts && { evalPrompts: { file: evalPrompts, rows: readPrompts(evalPrompts, params) } }),
+  };
+  return { input, ...(selection && { selection }) };
+}
+
+/**
+ * The rows of a `rollouts@1` or `scored@1` file that become demonstrations.
+ * @throws {UsageError} if select=score has no checker
+ * @throws {DataError} if the ids belong to another tokenizer, select=reward meets rollouts without rewards, or no row is left
+ */
+async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer): Promise<Selection> {
+  const { contract } = readContractHeader(file);
+  if (params.select === "reward" && contract !== "scored@1") {
+    throw new DataError(`Cannot select from ${file} as select=reward must have scored@1: it is ${contract}`, {
+      file,
+    });
+  }
+  const scored = params.select === "reward" ? readScored(file) : undefined;
+  const { rows, tokenizerDigest } = scored ?? readRollouts(file);
+  if (tokenizerDigest !== tokenizer.digest) {
+    throw new DataError(
+      `Cannot select from ${file} as its ids must be those of the model's tokenizer, ${tokenizer.digest}: ` +
+        `they are of ${tokenizerDigest}`,
+      { file },
+    );
+  }
+  const selection = scored !== undefined
+    ? selectByReward(scored.rows, params.reward_fraction)
+    : params.select === "all"
+    ? selectEnded(rows)
+    : selectByScore(rows, {
+      check: await checkerOf(params),
+      threshold: params.score_threshold,
+      decode: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
+    });
+  if (selection.rows.length > 0) return selection;
+  throw new DataError(
+    `Cannot select from ${file} as a row must be left: of ${selection.offered} rows ${selection.ended} ended, none was ` +
+      `selected by ${params.select}`,
+    { file },
+  );
+}
+
+function checkerOf(params: Params): Promise<Checker> {
+  if (params.checker === "") {
+    throw new UsageError(
+      "Cannot select rollouts by score as a checker must score them (--checker words, exact, contains, regex or a " +
+        "module; or --select reward, all): none is named",
+    );
+  }
+  return loadChecker(params.checker, {
+    ...(params.checker_field !== "" && { field: params.checker_field }),
+    ...(params.checker_pattern !== "" && { pattern: params.checker_pattern }),
+  });
+}
+
+function pathOf(paths: InputPaths, port: string): string | undefined {
+  const path = paths[port];
+  if (path === undefined || typeof path === "string") return path;
+  throw new UsageError(`Cannot tokenize as input ${port} must be one path: it is ${JSON.stringify(path)}`);
+}

@@ -1,0 +1,104 @@
+/**
+ * What `tokenize` tells about its work: counts, lengths, what was cut, dropped or repeated, and three rows to look at.
+ * In: the tokenized sets. Out: the object of report.json (snake_case, no times and no paths: equal inputs, equal bytes).
+ * @module
+ */
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { PromptSet } from "./prompt_rows.ts";
+import type { Selection } from "./select_rollouts.ts";
+import type { FittedSample, TokenizeSettings, TokenSet } from "./token_sets.ts";
+import type { Tokenized } from "./tokenize.ts";
+
+/** Rows that the report shows in full. */
+const EXAMPLES = 3;
+
+/** The object of report.json. */
+export function tokenizeReport(
+  tokenizer: Tokenizer,
+  result: Tokenized,
+  settings: TokenizeSettings,
+  selection: Selection | undefined,
+): Readonly<Record<string, unknown>> {
+  const { train, validation, prompts, evalPrompts } = result;
+  const learned = new Set([...train?.samples ?? []].map(({ prompt }) => prompt));
+  const examples = (train ?? validation)?.samples.slice(0, EXAMPLES) ?? [];
+  return {
+    format: "tokenize_report@1",
+    tokenizer: {
+      digest: tokenizer.digest,
+      vocab_size: tokenizer.vocabSize,
+      bos_id: tokenizer.bosId,
+      eos_ids: tokenizer.eosIds,
+      prefix_ids: tokenizer.prefixIds,
+    },
+    max_length: settings.maxLength,
+    max_prompt_length: settings.maxPromptLength,
+    rollouts: selection === undefined ? null : {
+      offered: selection.offered,
+      ended: selection.ended,
+      selected: selection.rows.length,
+    },
+    train: train === undefined ? null : tokenSetReport(train),
+    validation: validation === undefined ? null : tokenSetReport(validation),
+    prompts: prompts === undefined ? null : promptSetReport(prompts, learned),
+    eval_prompts: evalPrompts === undefined ? null : promptSetReport(evalPrompts, learned),
+    examples: examples.map((sample) => exampleOf(tokenizer, sample)),
+  };
+}
+
+function tokenSetReport({ samples, dropped }: TokenSet): Readonly<Record<string, unknown>> {
+  const lengths = samples.map(({ row }) => row.inputIds.length);
+  const supervised = samples.map(({ row }) => row.lossMask.reduce((sum, mask) => sum + mask, 0));
+  const distinct = new Set(samples.map(({ prompt, response }) => JSON.stringify([prompt, response])));
+  return {
+    rows: samples.length,
+    distinct_prompts: new Set(samples.map(({ prompt }) => prompt)).size,
+    repeated_rows: samples.length - distinct.size,
+    dropped,
+    cut: samples.filter(({ isCut }) => isCut).length,
+    boundary_splits: samples.filter(({ isSplit }) => isSplit).length,
+    tokens: sumOf(lengths),
+    supervised_tokens: sumOf(supervised),
+    length: quantilesOf(lengths),
+    prompt_length: quantilesOf(lengths.map((length, k) => length - supervised[k]!)),
+    response_length: quantilesOf(supervised),
+  };
+}
+
+function promptSetReport(
+  { rows, texts, cut, dropped }: PromptSet,
+  learned: ReadonlySet<string>,
+): Readonly<Record<string, unknown>> {
+  return {
+    rows: rows.length,
+    repeated_rows: rows.length - new Set(texts).size,
+    in_train: texts.filter((text) => learned.has(text)).length,
+    dropped,
+    cut,
+    prompt_length: quantilesOf(rows.map(({ promptIds }) => promptIds.length)),
+  };
+}
+
+/** Text of a row in runs of equal mask; `<s>` and `</s>` stay visible. */
+function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record<string, unknown>> {
+  const segments: { mask: number; tokens: number; text: string }[] = [];
+  for (let start = 0; start < row.inputIds.length;) {
+    const mask = row.lossMask[start]!;
+    let end = start + 1;
+    while (end < row.inputIds.length && row.lossMask[end] === mask) end++;
+    segments.push({ mask, tokens: end - start, text: tokenizer.decode(row.inputIds.subarray(start, end)) });
+    start = end;
+  }
+  return { id: row.id, source: row.source, segments };
+}
+
+/** Smallest, quartiles, 90th and 99th percentile and largest, by nearest rank: each is a value that occurs. */
+export function quantilesOf(values: readonly number[]): Readonly<Record<string, number>> {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!;
+  return { min: at(0), p25: at(0.25), p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99), max: at(1) };
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

@@ -1,0 +1,96 @@
+/**
+ * Demonstrations from both sources in one form: a user's rows, encoded, and a model's answers, which are ids already.
+ * In: rows. Out: samples in ids; bad rows are refused together.
+ * @module
+ */
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { encodeDemonstration, endOnce } from "./encode_rows.ts";
+import type { Params } from "./params.ts";
+import { type Problem, refuseProblems } from "./problems.ts";
+import type { DemonstrationRow } from "./user_rows.ts";
+
+/** A demonstration in ids, whole. */
+export interface Sample {
+  readonly id: string;
+  /** input port and line, or input port and rollout */
+  readonly source: string;
+  readonly line?: number;
+  /** text of the prompt: what splits and duplicates go by */
+  readonly prompt: string;
+  readonly response: string;
+  readonly meta: Readonly<Record<string, unknown>>;
+  readonly promptIds: readonly number[];
+  /** ends with one end token */
+  readonly responseIds: readonly number[];
+  /** the response was encoded by itself as it shares a token with its prompt */
+  readonly isSplit: boolean;
+}
+
+/** Samples, and the rows that are so long that nobody needed to count. */
+export interface Samples {
+  readonly samples: readonly Sample[];
+  readonly farTooLong: readonly DemonstrationRow[];
+}
+
+/**
+ * A user's demonstrations in ids. Rows that are far beyond `maxLength` are not encoded where the rule for long rows is
+ * to refuse or drop them: a line of megabytes costs no time.
+ * @throws {DataError} that lists the rows whose response shares a token with the prompt (unless split), or holds an end
+ *   token inside.
+ */
+export function samplesOfDemonstrations(
+  tokenizer: Tokenizer,
+  file: string,
+  rows: readonly DemonstrationRow[],
+  settings: Pick<Params, "boundary" | "truncation"> & { readonly maxLength: number },
+): Samples {
+  const { boundary, truncation, maxLength } = settings;
+  const mayGuess = truncation === "error" || truncation === "drop";
+  const problems: Problem[] = [];
+  const samples: Sample[] = [];
+  const farTooLong: DemonstrationRow[] = [];
+  for (const row of rows) {
+    if (mayGuess && tokenizer.leastTokens(row.prompt + row.response) > maxLength) {
+      farTooLong.push(row);
+      continue;
+    }
+    const encoded = encodeDemonstration(tokenizer, row, boundary);
+    if ("problem" in encoded) {
+      problems.push({ at: `line ${row.line}`, line: row.line, what: encoded.problem });
+    } else samples.push({ ...row, ...encoded, source: `demonstrations:${row.line}` });
+  }
+  const requirement =
+    "a response must begin with a token of its own (or --boundary split) and hold an end token at most at its end";
+  refuseProblems(file, requirement, problems);
+  return { samples, farTooLong };
+}
+
+/**
+ * A model's answers as demonstrations; their ids are taken as they are.
+ * @param rows answers that ended
+ * @throws {DataError} that lists the rows with an end token inside the response, or with nothing but an end
+ */
+export function samplesOfRollouts(tokenizer: Tokenizer, file: string, rows: readonly RolloutRow[]): Sample[] {
+  const problems: Problem[] = [];
+  const samples: Sample[] = [];
+  for (const row of rows) {
+    const ended = endOnce(tokenizer, [...row.responseIds]);
+    if ("problem" in ended) {
+      problems.push({ at: `rollout ${row.id}`, what: ended.problem });
+      continue;
+    }
+    samples.push({
+      id: row.id,
+      source: `rollouts:${row.id}`,
+      prompt: tokenizer.decode(row.promptIds, { skipSpecial: true }),
+      response: tokenizer.decode(row.responseIds, { skipSpecial: true }),
+      meta: JSON.parse(row.meta),
+      promptIds: [...row.promptIds],
+      responseIds: ended.ids,
+      isSplit: false,
+    });
+  }
+  refuseProblems(file, "a response must hold an end token at its end alone", problems);
+  return samples;
+}

@@ -1,0 +1,86 @@
+/**
+ * Which of a model's answers become demonstrations. In: rollouts, scored or not. Out: the chosen ones, in their order.
+ * @module
+ */
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import type { Checker } from "@/lib/evals/checker.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { isObject } from "@/lib/text/tokenizer_file.ts";
+
+/** What was chosen, and from how many. */
+export interface Selection<Row extends RolloutRow = RolloutRow> {
+  readonly rows: readonly Row[];
+  /** rows of the file */
+  readonly offered: number;
+  /** rows that ended by themselves; others are never demonstrations */
+  readonly ended: number;
+}
+
+/** Every row that ended. */
+export function selectEnded<Row extends RolloutRow>(rows: readonly Row[]): Selection<Row> {
+  const ended = rows.filter(hasEnded);
+  return { rows: ended, offered: rows.length, ended: ended.length };
+}
+
+/**
+ * The rows that ended and score at least `threshold`.
+ * @param decode text of a response, without special tokens
+ * @throws {DataError} naming the row, if the checker cannot score it
+ */
+export function selectByScore<Row extends RolloutRow>(
+  rows: readonly Row[],
+  options: {
+    readonly check: Checker;
+    readonly threshold: number;
+    readonly decode: (ids: Int32Array) => string;
+  },
+): Selection<Row> {
+  const ended = selectEnded(rows);
+  const chosen = ended.rows.filter((row) => {
+    try {
+      const figures = options.check({
+        meta: metaOf(row),
+        response: options.decode(row.responseIds),
+        ended: true,
+      });
+      return figures.score! >= options.threshold;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      throw new DataError(`${error.message} (rollout ${row.id})`, error.where, { cause: error });
+    }
+  });
+  return { ...ended, rows: chosen };
+}
+
+/** The best `fraction` of the rows that ended, by reward; at least one. Equal rewards: in the order of their ids. */
+export function selectByReward<Row extends ScoredRow>(
+  rows: readonly Row[],
+  fraction: number,
+): Selection<Row> {
+  const ended = selectEnded(rows);
+  const count = Math.max(1, Math.floor(fraction * ended.ended + 1e-9));
+  const best = [...ended.rows].sort((a, b) => b.reward - a.reward || (a.id < b.id ? -1 : 1)).slice(0, count);
+  const chosen = new Set<Row>(best);
+  return { ...ended, rows: ended.rows.filter((row) => chosen.has(row)) };
+}
+
+function hasEnded(row: RolloutRow): boolean {
+  return row.finishReason !== "length";
+}
+
+function metaOf(row: RolloutRow): Readonly<Record<string, unknown>> {
+  let meta: unknown;
+  try {
+    meta = JSON.parse(row.meta);
+  } catch {
+    meta = undefined; // refused below, with what it is
+  }
+  if (isObject(meta)) return meta;
+  throw new DataError(
+    `Cannot check a response as its "meta" must be a JSON object: it is ${JSON.stringify(row.meta)}`,
+    {
+      column: "meta",
+    },
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * Demonstrations as the two token files: split by prompt, cut to length. Where a row goes depends on its prompt and the
+ * seed alone, whatever other rows there are.
+ * In: a user's demonstrations and a model's chosen answers. Out: train and validation.
+ * @module
+ */
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { prefixLength } from "./encode_rows.ts";
+import { fitDemonstration } from "./fit.ts";
+import type { Params } from "./params.ts";
+import { type Problem, refuseProblems } from "./problems.ts";
+import { type Sample, samplesOfDemonstrations, samplesOfRollouts } from "./samples.ts";
+import { isValidation } from "./split.ts";
+import type { DemonstrationRow } from "./user_rows.ts";
+
+/** Rows and the file that messages name. */
+export interface Source<Row> {
+  readonly file: string;
+  readonly rows: readonly Row[];
+}
+
+/** Where demonstrations come from; either, both or none. */
+export interface DemonstrationInput {
+  readonly demonstrations?: Source<DemonstrationRow> | undefined;
+  readonly rollouts?: Source<RolloutRow> | undefined;
+}
+
+/** How to tokenize. */
+export interface TokenizeSettings {
+  readonly params: Pick<Params, "boundary" | "truncation" | "validation_fraction">;
+  /** tokens, the limit of a demonstration */
+  readonly maxLength: number;
+  /** tokens, the limit of a prompt */
+  readonly maxPromptLength: number;
+  readonly seed: number;
+}
+
+/** A demonstration cut to length. */
+export interface FittedSample extends Sample {
+  readonly row: TokenRow;
+  readonly isCut: boolean;
+}
+
+/** One output file of demonstrations, and how many rows of its share were dropped. */
+export interface TokenSet {
+  readonly samples: readonly FittedSample[];
+  readonly dropped: number;
+}
+
+/**
+ * Train and validation; without validation_fraction there is no validation, without demonstrations there is neither.
+ * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
+ */
+export function tokenSets(
+  tokenizer: Tokenizer,
+  input: DemonstrationInput,
+  settings: TokenizeSettings,
+): { readonly train?: TokenSet; readonly validation?: TokenSet } {
+  const { params, maxLength, seed } = settings;
+  const { demonstrations, rollouts } = input;
+  if (demonstrations === undefined && rollouts === undefined) return {};
+  const user = demonstrations === undefined
+    ? { samples: [], farTooLong: [] }
+    : samplesOfDemonstrations(tokenizer, demonstrations.file, demonstrations.rows, { ...params, maxLength });
+  const model = rollouts === undefined ? [] : samplesOfRollouts(tokenizer, rollouts.file, rollouts.rows);
+  const names = [demonstrations?.file, rollouts?.file].filter((file) => file !== undefined).join(" and ");
+  refuseEqualIds(names, [...user.samples, ...model]);
+
+  const tooLong: Problem[] = user.farTooLong.map(({ line }) => ({
+    at: `line ${line}`,
+    line,
+    what: "far too long",
+  }));
+  const isHeldBack = (prompt: string): boolean => isValidation(prompt, seed, params.validation_fraction);
+  const train: FittedSample[] = [];
+  const validation: FittedSample[] = [];
+  let droppedTrain = user.farTooLong.filter(({ prompt }) => !isHeldBack(prompt)).length;
+  let droppedValidation = user.farTooLong.length - droppedTrain;
+  for (const sample of [...user.samples, ...model]) {
+    const fitted = fitSample(tokenizer, sample, settings);
+    if (fitted === "too_long") {
+      const what = `${sample.promptIds.length + sample.responseIds.length} tokens`;
+      tooLong.push(
+        sample.line === undefined
+          ? { at: sample.source, what }
+          : { at: `line ${sample.line}`, line: sample.line, what },
+      );
+    } else if (isHeldBack(sample.prompt)) {
+      if (fitted === "dropped") droppedValidation++;
+      else validation.push(fitted);
+    } else if (fitted === "dropped") droppedTrain++;
+    else train.push(fitted);
+  }
+  if (params.truncation === "error") {
+    tooLong.sort((a, b) => (a.line ?? Infinity) - (b.line ?? Infinity));
+    refuseProblems(
+      names,
+      `prompt, response and end must have at most ${maxLength} tokens (or --truncation drop, left, right)`,
+      tooLong,
+    );
+  }
+  refuseEmpty(names, "train", train.length, droppedTrain, params.validation_fraction);
+  if (params.validation_fraction === 0) return { train: { samples: train, dropped: droppedTrain } };
+  refuseEmpty(names, "validation", validation.length, droppedValidation, params.validation_fraction);
+  return {
+    train: { samples: train, dropped: droppedTrain },
+    validation: { samples: validation, dropped: droppedValidation },
+  };
+}
+
+function fitSample(
+  tokenizer: Tokenizer,
+  sample: Sample,
+  settings: TokenizeSettings,
+): FittedSample | "dropped" | "too_long" {
+  const prefix = prefixLength(tokenizer, sample.promptIds);
+  const fitted = fitDemonstration({ ...sample, prefix }, settings.maxLength, settings.params.truncation);
+  if (fitted.kind === "dropped" || fitted.kind === "too_long") return fitted.kind;
+  const { promptIds, responseIds } = fitted;
+  const lossMask = new Uint8Array(promptIds.length + responseIds.length).fill(1, promptIds.length);
+  const inputIds = Int32Array.from([...promptIds, ...responseIds]);
+  return {
+    ...sample,
+    isCut: fitted.kind === "cut",
+    row: { id: sample.id, inputIds, lossMask, source: sample.source },
+  };
+}
+
+function refuseEqualIds(file: string, samples: readonly Sample[]): void {
+  const sourceOf = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const { id, source } of samples) {
+    const other = sourceOf.get(id);
+    if (other === undefined) sourceOf.set(id, source);
+    else problems.push({ at: source, what: `id ${JSON.stringify(id)} is that of ${other}` });
+  }
+  refuseProblems(file, "every demonstration must have an id of its own", problems);
+}
+
+function refuseEmpty(file: string, set: string, rows: number, dropped: number, fraction: number): void {
+  if (rows > 0) return;
+  const split = fraction > 0 ? ` with validation_fraction ${fraction}` : "";
+  throw new DataError(
+    `Cannot tokenize ${file} as the ${set} set must have rows: it has none${split}, ${dropped} dropped as too long`,
+    { file },
+  );
+}

@@ -1,0 +1,51 @@
+/**
+ * The stage without files: rows of texts to rows of ids, split, cut to length and counted. Equal inputs, parameters and
+ * seed give equal rows.
+ * In: a user's rows and a model's chosen answers. Out: the rows of the four output files and what the report tells.
+ * @module
+ */
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { encodePrompts, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
+import {
+  type DemonstrationInput,
+  type Source,
+  type TokenizeSettings,
+  type TokenSet,
+  tokenSets,
+} from "./token_sets.ts";
+import type { UserRow } from "./user_rows.ts";
+
+/** All that the stage was given; at least one source. */
+export interface TokenizeInput extends DemonstrationInput {
+  readonly prompts?: Source<UserRow> | undefined;
+  readonly evalPrompts?: Source<UserRow> | undefined;
+}
+
+/** What the stage writes. A set is undefined where nothing was given for it. */
+export interface Tokenized {
+  readonly train?: TokenSet;
+  readonly validation?: TokenSet;
+  readonly prompts?: PromptSet;
+  readonly evalPrompts?: PromptSet;
+}
+
+/**
+ * Tokenizes everything.
+ * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
+ */
+export function tokenize(tokenizer: Tokenizer, input: TokenizeInput, settings: TokenizeSettings): Tokenized {
+  const sets = tokenSets(tokenizer, input, settings);
+  const derived = (set: TokenSet | undefined, isEval: boolean): PromptSet | undefined =>
+    set === undefined ? undefined : promptsOfSamples(tokenizer, set.samples, settings, isEval);
+  const prompts = input.prompts === undefined
+    ? derived(sets.train, false)
+    : encodePrompts(tokenizer, input.prompts, settings);
+  const evalPrompts = input.evalPrompts === undefined
+    ? derived(sets.validation, true)
+    : encodePrompts(tokenizer, input.evalPrompts, settings);
+  return {
+    ...sets,
+    ...(prompts === undefined ? {} : { prompts }),
+    ...(evalPrompts === undefined ? {} : { evalPrompts }),
+  };
+}
