@@ -144,7 +144,7 @@ async function main(): Promise<number> {
     if (flags.data === "runs") Deno.mkdirSync("runs", { recursive: true });
     const data = openDataRoot(flags.data).path;
     return await relaunch(new URL(import.meta.url), Deno.args, {
-      read: [project, flags.data, data, "/proc"],
+      read: [project, flags.data, data],
       write: [data, flags.data],
       net: [`${flags.host}:${flags.port}`],
       env: ["PORT", "SRPPO_TOKEN"],
