@@ -2,7 +2,7 @@
 import { f64 } from "@/lib/tensor/tensor.ts";
 import { definePrimitive, requireShape, withAxis } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { mul, sub } from "./arithmetic.ts";
+import { add, mul, sub } from "./arithmetic.ts";
 import { reduceMean, sumTo } from "./reduce_sum.ts";
 
 export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({
@@ -13,11 +13,15 @@ export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({
     return [{ dtype: x!.dtype, shape: x!.shape }, { dtype: x!.dtype, shape: withAxis(x!.shape, -1, 1) }];
   },
   // s = (mean x² + ε)^−½, x̂ = x·s, y = w·x̂. With h = g·w: dx = s·(h − x̂·mean(h·x̂)), dw = Σ g·x̂.
-  // The second output, s, is a residual of the first: nothing else uses it, so its cotangent is never set.
-  vjp({ inputs: [x, weight], outputs: [, scale], cotangents: [g] }) {
-    const normed = mul(x!, scale!), h = mul(g!, weight!);
+  // s is an output too (the kernel gives it, the gradient needs it): ds/dx = −s³·x/n, which second derivatives meet.
+  vjp({ inputs: [x, weight], outputs: [, scale], cotangents: [g, gScale] }) {
+    const normed = mul(x!, scale!);
+    const fromScale = gScale && mul(mul(gScale, mul(scale!, scale!)), mul(normed, -1 / x!.shape.at(-1)!));
+    if (!g) return [fromScale, undefined];
+    const h = mul(g, weight!);
     const mean = reduceMean(mul(h, normed), [-1], { keepDims: true });
-    return [mul(sub(h, mul(normed, mean)), scale!), sumTo(mul(g!, normed), weight!.shape)];
+    const dx = mul(sub(h, mul(normed, mean)), scale!);
+    return [fromScale ? add(dx, fromScale) : dx, sumTo(mul(g, normed), weight!.shape)];
   },
   lower({ node, inputs, outputs, inputTypes: [x], params, ints, temporary, constant }) {
     if (x!.dtype !== "f64") {

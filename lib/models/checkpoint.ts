@@ -1,0 +1,88 @@
+/** Model directories in the Hugging Face layout: weights in and out. @module */
+import { join } from "node:path";
+import { openCheckpointFiles } from "@/lib/files/checkpoint_files.ts";
+import { writeSafetensors } from "@/lib/files/safetensors.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { hostTensor, sameShape } from "@/lib/tensor/tensor.ts";
+import { modelFromConfig, readConfig } from "./config.ts";
+import { type Model, parametersOf } from "./model.ts";
+import { ParameterVector } from "./parameters.ts";
+
+/** A model and its weights. */
+export interface LoadedModel {
+  readonly model: Model;
+  readonly parameters: ParameterVector;
+}
+
+/** Tensors that some exporters add and that carry nothing: rotary frequencies, and a head that is tied. */
+function isRedundant(name: string, model: Model): boolean {
+  const tied = model.headKind === "lm" && model.head.output?.name !== "lm_head.weight";
+  return name.endsWith("rotary_emb.inv_freq") || (tied && name === "lm_head.weight");
+}
+
+/**
+ * Reads a model directory; weights are widened to f32.
+ * @throws {DataError} if the config or a file is bad, a weight is missing, has another shape, is not finite, or is not
+ *   part of the model; all offenders are listed
+ */
+export function loadModel(directory: string): LoadedModel {
+  const model = modelFromConfig(readConfig(directory), { path: join(directory, "config.json") });
+  return { model, parameters: loadParameters(directory, model) };
+}
+
+function loadParameters(directory: string, model: Model): ParameterVector {
+  using files = openCheckpointFiles(directory);
+  const specs = parametersOf(model), names = new Set(specs.map((s) => s.name));
+  const problems = [
+    ...specs.filter((s) => !files.has(s.name)).map((s) => `${s.name} is missing`),
+    ...specs.filter((s) => files.has(s.name) && !sameShape(files.shape(s.name), s.shape)).map((s) =>
+      `${s.name} is [${files.shape(s.name).join(",")}], not [${s.shape.join(",")}]`
+    ),
+    ...files.names.filter((n) => !names.has(n) && !isRedundant(n, model)).map((n) =>
+      `${n} has no place in the model`
+    ),
+  ];
+  if (problems.length > 0) {
+    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : "";
+    throw new DataError(
+      `Cannot load ${directory} as its weights must be those that config.json describes: ` +
+        problems.slice(0, 10).join("; ") + more,
+      { file: directory },
+    );
+  }
+  const parameters = new ParameterVector(specs);
+  for (const { name } of specs) files.readFloat32(name, parameters.view(name));
+  return parameters;
+}
+
+/**
+ * The critic that a causal model starts: the same trunk with a head of zeros.
+ * Weights are copied: the critic is trained on its own.
+ */
+export function criticFrom({ model, parameters }: LoadedModel): LoadedModel {
+  const config = { ...model.config, architectures: [classifierName(model)], num_labels: 1 };
+  const critic = modelFromConfig(config, { headKind: "score" });
+  const weights = new ParameterVector(parametersOf(critic));
+  for (const { name } of weights.specs) {
+    if (name !== critic.head.output!.name) weights.view(name).set(parameters.view(name));
+  }
+  return { model: critic, parameters: weights };
+}
+
+function classifierName(model: Model): string {
+  const architecture = Array.isArray(model.config.architectures) ? String(model.config.architectures[0]) : "";
+  const stem = architecture.replace(/For(CausalLM|SequenceClassification)$/, "");
+  return `${stem || model.modelType}ForSequenceClassification`;
+}
+
+/** Writes config.json and model.safetensors (f32) into an existing directory. */
+export function writeModel(directory: string, { model, parameters }: LoadedModel): void {
+  const { torch_dtype: _, ...rest } = model.config as Record<string, unknown>;
+  const config = { ...rest, dtype: "float32", torch_dtype: "float32" };
+  Deno.writeTextFileSync(join(directory, "config.json"), JSON.stringify(config, null, 2) + "\n");
+  const tensors = parameters.specs.map(({ name, shape }) => ({
+    name,
+    tensor: hostTensor("f32", shape, parameters.view(name)),
+  }));
+  writeSafetensors(join(directory, "model.safetensors"), tensors, { format: "pt" });
+}

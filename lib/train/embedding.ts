@@ -1,0 +1,56 @@
+/**
+ * Embedding lookups and their gradients, on the host: a gather is a copy of rows, and the sum over repeated ids needs
+ * a fixed order, which ONNX Runtime's fast scatter does not keep.
+ * @module
+ */
+import type { EmbeddingTable } from "@/lib/models/model.ts";
+import type { ParameterVector } from "@/lib/models/parameters.ts";
+
+/** Right-padded rows of token ids. */
+export interface TokenBatch {
+  /** [B·T], row-major; padding is 0 */
+  readonly ids: Int32Array;
+  readonly rows: number;
+  readonly length: number;
+}
+
+function indexOf(table: EmbeddingTable, batch: TokenBatch, token: number): number {
+  return table.index === "token" ? batch.ids[token]! : token % batch.length;
+}
+
+/** x[token] = Σ factor · table[index] into `x` [B·T, C]. */
+export function embed(
+  tables: readonly EmbeddingTable[],
+  weights: ParameterVector,
+  batch: TokenBatch,
+  x: Float32Array,
+): void {
+  tables.forEach((table, order) => {
+    const { parameter: { name, shape: [, width] }, factor } = table;
+    const rows = weights.view(name), size = width!;
+    for (let token = 0; token < batch.ids.length; token++) {
+      const from = indexOf(table, batch, token) * size, to = token * size;
+      if (order === 0 && factor === 1) x.set(rows.subarray(from, from + size), to);
+      else {for (let c = 0; c < size; c++) {
+          x[to + c] = (order === 0 ? 0 : x[to + c]!) + rows[from + c]! * factor;
+        }}
+    }
+  });
+}
+
+/** Adds factor · dx[token] to the gradient of the row that each token read. */
+export function embedBackward(
+  tables: readonly EmbeddingTable[],
+  gradients: ParameterVector,
+  batch: TokenBatch,
+  dx: Float32Array,
+): void {
+  for (const table of tables) {
+    const { parameter: { name, shape: [, width] }, factor } = table;
+    const rows = gradients.view(name), size = width!;
+    for (let token = 0; token < batch.ids.length; token++) {
+      const to = indexOf(table, batch, token) * size, from = token * size;
+      for (let c = 0; c < size; c++) rows[to + c] = rows[to + c]! + dx[from + c]! * factor;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** Figures of whole sets of sequences under a fixed network: log-probabilities and values per token. @module */
+import { microBatches, scatterTokens, type Sequence } from "./batching.ts";
+import type { HeadProgram } from "./head_program.ts";
+import type { Network } from "./network.ts";
+import { LOGPROBS, VALUES } from "./programs.ts";
+
+/** Tokens of a micro-batch that only goes forward. */
+export const SCORING_BUDGET = 4096;
+
+/**
+ * log p(token | tokens before it) in nats, for the targets of every sequence.
+ * @returns one array per sequence, as long as its targets
+ */
+export function tokenLogprobs(
+  network: Network,
+  sequences: readonly Sequence[],
+  tokenBudget = SCORING_BUDGET,
+): Float32Array[] {
+  return figures(network, sequences, LOGPROBS, "logprob", tokenBudget);
+}
+
+/** A critic's values at the states that predict the targets. */
+export function tokenValues(
+  network: Network,
+  sequences: readonly Sequence[],
+  tokenBudget = SCORING_BUDGET,
+): Float32Array[] {
+  return figures(network, sequences, VALUES, "value", tokenBudget);
+}
+
+function figures(
+  network: Network,
+  sequences: readonly Sequence[],
+  program: HeadProgram,
+  output: string,
+  tokenBudget: number,
+): Float32Array[] {
+  const out: Float32Array[] = sequences.map(() => new Float32Array(0));
+  for (const micro of microBatches(sequences, tokenBudget)) {
+    const { batch, positions, targetIds } = micro;
+    const tokens: Record<string, ArrayLike<number>> = program.tokens.id ? { id: targetIds } : {};
+    const result = network.run({ batch, positions, program, tokens });
+    scatterTokens(micro, sequences, result.tokens[output]!, out);
+  }
+  return out;
+}
