@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
 import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { symlink } from "@/tests/support/symlink.ts";
 import { openDataRoot } from "./data_root.ts";
 import { createServer, type ServerOptions, type StageServer } from "./server.ts";
 
@@ -174,10 +175,10 @@ Deno.test("POST names all problems of a request at once", () =>
 
 Deno.test("POST refuses locations outside the data root, through links too", () =>
   withServer(async ({ send, dir }) => {
-    await Deno.symlink(`${dir}/secret.txt`, `${dir}/data/link.txt`);
-    await Deno.symlink(dir, `${dir}/data/up`);
-    await Deno.symlink(`${dir}/fresh.txt`, `${dir}/data/dangling`);
-    await Deno.symlink(`${dir}/data/in.txt`, `${dir}/data/inside.txt`);
+    symlink(`${dir}/secret.txt`, `${dir}/data/link.txt`);
+    symlink(dir, `${dir}/data/up`);
+    symlink(`${dir}/fresh.txt`, `${dir}/data/dangling`);
+    symlink(`${dir}/data/in.txt`, `${dir}/data/inside.txt`);
     const bad = [
       "../secret.txt",
       "a/../../secret.txt",

@@ -1,0 +1,25 @@
+/** A directory for one test, gone with it. @module */
+import { join } from "node:path";
+
+/** An empty directory. Dispose of it to remove it and what is in it. */
+export class TemporaryDirectory implements Disposable {
+  /** absolute */
+  readonly path = Deno.makeTempDirSync();
+
+  /** The path of an entry. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Writes an entry and gives its path. */
+  write(name: string, content: string | Uint8Array): string {
+    const path = this.file(name);
+    Deno.writeFileSync(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+    return path;
+  }
+
+  /** Removes the directory. */
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
