@@ -1,7 +1,7 @@
 /** The part of the page that shows how training went: curves per round, SFT's loss, and all rounds as a table. @module */
 import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
 import { duration } from "./format.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, markup } from "./html.ts";
 import { lineChart, type Series } from "./line_chart.ts";
 import type { Report } from "./report_schema.ts";
 
@@ -24,14 +24,16 @@ const LOOKS = ["main", "second", "faint"] as const;
 function roundCharts(report: Report): (Html | undefined)[] {
   const blocks = [...new Set(report.rounds.map((r) => r.block))];
   return CHARTS.map((metric) => {
+    const { label, help, percent } = metricInfo(metric);
+    const scale = percent ? 100 : 1; // the axis counts in per cent too
     const series: Series[] = blocks.map((block, i) => ({
       name: block,
       look: LOOKS[Math.min(i, 2)]!,
       points: report.rounds.filter((r) => r.block === block && r[metric] !== undefined)
-        .map((r) => ({ x: r.iteration + 1, y: r[metric]! })),
+        .map((r) => ({ x: r.iteration + 1, y: scale * r[metric]! })),
     }));
-    const { label, help } = metricInfo(metric);
-    return lineChart({ title: label, help, xLabel: "round", series, text: (v) => metricText(metric, v) });
+    const text = (value: number) => metricText(metric, value / scale);
+    return lineChart({ title: label, help, xLabel: "round", series, text });
   });
 }
 
@@ -58,24 +60,26 @@ function roundsTable(report: Report): Html | undefined {
   const names = inOrder(report.rounds.flatMap((r) => Object.keys(r).filter((key) => !OWN.has(key))));
   const shown = names.slice(0, MOST_COLUMNS);
   const blocks = new Set(report.rounds.map((r) => r.block)).size > 1;
-  return html`
+  return markup`
     <details>
       <summary>All rounds in numbers</summary>
       <div class="scroll">
         <table>
           <thead>
-            <tr><th>Round</th>${shown.map((name) =>
-              html`<th scope="col">${metricInfo(name).short}</th>`
-            )}<th>Time</th></tr>
+            <tr><th>Round</th>${
+    shown.map((name) => markup`<th scope="col">${metricInfo(name).short}</th>`)
+  }<th>Time</th></tr>
           </thead>
           <tbody>
-    ${report.rounds.map((r) =>
-      html`
-        <tr><th scope="row">${blocks ? `${r.block} ` : ""}${r.iteration + 1}</th>${shown.map((name) =>
-          html`<td>${metricText(name, r[name])}</td>`
-        )}<td>${duration(r.seconds)}</td></tr>
+    ${
+    report.rounds.map((r) =>
+      markup`
+        <tr><th scope="row">${blocks ? `${r.block} ` : ""}${r.iteration + 1}</th>${
+        shown.map((name) => markup`<td>${metricText(name, r[name])}</td>`)
+      }<td>${duration(r.seconds)}</td></tr>
       `
-    )}</tbody>
+    )
+  }</tbody>
         </table>
       </div>
     </details>
@@ -90,10 +94,9 @@ export function curvesSection(report: Report): Html | undefined {
   const fair = policy === null || continued_sft === null
     ? ""
     : ` PPO made ${policy} policy updates; continued SFT got ${continued_sft}.`;
-  return html`
+  return markup`
     <h2>Training</h2>
-    <p
-      class="lead">Each point of a round is a mean over its rollouts, before the policy is updated with them.${fair}</p>
+    <p class="lead">Each point of a round is a mean over its rollouts, before the policy learns from them.${fair}</p>
     <div class="charts">${charts}</div>
     ${roundsTable(report)}
   `;

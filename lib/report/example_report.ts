@@ -146,11 +146,15 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
       metrics.set(node, values.map(([name, value]) => ({ step: iteration!, name, value })));
     }
     if (uses === "sft") {
-      const loss = Array.from({ length: 252 }, (_, step) => {
-        const noise = 0.06 * Math.sin(12.9898 * step + 3 * (index ?? 5)) * Math.cos(1.7 * step);
-        return { step, name: "loss", value: 1.12 + 0.75 * Math.exp(-step / 35) + noise };
+      const loss = Array.from({ length: stage === "continued" ? 136 : 252 }, (_, step) => {
+        const noise = 0.03 * Math.sin(12.9898 * step + 3 * (index ?? 5)) * Math.cos(1.7 * step);
+        return {
+          step,
+          name: "loss",
+          value: (stage === "continued" ? 1.02 : 1.12 + 0.75 * Math.exp(-step / 35)) + noise,
+        };
       });
-      metrics.set(node, [...loss, { step: 251, name: "updates", value: 252 }]);
+      metrics.set(node, [...loss, { step: loss.length - 1, name: "updates", value: loss.length }]);
     }
   }
   const result: RunResult = {

@@ -38,12 +38,13 @@ export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions =
     ...[0, 1].map((index) => ({ stage: "members.sft", uses: "sft", index })),
     { stage: "reward", uses: "build-reward" },
   ];
+  const after: NodeName[] = [{ stage: "continued", uses: "sft" }, { stage: "eval", uses: "eval" }];
   const loop = Array.from({ length: rounds }, (_, iteration) => [
     { stage: "ppo.rollout", uses: "rollout", iteration },
     { stage: "ppo.score", uses: "score", iteration },
     { stage: "ppo.update", uses: "ppo-update", iteration },
   ]).flat();
-  const nodes = [...before, ...loop, { stage: "eval", uses: "eval" }];
+  const nodes: NodeName[] = [...before, ...loop, ...after];
   let time = Date.UTC(2026, 0, 2, 12);
   const events: RunEvent[] = [{
     type: "run_started",
@@ -66,8 +67,9 @@ export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions =
   let total = 0;
   for (const node of nodes) {
     const key = `key-of-${node.stage}`;
-    const iteration = "iteration" in node ? node.iteration : undefined;
-    if (cachedRounds > 0 && (iteration === undefined ? node.stage !== "eval" : iteration < cachedRounds)) {
+    const { iteration } = node;
+    const fromStore = iteration === undefined ? node.stage !== "eval" : iteration < cachedRounds;
+    if (cachedRounds > 0 && fromStore) {
       events.push({ type: "stage_cached", time, ...node, key, seconds: 1 });
       cached++;
     } else {

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Markup that needs no escaping: only `html` makes it. */
+/** Markup that needs no escaping: only `markup` makes it. */
 export interface Html {
   readonly markup: string;
 }
@@ -35,6 +35,6 @@ export function escapeHtml(text: string): string {
 }
 
 /** Markup from a template; attributes must be quoted. */
-export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+export function markup(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return { markup: parts.reduce((text, part, i) => text + render(values[i - 1]) + part) };
 }

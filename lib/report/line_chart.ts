@@ -5,7 +5,7 @@
  */
 import { axisOf } from "./axis_ticks.ts";
 import { decimal } from "./format.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, markup } from "./html.ts";
 
 /** One curve. */
 export interface Series {
@@ -52,10 +52,10 @@ export function lineChart({ title, help, xLabel, series, text }: ChartOptions): 
     const finite = s.points.filter((p) => Number.isFinite(p.y));
     const d = finite.map((p, i) => `${i === 0 ? "M" : "L"}${at(x(p.x))} ${at(y(p.y))}`).join("");
     const end = finite.at(-1)!;
-    const dot = s.look === "faint" ? undefined : html`
+    const dot = s.look === "faint" ? undefined : markup`
       <circle class="dot ${s.look}" cx="${at(x(end.x))}" cy="${at(y(end.y))}" r="3" />
     `;
-    return html`
+    return markup`
       <path class="line ${s.look}" d="${d}" />${dot}
     `;
   });
@@ -67,29 +67,37 @@ export function lineChart({ title, help, xLabel, series, text }: ChartOptions): 
   const label = `${title}: ${text(lead.points[0]!.y)} to ${
     text(lead.points.at(-1)!.y)
   } over ${lead.points.length} points`;
-  return html`
+  return markup`
     <figure class="chart">
-      <figcaption><b>${title}</b> <output>${text(lead.points[0]!.y)} → ${text(
-        lead.points.at(-1)!.y,
-      )}</output><small>${help}</small></figcaption>
+      <figcaption><b>${title}</b> <output>${text(lead.points[0]!.y)} → ${
+    text(
+      lead.points.at(-1)!.y,
+    )
+  }</output><small>${help}</small></figcaption>
       <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}" data-x="${xLabel}"
         data-series="${data}">
-    ${axis.ticks.map((t) =>
-      html`
+    ${
+    axis.ticks.map((t) =>
+      markup`
         <line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(t))}" y2="${at(y(t))}" />
-        <text class="tick" x="${LEFT - 6}" y="${at(y(t) + 3.5)}" text-anchor="end">${decimal(
+        <text class="tick" x="${LEFT - 6}" y="${at(y(t) + 3.5)}" text-anchor="end">${
+        decimal(
           t,
           axis.digits,
-        )}</text>
+        )
+      }</text>
       `
-    )}
-    ${xTicks.map((t) =>
-      html`<text class="tick" x="${at(x(t))}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${
+    )
+  }
+    ${
+    xTicks.map((t) =>
+      markup`<text class="tick" x="${at(x(t))}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${
         decimal(t, 0)
       }</text>`
-    )}
+    )
+  }
     <text class="tick" x="${WIDTH - RIGHT}" y="${HEIGHT - 1}" text-anchor="end">${xLabel}</text>
-    ${paths}<line class="cursor" y1="${TOP}" y2="${HEIGHT - BOTTOM}" x1="-9" x2="-9"/>
+    ${paths}<line class="cursor" y1="${TOP}" y2="${HEIGHT - BOTTOM}" visibility="hidden"/>
       </svg>
     </figure>
   `;

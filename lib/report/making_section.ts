@@ -1,6 +1,6 @@
 /** The parts of the page about the making: where the time went, and what it takes to make the same again. @module */
 import { counted, decimal, duration } from "./format.ts";
-import { type Html, html, type HtmlValue } from "./html.ts";
+import { type Html, type HtmlValue, markup } from "./html.ts";
 import type { Report } from "./report_schema.ts";
 import { secondsByStage } from "./stage_seconds.ts";
 
@@ -13,24 +13,50 @@ export function timesSection(report: Report): Html | undefined {
   const store = cached === 0
     ? ""
     : ` ${counted(cached, "stage")} came from the store and count with the seconds they took when they ran.`;
-  return html`
+  const bars = sums.map(({ uses, seconds, copies }) => {
+    const many = copies > 1 ? markup` <small>×${decimal(copies, 0)}</small>` : undefined;
+    const share = decimal((100 * seconds) / longest, 1);
+    return markup`<span>${uses}${many}</span><div><i style="width:${share}%"></i></div><span>${
+      duration(seconds)
+    }</span>
+`;
+  });
+  return markup`
     <h2>Time</h2>
-    <p class="lead">This run took ${duration(report.seconds)}; its stages together ${duration(
+    <p class="lead">This run took ${duration(report.seconds)}; its stages together ${
+    duration(
       report.stage_seconds,
-    )}.${store}</p>
-    <div class="card times">${sums.map(({ uses, seconds, copies }) =>
-      html`
-        <span>${uses}${copies > 1
-          ? html`
-            <small>×${decimal(copies, 0)}</small>
-          `
-          : ""}</span><div><i style="width:${decimal(
-            (100 * seconds) / longest,
-            1,
-          )}%"></i></div><span>${duration(seconds)}</span>
-      `
-    )}</div>
+    )
+  }.${store}</p>
+    <div class="card times">${bars}</div>
   `;
+}
+
+/** What a reader wants to know first about a run, beside its result. */
+export function factsCard(report: Report): Html {
+  const { updates } = report;
+  const rounds = new Set(report.rounds.map((r) => `${r.block}/${r.iteration}`)).size;
+  const answers = Math.max(0, ...report.comparison.map((r) => r.n));
+  const ppo = updates.policy === null ? "" : `, ${counted(updates.policy, "update")}`;
+  const rows: [string, string][] = [
+    ["Evaluated on", answers === 0 ? "" : counted(answers, "answer")],
+    ["SFT", updates.sft === null ? "" : counted(updates.sft, "update")],
+    ["Reward", updates.members.length === 0 ? "" : counted(updates.members.length, "member")],
+    ["PPO", rounds === 0 ? "" : `${counted(rounds, "round")}${ppo}`],
+    ["Continued SFT", updates.continued_sft === null ? "" : counted(updates.continued_sft, "update")],
+    ["Stages took", duration(report.stage_seconds)],
+    ["Machine", counted(report.environment.cores, "core")],
+  ];
+  return definitions(rows, "facts");
+}
+
+/** Names and what they are; rows without a value are left out. */
+function definitions(rows: readonly (readonly [string, HtmlValue])[], look: string): Html {
+  const shown = rows.filter(([, value]) => value !== "").map(([name, value]) =>
+    markup`<dt>${name}</dt><dd>${value}</dd>
+`
+  );
+  return markup`<dl class="card ${look}">${shown}</dl>`;
 }
 
 function updatesText(updates: Report["updates"]): string {
@@ -61,7 +87,7 @@ export function madeSection(report: Report): Html {
   ].filter((part) => part !== "").join(", ");
   const software = `Deno ${e.deno}${e.onnxruntime === null ? "" : `, ONNX Runtime ${e.onnxruntime}`}`;
   const rows: [string, HtmlValue][] = [
-    ["Manifest", html`<code>${report.manifest}</code>`],
+    ["Manifest", markup`<code>${report.manifest}</code>`],
     ["Seed", String(report.seed)],
     ["Updates", updatesText(report.updates)],
     ["Machine", machine],
@@ -69,21 +95,14 @@ export function madeSection(report: Report): Html {
     ["Executor", e.executor ?? ""],
     ...Object.entries(report.outputs).map((
       [key, path],
-    ): [string, HtmlValue] => [`Output ${key}`, html`<code>${path}</code>`]),
+    ): [string, HtmlValue] => [`Output ${key}`, markup`<code>${path}</code>`]),
   ];
   const stages = Object.entries(report.parameters).filter(([, params]) => Object.keys(params).length > 0);
-  return html`<h2>How it was made</h2>
-<dl class="card">${
-    rows.filter(([, value]) => value !== "").map(([key, value]) =>
-      html`
-        <dt>${key}</dt>
-        <dd>${value}</dd>
-      `
-    )
-  }</dl>
+  return markup`<h2>How it was made</h2>
+${definitions(rows, "made")}
 ${
     stages.map(([stage, params]) =>
-      html`
+      markup`
         <details>
           <summary>Parameters of ${stage}</summary>
           <pre>${parameterLines(params)}</pre>

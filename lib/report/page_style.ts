@@ -17,19 +17,21 @@ h2{font-size:1.2rem;letter-spacing:-.01em;margin:3rem 0 .35rem}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .card,.chart,.intervals,details{background:var(--card);border:1px solid var(--line);border-radius:10px}
 figure{margin:0}
-.intervals{padding:1rem 1.25rem .75rem;max-width:46rem}
+.result{display:grid;grid-template-columns:minmax(0,1fr) 17rem;gap:.9rem;align-items:stretch}
+.facts{align-content:center;font-size:.875rem}
+.intervals{padding:1rem 1.25rem .75rem}
 figcaption{font-size:.875rem}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font-size:10px;fill:var(--soft);font-family:inherit}
 .intervals figcaption{color:var(--soft);margin-bottom:.5rem}
-.intervals svg text{font-size:12px}
-.intervals svg .name,.intervals svg .value{font-size:13px;fill:var(--ink)}
-.intervals .value{font-weight:650}
-.grid{stroke:var(--line)}.zero{stroke:var(--soft);stroke-width:1.5}
-.bar{stroke-width:4;stroke-linecap:round}
-.better .bar{stroke:var(--good)}.better circle{fill:var(--good)}
-.worse .bar{stroke:var(--bad)}.worse circle{fill:var(--bad)}
-.level .bar{stroke:var(--faint)}.level circle{fill:var(--soft)}
+.interval{display:grid;grid-template-columns:14.5rem 1fr 4.2rem;gap:0 .9rem;align-items:center;font-size:.94rem;line-height:1.9rem}
+.interval>div{position:relative;height:1.9rem}.interval strong{text-align:right;font-weight:650}
+.interval u{position:absolute;top:0;bottom:0;border-left:1px solid var(--line)}.interval u.zero{border-left:2px solid var(--soft);margin-left:-1px}
+.interval i{position:absolute;top:calc(50% - 2px);height:4px;border-radius:2px;background:var(--faint)}
+.interval b{position:absolute;top:calc(50% - 6px);width:12px;height:12px;margin-left:-6px;border-radius:50%;background:var(--soft);border:2px solid var(--card)}
+.better i,.better b{background:var(--good)}.worse i,.worse b{background:var(--bad)}
+.axis,.axis>div{font-size:.75rem;color:var(--soft);height:1.4rem;line-height:1.4rem}.axis div span{position:absolute;transform:translateX(-50%)}
+.grid{stroke:var(--line)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.94rem}
 th,td{padding:.42rem .8rem;text-align:right;border-top:1px solid var(--line);vertical-align:top}
@@ -38,7 +40,7 @@ td:last-child,th:last-child{padding-right:1.1rem}
 thead th{border-top:0;font-weight:650;padding-top:.7rem;white-space:nowrap}
 tbody th{font-weight:500}
 tr.mode th{color:var(--accent);font-weight:650;padding-top:1rem;font-size:.875rem}
-td small{color:var(--soft);white-space:nowrap}
+td b{white-space:nowrap}td small{color:var(--soft);white-space:nowrap}
 td.best{background:var(--best)}td.best b{color:var(--good)}
 .arrow{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(18.5rem,1fr));gap:.9rem}
@@ -69,9 +71,10 @@ summary{cursor:pointer;padding:.65rem 0;font-weight:600;font-size:.94rem}
 details pre{white-space:pre-wrap;margin:0 0 1rem}
 details .scroll{margin:0 -1.1rem .6rem}details table{font-size:.8rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.875rem;border-top:1px solid var(--line);padding-top:1rem}
+@media (max-width:52rem){.result{grid-template-columns:1fr}}
 @media (max-width:40rem){main{padding:1.5rem .9rem 3rem}th,td{padding:.4rem .35rem}th:first-child,td:first-child{padding-left:.7rem}
-td:last-child,th:last-child{padding-right:.7rem}.compare{font-size:.8rem}.compare td small{display:block}.compare thead th{white-space:normal}
-.intervals{padding:.8rem .8rem .5rem}.intervals svg text,.intervals svg .name,.intervals svg .value{font-size:17px}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
+td:last-child,th:last-child{padding-right:.7rem}.compare{font-size:.8rem}.compare th[scope=col]{width:19%}.compare td small{display:block}.compare thead th{white-space:normal}
+.intervals{padding:.8rem .8rem .5rem}.interval{grid-template-columns:1fr 4rem}.interval>span{grid-column:1/-1;line-height:1.3;padding-top:.4rem}dl.made{grid-template-columns:1fr;gap:0}dl.made dd{margin-bottom:.5rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#555;--line:#ddd;--accent:#0b7a6b;--second:#b4387c;--faint:#a9b8c9;--mark:#d8f3e6;--best:#e6f5ef;--good:#0b7a6b;--bad:#b3341f}
 body{font-size:11px}main{padding:0;max-width:none}.chart,.intervals,table,.times{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}h2{break-after:avoid}}
 `;
@@ -90,12 +93,12 @@ for (const svg of document.querySelectorAll("svg[data-series]")) {
     const found = series.map((s) => [s.name, nearest(s.points, x)]);
     cursor.setAttribute("x1", found[0][1][0]);
     cursor.setAttribute("x2", found[0][1][0]);
+    cursor.setAttribute("visibility", "visible");
     const values = found.slice(0, 3).map(([name, p]) => (series.length > 1 ? name + " " : "") + p[2]);
     output.textContent = svg.dataset.x + " " + Math.round(found[0][1][1]) + ": " + values.join(", ");
   });
   svg.addEventListener("pointerleave", () => {
-    cursor.setAttribute("x1", -9);
-    cursor.setAttribute("x2", -9);
+    cursor.setAttribute("visibility", "hidden");
     output.textContent = rest;
   });
 }

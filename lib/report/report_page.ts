@@ -8,9 +8,9 @@ import { bestModels, find, modelName, modelsOf, MODES } from "./comparison.ts";
 import { curvesSection } from "./curves_section.ts";
 import { counted, duration } from "./format.ts";
 import { tellingDifferences } from "./headline.ts";
-import { type Html, html } from "./html.ts";
+import { type Html, markup } from "./html.ts";
 import { intervalPlot } from "./interval_plot.ts";
-import { madeSection, timesSection } from "./making_section.ts";
+import { factsCard, madeSection, timesSection } from "./making_section.ts";
 import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
 import { SCRIPT, STYLE } from "./page_style.ts";
 import type { Report } from "./report_schema.ts";
@@ -25,38 +25,37 @@ function comparisonSection(report: Report): Html | undefined {
     const lines = inOrder(rows.map((r) => r.metric)).map((metric) => {
       const { label, better, help } = metricInfo(metric);
       const best = bestModels(rows, { mode, metric, better });
-      const arrow = better === undefined ? undefined : html`
-        <span class="arrow">${better === "more" ? "↑" : "↓"}</span>
-      `;
+      const arrow = better === undefined
+        ? undefined
+        : markup` <span class="arrow">${better === "more" ? "↑" : "↓"}</span>`;
       const cells = models.map((model) => {
         const row = find(rows, { model, mode, metric });
-        if (row === undefined) return html`<td></td>`;
+        if (row === undefined) return markup`<td></td>`;
         const stderr = metricText(metric, row.stderr).replace(" %", "");
         const value = metricText(metric, row.mean);
-        const mean = best.has(model) ? html`<b>${value}</b>` : value;
-        return html`<td class="${best.has(model) ? "best" : ""}">${mean} <small>± ${stderr}</small></td>`;
+        const mean = best.has(model) ? markup`<b>${value}</b>` : value;
+        return markup`<td class="${best.has(model) ? "best" : ""}">${mean} <small>± ${stderr}</small></td>`;
       });
-      return html`
+      return markup`
         <tr><th scope="row" title="${help}">${label}${arrow}</th>${cells}</tr>
       `;
     });
     const title = mode === "greedy" ? "Greedy decoding" : "Sampling";
-    return html`
+    return markup`
       <tr class="mode">
         <th colspan="${models.length + 1}">${title}, ${counted(n, "answer")} each</th>
       </tr>
       ${lines}
     `;
   });
-  return html`
+  return markup`
     <h2>Comparison</h2>
-    <p
-      class="lead">Mean ± one standard error over the evaluation prompts of this run; the best of a row is marked. Another
-    seed moves the means too: for a claim, repeat the run with several.</p>
+    <p class="lead">Mean ± one standard error over the evaluation prompts of this run; the best of a row is marked.
+    Another seed moves the means too: for a claim, repeat the run with several.</p>
     <div class="card scroll">
       <table class="compare">
         <thead>
-          <tr><th></th>${models.map((m) => html`<th scope="col">${modelName(m)}</th>`)}</tr>
+          <tr><th></th>${models.map((m) => markup`<th scope="col">${modelName(m)}</th>`)}</tr>
         </thead>
         <tbody>
     ${parts}</tbody>
@@ -78,21 +77,25 @@ export async function reportPage(report: Report): Promise<string> {
   const style: Html = { markup: `<style>${STYLE}</style>` };
   const script: Html = { markup: `<script>${SCRIPT}</script>` };
   const differing = tellingDifferences(report.comparison, report.differences);
-  return html`
+  return markup`
     <!doctype html>
     <html lang="en">
       <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
     <meta http-equiv="Content-Security-Policy" content="${policy}">
     <title>${report.headline}</title>${style}</head>
       <body><main>
-    <p class="eyebrow">Self-Rewarding PPO · ${report.manifest} · seed ${report.seed} · ${duration(
+    <p class="eyebrow">Self-Rewarding PPO · ${report.manifest} · seed ${report.seed} · ${
+    duration(
       report.seconds,
-    )}</p>
+    )
+  }</p>
     <h1>${report.headline}</h1>
-    ${intervalPlot(differing)}
-    ${comparisonSection(report)}${curvesSection(report)}${answersSection(report)}${timesSection(
+    <div class="result">${intervalPlot(differing)}${factsCard(report)}</div>
+    ${comparisonSection(report)}${curvesSection(report)}${answersSection(report)}${
+    timesSection(
       report,
-    )}${madeSection(report)}
+    )
+  }${madeSection(report)}
     <footer>The same figures for programs: <code>report.json</code> beside this file. Reward = log π_sft − log π_base, summed over
     an answer (Self-Rewarding PPO, arXiv 2510.21090).</footer>
     </main>${script}</body>

@@ -115,9 +115,7 @@ function times(report: Report, colours: Paint, columns: number): string {
   const indent = " ".repeat(9);
   const list = wrapped(parts.join(", ").replaceAll(/(?<!,) /g, "\u00a0"), { width: columns - 9, indent })
     .replaceAll("\u00a0", " ");
-  return `${colours.bold("time")}     ${duration(report.seconds)}${store}\n         ${
-    colours.dim(parts.join(" · "))
-  }`;
+  return `${colours.bold("time")}     ${duration(report.seconds)}${store}\n         ${colours.dim(list)}`;
 }
 
 /** The summary of a report, without a line break at its end. `runDir` is put before the paths. */
