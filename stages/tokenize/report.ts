@@ -79,14 +79,24 @@ function promptSetReport(
   };
 }
 
-/** Text of a row in runs of equal mask; `<s>` and `</s>` stay visible. */
+/**
+ * Text of a row in runs of equal mask; `<s>` and `</s>` stay visible. A run's text is what it adds to the text before
+ * it: decoded alone, it would lose its leading space.
+ */
 function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record<string, unknown>> {
+  const { inputIds, lossMask } = row;
   const segments: { mask: number; tokens: number; text: string }[] = [];
-  for (let start = 0; start < row.inputIds.length;) {
-    const mask = row.lossMask[start]!;
+  let before = "";
+  for (let start = 0; start < inputIds.length;) {
+    const mask = lossMask[start]!;
     let end = start + 1;
-    while (end < row.inputIds.length && row.lossMask[end] === mask) end++;
-    segments.push({ mask, tokens: end - start, text: tokenizer.decode(row.inputIds.subarray(start, end)) });
+    while (end < inputIds.length && lossMask[end] === mask) end++;
+    const text = tokenizer.decode(inputIds.subarray(0, end));
+    const added = text.startsWith(before)
+      ? text.slice(before.length)
+      : tokenizer.decode(inputIds.subarray(start, end));
+    segments.push({ mask, tokens: end - start, text: added });
+    before = text;
     start = end;
   }
   return { id: row.id, source: row.source, segments };

@@ -1,0 +1,81 @@
+/** Which answers become demonstrations. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { wordsChecker } from "@/lib/evals/words.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts";
+
+const tokenizer = loadTokenizer("fixtures/stories260k");
+const decode = (ids: Int32Array): string => tokenizer.decode(ids, { skipSpecial: true });
+
+function rollout(id: string, response: string, finishReason: RolloutRow["finishReason"] = "eos"): RolloutRow {
+  const responseIds = tokenizer.encode(`${response}</s>`, { special: false });
+  const logprobs = new Float32Array(responseIds.length);
+  const meta = '{"words":["Lucy","book"]}';
+  const promptIds = tokenizer.encode("Once");
+  return {
+    id,
+    promptId: "p",
+    sample: 0,
+    promptIds,
+    responseIds,
+    logprobs,
+    logprobsT1: null,
+    finishReason,
+    meta,
+  };
+}
+
+function scored(id: string, reward: number, finishReason: RolloutRow["finishReason"] = "eos"): ScoredRow {
+  const row = rollout(id, "x", finishReason);
+  const zeros = row.logprobs;
+  const lists = { sftLogprobs: zeros, targetLogprobs: zeros, baseLogprobs: zeros, tokenRewards: zeros };
+  return { ...row, ...lists, rawReward: reward, reward, baseNll: 1 };
+}
+
+Deno.test("an answer that was cut off is never chosen", () => {
+  const rows = [rollout("a", "x", "length"), rollout("b", "x"), rollout("c", "x", "stop")];
+  const { rows: chosen, ...counts } = selectEnded(rows);
+  assertEquals([chosen.map(({ id }) => id), counts], [["b", "c"], { offered: 3, ended: 2 }]);
+});
+
+Deno.test("selectByScore() takes the answers that the checker gives at least the threshold", () => {
+  const rows = [rollout("both", "Lucy and a book."), rollout("one", "Lucy."), rollout("none", "Tim.")];
+  const chosen = (threshold: number): string[] =>
+    selectByScore(rows, { check: wordsChecker(), threshold, decode }).rows.map(({ id }) => id);
+  assertEquals(chosen(1), ["both"]);
+  assertEquals(chosen(0.5), ["both", "one"]);
+  assertEquals(chosen(2), []);
+});
+
+Deno.test("selectByScore() names the rollout that cannot be scored", () => {
+  const options = { check: wordsChecker({ field: "names" }), threshold: 1, decode };
+  const error = assertThrows(() => selectByScore([rollout("r7", "x")], options), DataError);
+  assertEquals(
+    error.message,
+    'Cannot check a response as field "names" of its prompt must be a text or a list of texts: it is missing (rollout r7)',
+  );
+  const broken = { ...rollout("r8", "x"), meta: "[1" };
+  const meta = assertThrows(() => selectByScore([broken], options), DataError);
+  assertEquals(
+    meta.message,
+    'Cannot check a response as its "meta" must be a JSON object: it is "[1" (rollout r8)',
+  );
+});
+
+Deno.test("selectByReward() takes the best share of those that ended, in the order of the file", () => {
+  const rows = [scored("a", 1), scored("b", 5), scored("c", 9, "length"), scored("d", 3), scored("e", 4)];
+  const chosen = (fraction: number): string[] => selectByReward(rows, fraction).rows.map(({ id }) => id);
+  assertEquals(chosen(0.5), ["b", "e"]);
+  assertEquals(chosen(0.75), ["b", "d", "e"]);
+  assertEquals(chosen(0.01), ["b"]);
+  assertEquals(chosen(1), ["a", "b", "d", "e"]);
+});
+
+Deno.test("selectByReward() does not depend on the order of rows with equal reward", () => {
+  const rows = [scored("c", 1), scored("a", 1), scored("b", 1), scored("d", 1)];
+  assertEquals(selectByReward(rows, 0.5).rows.map(({ id }) => id), ["a", "b"]);
+  assertEquals(selectByReward(rows.toReversed(), 0.5).rows.map(({ id }) => id), ["b", "a"]);
+});

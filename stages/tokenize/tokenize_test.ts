@@ -1,0 +1,158 @@
+/** The stage's function without files: splits, masks, derived prompts, refusals. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { quantilesOf } from "./report.ts";
+import { type TokenizeSettings } from "./token_sets.ts";
+import { tokenize, type TokenizeInput } from "./tokenize.ts";
+import type { DemonstrationRow } from "./user_rows.ts";
+
+const tokenizer = loadTokenizer("fixtures/stories260k");
+
+function settings(
+  params: Partial<TokenizeSettings["params"]> = {},
+  limits: Partial<TokenizeSettings> = {},
+): TokenizeSettings {
+  const base = { boundary: "error", truncation: "error", validation_fraction: 0 } as const;
+  return { maxLength: 64, maxPromptLength: 63, seed: 3, ...limits, params: { ...base, ...params } };
+}
+
+function demonstrations(
+  rows: readonly { readonly prompt: string; readonly response?: string }[],
+): TokenizeInput {
+  const full = rows.map(({ prompt, response = " Yes." }, k): DemonstrationRow => (
+    { id: `d${k}`, line: k + 1, prompt, response, meta: { k } }
+  ));
+  return { demonstrations: { file: "d.jsonl", rows: full } };
+}
+
+Deno.test("train and validation are disjoint by prompt, complete, and the same for any order of the rows", () => {
+  const prompt = fc.integer({ min: 0, max: 30 }).map((k) => `Question ${k}.`);
+  const rows = fc.array(fc.record({ prompt }), { minLength: 24, maxLength: 40 });
+  fc.assert(
+    fc.property(rows, fc.nat(), (given, seed) => {
+      const prompts = new Set(given.map((row) => row.prompt));
+      if (prompts.size < 10) return;
+      const halves = (order: readonly { readonly prompt: string }[]): Set<string>[] | undefined => {
+        try {
+          const result = tokenize(
+            tokenizer,
+            demonstrations(order),
+            settings({ validation_fraction: 0.4 }, { seed }),
+          );
+          assertEquals(result.train!.samples.length + result.validation!.samples.length, order.length);
+          return [result.train!, result.validation!].map((set) =>
+            new Set(set.samples.map((sample) => sample.prompt))
+          );
+        } catch (error) {
+          if (error instanceof DataError) return undefined; // one half empty: refused, for every order
+          throw error;
+        }
+      };
+      const split = halves(given);
+      assertEquals(halves(given.toReversed()), split);
+      if (split === undefined) return;
+      assertEquals(split[0]!.isDisjointFrom(split[1]!), true);
+      assertEquals(split[0]!.union(split[1]!), prompts);
+    }),
+    { seed: 41, numRuns: 30 },
+  );
+});
+
+Deno.test("the mask is 0 on the whole prompt and 1 on the whole response with its end", () => {
+  const response = fc.array(fc.constantFrom(" a", " cat", ".", " Lucy"), { minLength: 1, maxLength: 9 }).map((
+    w,
+  ) => w.join(""));
+  fc.assert(
+    fc.property(response, (text) => {
+      const input = demonstrations([{ prompt: "She had a book.", response: text }]);
+      const { row, promptIds, responseIds } = tokenize(tokenizer, input, settings()).train!.samples[0]!;
+      assertEquals(row.lossMask.length, row.inputIds.length);
+      assertEquals(
+        [...row.lossMask].map((mask, k) => mask === 1 ? row.inputIds[k]! : -1).filter((id) => id >= 0),
+        [...responseIds],
+      );
+      assertEquals([...row.inputIds.subarray(0, promptIds.length)], [...promptIds]);
+      assertEquals(row.inputIds.at(-1), 2);
+    }),
+    { seed: 43 },
+  );
+});
+
+Deno.test("without prompts, those of the demonstrations are taken once each, with the first one's fields", () => {
+  const input = demonstrations([{ prompt: "A?" }, { prompt: "B?" }, { prompt: "A?", response: " No." }]);
+  const { prompts, evalPrompts } = tokenize(tokenizer, input, settings());
+  assertEquals(prompts!.rows.map(({ id, meta }) => [id, meta]), [["d0", '{"k":0}'], ["d1", '{"k":1}']]);
+  assertEquals([...prompts!.rows[0]!.promptIds], [...tokenizer.encode("A?")]);
+  assertEquals(evalPrompts, undefined);
+});
+
+Deno.test("evaluation prompts of the validation split bring the demonstrated response for a checker", () => {
+  const input = demonstrations(Array.from({ length: 20 }, (_, k) => ({ prompt: `Q${k}?` })));
+  const { validation, evalPrompts } = tokenize(tokenizer, input, settings({ validation_fraction: 0.5 }));
+  assertEquals(evalPrompts!.rows.map(({ id }) => id), validation!.samples.map(({ id }) => id));
+  assertEquals(JSON.parse(evalPrompts!.rows[0]!.meta).response, " Yes.");
+});
+
+Deno.test("given prompts are kept as many as they are, with all their fields", () => {
+  const rows = ["a", "b"].map((id, k) => ({ id, line: k + 1, prompt: "Same.", meta: { words: [id] } }));
+  const { prompts, train } = tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
+  assertEquals(prompts!.rows.map(({ meta }) => meta), ['{"words":["a"]}', '{"words":["b"]}']);
+  assertEquals(train, undefined);
+});
+
+const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, string])[] = [
+  [
+    "rows that are too long",
+    demonstrations([{ prompt: "A?" }, { prompt: "A?", response: " cat".repeat(50) }, {
+      prompt: "b".repeat(5000),
+    }]),
+    settings(),
+    "Cannot tokenize d.jsonl as prompt, response and end must have at most 64 tokens (or --truncation drop, left, right): " +
+    "2 bad rows: line 2 (105 tokens), line 3 (far too long)",
+  ],
+  [
+    "prompts that are too long",
+    { prompts: { file: "p.jsonl", rows: [{ id: "a", line: 4, prompt: "cat ".repeat(40), meta: {} }] } },
+    settings(),
+    "Cannot tokenize p.jsonl as a prompt must have at most 63 tokens (or --truncation drop, left): 1 bad row: line 4 (82 tokens)",
+  ],
+  [
+    "an end token inside a response, a token shared with the prompt",
+    demonstrations([{ prompt: "A?", response: " a</s> b" }, { prompt: "Once upon a ti", response: "me" }]),
+    settings(),
+    "Cannot tokenize d.jsonl as a response must begin with a token of its own (or --boundary split) and hold an end token " +
+    'at most at its end: 2 bad rows: line 1 (end token "</s>" inside the response), line 2 (token "time" reaches from the ' +
+    "prompt into the response)",
+  ],
+  [
+    "a set from which everything was dropped",
+    demonstrations([{ prompt: "A?", response: " cat".repeat(50) }]),
+    settings({ truncation: "drop" }),
+    "Cannot tokenize d.jsonl as the train set must have rows: it has none, 1 dropped as too long",
+  ],
+  [
+    "a validation split that is empty",
+    demonstrations([{ prompt: "A?" }]),
+    settings({ validation_fraction: 1e-9 }),
+    "Cannot tokenize d.jsonl as the validation set must have rows: it has none with validation_fraction 1e-9, 0 dropped as too long",
+  ],
+  [
+    "prompts that are all dropped",
+    { prompts: { file: "p.jsonl", rows: [{ id: "a", line: 1, prompt: "cat ".repeat(40), meta: {} }] } },
+    settings({ truncation: "right" }),
+    "Cannot tokenize p.jsonl as a prompt must be left: all 1 are too long",
+  ],
+];
+
+for (const [what, input, options, message] of refusals) {
+  Deno.test(`tokenize() refuses ${what}`, () => {
+    assertEquals(assertThrows(() => tokenize(tokenizer, input, options), DataError).message, message);
+  });
+}
+
+Deno.test("quantilesOf() gives values that occur", () => {
+  const { min, p50, p90, max } = quantilesOf([5, 1, 2, 3, 4, 9, 8, 7, 6, 10]);
+  assertEquals([min, p50, p90, max], [1, 5, 9, 10]);
+});
