@@ -59,7 +59,7 @@ function klOf(kind: KlEstimator, d: number): number {
     case "k2":
       return d * d / 2;
     case "k3":
-      return Math.expm1(-d) + d; // expm1 keeps the digits of e^{−d} − 1 that small d would lose
+      return Math.max(0, Math.expm1(-d) + d); // expm1 keeps the digits of e^{−d} − 1; rounding must not go below 0
     case "abs":
       return Math.abs(d);
   }

@@ -10,7 +10,7 @@ const rows = fc.array(fc.array(fc.double({ min: -100, max: 100, noNaN: true }), 
 const RUNS = { seed: 1, numRuns: 300 };
 
 Deno.test("whiten() by hand", () => {
-  // mean 2, variance (1 + 1 + 4 + 4)/4 … of 1, 3, 0, 4: 2.5
+  // mean 2, variance (1 + 1 + 4 + 4)/4
   const [a, b] = whiten([[1, 3], [0, 4]], { epsilon: 0 });
   const s = Math.sqrt(2.5);
   assertEquals([[...a!], [...b!]], [[-1 / s, 1 / s], [-2 / s, 2 / s]]);

@@ -1,0 +1,151 @@
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { f64, i64 } from "@/lib/tensor/tensor.ts";
+import { evaluate, evaluateVjp } from "@/lib/train/evaluate.ts";
+import type { KlEstimator } from "./kl.ts";
+import { klLossPerToken } from "./kl_loss.ts";
+import { type PolicyObjectiveOptions, policyObjectivePerToken } from "./policy_objective.ts";
+import { tokenLogprobs } from "./token_logprobs.ts";
+
+const LOGITS = [1, 2, 0.5, -1, 3, 0];
+const IDS = [1, 0];
+
+Deno.test("tokenLogprobs() divides logits by the sampler's temperature (statement 18)", () => {
+  for (const temperature of [1, 0.5, 2]) {
+    const [logprobs, entropy] = evaluate((x, ids) => {
+      const out = tokenLogprobs(x!, ids!, temperature);
+      return [out.logprobs, out.entropy];
+    }, [f64([2, 3], LOGITS), i64([2], IDS)]);
+    [0, 1].forEach((n) => {
+      const weights = LOGITS.slice(3 * n, 3 * n + 3).map((x) => Math.exp(x / temperature));
+      const p = weights.map((w) => w / weights.reduce((a, b) => a + b));
+      assertAlmostEquals(Number(logprobs!.data[n]), Math.log(p[IDS[n]!]!), 1e-12);
+      assertAlmostEquals(Number(entropy!.data[n]), -p.reduce((sum, x) => sum + x * Math.log(x), 0), 1e-12);
+    });
+  }
+});
+
+Deno.test("tokenLogprobs() is finite for logits of ±1e4 and exact for a uniform row", () => {
+  const [logprobs, entropy] = evaluate((x, ids) => {
+    const out = tokenLogprobs(x!, ids!);
+    return [out.logprobs, out.entropy];
+  }, [f64([2, 4], [1e4, -1e4, 0, 5, 7, 7, 7, 7]), i64([2], [1, 2])]);
+  assertEquals(Number(logprobs!.data[0]), -2e4);
+  assertAlmostEquals(Number(entropy!.data[0]), 0, 1e-12);
+  assertAlmostEquals(Number(entropy!.data[1]), Math.log(4), 1e-12);
+});
+
+Deno.test("tokenLogprobs() refuses a temperature of 0", () => {
+  assertThrows(
+    () => evaluate((x, ids) => tokenLogprobs(x!, ids!, 0).logprobs, [f64([2, 3], LOGITS), i64([2], IDS)]),
+    RangeError,
+    "Cannot divide logits by the temperature as it must be positive and finite: 0",
+  );
+});
+
+/** Σ_v π_v·∂ loss(v)/∂ logits: the expected gradient of a KL loss on the policy's own samples, over all four tokens. */
+function expectedGradient(kind: KlEstimator, logits: number[], reference: number[]): number[] {
+  const all = f64([4, 4], [0, 1, 2, 3].flatMap(() => logits)), ids = i64([4], [0, 1, 2, 3]);
+  const total = logits.reduce((sum, x) => sum + Math.exp(x), 0);
+  const p = logits.map((x) => Math.exp(x) / total);
+  const { cotangents } = evaluateVjp(
+    (x, id, refLogprobs) =>
+      klLossPerToken(kind, { logprobs: tokenLogprobs(x!, id!).logprobs, refLogprobs: refLogprobs! }),
+    [all, ids, f64([4], reference)],
+    { wrt: [0], cotangents: [f64([4], p)] },
+  );
+  const rows = Array.from(cotangents[0]!.data, Number);
+  return [0, 1, 2, 3].map((v) => rows.filter((_, i) => i % 4 === v).reduce((a, b) => a + b));
+}
+
+Deno.test("klLossPerToken(): k2's expected gradient is the KL's, k1's is 0, k3's is that of the reversed KL (statement 47)", () => {
+  const logits = [0.3, -1, 0.8, 0], ref = [0.1, 0.2, 0.3, 0.4].map(Math.log);
+  const softmax = (x: number[]) => x.map((v) => Math.exp(v) / x.reduce((s, w) => s + Math.exp(w), 0));
+  const difference = (f: (p: number[]) => number) =>
+    logits.map((_, v) => {
+      const h = 1e-5, moved = (s: number) => logits.map((x, i) => i === v ? x + s * h : x);
+      return (f(softmax(moved(1))) - f(softmax(moved(-1)))) / (2 * h);
+    });
+  const forward = difference((p) => p.reduce((sum, x, i) => sum + x * (Math.log(x) - ref[i]!), 0));
+  const reversed = difference((p) =>
+    p.reduce((sum, x, i) => sum + Math.exp(ref[i]!) * (ref[i]! - Math.log(x)), 0)
+  );
+  assert(Math.max(...forward.map(Math.abs)) > 0.1);
+  const expected: Record<string, number[]> = { k1: [0, 0, 0, 0], k2: forward, k3: reversed };
+  for (const [kind, gradient] of Object.entries(expected)) {
+    expectedGradient(kind as KlEstimator, logits, ref).forEach((g, v) =>
+      assertAlmostEquals(g, gradient[v]!, 1e-8)
+    );
+  }
+});
+
+Deno.test("klLossPerToken() with bounds has no gradient beyond them (statement 48)", () => {
+  const bounds = { logRatio: 20, estimate: 10 };
+  const { outputs, cotangents } = evaluateVjp(
+    (logprobs, refLogprobs) =>
+      klLossPerToken("k3", { logprobs: logprobs!, refLogprobs: refLogprobs! }, { bounds }),
+    [f64([3], [-1000, -1.5, -0.5]), f64([3], [-1, -1, -800])],
+    { wrt: [0] },
+  );
+  assertEquals(Number(outputs[0]!.data[0]), 10);
+  assertEquals(Number(outputs[0]!.data[2]), 10);
+  const gradient = Array.from(cotangents[0]!.data, Number);
+  assertEquals([Math.abs(gradient[0]!), Math.abs(gradient[2]!)], [0, 0]);
+  assertAlmostEquals(gradient[1]!, 1 - Math.exp(0.5), 1e-12);
+});
+
+function objective(options: PolicyObjectiveOptions): number[] {
+  const inputs = [
+    f64([2, 3], LOGITS),
+    i64([2], IDS),
+    f64([2], [-1, -1]),
+    f64([2], [2, -1]),
+    f64([2], [-2, -0.5]),
+  ];
+  const [loss] = evaluate(
+    (logits, ids, oldLogprobs, advantages, refLogprobs) =>
+      policyObjectivePerToken({
+        logits: logits!,
+        ids: ids!,
+        oldLogprobs: oldLogprobs!,
+        advantages: advantages!,
+        refLogprobs: refLogprobs!,
+      }, options).loss,
+    inputs,
+  );
+  return Array.from(loss!.data, Number);
+}
+
+Deno.test("policyObjectivePerToken() is the clipped loss minus c·entropy plus c·KL (statement 10)", () => {
+  const clip = { clipLow: 0.2, clipHigh: 0.2 };
+  const plain = objective(clip), withEntropy = objective({ ...clip, entropyCoefficient: 0.1 });
+  const withKl = objective({ ...clip, klCoefficient: 0.5, klEstimator: "k2" });
+  [0, 1].forEach((n) => {
+    const row = LOGITS.slice(3 * n, 3 * n + 3), total = row.reduce((s, x) => s + Math.exp(x), 0);
+    const entropy = -row.reduce((s, x) => s + Math.exp(x) / total * (x - Math.log(total)), 0);
+    const d = row[IDS[n]!]! - Math.log(total) - [-2, -0.5][n]!;
+    assertAlmostEquals(withEntropy[n]!, plain[n]! - 0.1 * entropy, 1e-12);
+    assertAlmostEquals(withKl[n]!, plain[n]! + 0.25 * d * d, 1e-12);
+  });
+});
+
+Deno.test("policyObjectivePerToken() refuses negative coefficients and a KL without reference", () => {
+  const clip = { clipLow: 0.2, clipHigh: 0.2 };
+  assertThrows(
+    () => objective({ ...clip, entropyCoefficient: -1 }),
+    RangeError,
+    "Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has -1, KL has 0",
+  );
+  assertThrows(
+    () =>
+      evaluate(
+        (logits, ids, x) =>
+          policyObjectivePerToken({ logits: logits!, ids: ids!, oldLogprobs: x!, advantages: x! }, {
+            ...clip,
+            klCoefficient: 1,
+          }).loss,
+        [f64([2, 3], LOGITS), i64([2], IDS), f64([2], [0, 0])],
+      ),
+    RangeError,
+    "Cannot add the KL term as it needs log-probabilities of a reference: there are none",
+  );
+});
