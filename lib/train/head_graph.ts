@@ -3,6 +3,7 @@ import { add, backward, lower, Trace, type Value } from "@/lib/autodiff/mod.ts";
 import type { Model } from "@/lib/models/model.ts";
 import { encodeModel } from "@/lib/onnx/encode.ts";
 import { Session } from "@/lib/ort/session.ts";
+import type { Shape } from "@/lib/tensor/tensor.ts";
 import { cached } from "./graph_cache.ts";
 import type { HeadProgram } from "./head_program.ts";
 
@@ -10,8 +11,8 @@ import type { HeadProgram } from "./head_program.ts";
 export interface HeadGraph {
   readonly session: Session;
   readonly inputs: readonly string[];
-  /** names of per-token outputs */
-  readonly tokenOutputs: readonly string[];
+  /** per-token outputs: [n], or [n,K] */
+  readonly tokenOutputs: readonly { readonly name: string; readonly shape: Shape }[];
   readonly hasLoss: boolean;
 }
 
@@ -69,7 +70,7 @@ export function headGraph(
     return {
       session: new Session(encodeModel(graph)),
       inputs: graph.inputs.map(({ name }) => name),
-      tokenOutputs: Object.keys(result.tokens),
+      tokenOutputs: Object.entries(result.tokens).map(([name, { shape }]) => ({ name, shape })),
       hasLoss: result.loss !== undefined,
     };
   });

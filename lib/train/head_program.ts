@@ -20,7 +20,7 @@ export interface HeadInputs {
 export interface HeadOutputs {
   /** a sum over tokens, so that chunks and micro-batches add up: divide by totals through a per-token weight */
   readonly loss?: Value;
-  /** per-token figures [n] by name */
+  /** per-token figures by name: [n], or [n,K] where a token has several */
   readonly tokens: Readonly<Record<string, Value>>;
 }
 

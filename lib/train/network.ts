@@ -8,7 +8,7 @@ import type { Model, PartParameters } from "@/lib/models/model.ts";
 import { ParameterVector } from "@/lib/models/parameters.ts";
 import type { PreparedRun } from "@/lib/ort/session.ts";
 import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
-import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { hostTensor, sizeOf } from "@/lib/tensor/tensor.ts";
 import { blockGraphs } from "./block_graphs.ts";
 import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
 import { headGraph } from "./head_graph.ts";
@@ -48,7 +48,7 @@ export interface Pass {
 export interface PassResult {
   /** the program's loss, summed over chunks; 0 where it has none */
   readonly loss: number;
-  /** the program's per-token outputs, one element per position */
+  /** the program's per-token outputs, row-major: one figure per position, or as many as the program gives a token */
   readonly tokens: Readonly<Record<string, Float32Array>>;
 }
 
@@ -189,16 +189,19 @@ export class Network {
         inputs[`s.${name}`] = new TensorValue(hostTensor("f32", [], Float32Array.of(scalars[name]!)));
       }
       const outputs: Record<string, TensorValue> = {};
-      for (const name of graph.tokenOutputs) outputs[`o.${name}`] = TensorValue.zeros("f32", [n]);
+      for (const { name, shape } of graph.tokenOutputs) {
+        outputs[`o.${name}`] = TensorValue.zeros("f32", shape);
+      }
       if (graph.hasLoss) outputs.loss = TensorValue.zeros("f32", []);
       if (train) {
         Object.assign(inputs, this.#bind("g.", model.head, this.gradients!, "g"));
         Object.assign(outputs, { dx, ...this.#bind("a.", model.head, this.gradients!, "g") });
       }
       graph.session.run(Object.fromEntries(graph.inputs.map((name) => [name, inputs[name]!])), outputs);
-      for (const name of graph.tokenOutputs) {
-        const all = results[name] ??= new Float32Array(total);
-        all.set(float32Of(outputs[`o.${name}`]!).subarray(0, count), start);
+      for (const { name, shape } of graph.tokenOutputs) {
+        const width = sizeOf(shape) / n;
+        const all = results[name] ??= new Float32Array(total * width);
+        all.set(float32Of(outputs[`o.${name}`]!).subarray(0, count * width), start * width);
       }
       if (outputs.loss) loss += float32Of(outputs.loss)[0]!;
       if (train) {

@@ -1,0 +1,26 @@
+/**
+ * Whole logits, for goldens and for comparing implementations. Training and scoring never hold them: [tokens, vocabulary]
+ * is the largest array that a language model can make.
+ * @module
+ */
+import type { TokenBatch } from "./embedding.ts";
+import type { HeadProgram } from "./head_program.ts";
+import type { Network } from "./network.ts";
+
+/** The projection as it is. */
+const LOGITS: HeadProgram = {
+  key: "logits",
+  tokens: {},
+  scalars: [],
+  trace: ({ projected }) => ({ tokens: { logits: projected } }),
+};
+
+/**
+ * Logits at some positions of a batch.
+ *
+ * @param positions indices into [B·T], ascending
+ * @returns f32[positions, V], row-major
+ */
+export function tokenLogits(network: Network, batch: TokenBatch, positions: Int32Array): Float32Array {
+  return network.run({ batch, positions, program: LOGITS, tokens: {} }).tokens.logits!;
+}
