@@ -48,8 +48,8 @@ export function readServeFlags(
 ): ServeFlags | undefined {
   const problems: string[] = [];
   const string = ["data", "host", "port", "threads", "cores", "max-body"];
-  const flags = parseArgs([...args], {
-    string,
+  const flags = parseArgs(args, {
+    string: [...string, "_"],
     boolean: ["help"],
     unknown: (arg) => (problems.push(`unknown argument ${arg}`), false),
   });

@@ -49,12 +49,12 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
 
 Deno.test("readServeFlags() names every wrong flag", () => {
   const error = assertThrows(
-    () => readServeFlags(["--port", "x", "--threads", "0", "--tokens", "extra"], {}),
+    () => readServeFlags(["extra", "--port", "x", "--threads", "0", "--tokens"], {}),
     UsageError,
   );
   assertEquals(
     error.message,
-    "Cannot serve as the flags must be right: unknown argument --tokens; unknown argument extra; " +
+    "Cannot serve as the flags must be right: unknown argument extra; unknown argument --tokens; " +
       '--port is "x", not a whole number from 0 to 65535; --threads is "0", not a whole number from 1 to 1024',
   );
 });

@@ -21,7 +21,12 @@ export function assertNotEquals<T>(actual: T, expected: T, message?: string): vo
 }
 
 /** Throws unless |actual − expected| ≤ tolerance. */
-export function assertAlmostEquals(actual: number, expected: number, tolerance = 1e-7, message?: string): void {
+export function assertAlmostEquals(
+  actual: number,
+  expected: number,
+  tolerance = 1e-7,
+  message?: string,
+): void {
   const close = Math.abs(actual - expected) <= tolerance || Object.is(actual, expected);
   nodeAssert.ok(close, message ?? `${actual} is not within ${tolerance} of ${expected}`);
 }
