@@ -58,7 +58,9 @@ interface Report {
   readonly rollouts: unknown;
   readonly train: { readonly rows: number; readonly distinct_prompts: number; readonly tokens: number };
   readonly prompts: { readonly in_train: number };
-  readonly examples: readonly { readonly segments: readonly { readonly mask: number; readonly text: string }[] }[];
+  readonly examples: readonly {
+    readonly segments: readonly { readonly mask: number; readonly text: string }[];
+  }[];
 }
 
 async function reportOf(outputs: Readonly<Record<string, string>>): Promise<Report> {
