@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { permutation } from "./shuffle.ts";
 import { makeKey } from "./uniform.ts";
@@ -20,6 +20,18 @@ Deno.test("permutation() gives all 24 orders of four equally often", () => {
   assertEquals(counts.size, 24);
   const chi = [...counts.values()].reduce((s, c) => s + (c - draws / 24) ** 2 / (draws / 24), 0);
   assert(chi < 23 + 5 * Math.sqrt(46), `χ² of 23 degrees is ${chi}`);
+});
+
+Deno.test("minibatches cut from permutation() use each row once an epoch, in another order each epoch (statement 6)", () => {
+  const rows = 12, size = 4;
+  const epochs = [0, 1].map((epoch) => {
+    const order = permutation(rows, makeKey(9, "minibatches", epoch));
+    return Array.from({ length: rows / size }, (_, i) => [...order.slice(i * size, (i + 1) * size)]);
+  });
+  for (const batches of epochs) {
+    assertEquals(batches.flat().sort((a, b) => a - b), Array.from({ length: rows }, (_, i) => i));
+  }
+  assertNotEquals(epochs[0], epochs[1]);
 });
 
 Deno.test("permutation() refuses a length that is no count", () => {
