@@ -14,7 +14,9 @@ export const stage = defineStage({
   random: false,
   async run({ params, inputs, outputs }) {
     const texts = await Promise.all((inputs.texts as string[]).map((path) => Deno.readFile(path)));
-    const sizes = texts.map((bytes) => bytes.length < 200 ? new TextDecoder().decode(bytes) : `${bytes.length} bytes`);
+    const sizes = texts.map((bytes) =>
+      bytes.length < 200 ? new TextDecoder().decode(bytes) : `${bytes.length} bytes`
+    );
     const named = Object.entries(inputs.named ?? {}) as [string, string][];
     const numbers = named.map(([name, path]) => `${name}=${Deno.readTextFileSync(`${path}/value.txt`)}`);
     await Deno.writeTextFile(outputs.text!, [...sizes, ...numbers].join(params.separator));

@@ -1,0 +1,85 @@
+/**
+ * Estimates the memory and disk that a run needs, from the sizes of the models it starts from.
+ *
+ * With M the bytes of the largest model among the inputs, as f32:
+ * - disk: every model that is written and kept takes M, every optimizer state 2 M; a loop keeps what `keep` says, plus
+ *   one round in work. What else is written is taken for 64 MiB.
+ * - memory: the stage that needs most. Each model that it reads takes M; one that it writes is trained: weights,
+ *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added.
+ * @module
+ */
+import { statfsSync } from "node:fs";
+import type { Estimate } from "@/lib/contracts/stage.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { allStages, type Blueprint, type StagePlan } from "./blueprint.ts";
+import { contractsOf } from "./ports.ts";
+import { type Tree, treeBytes } from "./tree.ts";
+
+const MIB = 2 ** 20;
+
+/** Estimate of a whole run. @param inputs the manifest's inputs by name */
+export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | null>>): Estimate {
+  const model = Math.max(
+    0,
+    ...Object.values(inputs).map((tree) => tree && isModel(tree) ? f32Bytes(tree) : 0),
+  );
+  let disk = 64 * MIB;
+  let memory = 0;
+  for (const plan of allStages(blueprint)) {
+    const written = Object.values(plan.stage.outputs).map((port) => contractsOf(port)[0]);
+    const models = written.filter((contract) => contract === "model").length;
+    const states = written.filter((contract) => contract === "state").length;
+    disk += kept(plan, blueprint) * model * (models + 2 * states);
+    const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
+    memory = Math.max(memory, model * (read + 4 * models));
+  }
+  return { memoryBytes: memory + 1024 * MIB, diskBytes: disk };
+}
+
+/** How many copies of a stage's models stay in the store. */
+function kept(plan: StagePlan, { keep }: Blueprint): number {
+  if (!plan.block) return 1;
+  if (plan.block.kind === "foreach" || keep === "all") return plan.block.count;
+  return Math.min(plan.block.count, Math.max(keep.states, keep.policies) + (keep.best === null ? 0 : 1) + 1);
+}
+
+/**
+ * Compares the estimate with what is free.
+ * @returns figures of the event `estimated`
+ * @throws {TryAgainError} if the disk is too small
+ */
+export function checkSpace(
+  blueprint: Blueprint,
+  inputs: Readonly<Record<string, Tree | null>>,
+  storeDir: string,
+): { memory_bytes: number; disk_bytes: number; memory_free_bytes: number; disk_free_bytes: number } {
+  const { memoryBytes, diskBytes } = estimateSpace(blueprint, inputs);
+  const { bavail, bsize } = statfsSync(storeDir);
+  const free = bavail * bsize;
+  if (free < diskBytes) {
+    throw new TryAgainError(
+      `Cannot start as the disk of ${storeDir} must have ${mib(diskBytes)} free: it has ${
+        mib(free)
+      } (a smaller "keep", or another --store)`,
+    );
+  }
+  return {
+    memory_bytes: memoryBytes,
+    disk_bytes: diskBytes,
+    memory_free_bytes: Deno.systemMemoryInfo().available,
+    disk_free_bytes: free,
+  };
+}
+
+function isModel(tree: Tree): boolean {
+  return Object.keys(tree.files).some((name) => name.endsWith(".safetensors"));
+}
+
+/** Bytes of a model's weights; those in bf16 double when they are trained, which its files' sizes do not tell. */
+function f32Bytes(tree: Tree): number {
+  return treeBytes(tree) * 2;
+}
+
+function mib(bytes: number): string {
+  return `${Math.ceil(bytes / MIB)} MiB`;
+}

@@ -1,0 +1,44 @@
+/**
+ * Advisory locks on files (flock). The system drops them when their holder ends, however it ends, so that a lock never
+ * goes stale.
+ * @module
+ */
+
+/** A lock that is held; disposing of it lets go. */
+export interface FileLock extends Disposable {
+  /** replaces the file's content, which tells others who holds it */
+  readonly note: (text: string) => void;
+}
+
+/** Takes the lock on `path`, or gives undefined if somebody holds it. The file is made if it is not there. */
+export function tryLock(path: string): FileLock | undefined {
+  const file = Deno.openSync(path, { read: true, write: true, create: true });
+  if (!file.tryLockSync(true)) {
+    file.close();
+    return undefined;
+  }
+  return {
+    note(text: string): void {
+      file.truncateSync(0);
+      file.seekSync(0, Deno.SeekMode.Start);
+      file.writeSync(new TextEncoder().encode(text));
+    },
+    [Symbol.dispose](): void {
+      file.close();
+    },
+  };
+}
+
+/** Waits for the lock on `path`, looking every `intervalMs`, until `signal` is aborted. */
+export async function waitForLock(
+  path: string,
+  signal: AbortSignal,
+  intervalMs = 100,
+): Promise<FileLock | undefined> {
+  while (!signal.aborted) {
+    const lock = tryLock(path);
+    if (lock) return lock;
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+  return undefined;
+}

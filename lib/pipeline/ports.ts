@@ -1,0 +1,155 @@
+/**
+ * Binds what a stage entry says under `in:` to the stage's input ports, and checks that both fit.
+ * @module
+ */
+import type { Contract, Port } from "@/lib/contracts/stage.ts";
+import { type Binding, type Reference, referencesOf, type StagePlan } from "./blueprint.ts";
+import type { BindingEntry, StageEntry } from "./manifest.ts";
+import type { Pointer, Problem } from "./manifest_reader.ts";
+import { origins } from "./references.ts";
+import { suggestion } from "./suggest.ts";
+
+interface PortContext {
+  readonly at: Pointer;
+  readonly resolve: (text: string, at: Pointer) => Reference | undefined;
+  readonly problems: Problem[];
+  /** null: not given */
+  readonly inputs: Readonly<Record<string, string | null>>;
+}
+
+/** The contracts that a port takes or gives. */
+export function contractsOf(port: Port): readonly Contract[] {
+  return typeof port.contract === "string" ? [port.contract] : port.contract;
+}
+
+/** Fills `plan.bindings`; problems are added to those of `context`. */
+export function bindPorts(plan: StagePlan, entry: StageEntry, context: PortContext): void {
+  const { at, problems } = context;
+  const ports = plan.stage.inputs;
+  for (const [name, written] of Object.entries(entry.in)) {
+    const where = [...at, "in", name];
+    const port = ports[name];
+    if (!port) {
+      const message = `stage ${plan.stage.id} has no input "${name}"${suggestion(name, Object.keys(ports))}`;
+      problems.push({ at: where, message });
+    } else if (written !== null) {
+      const binding = bind(name, port, written, { ...context, at: where });
+      if (binding) {
+        plan.bindings[name] = binding;
+        checkBinding(name, port, binding, { ...context, at: where });
+      }
+    }
+  }
+  const missing = Object.entries(ports).filter(([name, port]) =>
+    !port.optional && (entry.in[name] ?? null) === null
+  );
+  for (const [name] of missing) {
+    problems.push({ at, message: `stage "${plan.path}" needs input "${name}" under "in"` });
+  }
+}
+
+function bind(
+  name: string,
+  port: Port,
+  written: Exclude<BindingEntry, null>,
+  context: PortContext,
+): Binding | undefined {
+  const { at, problems, resolve } = context;
+  if (typeof written === "string") {
+    const reference = resolve(written, at);
+    if (!reference) return undefined;
+    if (port.many === "map") {
+      problems.push({
+        at,
+        message: `input "${name}" takes a map of names to references: it is "${written}"`,
+      });
+      return undefined;
+    }
+    return port.many === "list" ? { kind: "list", references: [reference] } : { kind: "one", reference };
+  }
+  if (Array.isArray(written)) {
+    if (port.many !== "list") {
+      problems.push({
+        at,
+        message: `input "${name}" takes ${port.many === "map" ? "a map" : "one value"}: it is a list`,
+      });
+      return undefined;
+    }
+    const references = written.map((text, i) => resolve(text, [...at, i]));
+    return references.some((r) => !r) ? undefined : { kind: "list", references: references as Reference[] };
+  }
+  if (port.many !== "map") {
+    problems.push({
+      at,
+      message: `input "${name}" takes ${port.many === "list" ? "a list" : "one value"}: it is a map`,
+    });
+    return undefined;
+  }
+  const pairs = Object.entries(written).map(([key, text]) => [key, resolve(text, [...at, key])] as const);
+  if (pairs.some(([, r]) => !r)) return undefined;
+  return { kind: "map", references: Object.fromEntries(pairs) as Record<string, Reference> };
+}
+
+function checkBinding(name: string, port: Port, binding: Binding, context: PortContext): void {
+  const { at, problems, inputs } = context;
+  const wanted = contractsOf(port);
+  for (const reference of referencesOf(binding)) {
+    if (reference.from === "all" && binding.kind !== "list") {
+      problems.push({
+        at,
+        message: `input "${name}" takes one value: the outputs of block "${
+          reference.stage.block!.name
+        }" are a list`,
+      });
+    }
+    if (reference.from === "input" && inputs[reference.name] === null && !port.optional) {
+      problems.push({
+        at,
+        message: `input "${reference.name}" is not given: --input ${reference.name}=PATH`,
+      });
+    }
+    if (reference.from === "carry" && reference.block.carry[reference.name] === null && !port.optional) {
+      problems.push({
+        at,
+        message: `input "${name}" is needed, but carry.${reference.name} starts from null`,
+      });
+    }
+    for (const { stage, port: outputName } of origins(reference)) {
+      const given = contractsOf(stage.stage.outputs[outputName]!);
+      if (given.some((contract) => wanted.includes(contract))) continue;
+      problems.push({
+        at,
+        message: `input "${name}" takes ${wanted.join(" or ")}: ${stage.path}.${outputName} is ${
+          given.join(" or ")
+        }`,
+      });
+    }
+  }
+}
+
+/** Within a round, a stage may read one that runs in fewer rounds only if it runs in no more rounds itself. */
+export function checkEvery(plan: StagePlan, at: Pointer, problems: Problem[]): void {
+  for (const [name, binding] of Object.entries(plan.bindings)) {
+    for (const reference of referencesOf(binding)) {
+      if (reference.from !== "stage" || reference.stage.block !== plan.block || !plan.block) continue;
+      if (plan.every % reference.stage.every === 0) continue;
+      problems.push({
+        at: [...at, "in", name],
+        message:
+          `"${reference.stage.name}" runs every ${reference.stage.every} rounds: "${plan.name}" cannot read it every ${plan.every}`,
+      });
+    }
+  }
+  if (plan.every === 1 || plan.block?.kind !== "iterate") return;
+  const { next, until } = plan.block;
+  const carried = Object.entries(next).filter(([, r]) => r.from === "stage" && r.stage === plan).map((
+    [name],
+  ) => `next.${name}`);
+  const users = [...carried, ...(until?.stage === plan ? ["until"] : [])];
+  if (users.length > 0) {
+    problems.push({
+      at: [...at, "every"],
+      message: `${users.join(", ")} need "${plan.name}" in every round`,
+    });
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The driver: walks a blueprint, takes from the store what is there, runs what is not, and puts the outputs into the run
+ * directory. Killed at any moment and started again, it goes on from the last committed action.
+ * @module
+ */
+import { join } from "node:path";
+import type { FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
+import { type ActionRecord, hostFacts } from "./action_record.ts";
+import { type ActionOptions, type KeyedNode, runAction } from "./actions.ts";
+import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
+import { checkSpace } from "./check_space.ts";
+import type { CodeDigests } from "./code_digest.ts";
+import { openInputDigests } from "./input_digests.ts";
+import { lastMetric, lastMetrics } from "./metric_values.ts";
+import { createPruner } from "./prune.ts";
+import { reasonToRun } from "./reasons.ts";
+import { copyOutput, holdRunDirectory } from "./run_directory.ts";
+import { openStore } from "./store.ts";
+import { joinStore } from "./store_users.ts";
+import type { Executor } from "./task.ts";
+import { threadBudget } from "./thread_budget.ts";
+import { allNodes, listValues, type Node, nodeName, type OutputValues, type Value, walk } from "./walk.ts";
+
+/** How a run goes about it. Nothing of this changes a byte of the outputs. */
+export interface RunOptions {
+  readonly stages: StageSource;
+  readonly code: CodeDigests;
+  readonly executor: Executor;
+  readonly runDir: string;
+  readonly storeDir: string;
+  readonly threads: number;
+  /** runs everything, whatever the store holds */
+  readonly fresh?: boolean;
+  /** aborted: finish the step in hand and stop */
+  readonly signal?: AbortSignal;
+  readonly listener?: (event: RunEvent) => void;
+}
+
+/** An event before it is stamped. */
+type Untimed = RunEvent extends infer E ? E extends RunEvent ? Omit<E, "time"> : never : never;
+
+/** A recorded action gave other bytes when it ran again: what was planned on top of it is void. */
+class Diverged extends Error {
+  override name = "Diverged";
+}
+
+/**
+ * Runs `blueprint`.
+ * @throws {TryAgainError} on a stop, if the run directory is in use, or if the disk is too small; the error of the
+ * first stage that fails
+ */
+export async function runPipeline(blueprint: Blueprint, options: RunOptions): Promise<RunResult> {
+  using directory = holdRunDirectory(options.runDir);
+  const begun = performance.now();
+  const store = openStore(options.storeDir);
+  using users = joinStore(options.storeDir);
+  const digests = openInputDigests(options.storeDir);
+  const signal = options.signal ?? new AbortController().signal;
+  const emit = (event: Untimed) => {
+    const timed = { time: Date.now(), ...event } as RunEvent;
+    directory.log(timed);
+    options.listener?.(timed);
+  };
+
+  emit({
+    type: "run_started",
+    manifest: blueprint.manifest,
+    run_dir: options.runDir,
+    seed: blueprint.seed,
+    threads: options.threads,
+    executor: options.executor.name,
+    nodes: allNodes(blueprint).map(nodeName),
+  });
+  const codes = new Map(
+    allStages(blueprint).map((
+      plan,
+    ) => [plan.stage.id, options.code.of(options.stages.program(plan.stage.id))]),
+  );
+  const inputs = Object.fromEntries(
+    Object.entries(blueprint.inputs).map(([name, path]) => [name, path === null ? null : digests.tree(path)]),
+  );
+  directory.begin(blueprint, inputs);
+  let spaceChecked = false;
+  let failure: unknown;
+
+  const actions: ActionOptions = {
+    store,
+    executor: options.executor,
+    budget: threadBudget(options.threads, options.executor.parallel),
+    signal,
+    host: (threads) => hostFacts(options.code.onnxruntime, threads),
+    started(ready) {
+      if (!spaceChecked) emit({ type: "estimated", ...checkSpace(blueprint, inputs, options.storeDir) });
+      spaceChecked = true;
+      const reason = options.fresh
+        ? "asked to run afresh"
+        : reasonToRun(ready.parts, directory.before(ready.node.id));
+      emit({ ...nodeName(ready.node), type: "stage_started", key: ready.key, reason });
+    },
+    progress: (node, progress) => emit({ ...nodeName(node), type: "stage_progress", ...progress }),
+  };
+
+  const keyed = new Map<string, KeyedNode>();
+  const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
+  /** actions under way or done in this run, by key: two nodes with one key share them */
+  const running = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
+
+  /** Runs an action with its inputs at hand, whatever was pruned or damaged. */
+  function execute(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
+    const known = running.get(ready.key);
+    if (known) return known;
+    const promise = (async () => {
+      try {
+        for (const values of Object.values(ready.inputs)) for (const v of listValues(values)) await ensure(v);
+        if (failure !== undefined) throw failure;
+        if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
+        return await runAction(ready, again, actions);
+      } catch (error) {
+        if (failure === undefined && !(error instanceof Diverged)) {
+          failure = error;
+          if (!signal.aborted) {
+            const message = error instanceof Error ? error.message : String(error);
+            emit({ ...nodeName(ready.node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
+          }
+        }
+        throw failure ?? error;
+      }
+    })();
+    running.set(ready.key, promise);
+    return promise;
+  }
+
+  /** Makes sure that the bytes of `value` are in the store: what was pruned or damaged is made again. */
+  async function ensure(value: Value): Promise<void> {
+    if (value.from === "input") return;
+    const tree = value.record.outputs[value.port]!;
+    if (store.holds(tree)) return;
+    const ready = keyed.get(value.node.id)!;
+    const { record } = await execute(ready, true);
+    if (record.outputs[value.port]?.digest === tree.digest) return;
+    throw new Diverged(`${value.node.id} gave other bytes than those on record`);
+  }
+
+  const pruner = createPruner(blueprint, store, users);
+  const visitAll = (fresh: boolean): Promise<OutputValues> =>
+    walk(blueprint, {
+      code: (id) => codes.get(id)!,
+      inputTree: digests.tree,
+      async visit(ready) {
+        if (!("key" in ready)) {
+          throw new TypeError(`Cannot visit ${ready.node.id} as its inputs must be known`);
+        }
+        keyed.set(ready.node.id, ready);
+        directory.record(ready.node.id, ready.key, ready.parts);
+        const found = fresh ? undefined : store.get(ready.key);
+        const { record, ran } = found
+          ? { record: found, ran: false }
+          : await pruner.sparing(ready, () => execute(ready, fresh));
+        const again = finished.has(ready.node.id);
+        finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
+        if (!again) await announce(ready.node, record, ran);
+        await pruner.finished(ready.node, record);
+        return record;
+      },
+      metric: async (record, port, metric) =>
+        lastMetric(await store.view(record, port), metric, record.parts.stage),
+      loopEnded: (block, iteration, reason) => emit({ type: "loop_ended", block, iteration, reason }),
+    });
+
+  async function announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
+    const common = { ...nodeName(node), key: record.key, seconds: record.seconds };
+    if (ran) {
+      const outputs = Object.fromEntries(
+        Object.entries(record.outputs).map(([port, tree]) => [port, tree.digest]),
+      );
+      emit({ ...common, type: "stage_finished", outputs });
+    } else emit({ ...common, type: "stage_cached" });
+    const tree = record.outputs.metrics;
+    if (tree && node.plan.stage.outputs.metrics?.contract === "metrics@1" && store.holds(tree)) {
+      emit({ ...nodeName(node), type: "metrics", values: lastMetrics(await store.view(record, "metrics")) });
+    }
+  }
+
+  try {
+    const values = await untilStable(visitAll, options.fresh ?? false, () => running.clear());
+    const outputs = await copyOutputs(values);
+    await digests.save();
+    const nodes: FinishedNode[] = [];
+    for (const { node, record, cached } of finished.values()) {
+      nodes.push(await finishedNode(node, record, cached));
+    }
+    const cached = nodes.filter((node) => node.cached).length;
+    const seconds = (performance.now() - begun) / 1000;
+    emit({ type: "run_finished", seconds, ran: nodes.length - cached, cached });
+    return {
+      manifest: blueprint.manifest,
+      runDir: options.runDir,
+      seed: blueprint.seed,
+      seconds,
+      nodes,
+      outputs,
+    };
+  } catch (error) {
+    await digests.save();
+    if (!signal.aborted) throw error;
+    const message = `Stopped: ${finished.size} of ${
+      allNodes(blueprint).length
+    } stages are done and kept; the same command goes on from there`;
+    emit({ type: "run_stopped", message });
+    throw new TryAgainError(message, { cause: error });
+  }
+
+  async function copyOutputs(values: OutputValues): Promise<Record<string, string>> {
+    const paths: Record<string, string> = {};
+    Deno.mkdirSync(join(options.runDir, "outputs"), { recursive: true });
+    for (const [name, value] of Object.entries(values)) {
+      if (!value) continue;
+      await ensure(value);
+      const isInput = value.from === "input";
+      const from = isInput ? value.path : await store.view(value.record, value.port);
+      const tree = isInput ? value.tree : value.record.outputs[value.port]!;
+      const extension = tree.kind === "directory" ? "" : /\.\w+$/.exec(from)?.[0] ?? "";
+      const to = join(options.runDir, "outputs", `${name}${extension}`);
+      copyOutput(from, to, () => digestAt(to), tree);
+      paths[name] = to;
+    }
+    return paths;
+  }
+
+  function digestAt(path: string): string | undefined {
+    try {
+      return digests.tree(path).digest;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function finishedNode(node: Node, record: ActionRecord, cached: boolean): Promise<FinishedNode> {
+    const outputs: Record<string, string> = {};
+    for (const [port, tree] of Object.entries(record.outputs)) {
+      if (store.holds(tree)) outputs[port] = await store.view(record, port);
+    }
+    const { key, seconds, parts } = record;
+    return { ...nodeName(node), key, cached, seconds, params: parts.params, outputs };
+  }
+}
+
+/** Walks again where an action that had to run again gave other bytes: everything on top of it has other keys then. */
+async function untilStable(
+  visitAll: (fresh: boolean) => Promise<OutputValues>,
+  fresh: boolean,
+  reset: () => void,
+): Promise<OutputValues> {
+  for (let i = 0;; i++) {
+    try {
+      return await visitAll(fresh && i === 0);
+    } catch (error) {
+      if (!(error instanceof Diverged) || i === 3) throw error;
+      reset();
+    }
+  }
+}

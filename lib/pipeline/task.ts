@@ -1,0 +1,81 @@
+/**
+ * A frozen task: all that a stage needs to run, and nothing to plan. A worker gets it as a JSON file.
+ * @module
+ */
+import { z } from "zod";
+import type { InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import { contractsOf } from "./ports.ts";
+
+const paths = z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]);
+
+/** Shape of a task file, version 1. */
+export const taskSchema = z.strictObject({
+  version: z.literal(1),
+  stage: z.string(),
+  key: z.string().optional(),
+  params: z.record(z.string(), z.unknown()),
+  inputs: z.record(z.string(), paths),
+  outputs: z.record(z.string(), z.string()),
+  seed: z.int().min(0),
+  iteration: z.int().min(0),
+  threads: z.int().min(1),
+  scratch: z.string().optional(),
+  /** lock that the worker holds while it runs, so that an orphan and its successor never share a scratch directory */
+  lock: z.string().optional(),
+});
+
+/** A frozen task. Paths are absolute. */
+export type Task = z.output<typeof taskSchema>;
+
+/** How a running task hears of a stop and tells of its progress. */
+export interface TaskControl {
+  readonly signal: AbortSignal;
+  readonly progress: (progress: StageProgress) => void;
+}
+
+/** Runs tasks somewhere. */
+export interface Executor {
+  readonly name: "inline" | "process";
+  /** true: several tasks may run at the same time */
+  readonly parallel: boolean;
+  readonly run: (task: Task, control: TaskControl) => Promise<void>;
+}
+
+/** Runs `task` in this process. */
+export async function runTask(stage: Stage, task: Task, control: TaskControl): Promise<void> {
+  const params = stage.params.safeParse(task.params);
+  if (!params.success) {
+    const issues = params.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new UsageError(`Cannot run ${stage.id} as its parameters must be valid: ${issues.join("; ")}`);
+  }
+  await stage.run({
+    params: params.data,
+    inputs: task.inputs as InputPaths,
+    outputs: task.outputs,
+    seed: task.seed,
+    iteration: task.iteration,
+    ...(task.scratch === undefined ? {} : { scratch: task.scratch }),
+    threads: task.threads,
+    signal: control.signal,
+    progress: control.progress,
+  });
+}
+
+/** True where a port's value is one file. */
+export function isFilePort(port: Port): boolean {
+  return !contractsOf(port).some((contract) => ["model", "reward", "state"].includes(contract)) &&
+    port.many === undefined;
+}
+
+/** Names of the files and directories of a stage's outputs: `scored.arrow`, `report.json`, `policy`. */
+export function outputNames(ports: Ports): Record<string, string> {
+  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `${name}${extension(port)}`]));
+}
+
+function extension(port: Port): string {
+  if (!isFilePort(port)) return "";
+  const [contract] = contractsOf(port);
+  if (contract!.includes("@")) return ".arrow";
+  return contract === "report" ? ".json" : "";
+}

@@ -1,0 +1,32 @@
+/**
+ * A value of a pipeline as the store sees it: a file, or a directory as a tree of files, by digest.
+ * @module
+ */
+import { digestDirectory, digestFile, type FileDigest } from "@/lib/files/digest.ts";
+
+/** A file or directory by content. A file is a tree whose only path is the empty one. */
+export interface Tree {
+  readonly kind: "file" | "directory";
+  readonly digest: string;
+  readonly files: Readonly<Record<string, FileDigest>>;
+}
+
+/**
+ * Reads and digests what lies at `path`.
+ * @throws {DataError} if it cannot be read
+ */
+export function readTree(path: string): Tree {
+  if (Deno.statSync(path).isDirectory) return { kind: "directory", ...digestDirectory(path) };
+  const digest = digestFile(path);
+  return { kind: "file", digest, files: { "": { digest, size: Deno.statSync(path).size } } };
+}
+
+/** Bytes of all files. */
+export function treeBytes(tree: Tree): number {
+  return Object.values(tree.files).reduce((sum, file) => sum + file.size, 0);
+}
+
+/** Where the file `path` of a tree lies below `root`. */
+export function within(root: string, path: string): string {
+  return path === "" ? root : `${root}/${path}`;
+}

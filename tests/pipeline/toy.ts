@@ -1,0 +1,116 @@
+/** A small project for tests of the pipeline: manifests over the stages of tests/support/stages. @module */
+import { join } from "node:path";
+import { projectRoot, stagesIn } from "@/lib/app/registry.ts";
+import type { RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import type { Blueprint } from "@/lib/pipeline/blueprint.ts";
+import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
+import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
+import { resolveInputs } from "@/lib/pipeline/inputs.ts";
+import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { processExecutor } from "@/lib/pipeline/process_executor.ts";
+import { runPipeline } from "@/lib/pipeline/run.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+
+/** The test stages. */
+export const toyStages = stagesIn(join(projectRoot, "tests/support/stages"));
+/** Their code. */
+export const toyCode = openCodeDigests(projectRoot);
+
+/** A manifest with every construct: a chain, copies, rounds that end early, lists and maps. */
+export const TOY = `
+inputs: { base: base, first: first.txt }
+stages:
+  write: { uses: write-text, in: { text: inputs.first }, with: { word: b } }
+  copies:
+    foreach: { count: 3 }
+    stages:
+      write: { uses: write-text, in: { text: write.text }, seed: copy }
+  loop:
+    iterate:
+      count: 6
+      carry: { model: inputs.base, state: null }
+      until: { metric: count.metrics.stopped, above: 0 }
+    stages:
+      count: { uses: count-rounds, in: { model: carry.model, state: carry.state, texts: copies.write.text }, with: { add: 2, limit: 9 } }
+      join: { uses: join-text, in: { texts: count.metrics }, every: 2 }
+    next: { model: count.model, state: count.state }
+  all: { uses: join-text, in: { texts: copies.write.text, named: { base: inputs.base, loop: loop.model } } }
+  metrics: { uses: join-text, in: { texts: loop.metrics } }
+outputs: { text: all.text, model: loop.model }
+`;
+
+/** What a toy run may change. */
+export interface ToyOptions {
+  readonly manifest?: string;
+  readonly set?: readonly string[];
+  readonly seed?: number;
+  readonly runDir?: string;
+  readonly storeDir?: string;
+  readonly executor?: "inline" | "process";
+  readonly threads?: number;
+  readonly fresh?: boolean;
+  readonly signal?: AbortSignal;
+  readonly listener?: (event: RunEvent) => void;
+}
+
+/** A folder with the toy's inputs. */
+export class ToyProject extends TemporaryDirectory {
+  constructor() {
+    super();
+    Deno.mkdirSync(this.file("base"));
+    this.write("base/value.txt", "1");
+    this.write("first.txt", "first\n");
+  }
+
+  /** The plan of a manifest that lies in this folder. */
+  async blueprint(options: ToyOptions = {}): Promise<Blueprint> {
+    const source = parseManifest(options.manifest ?? TOY, "toy.yaml");
+    const manifest = applySettings(source.manifest, parseSettings(options.set ?? []));
+    const inputs = resolveInputs(manifest, {}, { root: this.path, workingDirectory: this.path });
+    return await makeBlueprint({ ...source, manifest }, toyStages, {
+      inputs,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+    });
+  }
+
+  /** Runs it; events of the run come with the result. */
+  async run(options: ToyOptions = {}): Promise<RunResult & { readonly events: readonly RunEvent[] }> {
+    const events: RunEvent[] = [];
+    const runDir = options.runDir ?? this.file("run");
+    const result = await runPipeline(await this.blueprint(options), {
+      stages: toyStages,
+      code: toyCode,
+      executor: options.executor === "process"
+        ? processExecutor({ stages: toyStages, root: projectRoot })
+        : inlineExecutor(toyStages),
+      runDir,
+      storeDir: options.storeDir ?? join(runDir, "store"),
+      threads: options.threads ?? 2,
+      fresh: options.fresh ?? false,
+      ...(options.signal ? { signal: options.signal } : {}),
+      listener: (event) => {
+        events.push(event);
+        options.listener?.(event);
+      },
+    });
+    return { ...result, events };
+  }
+
+  /** Content of a run's outputs. */
+  outputs(result: RunResult): Record<string, string> {
+    const read = (path: string) =>
+      Deno.readTextFileSync(Deno.statSync(path).isDirectory ? join(path, "value.txt") : path);
+    return Object.fromEntries(Object.entries(result.outputs).map(([name, path]) => [name, read(path)]));
+  }
+}
+
+/** Ids of the nodes that ran, `loop.count[2]`, sorted. */
+export function ran(events: readonly RunEvent[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type !== "stage_finished") return [];
+    const number = event.index ?? event.iteration;
+    return [number === undefined ? event.stage : `${event.stage}[${number}]`];
+  }).sort();
+}
