@@ -12,6 +12,8 @@ export interface GraphBounds {
   readonly weights?: readonly Value[];
   /** graph outputs by name */
   readonly outputs: Readonly<Record<string, Value>>;
+  /** shapes to declare instead of the traced ones, with strings for sizes that differ from run to run */
+  readonly symbolic?: Readonly<Record<string, readonly (number | string)[]>>;
 }
 
 /**
@@ -70,17 +72,18 @@ export function lower(bounds: GraphBounds): OnnxGraph {
   for (const [name, value] of outputs) {
     nodes.push({ opType: "Identity", domain: "", inputs: [value.name], outputs: [name], attributes: {} });
   }
+  const declare = (name: string, { dtype, shape }: Value) => ({
+    name,
+    dtype,
+    shape: bounds.symbolic?.[name] ?? shape,
+  });
   const used = new Set(nodes.flatMap((node) => node.inputs));
   const renamed = renameOutputs(nodes, outputs.map(([name, value]) => [value.name, name]), given);
   return {
     name: bounds.name ?? "graph",
     nodes: renamed,
-    inputs: bounds.inputs.filter((v) => used.has(v.name)).map(({ name, dtype, shape }) => ({
-      name,
-      dtype,
-      shape,
-    })),
-    outputs: outputs.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    inputs: bounds.inputs.filter((v) => used.has(v.name)).map((v) => declare(v.name, v)),
+    outputs: outputs.map(([name, v]) => declare(name, v)),
     initializers: [...trace.constants, ...constants].filter(([name]) => used.has(name))
       .map(([name, tensor]) => ({ name, tensor })),
     externals: (bounds.weights ?? []).filter((v) => used.has(v.name))

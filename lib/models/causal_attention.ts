@@ -35,8 +35,14 @@ function causalMask(length: number, groups: number, window: number | null): Floa
 /**
  * Attention of B rows of T tokens: softmax(scale·q·kᵀ + mask)·v per head, positions from 0. The query heads that share
  * a key head are stacked as rows, so that keys and values are never repeated.
+ * @param seen told the rotated keys and the values, [B, kvHeads, T, D]: what a cache holds
  */
-export function causalAttention(trace: Trace, rows: number, length: number): BlockContext {
+export function causalAttention(
+  trace: Trace,
+  rows: number,
+  length: number,
+  seen?: (key: Value, value: Value) => void,
+): BlockContext {
   return {
     attend(q: Value, k: Value, v: Value, spec: AttentionSpec): Value {
       const { heads, kvHeads, headDim } = spec, groups = heads / kvHeads, dtype = q.dtype;
@@ -54,8 +60,9 @@ export function causalAttention(trace: Trace, rows: number, length: number): Blo
       }
       const batch = rows * kvHeads;
       const queries = reshape(turn(split(q, heads)), [batch, groups * length, headDim]);
-      const keys = reshape(turn(split(k, kvHeads)), [batch, length, headDim]);
-      const values = reshape(split(v, kvHeads), [batch, length, headDim]);
+      const key = turn(split(k, kvHeads)), value = split(v, kvHeads);
+      seen?.(key, value);
+      const keys = reshape(key, [batch, length, headDim]), values = reshape(value, [batch, length, headDim]);
       const scores = matmul(queries, keys, { transB: true, alpha: spec.scale }); // [B·KV, G·T, T]
       const mask = constant([groups * length, length], causalMask(length, groups, spec.window));
       const mixed = matmul(softmax(add(scores, mask)), values); // [B·KV, G·T, D]

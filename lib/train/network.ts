@@ -66,7 +66,7 @@ export class Network {
     options: { readonly trainable?: boolean } = {},
   ) {
     this.gradients = options.trainable ? parameters.zeros() : undefined;
-    this.#signature = signatureOf(model);
+    this.#signature = modelSignature(model);
   }
 
   /** One pass over one micro-batch. */
@@ -224,7 +224,7 @@ function chunkOf(values: ArrayLike<number>, dtype: "f32" | "i64", start: number,
 }
 
 /** Networks with one signature share compiled graphs: their configs describe the same arithmetic. */
-function signatureOf(model: Model): string {
+export function modelSignature(model: Model): string {
   const { architectures: _a, torch_dtype: _t, dtype: _d, num_labels: _n, ...config } = model.config as Record<
     string,
     unknown

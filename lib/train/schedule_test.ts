@@ -64,6 +64,13 @@ Deno.test("every factor lies in [0, 1], and does not rise after the warm-up", ()
   );
 });
 
+Deno.test("transformersFactor() with one whole cycle is at its minimum in the middle and back at the end", () => {
+  const schedule = { kind: "cosine", totalSteps: 8, warmupSteps: 0, minRatio: 0.2, cycles: 1 } as const;
+  const [start, middle, end] = [0, 4, 8].map((s) => transformersFactor(s, schedule));
+  assertEquals([start, end], [1, 1]);
+  assertAlmostEquals(middle!, 0.2, 1e-15);
+});
+
 Deno.test("warmupStepsOf() rounds down and is at least 1", () => {
   assertEquals([warmupStepsOf(0.1, 252), warmupStepsOf(0.1, 5), warmupStepsOf(0, 100)], [25, 1, 1]);
 });

@@ -12,7 +12,9 @@ export const reshapePrimitive = definePrimitive<{ shape: Shape }>({
     return [{ dtype: x!.dtype, shape }];
   },
   vjp: ({ inputs, cotangents }) => [reshape(cotangents[0]!, inputs[0]!.shape)],
-  lower: ({ node, inputs, ints, params }) => node("Reshape", [inputs[0]!, ints(params.shape)]),
+  // 0 copies the input's dimension at the same place: the graph then does not name leading sizes that stay.
+  lower: ({ node, inputs, inputTypes: [x], ints, params: { shape } }) =>
+    node("Reshape", [inputs[0]!, ints(shape.map((d, i) => d === x!.shape[i] ? 0 : d))]),
 });
 
 export const transposePrimitive = definePrimitive<{ perm: readonly number[] }>({

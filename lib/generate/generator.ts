@@ -1,0 +1,247 @@
+/**
+ * Generates responses with continuous batching: a fixed number of slots, each holding one sequence; a slot whose
+ * response has ended takes the next prompt. A response depends on the weights, its prompt, the sampling settings, the
+ * seed and its id, and on nothing else: not on batch size, order, slots or threads.
+ * @module
+ */
+import type { Model } from "@/lib/models/model.ts";
+import type { ParameterVector } from "@/lib/models/parameters.ts";
+import { type PreparedRun, Session } from "@/lib/ort/session.ts";
+import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
+import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { decodeSession, type StepOutput } from "./decode_graph.ts";
+import { KeyValueCache } from "./key_value_cache.ts";
+import { prefill } from "./prefill.ts";
+import { checkSampling, draw, mostProbable, type Sampling } from "./sampler.ts";
+
+/** What to respond to. */
+export interface GenerationPrompt {
+  /** names the random numbers of the response: unique among the prompts of a seed */
+  readonly id: string;
+  readonly ids: Int32Array;
+}
+
+/** How to respond. */
+export interface GenerationOptions {
+  readonly prompts: readonly GenerationPrompt[];
+  readonly sampling: Sampling;
+  readonly maxNewTokens: number;
+  /** any of these ends a response and is part of it; none: only the length ends it */
+  readonly eosIds: readonly number[];
+  readonly seed: number;
+  /** sequences that are generated side by side */
+  readonly batchSize: number;
+  /** log-probabilities at temperature 1 too, where sampling differs from it */
+  readonly untempered?: boolean;
+  /** called with the logits [V] of every step before its token is chosen; the array is reused */
+  readonly onLogits?: (prompt: number, position: number, logits: Float32Array) => void;
+  /** called after every step with the number of tokens so far; may throw to stop */
+  readonly onStep?: (tokens: number, finished: number) => void;
+}
+
+/** A response. */
+export interface Generated {
+  /** with the end token where one was emitted */
+  readonly responseIds: Int32Array;
+  /** nats, under the distribution that was sampled from */
+  readonly logprobs: Float32Array;
+  /** nats under the model itself; undefined where equal to `logprobs` or not asked for */
+  readonly logprobsT1: Float32Array | undefined;
+  readonly finishReason: "eos" | "length";
+}
+
+interface Slot {
+  readonly prompt: number;
+  readonly key: Key;
+  readonly ids: number[];
+  readonly logprobs: number[];
+  readonly logprobsT1: number[];
+  next: number; // id that is fed next
+  position: number; // where it stands in the sequence
+}
+
+/** A step of one batch size with everything bound. */
+interface Step {
+  readonly run: PreparedRun;
+  readonly ids: BigInt64Array;
+  readonly position: BigInt64Array;
+  readonly lastIndex: Int32Array;
+  readonly outputs: Readonly<Record<string, Float32Array>>;
+}
+
+/** Generation from one set of weights; compiled at first use. The weights must not change while it lives. */
+export class Generator {
+  readonly #total = TensorValue.zeros("i32", [1]);
+  readonly #temperature = TensorValue.zeros("f32", []);
+  #session: { readonly key: string; readonly session: Session; readonly capacity: number } | undefined;
+  #cache: KeyValueCache | undefined;
+  #steps = new Map<number, Step>();
+
+  constructor(readonly model: Model, readonly parameters: ParameterVector) {}
+
+  /**
+   * One response per prompt, in the order of the prompts.
+   * @throws {UsageError} if a prompt is empty or leaves no room for `maxNewTokens`
+   */
+  generate(options: GenerationOptions): Generated[] {
+    const { prompts, sampling, maxNewTokens, eosIds } = options;
+    checkSampling(sampling);
+    this.#checkPrompts(prompts, maxNewTokens);
+    const results: Generated[] = new Array(prompts.length);
+    const outputs = this.#prepare(options);
+    const slots: Slot[] = [];
+    const ends = new Set(eosIds);
+    let next = 0, tokens = 0, finished = 0;
+    const most = this.#cache!.slots, refillAt = Math.max(1, most >> 3);
+    while (next < prompts.length || slots.length > 0) {
+      // Prefilling a few prompts at a time costs more than letting a few slots wait.
+      const free = most - slots.length, waiting = prompts.length - next;
+      if (waiting > 0 && (free >= refillAt || free >= waiting || slots.length === 0)) {
+        const taken = prompts.slice(next, next + free).map((prompt, i) => ({
+          ids: prompt.ids,
+          slot: slots.length + i,
+        }));
+        prefill(this.model, this.parameters, taken, this.#cache!);
+        for (const { ids } of taken) {
+          slots.push(newSlot(next, ids, makeKey(options.seed, "rollout", prompts[next++]!.id)));
+        }
+      }
+      const step = this.#run(slots, outputs);
+      for (let row = slots.length - 1; row >= 0; row--) { // from the end: a slot that moves here was already served
+        const slot = slots[row]!;
+        this.#choose(slot, row, step, options);
+        tokens++;
+        const ended = ends.has(slot.next), full = slot.ids.length >= maxNewTokens;
+        if (!ended && !full) continue;
+        results[slot.prompt] = resultOf(slot, ended, sampling);
+        finished++;
+        const last = slots.pop()!;
+        if (last !== slot) {
+          this.#cache!.move(slots.length, row, last.position);
+          slots[row] = last;
+        }
+      }
+      options.onStep?.(tokens, finished);
+    }
+    return results;
+  }
+
+  #checkPrompts(prompts: readonly GenerationPrompt[], maxNewTokens: number): void {
+    const room = this.model.contextLength - maxNewTokens;
+    const problems = prompts.flatMap(({ id, ids }) =>
+      ids.length === 0 ? [`"${id}" is empty`] : ids.length > room ? [`"${id}" has ${ids.length} tokens`] : []
+    );
+    if (problems.length > 0) {
+      throw new UsageError(
+        `Cannot generate ${maxNewTokens} tokens as a prompt must have 1 to ${room} of the context's ` +
+          `${this.model.contextLength}: ${problems.slice(0, 5).join(", ")}` +
+          (problems.length > 5 ? ` and ${problems.length - 5} more` : ""),
+      );
+    }
+  }
+
+  /** Compiles for the outputs and the length that are asked for, and makes the cache. */
+  #prepare(
+    { prompts, sampling, maxNewTokens, batchSize, untempered, onLogits }: GenerationOptions,
+  ): StepOutput[] {
+    const outputs: StepOutput[] = ["probabilities"];
+    if (untempered && sampling.temperature !== 1 && sampling.temperature !== 0) {
+      outputs.push("probabilities_t1");
+    }
+    if (onLogits) outputs.push("logits");
+    const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 1) + maxNewTokens;
+    const capacity = Math.min(this.model.contextLength, Math.ceil(longest / 32) * 32);
+    const key = outputs.join();
+    if (this.#session?.key !== key || this.#session.capacity < capacity) {
+      const session = decodeSession(this.model, this.parameters, { capacity, outputs });
+      this.#session = { key, session, capacity };
+      this.#cache = undefined;
+    }
+    const slots = Math.max(1, Math.min(batchSize, prompts.length));
+    if (!this.#cache || this.#cache.slots < slots) {
+      this.#cache = new KeyValueCache(this.model, slots, this.#session.capacity);
+      this.#steps = new Map();
+    }
+    float32Of(this.#temperature)[0] = sampling.temperature === 0 ? 1 : sampling.temperature;
+    return outputs;
+  }
+
+  #step(rows: number, outputs: readonly StepOutput[]): Step {
+    let step = this.#steps.get(rows);
+    if (step) return step;
+    const ids = TensorValue.zeros("i64", [rows]), position = TensorValue.zeros("i64", [rows, 1]);
+    const lastIndex = TensorValue.zeros("i32", [rows]);
+    const cache = this.#cache!.bindings(rows);
+    const figures = Object.fromEntries(
+      outputs.map((name) =>
+        [name, new TensorValue(hostTensor("f32", [rows, this.model.vocabSize]))] as const
+      ),
+    );
+    const updated = Object.fromEntries(Object.entries(cache).map(([name, value]) => [`next_${name}`, value]));
+    const inputs = {
+      ids,
+      position,
+      last_index: lastIndex,
+      total: this.#total,
+      temperature: this.#temperature,
+      ...cache,
+    };
+    step = {
+      run: this.#session!.session.prepare(inputs, { ...figures, ...updated }),
+      ids: ids.data as BigInt64Array,
+      position: position.data as BigInt64Array,
+      lastIndex: lastIndex.data as Int32Array,
+      outputs: Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, float32Of(value)])),
+    };
+    this.#steps.set(rows, step);
+    return step;
+  }
+
+  #run(slots: readonly Slot[], outputs: readonly StepOutput[]): Step {
+    const step = this.#step(slots.length, outputs);
+    let longest = 0;
+    slots.forEach(({ next, position }, row) => {
+      step.ids[row] = BigInt(next);
+      step.position[row] = BigInt(position);
+      step.lastIndex[row] = position;
+      longest = Math.max(longest, position + 1);
+    });
+    (this.#total.data as Int32Array)[0] = longest;
+    step.run.run();
+    return step;
+  }
+
+  #choose(slot: Slot, row: number, step: Step, { sampling, onLogits }: GenerationOptions): void {
+    const size = this.model.vocabSize, from = row * size;
+    const probabilities = step.outputs.probabilities!.subarray(from, from + size);
+    const at = slot.ids.length;
+    onLogits?.(slot.prompt, at, step.outputs.logits!.subarray(from, from + size));
+    const chosen = sampling.temperature === 0
+      ? mostProbable(probabilities)
+      : draw(probabilities, uniform(slot.key, at), sampling);
+    slot.ids.push(chosen.id);
+    slot.logprobs.push(chosen.logprob);
+    const untempered = step.outputs.probabilities_t1;
+    slot.logprobsT1.push(
+      untempered ? Math.log(untempered[from + chosen.id]!) : Math.log(probabilities[chosen.id]!),
+    );
+    slot.next = chosen.id;
+    slot.position++;
+  }
+}
+
+function newSlot(prompt: number, ids: Int32Array, key: Key): Slot {
+  return { prompt, key, ids: [], logprobs: [], logprobsT1: [], next: ids.at(-1)!, position: ids.length - 1 };
+}
+
+function resultOf(slot: Slot, ended: boolean, { temperature, topK = 0, topP = 1 }: Sampling): Generated {
+  const plain = (temperature === 1 || temperature === 0) && topK === 0 && topP === 1;
+  return {
+    responseIds: Int32Array.from(slot.ids),
+    logprobs: Float32Array.from(slot.logprobs),
+    logprobsT1: plain ? undefined : Float32Array.from(slot.logprobsT1),
+    finishReason: ended ? "eos" : "length",
+  };
+}
