@@ -23,6 +23,8 @@ export interface RunTables {
   readonly samples: readonly SampleRow[];
   /** by node, in the order of the file; nodes without metrics are absent */
   readonly metrics: ReadonlyMap<FinishedNode, readonly MetricValue[]>;
+  /** policy updates that the last round's state counts; null without such a state */
+  readonly policyUpdates: number | null;
 }
 
 /** Prompts whose answers are kept in the report. */
@@ -100,13 +102,10 @@ function updates(result: RunResult, tables: RunTables): Report["updates"] {
   const sft = result.nodes.filter((node) => node.uses === "sft");
   const isContinued = (node: FinishedNode) => /(^|\.)continued/.test(node.stage);
   const single = sft.filter((node) => node.index === undefined);
-  const policy = result.nodes.filter((node) => node.uses === "ppo-update" && tables.metrics.has(node))
-    .map((node) => lastValues(tables.metrics.get(node)!)["policy_updates"])
-    .filter((value) => value !== undefined);
   return {
     sft: made(single.find((node) => !isContinued(node))),
     members: sft.filter((node) => node.index !== undefined).map((node) => made(node) ?? 0),
-    policy: policy.length === 0 ? null : Math.max(...policy),
+    policy: tables.policyUpdates,
     continued_sft: made(single.find(isContinued)),
   };
 }

@@ -57,7 +57,8 @@ function lossChart(report: Report): Html | undefined {
 
 function roundsTable(report: Report): Html | undefined {
   if (report.rounds.length === 0) return undefined;
-  const names = inOrder(report.rounds.flatMap((r) => Object.keys(r).filter((key) => !OWN.has(key))));
+  const logged = new Set(report.rounds.flatMap((r) => Object.keys(r).filter((key) => !OWN.has(key))));
+  const names = [...new Set([...CHARTS.filter((name) => logged.has(name)), ...inOrder(logged)])];
   const shown = names.slice(0, MOST_COLUMNS);
   const blocks = new Set(report.rounds.map((r) => r.block)).size > 1;
   return markup`

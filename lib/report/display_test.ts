@@ -50,7 +50,7 @@ Deno.test("createDisplay() without a terminal writes plain lines without control
   assertEquals(plain(all), all);
   assertEquals(all.includes("\r"), false);
   assertEquals(all.split("\n"), [
-    "pipelines/quickstart.yaml → runs/quickstart  15 stages, seed 0, 2 threads, inline",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
     "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
     "tokenize: started",
     "✓ tokenize         2.0 s",
@@ -68,9 +68,12 @@ Deno.test("createDisplay() without a terminal writes plain lines without control
     "ppo round 1/3: reward 32.00, KL 0.00, tokens 40.6, ended 95.0 %, tokens/s 2,310, left 12 s",
     "ppo round 2/3: reward 35.32, KL 1.06, tokens 41.5, ended 96.5 %, tokens/s 2,310, left 6.0 s",
     "ppo round 3/3: reward 36.90, KL 4.00, tokens 39.4, ended 93.0 %, tokens/s 2,310",
+    "continued: started",
+    "continued: step 2/4, loss 1.000, 15,400 tokens/s, 6.0 s left",
+    "✓ continued        12 s",
     "eval: started",
     "✓ eval             2.0 s",
-    "✓ done in 1 min 00 s: 15 stages ran, 0 came from the store",
+    "✓ done in 1 min 12 s: 16 stages ran, 0 came from the store",
     "",
   ]);
 });
@@ -100,7 +103,7 @@ Deno.test("createDisplay() without a terminal tells progress at most every five 
 Deno.test("createDisplay() on a terminal leaves finished stages, the table of rounds and the curves", () => {
   const { all } = shown(exampleEvents({ rounds: 3 }), { json: false, terminal: true });
   assertEquals(screen(all), [
-    "pipelines/quickstart.yaml → runs/quickstart  15 stages, seed 0, 2 threads, inline",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
     "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
     "✓ tokenize         2.0 s",
     "✓ sft              12 s",
@@ -113,8 +116,9 @@ Deno.test("createDisplay() on a terminal leaves finished stages, the table of ro
     "     3/3    36.90    4.00    39.4   93.0 %     2,310             –",
     "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
     "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
+    "✓ continued        12 s",
     "✓ eval             2.0 s",
-    "✓ done in 1 min 00 s: 15 stages ran, 0 came from the store",
+    "✓ done in 1 min 12 s: 16 stages ran, 0 came from the store",
     "",
   ]);
 });
@@ -133,17 +137,17 @@ Deno.test("createDisplay() on a terminal shows a stage at work with bar, loss, s
 Deno.test("createDisplay() on a terminal folds what came from the store into one line and keeps its curves", () => {
   const { all } = shown(exampleEvents({ rounds: 3, cachedRounds: 3 }), { json: false, terminal: true });
   assertEquals(screen(all).slice(2), [
-    "● 14 stages from the store: tokenize, sft, members.sft ×2, reward, ppo rounds 1–3",
+    "● 15 stages from the store: tokenize, sft, members.sft ×2, reward, ppo rounds 1–3, continued",
     "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
     "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
     "✓ eval             2.0 s",
-    "✓ done in 2.0 s: 1 stage ran, 14 came from the store",
+    "✓ done in 2.0 s: 1 stage ran, 15 came from the store",
     "",
   ]);
 });
 
 Deno.test("createDisplay() tells why a loop ended, a failed stage and a stopped run", () => {
-  const events = exampleEvents({ rounds: 3 }).slice(0, -8);
+  const events = exampleEvents({ rounds: 3 }).slice(0, -13);
   const time = events.at(-1)!.time;
   const failed = { stage: "ppo.update", uses: "ppo-update", iteration: 2 };
   events.push(

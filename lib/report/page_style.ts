@@ -45,8 +45,8 @@ td.best{background:var(--best)}td.best b{color:var(--good)}
 .arrow{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(18.5rem,1fr));gap:.9rem}
 .chart{padding:.8rem .9rem .6rem}
-.chart figcaption small{display:block;color:var(--soft);line-height:1.35;min-height:2.7em;margin:.1rem 0 .3rem}
-.chart output{float:right;color:var(--soft)}
+.chart figcaption small{grid-column:1/-1;color:var(--soft);line-height:1.35;min-height:2.7em;margin:.1rem 0 .3rem}
+.chart figcaption{display:grid;grid-template-columns:1fr auto;gap:0 .6rem}.chart output{color:var(--soft);text-align:right}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .line.main{stroke:var(--accent)}.line.second{stroke:var(--second)}.line.faint{stroke:var(--faint);stroke-width:1.1}
 .dot.main{fill:var(--accent)}.dot.second{fill:var(--second)}
@@ -76,7 +76,8 @@ footer{margin-top:3rem;color:var(--soft);font-size:.875rem;border-top:1px solid 
 td:last-child,th:last-child{padding-right:.7rem}.compare{font-size:.8rem}.compare th[scope=col]{width:19%}.compare td small{display:block}.compare thead th{white-space:normal}
 .intervals{padding:.8rem .8rem .5rem}.interval{grid-template-columns:1fr 4rem}.interval>span{grid-column:1/-1;line-height:1.3;padding-top:.4rem}dl.made{grid-template-columns:1fr;gap:0}dl.made dd{margin-bottom:.5rem}}
 @media print{:root{color-scheme:light;--bg:#fff;--card:#fff;--ink:#000;--soft:#555;--line:#ddd;--accent:#0b7a6b;--second:#b4387c;--faint:#a9b8c9;--mark:#d8f3e6;--best:#e6f5ef;--good:#0b7a6b;--bad:#b3341f}
-body{font-size:11px}main{padding:0;max-width:none}.chart,.intervals,table,.times{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}h2{break-after:avoid}}
+html{font-size:10.5px}body{font-size:1rem}main{padding:0;max-width:none}.result{grid-template-columns:minmax(0,1fr) 17rem}
+.chart,.intervals,.times,tr{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}h2,.lead{break-after:avoid}h2{margin-top:2rem}details table{font-size:.7rem}details th,details td{padding:.25rem .3rem}}
 `;
 
 /** JavaScript of the page: values under the pointer, and everything unfolded on paper. */

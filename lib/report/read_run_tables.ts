@@ -4,6 +4,7 @@ import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
 import { readMetrics } from "@/lib/contracts/metrics.ts";
 import { readPrompts } from "@/lib/contracts/prompts.ts";
 import { readSamples } from "@/lib/contracts/samples.ts";
+import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { MetricValue, RunTables } from "./build_report.ts";
 
@@ -65,6 +66,14 @@ function numbersIn(scores: Readonly<Record<string, unknown>>): Record<string, nu
   return numbers;
 }
 
+/** Policy updates by the state of the last round, which counts from the first; null when no state is left. */
+function policyUpdatesOf(nodes: readonly FinishedNode[]): number | null {
+  const states = nodes.filter((node) => node.uses === "ppo-update").flatMap((node) =>
+    existing(node, "state") ?? []
+  );
+  return states.length === 0 ? null : Math.max(...states.map((path) => readTrainerState(path).policyUpdates));
+}
+
 /**
  * The tables of a finished run.
  * @throws {DataError} if a file of the run breaks its contract
@@ -98,5 +107,6 @@ export function readRunTables(result: RunResult): RunTables {
       }));
     }),
     metrics,
+    policyUpdates: policyUpdatesOf(result.nodes),
   };
 }

@@ -5,6 +5,7 @@ import { readRunTables } from "./read_run_tables.ts";
 import { type Environment, type Report, ReportSchema } from "./report_schema.ts";
 import { reportPage } from "./report_page.ts";
 import { summaryOf, type SummaryOptions } from "./summary.ts";
+import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import project from "@/deno.json" with { type: "json" };
 
 /** What can be said about this process without any permission. */
@@ -25,8 +26,18 @@ function thisEnvironment(): Environment {
 /** Writes next to `path` and renames, so that a reader never meets half a file. */
 async function publishText(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
-  await Deno.writeTextFile(temporary, text);
-  await Deno.rename(temporary, path);
+  try {
+    await Deno.writeTextFile(temporary, text);
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    if ((error as { code?: unknown }).code === "ENOSPC") {
+      throw new TryAgainError(`Cannot write ${path} as the disk must have room: ${cause}`, { cause: error });
+    }
+    throw new UsageError(`Cannot write ${path} as the run directory must be writable: ${cause}`, {
+      cause: error,
+    });
+  }
 }
 
 function reportOf(result: RunResult, events: readonly RunEvent[], environment: Partial<Environment>): Report {

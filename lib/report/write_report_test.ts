@@ -1,0 +1,243 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { writeEvals } from "@/lib/contracts/evals.ts";
+import type { RunResult } from "@/lib/contracts/events.ts";
+import { writeMetrics } from "@/lib/contracts/metrics.ts";
+import { writePrompts } from "@/lib/contracts/prompts.ts";
+import { writeSamples } from "@/lib/contracts/samples.ts";
+import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { buildReport, thinned } from "./build_report.ts";
+import {
+  EXAMPLE_ENVIRONMENT,
+  exampleComparison,
+  exampleReport,
+  exampleResult,
+  exampleSamples,
+} from "./example_report.ts";
+import { exampleEvents } from "./example_run.ts";
+import { SCHEMA_FILE } from "./publish_schema.ts";
+import { reportJsonSchema, ReportSchema } from "./report_schema.ts";
+import { summaryOf } from "./summary.ts";
+import { summary, writeReport } from "./write_report.ts";
+
+/** The made-up run with real files behind its outputs, in a directory that is gone afterwards. */
+async function withRun(use: (result: RunResult) => Promise<void>): Promise<void> {
+  const runDir = await Deno.makeTempDir({ prefix: "report-" });
+  try {
+    const { result, metrics } = exampleResult();
+    const nodes = [];
+    for (const [i, node] of result.nodes.entries()) {
+      const outputs: Record<string, string> = {};
+      const path = (port: string) => outputs[port] = `${runDir}/${i}-${port}`;
+      const rows = metrics.get(node);
+      if (rows !== undefined) await writeMetrics(path("metrics"), rows);
+      if (node.uses === "tokenize") {
+        const words = new Map(exampleSamples().map((s) => [s.prompt_id, s.words]));
+        const prompts = [...words].map(([id, words]) => ({
+          id,
+          promptIds: Int32Array.of(1, 2),
+          meta: JSON.stringify({ words }),
+        }));
+        await writePrompts(path("eval_prompts"), { rows: prompts, tokenizerDigest: "none:512" });
+      }
+      if (node.uses === "ppo-update" && node.iteration! >= 18) {
+        await Deno.mkdir(path("state"));
+        const updates = {
+          policyUpdates: 8 * (node.iteration! - 2),
+          criticUpdates: 0,
+          iteration: node.iteration! + 1,
+        };
+        writeTrainerState(outputs["state"]!, {
+          kind: "ppo",
+          ...updates,
+          rewardCentre: 0,
+          rewardScale: 1,
+          klCoef: 0.7,
+        });
+      } else if (node.uses === "ppo-update") path("state"); // pruned
+      if (node.uses === "eval") {
+        await writeEvals(path("evals"), exampleComparison());
+        const rows = exampleSamples().map((s) => ({
+          model: s.model,
+          mode: s.mode,
+          promptId: s.prompt_id,
+          prompt: s.prompt,
+          response: s.response,
+          finishReason: s.finish_reason as "eos" | "length",
+          scores: JSON.stringify({ ...s.scores, note: "no figure", right: true }),
+        }));
+        await writeSamples(path("samples"), rows);
+      }
+      nodes.push({ ...node, outputs });
+    }
+    await use({ ...result, runDir, nodes, outputs: { policy: `${runDir}/outputs/policy` } });
+  } finally {
+    await Deno.remove(runDir, { recursive: true });
+  }
+}
+
+Deno.test("writeReport() writes a report.json that follows its schema and holds what the stages wrote", async () => {
+  await withRun(async (result) => {
+    await writeReport(result, exampleEvents({ rounds: 20 }), { instruction_set: "avx512" });
+    const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
+    assertEquals(report.comparison, exampleComparison());
+    assertEquals(report.samples[0]!.words, ["Tim", "plane"]);
+    assertEquals(report.samples[0]!.scores, { both_words: 0, right: 1, score: 0 });
+    assertEquals(report.rounds.length, 20);
+    assertEquals(report.rounds[0]!["reward"], 32);
+    assertEquals(report.rounds[0]!["tokens_per_second"], 2310);
+    assertEquals(report.updates, { sft: 252, members: [252, 252], policy: 136, continued_sft: 136 });
+    assertEquals(report.timings.filter((t) => t.iteration === 3).map((t) => t.stage), [
+      "ppo.rollout",
+      "ppo.score",
+      "ppo.update",
+    ]);
+    assertEquals(report.timings[0], {
+      stage: "tokenize",
+      uses: "tokenize",
+      index: null,
+      iteration: null,
+      seconds: 0.9,
+      cached: true,
+    });
+    assertEquals([report.environment.threads, report.environment.executor], [2, "inline"]);
+    assertEquals([report.environment.instruction_set, report.environment.onnxruntime], ["avx512", "1.30.0"]);
+    assertEquals(report.outputs, { policy: "outputs/policy" });
+    const page = await Deno.readTextFile(`${result.runDir}/report.html`);
+    assertStringIncludes(page, "SRPPO beats SFT: score 0.811 against 0.716 in greedy decoding");
+    assertEquals([...Deno.readDirSync(result.runDir)].filter((e) => e.name.endsWith(".tmp")), []);
+  });
+});
+
+Deno.test("writeReport() compares what came out in the end, not the evaluations inside a loop", async () => {
+  await withRun(async (result) => {
+    const last = result.nodes.find((n) => n.uses === "eval")!;
+    const inside = { ...last, stage: "ppo.eval", iteration: 4, key: "inside" };
+    await writeReport({ ...result, nodes: [...result.nodes, inside] }, []);
+    const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
+    assertEquals(report.comparison, exampleComparison());
+    assertEquals(report.timings.at(-1)!.stage, "ppo.eval");
+  });
+});
+
+Deno.test("writeReport() and summary() take a run that only trained", async () => {
+  await withRun(async (result) => {
+    const trained = { ...result, nodes: result.nodes.slice(0, 2) };
+    await writeReport(trained, []);
+    const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
+    assertEquals([report.comparison, report.rounds, report.samples], [[], [], []]);
+    assertEquals(report.updates, { sft: 252, members: [], policy: null, continued_sft: null });
+    assertStringIncludes(
+      summary(trained),
+      "The run is finished; it compared no models\n\ntime     1 min 36 s",
+    );
+  });
+});
+
+Deno.test("writeReport() refuses scores that are no JSON objects, with file and row", async () => {
+  await withRun(async (result) => {
+    const node = result.nodes.find((n) => n.uses === "eval")!;
+    const row = {
+      model: "sft",
+      mode: "greedy",
+      promptId: "a",
+      prompt: "",
+      response: "",
+      finishReason: "eos",
+    } as const;
+    await writeSamples(node.outputs["samples"]!, [{ ...row, scores: "{}" }, { ...row, scores: "[1]" }]);
+    const error = await assertRejects(() => writeReport(result, []), DataError);
+    assertEquals(
+      error.message,
+      `Cannot read column "scores" of ${
+        node.outputs["samples"]
+      } as it must hold JSON objects: row 1 is "[1]"`,
+    );
+  });
+});
+
+Deno.test("writeReport() says when the run directory cannot be written", async () => {
+  await withRun(async (result) => {
+    const runDir = `${result.runDir}/gone`;
+    const error = await assertRejects(() => writeReport({ ...result, runDir }, []), UsageError);
+    assertStringIncludes(
+      error.message,
+      `Cannot write ${runDir}/report.json as the run directory must be writable: `,
+    );
+  });
+});
+
+Deno.test("summary() holds the result, the table, three prompts with each answer, times and files", async () => {
+  await withRun((result) => {
+    const text = summary(result, { columns: 90 });
+    assert(text.startsWith("SRPPO beats SFT: score 0.811 against 0.716 in greedy decoding\n"));
+    assertStringIncludes(
+      text,
+      "│              │            base │             SFT │   continued SFT │           SRPPO │\n",
+    );
+    assertStringIncludes(
+      text,
+      "│ score ↑      │ 0.000 ± 0.000   │ 0.716 ± 0.019   │ 0.733 ± 0.019   │ 0.811 ± 0.017 * │\n",
+    );
+    assertStringIncludes(
+      text,
+      "│ base NLL ↓   │ 1.570 ± 0.021   │ 1.530 ± 0.020 * │ 1.570 ± 0.021   │ 1.740 ± 0.024   │\n",
+    );
+    assertStringIncludes(
+      text,
+      "  SRPPO          Emma loved the carrot very much. One day, Emma took the carrot to the\n                 park.\n",
+    );
+    assertEquals(text.match(/^Once upon a time/gm)!.length, 3);
+    assertStringIncludes(text, "sft ×4 50 s, ppo-update ×20 42 s");
+    assertStringIncludes(
+      text,
+      `policy   ${result.runDir}/outputs/policy\nreport   ${result.runDir}/report.html`,
+    );
+    // deno-lint-ignore no-control-regex -- no colours were asked for
+    assertEquals(/[\x00-\x09\x0b-\x1f\x7f]/.test(text), false);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("summaryOf() makes control characters of an answer harmless and cuts long ones", () => {
+  const samples = exampleSamples().map((s) => ({
+    ...s,
+    words: [],
+    response: `\x1b[2J\x07${"long ".repeat(200)}`,
+  }));
+  const text = summaryOf(exampleReport({ samples }), "runs/x", { columns: 80 });
+  // deno-lint-ignore no-control-regex -- control characters are what must be gone
+  assertEquals(/[\x00-\x09\x0b-\x1f\x7f]/.test(text), false);
+  assertStringIncludes(text, "�[2J�long long");
+  assert(text.split("\n").every((line) => line.length <= 88), "no line is much wider than asked for");
+  assertStringIncludes(text, " …\n");
+});
+
+Deno.test("buildReport() keeps the answers to eight prompts", () => {
+  const { result, metrics } = exampleResult();
+  const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
+  const tables = { comparison: [], samples, metrics, policyUpdates: null };
+  const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
+  assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
+});
+
+Deno.test("thinned() averages neighbours and leaves short curves alone", () => {
+  const points = [0, 1, 2, 3, 4].map((step) => ({ step, loss: 10 * step }));
+  assertEquals(thinned(points, 5), points);
+  assertEquals(thinned(points, 3), [{ step: 0.5, loss: 5 }, { step: 2.5, loss: 25 }, { step: 4, loss: 40 }]);
+});
+
+Deno.test("docs/report.schema.json is current", async () => {
+  assertEquals(
+    await Deno.readTextFile(SCHEMA_FILE),
+    reportJsonSchema(),
+    "run: deno run --allow-write=docs lib/report/publish_schema.ts",
+  );
+});
+
+Deno.test("ReportSchema refuses another version and unknown keys", () => {
+  const report = exampleReport();
+  assertEquals(ReportSchema.safeParse(report).success, true);
+  assertEquals(ReportSchema.safeParse({ ...report, version: 2 }).success, false);
+  assertEquals(ReportSchema.safeParse({ ...report, extra: 1 }).success, false);
+});
