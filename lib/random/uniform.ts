@@ -8,7 +8,9 @@ import { type Label, labelDigest } from "./seed.ts";
 
 /** The key of one stream: two words of 32 bits. */
 export interface Key {
+  /** least significant word */
   readonly k0: number;
+  /** most significant word */
   readonly k1: number;
 }
 

@@ -17,6 +17,7 @@ export interface GaeInputs {
 
 /** What {@linkcode gae} gives, [R] each. */
 export interface Advantages {
+  /** A_t */
   readonly advantages: Float64Array<ArrayBuffer>;
   /** advantages + values, the critic's targets */
   readonly returns: Float64Array<ArrayBuffer>;

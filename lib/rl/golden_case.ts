@@ -7,9 +7,11 @@ import { DataError } from "@/lib/tensor/errors.ts";
 
 /** One line of a golden report: the largest error over all cases and elements, and what it may be. */
 export interface GoldenCheck {
+  /** which quantity */
   readonly check: string;
   /** |result − expected| / max(1, |expected|); Infinity where shapes differ or a number is missing */
   readonly largestError: number;
+  /** what the largest error may be */
   readonly bar: number;
 }
 
@@ -18,13 +20,21 @@ export type Nested = number | null | readonly Nested[] | Float64Array;
 
 /** Typed access to the fields of one case. */
 export interface GoldenCase {
+  /** true where the case has the field */
   has(field: string): boolean;
+  /** one number */
   number(field: string): number;
+  /** a number, or null for undefined or off */
   numberOrNull(field: string): number | null;
+  /** a text */
   text(field: string): string;
+  /** true or false */
   flag(field: string): boolean;
+  /** [B] */
   list(field: string): number[];
+  /** [B,T] */
   rows(field: string): number[][];
+  /** [K,B,T] or [B,T,V] */
   blocks(field: string): number[][][];
 }
 
@@ -83,7 +93,9 @@ function isListOf<T>(test: (x: unknown) => x is T): (x: unknown) => x is T[] {
 
 /** Keeps the largest error of every check, in the order of their first comparison. */
 export interface GoldenTally {
+  /** keeps the error of `actual` if it is the largest of this check so far */
   compare(check: string, actual: Nested, expected: Nested): void;
+  /** all checks so far */
   checks(): GoldenCheck[];
 }
 

@@ -3,6 +3,7 @@ import type { Row, Rows } from "./rows.ts";
 
 /** Moments of a set of numbers. */
 export interface Moments {
+  /** how many numbers */
   readonly count: number;
   /** NaN where count is 0 */
   readonly mean: number;

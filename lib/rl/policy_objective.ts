@@ -12,7 +12,9 @@ export interface PolicyObjectiveInputs {
   readonly logits: Value;
   /** i64[N] */
   readonly ids: Value;
+  /** of the policy that sampled the tokens, nats */
   readonly oldLogprobs: Value;
+  /** whitened by the caller */
   readonly advantages: Value;
   /** of the KL term; needed where its coefficient is not 0 */
   readonly refLogprobs?: Value;
@@ -32,8 +34,11 @@ export interface PolicyObjectiveOptions extends PolicyClip {
 
 /** What {@linkcode policyObjectivePerToken} gives, [N] each. */
 export interface PolicyObjective {
+  /** ℓ */
   readonly loss: Value;
+  /** log p(id), nats */
   readonly logprobs: Value;
+  /** H, nats */
   readonly entropy: Value;
 }
 

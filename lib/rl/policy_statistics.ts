@@ -4,6 +4,7 @@ import { checkEqualLengths, type Row } from "./rows.ts";
 
 /** Means over the tokens of a minibatch; every field but the counts is dimensionless or in nats. */
 export interface PolicyStatistics {
+  /** N */
   readonly tokens: number;
   /** largest |ratio − 1| */
   readonly ratioDeviation: number;
@@ -15,6 +16,7 @@ export interface PolicyStatistics {
   readonly clippedBelow: number;
   /** tokens whose loss the dual clip lowered */
   readonly dualClipped: number;
+  /** dualClipped / N */
   readonly dualClipFraction: number;
   /** mean(−l), l = new − old: unbiased, may be negative */
   readonly approxKlK1: number;

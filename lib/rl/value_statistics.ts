@@ -4,6 +4,7 @@ import { checkEqualLengths, type Row } from "./rows.ts";
 
 /** Figures of a minibatch, before its step. */
 export interface ValueStatistics {
+  /** N */
   readonly tokens: number;
   /** share of tokens where the clipped branch is strictly the larger; 0 without a clip */
   readonly clipFraction: number;

@@ -12,6 +12,7 @@ export type ScheduleKind = typeof SCHEDULES[number];
 
 /** A schedule over a known number of steps. */
 export interface Schedule {
+  /** shape after the warm-up */
   readonly kind: ScheduleKind;
   /** n: optimizer steps of the whole run; not used by `constant` */
   readonly totalSteps: number;
