@@ -1,0 +1,117 @@
+/**
+ * A reward directory, opened: log-probabilities of the members, the base and a reference for rows of rollouts, and
+ * what each token earns. `score`, `build-reward` and `eval` all go through it.
+ * @module
+ */
+import { join } from "node:path";
+import { readReward, type RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import { combineMembers, guardedRewards } from "@/lib/rl/bagged_reward.ts";
+import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
+import type { Network } from "@/lib/train/network.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { frozenNetwork } from "./frozen_networks.ts";
+
+/** Told before each model runs. */
+export type ScoringProgress = (done: number, total: number) => void;
+
+/** A model directory with its digest, where that is known. */
+export interface ModelSource {
+  readonly path: string;
+  readonly digest?: string;
+}
+
+/** Prompt and response as one sequence; the response's tokens are the targets. */
+export function responseSequence({ promptIds, responseIds }: Pick<RolloutRow, "promptIds" | "responseIds">): Sequence {
+  const ids = new Int32Array(promptIds.length + responseIds.length);
+  ids.set(promptIds);
+  ids.set(responseIds, promptIds.length);
+  return { ids, targets: targetsFrom(promptIds.length, ids.length) };
+}
+
+/**
+ * Mean nats per token that the base gives to the responses alone, after BOS and without their prompts and ends; null
+ * where nothing is left. How fluent a text is to the base, whatever it was asked.
+ * @param bosId null: from the second token on, as a model without BOS cannot predict the first
+ */
+export function baseNll(base: Network, rows: readonly Pick<RolloutRow, "responseIds">[], options: { readonly bosId: number | null; readonly eosIds: readonly number[] }): { mean: number | null; tokens: number }[] {
+  const ends = new Set(options.eosIds);
+  const sequences = rows.map(({ responseIds }): Sequence => {
+    const body = [...responseIds].filter((id) => !ends.has(id));
+    const ids = options.bosId === null ? body : [options.bosId, ...body];
+    return { ids: ids.length > 0 ? ids : [0], targets: targetsFrom(1, ids.length) };
+  });
+  const scored = sequences.flatMap((s, i) => s.targets.length > 0 ? [i] : []);
+  const logprobs = tokenLogprobs(base, scored.map((i) => sequences[i]!));
+  const out: { mean: number | null; tokens: number }[] = rows.map(() => ({ mean: null, tokens: 0 }));
+  scored.forEach((i, k) => {
+    const row = logprobs[k]!;
+    let sum = 0;
+    for (const x of row) sum -= x;
+    out[i] = { mean: sum / row.length, tokens: row.length };
+  });
+  return out;
+}
+
+/** The reward of rows of rollouts. */
+export class RewardModel {
+  readonly manifest: RewardManifest;
+
+  constructor(readonly directory: string, manifest?: RewardManifest) {
+    this.manifest = manifest ?? readReward(directory);
+  }
+
+  /** The base's network. */
+  base(): Network {
+    const { path, digest } = this.manifest.base;
+    return frozenNetwork(join(this.directory, path), digest);
+  }
+
+  /**
+   * Rows with all that `scored@1` adds.
+   * @param sft the model that KL is measured against
+   * @param bosId begins the text of base_nll
+   */
+  score(rows: readonly RolloutRow[], sft: ModelSource, bosId: number | null, progress?: ScoringProgress): ScoredRow[] {
+    const { members, eosIds, combine, floor, eosBound, lengthNorm } = this.manifest;
+    const sequences = rows.map(responseSequence);
+    const sftDigest = sft.digest ?? digestDirectory(sft.path).digest;
+    const total = members.length + 3;
+    const known = new Map<string, Float32Array[]>(); // a member may be the SFT model itself
+    const logprobs = (path: string, digest: string, done: number) => {
+      progress?.(done, total);
+      let found = known.get(digest);
+      if (!found) known.set(digest, found = tokenLogprobs(frozenNetwork(path, digest), sequences));
+      return found;
+    };
+    const sftLogprobs = logprobs(sft.path, sftDigest, 0);
+    const perMember = members.map(({ path, digest }, k) => logprobs(join(this.directory, path), digest, 1 + k));
+    const base = this.manifest.base;
+    const baseLogprobs = logprobs(join(this.directory, base.path), base.digest, total - 2);
+    progress?.(total - 1, total);
+    const fluency = baseNll(this.base(), rows, { bosId, eosIds });
+    const ends = new Set(eosIds);
+    return rows.map((row, i) => {
+      const target = combineMembers(perMember.map((member) => member[i]!), combine);
+      const isEos = Array.from(row.responseIds, (id) => ends.has(id) ? 1 : 0);
+      const rewards = guardedRewards(
+        { targetLogprobs: target, baseLogprobs: baseLogprobs[i]!, isEos },
+        { floor, eosBound },
+      );
+      const rawReward = rewards.reduce((a, b) => a + b, 0), length = Math.max(1, rewards.length);
+      const divisor = { none: 1, mean: length, sqrt: Math.sqrt(length) }[lengthNorm];
+      return {
+        ...row,
+        sftLogprobs: sftLogprobs[i]!,
+        targetLogprobs: Float32Array.from(target),
+        baseLogprobs: baseLogprobs[i]!,
+        tokenRewards: Float32Array.from(rewards),
+        rawReward,
+        reward: rawReward / divisor,
+        baseNll: fluency[i]!.mean,
+      };
+    });
+  }
+}
