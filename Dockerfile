@@ -18,13 +18,14 @@ WORKDIR /app
 ENV DENO_DIR=/app/.deno DENO_NO_UPDATE_CHECK=1
 COPY . .
 # Takes what node_modules and .deno of the build context hold, and fetches only the rest. The libraries of other systems
-# and the package cache are left behind: node_modules has all that runs.
+# and the package cache are left behind: node_modules has all that runs. Compiled modules stay in .deno.
 RUN deno install --frozen \
   && case "$(uname -m)" in x86_64) arch=x64 ;; *) arch=arm64 ;; esac \
   && for folder in node_modules/onnxruntime-node/bin/napi-v6/*/*/; do \
        case "$folder" in */linux/$arch/) ;; *) rm -r "$folder" ;; esac; \
      done \
-  && rm -rf .deno/npm
+  && find stages lib/app -name '*.ts' ! -name '*_test.ts' -exec deno cache --frozen {} + \
+  && find .deno/npm -type f ! -name registry.json -delete
 
 FROM ${BASE}
 COPY --from=deno /deno /usr/local/bin/deno
