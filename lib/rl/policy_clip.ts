@@ -13,9 +13,7 @@ export interface PolicyClip {
 /** A log-ratio is clipped to ± this before it is exponentiated, so that no ratio overflows (verl core_algos); nats. */
 export const LOG_RATIO_BOUND = 20;
 
-/**
- * clip(ratio, 1 − clipLow, 1 + clipHigh).
- */
+/** clip(ratio, 1 − clipLow, 1 + clipHigh) */
 export function clippedRatio(ratio: number, clip: PolicyClip): number {
   return Math.min(Math.max(ratio, 1 - clip.clipLow), 1 + clip.clipHigh);
 }
