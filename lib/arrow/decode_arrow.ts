@@ -11,6 +11,7 @@ import {
   type Schema,
 } from "apache-arrow";
 import { ColumnError, DataError } from "@/lib/tensor/errors.ts";
+import { checkMetadata } from "./check_metadata.ts";
 import { type Columns, isNullable, showArrowType, type TableSchema, typeOf } from "./column_schema.ts";
 import { appendColumn } from "./decode_column.ts";
 
@@ -79,8 +80,9 @@ function opened<T>(
   file: string,
   use: (reader: RecordBatchFileReader) => T,
 ): T {
-  checkFrame(bytes, file);
+  const footer = checkFrame(bytes, file);
   try {
+    checkMetadata(bytes, footer);
     const reader = RecordBatchReader.from(bytes).open();
     if (!(reader instanceof RecordBatchFileReader)) throw refuse(file, "it is a stream");
     return use(reader);
@@ -90,18 +92,19 @@ function opened<T>(
   }
 }
 
-/** Checks magic and footer length, so that the library finds a file and not a stream. */
-function checkFrame(bytes: Uint8Array<ArrayBuffer>, file: string): void {
+/** Checks magic and footer length, so that the library finds a file and not a stream. Gives the footer's position. */
+function checkFrame(bytes: Uint8Array<ArrayBuffer>, file: string): number {
   if (bytes.length === 0) throw refuse(file, "it is empty");
   if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw refuse(file, "it does not begin with ARROW1");
   const end = bytes.length - MAGIC.length;
   if (end < 12 || !MAGIC.every((byte, i) => bytes[end + i] === byte)) {
     throw refuse(file, "it does not end with ARROW1, so it was cut or is still being written");
   }
-  const footer = new DataView(bytes.buffer, bytes.byteOffset).getInt32(end - 4, true);
-  if (footer <= 0 || footer > end - 12) {
-    throw refuse(file, `its footer claims ${footer} of ${bytes.length} bytes`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getInt32(end - 4, true);
+  if (length <= 0 || length > end - 12) {
+    throw refuse(file, `its footer claims ${length} of ${bytes.length} bytes`);
   }
+  return end - 4 - length;
 }
 
 function checkSchema(actual: Schema, expected: TableSchema, file: string): void {
