@@ -3,14 +3,14 @@
  * @module
  */
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import type { StageSource } from "@/lib/pipeline/blueprint.ts";
 import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
+import { projectRoot } from "./project_root.ts";
 
-/** The folder of deno.json, absolute. */
-export const projectRoot: string = fileURLToPath(new URL("../../", import.meta.url)).replace(/[/\\]$/, "");
+export { projectRoot };
 
 /** The stages in `folder` (absolute). */
 export function stagesIn(folder: string): StageSource {

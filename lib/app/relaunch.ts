@@ -15,6 +15,10 @@ export interface Permissions {
   readonly net?: readonly string[];
   /** names of environment variables */
   readonly env?: readonly string[];
+  /** kinds of system information, such as `systemMemoryInfo` */
+  readonly sys?: readonly string[];
+  /** absolute paths of programs that it may start */
+  readonly run?: readonly string[];
   /** Deno grants foreign functions only whole where libraries load others by name */
   readonly ffi?: boolean;
 }
@@ -24,8 +28,8 @@ export interface Permissions {
  * @throws {UsageError} for a path with a comma, which those flags cannot say
  */
 export function permissionFlags(permissions: Permissions): string[] {
-  const { read, write, net = [], env = [], ffi = false } = permissions;
-  const lists = Object.entries({ read, write, net, env }).filter(([, values]) => values.length > 0);
+  const { read, write, net = [], env = [], sys = [], run = [], ffi = false } = permissions;
+  const lists = Object.entries({ read, write, net, env, sys, run }).filter(([, values]) => values.length > 0);
   const bad = new Set(lists.flatMap(([, values]) => values.filter((value) => value.includes(","))));
   if (bad.size > 0) {
     throw new UsageError(`Cannot grant a permission as its path must have no comma: ${[...bad].join("; ")}`);
@@ -36,15 +40,19 @@ export function permissionFlags(permissions: Permissions): string[] {
 
 /**
  * Runs `module` with `args` under `permissions` on this terminal, passes SIGTERM and SIGINT on, and gives its exit code.
+ *
+ * @param lifeline true: the new process gets a pipe as its standard input, which ends when this process does, however
+ * it ends
  */
 export async function relaunch(
   module: URL,
   args: readonly string[],
   permissions: Permissions,
+  lifeline = false,
 ): Promise<number> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--cached-only", ...permissionFlags(permissions), module.href, ...args],
-    stdin: "null",
+    stdin: lifeline ? "piped" : "null",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();

@@ -8,7 +8,7 @@ import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, type HostFacts } from "./action_record.ts";
 import { waitForLock } from "./file_lock.ts";
 import type { Store } from "./store.ts";
-import { type Executor, isFilePort, outputNames, type Task } from "./task.ts";
+import { type Executor, kindOf, outputNames, type Task } from "./task.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
 import { listValues, mapValues, type Node, type ReadyNode, type Value } from "./walk.ts";
 
@@ -98,9 +98,11 @@ function checkOutputs(node: Node, task: Task): void {
   const problems: string[] = [];
   for (const [port, description] of Object.entries(node.plan.stage.outputs)) {
     const info = statOf(task.outputs[port]!);
-    const wanted = isFilePort(description) ? "file" : "directory";
+    const wanted = kindOf(description);
     if (!info && !description.optional) problems.push(`${port} was not written`);
-    if (info && info.isFile !== (wanted === "file")) problems.push(`${port} must be a ${wanted}`);
+    if (info && wanted !== "either" && info.isFile !== (wanted === "file")) {
+      problems.push(`${port} must be a ${wanted}`);
+    }
   }
   const names = new Set(Object.values(task.outputs));
   for (const entry of Deno.readDirSync(dirname([...names][0] ?? "."))) {

@@ -35,6 +35,8 @@ export interface RunOptions {
   /** aborted: finish the step in hand and stop */
   readonly signal?: AbortSignal;
   readonly listener?: (event: RunEvent) => void;
+  /** told of what is no error but worth a line */
+  readonly warn?: (message: string) => void;
 }
 
 /** An event before it is stamped. */
@@ -91,7 +93,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     signal,
     host: (threads) => hostFacts(options.code.onnxruntime, threads),
     started(ready) {
-      if (!spaceChecked) emit({ type: "estimated", ...checkSpace(blueprint, inputs, options.storeDir) });
+      if (!spaceChecked) estimate();
       spaceChecked = true;
       const reason = options.fresh
         ? "asked to run afresh"
@@ -100,6 +102,29 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     },
     progress: (node, progress) => emit({ ...nodeName(node), type: "stage_progress", ...progress }),
   };
+
+  function estimate(): void {
+    const figures = checkSpace(blueprint, inputs, options.storeDir);
+    emit({ type: "estimated", ...figures });
+    if (figures.memory_bytes > figures.memory_free_bytes) {
+      const [needed, free] = [figures.memory_bytes, figures.memory_free_bytes].map((n) =>
+        (n / 2 ** 30).toFixed(1)
+      );
+      options.warn?.(`the run may need ${needed} GiB of memory: ${free} GiB are free`);
+    }
+  }
+
+  const here = hostFacts(options.code.onnxruntime, options.threads);
+  let warnedOfHost = false;
+  /** Bytes made elsewhere are as good, but may differ in the last bits from what this machine would make. */
+  function compareHost(record: ActionRecord): void {
+    const { instruction_set: made, provider } = record.host;
+    if (warnedOfHost || made === here.instruction_set && provider === here.provider) return;
+    warnedOfHost = true;
+    options.warn?.(
+      `some results come from another machine (${made}, ${provider}): equal bytes are not promised`,
+    );
+  }
 
   const keyed = new Map<string, KeyedNode>();
   const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
@@ -157,6 +182,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
         const { record, ran } = found
           ? { record: found, ran: false }
           : await pruner.sparing(ready, () => execute(ready, fresh));
+        if (found) compareHost(found);
         const again = finished.has(ready.node.id);
         finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
         if (!again) await announce(ready.node, record, ran);

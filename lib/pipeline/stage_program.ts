@@ -18,6 +18,8 @@ export interface ProgramOptions {
   readonly args?: readonly string[];
   /** what the help calls the program */
   readonly command?: string;
+  /** where relative paths start; default: the current folder */
+  readonly workingDirectory?: string;
 }
 
 /** Runs the program of `stage` and ends the process with its exit code. */
@@ -35,7 +37,10 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
         new TextEncoder().encode(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`)),
       );
     } else if (flags.task !== undefined) Deno.exit(await runAsWorker(stage, flags.task, stop));
-    else await runFromFlags(stage, flags, stop.signal);
+    else {await runFromFlags(stage, flags, {
+        signal: stop.signal,
+        home: options.workingDirectory ?? Deno.cwd(),
+      });}
   } catch (error) {
     console.error(
       args.includes("--verbose") ? error : error instanceof Error ? error.message : String(error),
@@ -48,17 +53,18 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
 async function runFromFlags(
   stage: Stage,
   flags: StageFlags,
-  signal: AbortSignal,
+  { signal, home: start }: { readonly signal: AbortSignal; readonly home: string },
 ): Promise<void> {
+  const at = (path: string) => resolve(start, path);
   const inputs = Object.fromEntries(
-    Object.entries(flags.inputs).map(([port, paths]) => [port, absolute(paths)]),
+    Object.entries(flags.inputs).map(([port, paths]) => [port, absolute(paths, at)]),
   );
   checkThere(inputs);
   const wanted = Object.fromEntries(
-    Object.entries(flags.outputs).map(([port, path]) => [port, resolve(path)]),
+    Object.entries(flags.outputs).map(([port, path]) => [port, at(path)]),
   );
   // Outputs are made beside their places and renamed at the end. An output that nobody asked for is made and dropped.
-  const home = Object.values(wanted)[0] === undefined ? resolve(".") : dirname(Object.values(wanted)[0]!);
+  const home = Object.values(wanted)[0] === undefined ? at(".") : dirname(Object.values(wanted)[0]!);
   const id = crypto.randomUUID().slice(0, 8);
   const dropped = join(home, `.${stage.id}.${id}.partial`);
   const temporary = Object.fromEntries(
@@ -67,7 +73,7 @@ async function runFromFlags(
       return [port, path === undefined ? join(dropped, port) : join(dirname(path), `.${port}.${id}.partial`)];
     }),
   );
-  const scratch = flags.scratch === undefined ? join(dropped, "scratch") : resolve(flags.scratch);
+  const scratch = flags.scratch === undefined ? join(dropped, "scratch") : at(flags.scratch);
   try {
     try {
       await Deno.mkdir(dropped, { recursive: true });
@@ -97,10 +103,10 @@ async function runFromFlags(
   }
 }
 
-function absolute(paths: StageFlags["inputs"][string]): Task["inputs"][string] {
-  if (typeof paths === "string") return resolve(paths);
-  if (Array.isArray(paths)) return paths.map((path) => resolve(path));
-  return Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, resolve(path)]));
+function absolute(paths: StageFlags["inputs"][string], at: (path: string) => string): Task["inputs"][string] {
+  if (typeof paths === "string") return at(paths);
+  if (Array.isArray(paths)) return paths.map(at);
+  return Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)]));
 }
 
 function checkThere(inputs: Task["inputs"]): void {

@@ -36,10 +36,13 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** `, did you mean "x"?` or, with nothing near, `, known are a, b, c` (the empty string if nothing is known). */
+/** Longer lists help nobody inside an error message. */
+const MOST_LISTED = 12;
+
+/** `, did you mean "x"?` or, with nothing near, `, known are a, b, c` (nothing where none or very many are known). */
 export function suggestion(name: string, candidates: Iterable<string>): string {
   const known = [...candidates];
   const near = nearest(name, known);
   if (near !== undefined) return `, did you mean "${near}"?`;
-  return known.length === 0 ? "" : `, known are ${known.join(", ")}`;
+  return known.length === 0 || known.length > MOST_LISTED ? "" : `, known are ${known.join(", ")}`;
 }

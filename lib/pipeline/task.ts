@@ -62,20 +62,20 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
   });
 }
 
-/** True where a port's value is one file. */
-export function isFilePort(port: Port): boolean {
-  return !contractsOf(port).some((contract) => ["model", "reward", "state"].includes(contract)) &&
-    port.many === undefined;
+/** What a port's value is on disk. A report may be a file or a directory. */
+export function kindOf(port: Port): "file" | "directory" | "either" {
+  const contracts = contractsOf(port);
+  if (port.many !== undefined || contracts.some((c) => c === "model" || c === "reward" || c === "state")) {
+    return "directory";
+  }
+  return contracts.includes("report") ? "either" : "file";
 }
 
-/** Names of the files and directories of a stage's outputs: `scored.arrow`, `report.json`, `policy`. */
+/** Names of the files and directories of a stage's outputs: `scored.arrow`, `report`, `policy`. */
 export function outputNames(ports: Ports): Record<string, string> {
-  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `${name}${extension(port)}`]));
-}
-
-function extension(port: Port): string {
-  if (!isFilePort(port)) return "";
-  const [contract] = contractsOf(port);
-  if (contract!.includes("@")) return ".arrow";
-  return contract === "report" ? ".json" : "";
+  return Object.fromEntries(
+    Object.entries(ports).map((
+      [name, port],
+    ) => [name, contractsOf(port)[0]!.includes("@") ? `${name}.arrow` : name]),
+  );
 }

@@ -1,0 +1,73 @@
+/**
+ * `deno task pipeline` and `deno task stage` begin here, with leave to read and to start Deno. The launcher checks flags
+ * and manifest, then starts Deno again with exactly the paths that this call reads and writes, foreign functions, no
+ * network, and no subprocess (but for the process executor's).
+ * @module
+ */
+import { join } from "node:path";
+import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
+import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { applySettings } from "@/lib/pipeline/settings.ts";
+import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { endWithTask, workingDirectory } from "./parent.ts";
+import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
+import { projectRoot } from "./project_root.ts";
+import { relaunch } from "./relaunch.ts";
+import { stagePaths } from "./stage_paths.ts";
+
+/** What every command reads of the project and of the system. */
+const READ = ["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"];
+const SYSTEM = ["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"];
+/** Where to begin, colours, and what npm's yaml looks at when it is loaded. */
+const ENV = ["LOG_TOKENS", "LOG_STREAM", "INIT_CWD", "NO_COLOR", "FORCE_COLOR", "TERM", "CI", "COLORTERM"];
+
+async function launch(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  const code = READ.map((name) => join(projectRoot, name));
+  endWithTask();
+  if (command === "pipeline") return await launchPipeline(rest, code);
+  if (command === "stage") {
+    const { read, write } = stagePaths(rest, workingDirectory());
+    return await relaunch(new URL("stage_command.ts", import.meta.url), rest, {
+      read: [...code, ...SYSTEM, ...read, ...write],
+      write,
+      env: ENV,
+      ffi: true,
+    });
+  }
+  throw new UsageError(`Cannot launch "${command ?? ""}" as the command must be pipeline or stage`);
+}
+
+async function launchPipeline(args: readonly string[], code: readonly string[]): Promise<number> {
+  const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
+  if (flags.help) {
+    console.log(PIPELINE_HELP.trimEnd());
+    return EXIT.ok;
+  }
+  const source = await readManifest(flags.manifest, flags.shown);
+  const manifest = applySettings(source.manifest, flags.settings);
+  const places = { root: inputRoot(flags.manifest), workingDirectory: workingDirectory() };
+  const inputs = resolveInputs(manifest, flags.inputs, places);
+  await checkInputsExist(inputs);
+  const given = Object.values(inputs).filter((path) => path !== null);
+  return await relaunch(
+    new URL("pipeline_command.ts", import.meta.url),
+    [...args, "--launched"],
+    {
+      read: [...code, ...SYSTEM, flags.manifest, ...given, flags.runDir, flags.storeDir],
+      write: [flags.runDir, flags.storeDir],
+      env: ENV,
+      sys: ["systemMemoryInfo", "statfs"],
+      ...(flags.executor === "process" ? { run: [Deno.execPath()] } : {}),
+      ffi: true,
+    },
+    true,
+  );
+}
+
+try {
+  Deno.exit(await launch(Deno.args));
+} catch (error) {
+  console.error(Deno.args.includes("--verbose") ? error : error instanceof Error ? error.message : error);
+  Deno.exit(exitCodeOf(error));
+}

@@ -1,0 +1,82 @@
+/**
+ * What a run would do, without doing it: which nodes are in the store, which would run, and why.
+ * @module
+ */
+import type { NodeName } from "@/lib/contracts/events.ts";
+import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
+import type { CodeDigests } from "./code_digest.ts";
+import { openInputDigests } from "./input_digests.ts";
+import { lastMetric } from "./metric_values.ts";
+import { reasonToRun } from "./reasons.ts";
+import { lockedParts } from "./run_directory.ts";
+import { openStore, type Store } from "./store.ts";
+import { nodeName, walk } from "./walk.ts";
+
+/** The prospect of one node. */
+export interface Prospect extends NodeName {
+  /** `ppo.update[3]` */
+  readonly id: string;
+  readonly runs: boolean;
+  /** why it runs; "in the store" where it does not */
+  readonly reason: string;
+}
+
+/** Where to look. */
+export interface DryRunOptions {
+  readonly stages: StageSource;
+  readonly code: CodeDigests;
+  readonly runDir: string;
+  readonly storeDir: string;
+  readonly fresh?: boolean;
+}
+
+/**
+ * Prospects of all nodes in the order in which they become ready. A loop whose end is not known yet is taken for as long
+ * as its count allows.
+ */
+export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly Prospect[]> {
+  // Looking must leave no trace, so a store that is not there is not made.
+  const store: Store | undefined = isDirectory(options.storeDir) ? openStore(options.storeDir) : undefined;
+  const digests = openInputDigests(options.storeDir);
+  const before = lockedParts(options.runDir);
+  const codes = new Map(
+    allStages(blueprint).map(({ stage }) => [stage.id, options.code.of(options.stages.program(stage.id))]),
+  );
+  const prospects: Prospect[] = [];
+  await walk(blueprint, {
+    code: (id) => codes.get(id)!,
+    inputTree: digests.tree,
+    visit(ready) {
+      const common = { ...nodeName(ready.node), id: ready.node.id };
+      if (!("key" in ready)) {
+        prospects.push({ ...common, runs: true, reason: `reads ${ready.waitsFor.join(", ")}` });
+        return Promise.resolve(undefined);
+      }
+      const record = options.fresh ? undefined : store?.get(ready.key);
+      const why = options.fresh ? "asked to run afresh" : reasonToRun(ready.parts, before(ready.node.id));
+      prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why });
+      return Promise.resolve(record);
+    },
+    metric: async (record, port, metric) =>
+      lastMetric(await store!.view(record, port), metric, record.parts.stage),
+    loopEnded: () => {},
+  });
+  return prospects;
+}
+
+/** The prospects as text, one line each; nodes in the store are counted, not listed, unless all of them are. */
+export function showProspects(prospects: readonly Prospect[]): string {
+  const width = Math.max(0, ...prospects.map((p) => p.id.length));
+  const lines = prospects.filter((p) => p.runs).map((p) => `run     ${p.id.padEnd(width)}  ${p.reason}`);
+  const cached = prospects.length - lines.length;
+  lines.push(`${lines.length} to run, ${cached} in the store`);
+  return `${lines.join("\n")}\n`;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
