@@ -81,11 +81,11 @@ grep -q 'Everything that the pipeline needs is here' "$work/doctor.txt" || fail 
 say "a stage, in the container and here: equal bytes"
 podman run "${hard[@]}" -v "$data:/data" "$image" tokenize --in.demonstrations /data/quickstart/demos.jsonl \
   --in.model /data/stories260k --out.train /data/there/train.arrow --out.validation /data/there/validation.arrow \
-  --out.prompts /data/there/prompts.arrow --out.eval_prompts /data/there/eval_prompts.arrow --out.report /data/there/report.json
+  --out.prompts /data/there/prompts.arrow --out.eval_prompts /data/there/eval_prompts.arrow --out.report /data/there/report
 deno task --quiet stage tokenize --in.demonstrations "$data/quickstart/demos.jsonl" \
   --in.model "$data/stories260k" --out.train "$data/here/train.arrow" --out.validation "$data/here/validation.arrow" \
-  --out.prompts "$data/here/prompts.arrow" --out.eval_prompts "$data/here/eval_prompts.arrow" --out.report "$data/here/report.json"
-for file in train validation prompts eval_prompts; do cmp "$data/here/$file.arrow" "$data/there/$file.arrow" || fail "bytes of $file"; done
+  --out.prompts "$data/here/prompts.arrow" --out.eval_prompts "$data/here/eval_prompts.arrow" --out.report "$data/here/report"
+for file in train prompts; do cmp "$data/here/$file.arrow" "$data/there/$file.arrow" || fail "bytes of $file"; done
 
 say "exit codes: 64 for a stage that is not there, 65 for a file that is not what it must be"
 code=0; podman run "${hard[@]}" "$image" tokenise >/dev/null 2>"$work/stderr" || code=$?
@@ -110,7 +110,7 @@ curl -fs http://127.0.0.1:18080/healthz
 curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/tokenize -d '{
   "inputs": { "demonstrations": "quickstart/demos.jsonl", "model": "stories260k" },
   "outputs": { "train": "served/train.arrow", "validation": "served/validation.arrow", "prompts": "served/prompts.arrow",
-    "eval_prompts": "served/eval_prompts.arrow", "report": "served/report.json" } }' | tail -n 3
+    "eval_prompts": "served/eval_prompts.arrow", "report": "served/report" } }' | tail -n 3
 cmp "$data/here/train.arrow" "$data/served/train.arrow" || fail "bytes of the served stage"
 podman stop -t 20 "$server" >/dev/null
 [[ $(podman inspect -f '{{.State.ExitCode}}' "$server") == 0 ]] || fail "the server did not end with 0"

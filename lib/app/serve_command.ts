@@ -4,9 +4,12 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
+import { join, resolve } from "node:path";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { openDataRoot } from "./data_root.ts";
+import { workingDirectory } from "./parent.ts";
+import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
 import { createServer } from "./server.ts";
 
@@ -15,7 +18,7 @@ const HELP =
 
 Serves the stages over HTTP: GET /healthz, GET /stages, GET /stages/ID, POST /stages/ID (server-sent events).
 
-  --data DIR        the only directory that requests may name files in (default: runs)
+  --data DIR        the only directory that requests may name files in (default: runs/ of this project)
   --host HOST       address to listen on (default: 127.0.0.1; another one needs SRPPO_TOKEN)
   --port N          port, 0 for a free one (default: PORT, else 8000)
   --threads N       compute threads of one run (default: all cores)
@@ -28,7 +31,8 @@ SIGTERM and SIGINT: running stages finish or save a checkpoint; exit code 75 if 
 
 /** Flags of the command, checked. */
 export interface ServeFlags {
-  readonly data: string;
+  /** as given; undefined: `runs` in the project */
+  readonly data: string | undefined;
   readonly host: string;
   /** 0: any free port */
   readonly port: number;
@@ -64,7 +68,7 @@ export function readServeFlags(
   if (flags.help) return undefined;
   const all = navigator.hardwareConcurrency;
   const read = {
-    data: flags.data ?? "runs",
+    data: flags.data,
     host: flags.host ?? "127.0.0.1",
     port: whole("port", 8000, 0, 65535),
     threads: whole("threads", all, 1, 1024),
@@ -93,7 +97,10 @@ export interface ServeWorld {
  * @returns exit code: 75 if a run was stopped, else 0
  * @throws {UsageError} for an address that others reach and no token, or a port that is taken
  */
-export async function serve(flags: ServeFlags, world: ServeWorld): Promise<number> {
+export async function serve(
+  flags: ServeFlags & { readonly data: string },
+  world: ServeWorld,
+): Promise<number> {
   const { host, port, threads, cores, maxBodyBytes } = flags;
   if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
     throw new UsageError(
@@ -139,15 +146,21 @@ async function main(): Promise<number> {
     console.log(HELP);
     return EXIT.ok;
   }
+  const place = flags.data === undefined
+    ? join(projectRoot, "runs")
+    : resolve(workingDirectory(), flags.data);
   if (!mayServe) {
-    const project = decodeURIComponent(new URL("../../", import.meta.url).pathname);
-    if (flags.data === "runs") Deno.mkdirSync("runs", { recursive: true });
-    const data = openDataRoot(flags.data).path;
+    if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
+    // Both spellings where a link leads to the data root: Deno judges a path as it is written.
+    const data = [...new Set([place, openDataRoot(place).path])];
+    const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules"].map((name) =>
+      join(projectRoot, name)
+    );
     return await relaunch(new URL(import.meta.url), Deno.args, {
-      read: [project, flags.data, data],
-      write: [data, flags.data],
+      read: [...code, ...data],
+      write: data,
       net: [`${flags.host}:${flags.port}`],
-      env: ["PORT", "SRPPO_TOKEN"],
+      env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],
       ffi: true,
     });
   }
@@ -158,7 +171,7 @@ async function main(): Promise<number> {
     // The second one ends the process, as it would have done without a listener.
     Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(EXIT.tryAgain) : stop.abort());
   }
-  return await serve(flags, {
+  return await serve({ ...flags, data: place }, {
     listStages,
     loadStage,
     token: Deno.env.get("SRPPO_TOKEN") || undefined,

@@ -3,7 +3,12 @@ import { UsageError } from "@/lib/tensor/errors.ts";
 import { readServeFlags, serve, type ServeFlags, type ServeWorld } from "./serve_command.ts";
 
 async function withWorld(
-  test: (flags: ServeFlags, world: ServeWorld, lines: string[], stop: () => void) => Promise<void>,
+  test: (
+    flags: ServeFlags & { data: string },
+    world: ServeWorld,
+    lines: string[],
+    stop: () => void,
+  ) => Promise<void>,
 ) {
   const data = await Deno.makeTempDir();
   const controller = new AbortController();
@@ -25,7 +30,7 @@ async function withWorld(
 Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
   const all = navigator.hardwareConcurrency;
   const defaults = {
-    data: "runs",
+    data: undefined,
     host: "127.0.0.1",
     port: 8000,
     threads: all,
