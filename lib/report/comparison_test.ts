@@ -132,7 +132,7 @@ Deno.test("headline() without a checker speaks of held-back demonstrations, wher
   const reward = [row("sft", 30, { metric: "reward" }), row("srppo", 38, { metric: "reward" })];
   assertEquals(
     headline([...reward, ...nll], differences([...reward, ...nll], [])).headline,
-    "SRPPO beats SFT: nll of held-back demonstrations 1.400 against 1.500 in greedy decoding",
+    "SRPPO beats SFT: NLL of held-back demonstrations 1.400 against 1.500 in greedy decoding",
   );
   assertEquals(
     headline(reward, differences(reward, [])).headline,

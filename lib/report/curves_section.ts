@@ -51,7 +51,7 @@ function lossChart(report: Report): Html | undefined {
     return { name, look, points: rows.map((r) => ({ x: r.step + 1, y: r.loss })) };
   });
   series.sort((a, b) => LOOKS.indexOf(b.look) - LOOKS.indexOf(a.look)); // what matters is drawn last, on top
-  const help = `Nats per supervised token: ${names.join(", ")}.`;
+  const { help } = metricInfo("loss");
   return lineChart({ title: "SFT loss", help, xLabel: "update", series, text: (v) => metricText("loss", v) });
 }
 

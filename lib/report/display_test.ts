@@ -170,3 +170,24 @@ Deno.test("createDisplay() shows a round whose metrics come after its last stage
   const { all } = shown(events, { json: false, terminal: false });
   assertEquals(all.match(/ppo round 1\/1: reward 32\.00/g)?.length, 1);
 });
+
+Deno.test("createDisplay() on a terminal keeps its block low when many stages run, and erases multi-line messages", () => {
+  const [start] = exampleEvents();
+  const events: RunEvent[] = [start!];
+  for (let index = 0; index < 12; index++) {
+    const node = { stage: "members.sft", uses: "sft", index };
+    events.push({ type: "stage_started", time: start!.time, ...node, key: "k", reason: "" });
+    events.push({
+      type: "stage_progress",
+      time: start!.time + 200 * index,
+      ...node,
+      message: "compiling\nblock 1",
+    });
+  }
+  const { pieces, all } = shown(events, { json: false, terminal: true });
+  const live = screen(pieces.join(""));
+  assertEquals(live.length, 1 + 8 + 1 + 1);
+  assertStringIncludes(live[1]!, "members.sft[0]   2.2 s  compiling");
+  assertEquals(live.at(-2), "  and 4 stages more");
+  assertEquals(screen(all).length, 2);
+});

@@ -12,7 +12,7 @@ import {
   MODES,
   subjectOf,
 } from "./comparison.ts";
-import { metricDifference, metricInfo, metricText } from "./metric_catalogue.ts";
+import { labelInSentence, metricDifference, metricInfo, metricText } from "./metric_catalogue.ts";
 
 /** Metrics that can carry the headline, the most telling first. */
 const LEADING = ["score", "validation_nll", "reward"];
@@ -35,7 +35,7 @@ function finding(d: DifferenceRow): string {
     "falls behind": "worse",
     "cannot be told from": "not distinguishable",
   };
-  return `${d.mode === "greedy" ? "Greedy" : "Sampled"} ${metricInfo(d.metric).label.toLowerCase()}, ` +
+  return `${d.mode === "greedy" ? "Greedy" : "Sampled"} ${labelInSentence(d.metric)}, ` +
     `${modelName(d.model)} − ${modelName(d.against)}: ${change(d.mean)}, 95 % interval ` +
     `${change(d.mean - Z95 * d.stderr)} to ${change(d.mean + Z95 * d.stderr)}: ${outcome[verdict(d)]}`;
 }
@@ -72,7 +72,7 @@ export function headline(
   const telling = tellingDifferences(rows, differences);
   const first = telling[0];
   const own = rows.find((r) => r.model === subject && r.metric === metric)!;
-  const label = metricInfo(metric).label.toLowerCase();
+  const label = labelInSentence(metric);
   if (first === undefined) {
     const text = `${modelName(subject)}’s ${label} is ${metricText(metric, own.mean)} ${DECODING[own.mode]}`;
     return { headline: text, findings: [] };

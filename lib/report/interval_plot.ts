@@ -8,7 +8,7 @@ import { type DifferenceRow, modelName } from "./comparison.ts";
 import { signed } from "./format.ts";
 import { verdict, Z95 } from "./headline.ts";
 import { type Html, markup } from "./html.ts";
-import { metricDifference, metricInfo } from "./metric_catalogue.ts";
+import { labelInSentence, metricDifference, metricInfo } from "./metric_catalogue.ts";
 
 const LOOKS = { "beats": "better", "falls behind": "worse", "cannot be told from": "level" } as const;
 
@@ -17,7 +17,7 @@ export function intervalPlot(rows: readonly DifferenceRow[]): Html | undefined {
   const first = rows[0];
   if (first === undefined) return undefined;
   const { metric } = first;
-  const { label, percent } = metricInfo(metric);
+  const { percent } = metricInfo(metric);
   const intervals = rows.map((r) => [r.mean - Z95 * r.stderr, r.mean + Z95 * r.stderr] as const);
   const axis = axisOf([0, ...intervals.flat()], 5);
   const share = (value: number) => (100 * value) / (axis.high - axis.low);
@@ -41,7 +41,9 @@ export function intervalPlot(rows: readonly DifferenceRow[]): Html | undefined {
 <strong>${value}</strong></div>
 `;
   });
-  return markup`<figure class="intervals"><figcaption>Difference in ${label.toLowerCase()} and its 95 % interval</figcaption>
+  return markup`<figure class="intervals"><figcaption>Difference in ${
+    labelInSentence(metric)
+  } and its 95 % interval</figcaption>
 ${bars}<div class="interval axis"><span></span><div>${numbers}</div><strong></strong></div></figure>
 `;
 }

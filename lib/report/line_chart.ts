@@ -12,7 +12,7 @@ export interface Series {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
   /** class of the line: `main`, `second` or `faint` */
-  readonly look: "main" | "second" | "faint";
+  readonly look: typeof LOOKS[number];
 }
 
 /** What a chart shows. */
@@ -29,12 +29,19 @@ const WIDTH = 340;
 const HEIGHT = 170;
 const LEFT = 40;
 const RIGHT = 10;
+const END = WIDTH - RIGHT;
+const LOOKS = ["main", "second", "faint"] as const;
 const TOP = 8;
 const BOTTOM = 26;
 
 /** Coordinates need no more than a tenth of a unit. */
 function at(value: number): string {
   return String(Math.round(value * 10) / 10);
+}
+
+/** Names of curves that look alike; of many copies the first and how many more there are. */
+function keyOf(names: readonly string[]): string {
+  return names.length <= 2 ? names.join(", ") : `${names[0]} and ${names.length - 1} more`;
 }
 
 /** A chart with its caption; nothing when no curve has a point. */
@@ -64,41 +71,28 @@ export function lineChart({ title, help, xLabel, series, text }: ChartOptions): 
     points: s.points.map((p) => [Number(at(x(p.x))), p.x, text(p.y)]),
   })));
   const lead = shown.find((s) => s.look === "main") ?? shown[0]!;
-  const label = `${title}: ${text(lead.points[0]!.y)} to ${
-    text(lead.points.at(-1)!.y)
-  } over ${lead.points.length} points`;
-  return markup`
-    <figure class="chart">
-      <figcaption><b>${title}</b> <output>${text(lead.points[0]!.y)} → ${
-    text(
-      lead.points.at(-1)!.y,
-    )
-  }</output><small>${help}</small></figcaption>
-      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}" data-x="${xLabel}"
-        data-series="${data}">
-    ${
-    axis.ticks.map((t) =>
-      markup`
-        <line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(t))}" y2="${at(y(t))}" />
-        <text class="tick" x="${LEFT - 6}" y="${at(y(t) + 3.5)}" text-anchor="end">${
-        decimal(
-          t,
-          axis.digits,
-        )
-      }</text>
-      `
-    )
-  }
-    ${
-    xTicks.map((t) =>
-      markup`<text class="tick" x="${at(x(t))}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${
-        decimal(t, 0)
-      }</text>`
-    )
-  }
-    <text class="tick" x="${WIDTH - RIGHT}" y="${HEIGHT - 1}" text-anchor="end">${xLabel}</text>
-    ${paths}<line class="cursor" y1="${TOP}" y2="${HEIGHT - BOTTOM}" visibility="hidden"/>
-      </svg>
-    </figure>
-  `;
+  const from = text(lead.points[0]!.y);
+  const to = text(lead.points.at(-1)!.y);
+  const keys = shown.length < 2 ? [] : LOOKS.map((look) => {
+    const names = shown.filter((s) => s.look === look).map((s) => s.name);
+    return names.length === 0 ? undefined : markup`<span class="key ${look}">${keyOf(names)}</span>`;
+  });
+  const rows = axis.ticks.map((t) =>
+    markup`<line class="grid" x1="${LEFT}" x2="${END}" y1="${at(y(t))}" y2="${at(y(t))}"/>
+<text class="tick" x="${LEFT - 6}" y="${at(y(t) + 3.5)}" text-anchor="end">${decimal(t, axis.digits)}</text>
+`
+  );
+  const marks = xTicks.map((t) =>
+    markup`<text class="tick" x="${at(x(t))}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${
+      decimal(t, 0)
+    }</text>
+`
+  );
+  return markup`<figure class="chart">
+<figcaption><b>${title}</b><output>${from} → ${to}</output><small>${help} ${keys}</small></figcaption>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}: ${from} to ${to} over ${lead.points.length} points"
+ data-x="${xLabel}" data-series="${data}">
+${rows}${marks}<text class="tick" x="${END}" y="${HEIGHT - 1}" text-anchor="end">${xLabel}</text>
+${paths}<line class="cursor" y1="${TOP}" y2="${HEIGHT - BOTTOM}" visibility="hidden"/></svg></figure>
+`;
 }

@@ -1,6 +1,6 @@
 /** The part of the screen that moves: a line per stage at work, and the curves of the loop that runs. @module */
 import type { Paint } from "./ansi.ts";
-import { decimal, duration } from "./format.ts";
+import { counted, decimal, duration } from "./format.ts";
 import { metricInfo, metricText } from "./metric_catalogue.ts";
 import {
   blockOf,
@@ -16,6 +16,8 @@ import { progressBar, sparkline } from "./sparkline.ts";
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const SHOWN = ["loss", "reward", "kl"];
 const BAR = 20;
+/** A block that is higher than the screen could not be erased. */
+const MOST_STAGES = 8;
 
 /** When and for how wide a screen the block is drawn. */
 export interface LiveOptions {
@@ -54,7 +56,8 @@ function stageLine(stage: Running, loops: ReadonlyMap<string, Loop>, options: Li
   parts.push(...figures(stage));
   const left = loop === undefined ? stageSecondsLeft(stage, now) : loopSecondsLeft(loop);
   if (left !== undefined) parts.push(paint.dim(`${duration(left)} left`));
-  if (stage.message !== undefined && stage.step === undefined) parts.push(paint.dim(stage.message));
+  const message = stage.message?.split("\n")[0]; // one line, or the block could not be erased
+  if (message !== undefined && stage.step === undefined) parts.push(paint.dim(message));
   return `${paint.cyan(spinner)} ${name.padEnd(16)} ${parts.join("  ")}`;
 }
 
@@ -80,7 +83,9 @@ export function loopCurves(
 /** The lines of the moving block for what `tracker` knows; none when nothing runs. */
 export function liveBlock(tracker: RunTracker, options: LiveOptions): string[] {
   const stages = [...tracker.running.values()];
-  const lines = stages.map((stage) => stageLine(stage, tracker.loops, options));
+  const lines = stages.slice(0, MOST_STAGES).map((stage) => stageLine(stage, tracker.loops, options));
+  const more = stages.length - lines.length;
+  if (more > 0) lines.push(options.paint.dim(`  and ${counted(more, "stage")} more`));
   for (const loop of tracker.loops.values()) {
     if (!options.plotted.has(loop) && loop.rounds.some((r) => r.cached < r.done)) {
       lines.push(...loopCurves(loop, options));

@@ -130,6 +130,12 @@ export function metricInfo(metric: string): MetricInfo {
   return { label: label.charAt(0).toUpperCase() + label.slice(1), short: label, help: "" };
 }
 
+/** A label inside a sentence: without its capital, unless it begins with an abbreviation. */
+export function labelInSentence(metric: string): string {
+  const { label } = metricInfo(metric);
+  return /^\p{Lu}\p{Lu}/u.test(label) ? label : label.charAt(0).toLowerCase() + label.slice(1);
+}
+
 /** Metrics in the order of the catalogue, unknown ones after them by name. */
 export function inOrder(metrics: Iterable<string>): string[] {
   const known = Object.keys(CATALOGUE);

@@ -17,14 +17,14 @@ h2{font-size:1.2rem;letter-spacing:-.01em;margin:3rem 0 .35rem}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .card,.chart,.intervals,details{background:var(--card);border:1px solid var(--line);border-radius:10px}
 figure{margin:0}
-.result{display:grid;grid-template-columns:minmax(0,1fr) 17rem;gap:.9rem;align-items:stretch}
-.facts{align-content:center;font-size:.875rem}
+.result{display:grid;grid-template-columns:minmax(0,1fr) 19.5rem;gap:.9rem;align-items:stretch}
+.facts{align-content:center;font-size:.875rem;gap:.3rem .8rem}
 .intervals{padding:1rem 1.25rem .75rem}
 figcaption{font-size:.875rem}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg text{font-size:10px;fill:var(--soft);font-family:inherit}
 .intervals figcaption{color:var(--soft);margin-bottom:.5rem}
-.interval{display:grid;grid-template-columns:14.5rem 1fr 4.2rem;gap:0 .9rem;align-items:center;font-size:.94rem;line-height:1.9rem}
+.interval{display:grid;grid-template-columns:16rem 1fr 4.2rem;gap:0 .9rem;align-items:center;font-size:.94rem;line-height:1.9rem}
 .interval>div{position:relative;height:1.9rem}.interval strong{text-align:right;font-weight:650}
 .interval u{position:absolute;top:0;bottom:0;border-left:1px solid var(--line)}.interval u.zero{border-left:2px solid var(--soft);margin-left:-1px}
 .interval i{position:absolute;top:calc(50% - 2px);height:4px;border-radius:2px;background:var(--faint)}
@@ -50,6 +50,8 @@ td.best{background:var(--best)}td.best b{color:var(--good)}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .line.main{stroke:var(--accent)}.line.second{stroke:var(--second)}.line.faint{stroke:var(--faint);stroke-width:1.1}
 .dot.main{fill:var(--accent)}.dot.second{fill:var(--second)}
+.key{white-space:nowrap}.key::before{content:"";display:inline-block;width:.9em;height:.2em;vertical-align:middle;margin-right:.35em;background:var(--faint)}
+.key.main::before{background:var(--accent)}.key.second::before{background:var(--second)}.key+.key{margin-left:.8em}
 .cursor{stroke:var(--soft);stroke-dasharray:2 3}
 .prompt{margin:1rem 0 0;padding:1rem 1.1rem;break-inside:avoid}
 .prompt>p{margin:0 0 .7rem;font-weight:600;white-space:pre-wrap;overflow-wrap:anywhere}
