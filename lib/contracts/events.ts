@@ -57,10 +57,20 @@ export type RunEvent =
       readonly type: "metrics";
       readonly values: Readonly<Record<string, number>>;
     }
-    | { readonly type: "loop_ended"; readonly block: string; readonly iteration: number; readonly reason: string }
+    | {
+      readonly type: "loop_ended";
+      readonly block: string;
+      readonly iteration: number;
+      readonly reason: string;
+    }
     | NodeName & { readonly type: "stage_failed"; readonly message: string; readonly exit_code: number }
     | { readonly type: "run_stopped"; readonly message: string }
-    | { readonly type: "run_finished"; readonly seconds: number; readonly ran: number; readonly cached: number }
+    | {
+      readonly type: "run_finished";
+      readonly seconds: number;
+      readonly ran: number;
+      readonly cached: number;
+    }
   );
 
 /** A node of a finished run, with where its outputs lie and what it cost when it ran. */

@@ -35,7 +35,9 @@ export interface Port {
 export type Ports = Readonly<Record<string, Port>>;
 
 /** Paths given to an input port; absent ports are undefined. */
-export type InputPaths = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>> | undefined>>;
+export type InputPaths = Readonly<
+  Record<string, string | readonly string[] | Readonly<Record<string, string>> | undefined>
+>;
 
 /** What a stage tells while it works; shown live, never stored with the outputs. */
 export interface StageProgress {

@@ -1,0 +1,116 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { digestBytes } from "@/lib/files/digest.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { copyTokenizerFiles, tokenizerDigest } from "./model_directory.ts";
+import { readReward, type RewardManifest, writeReward } from "./reward_directory.ts";
+import { readTrainerState, type TrainerState, writeTrainerState } from "./trainer_state.ts";
+
+const REWARD: RewardManifest = {
+  members: [{ path: "members/0", digest: "a".repeat(64) }, { path: "members/1", digest: "b".repeat(64) }],
+  base: { path: "base", digest: "c".repeat(64) },
+  combine: "mean",
+  floor: -6,
+  eosBound: null,
+  lengthNorm: "none",
+  eosIds: [2],
+  calibration: { sft_mean: 3.5, base_mean: -2 },
+};
+
+Deno.test("a reward directory gives back what was written, in snake_case on disk", () => {
+  using directory = new TemporaryDirectory();
+  writeReward(directory.path, REWARD);
+  assertEquals(readReward(directory.path), REWARD);
+  const document = JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
+  assertEquals(Object.keys(document), [
+    "base",
+    "calibration",
+    "combine",
+    "eos_bound",
+    "eos_ids",
+    "floor",
+    "length_norm",
+    "members",
+    "version",
+  ]);
+});
+
+Deno.test("readReward() lists every issue, paths out of the directory among them", () => {
+  using directory = new TemporaryDirectory();
+  writeReward(directory.path, REWARD);
+  const document = JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
+  for (const path of ["../base", "/etc", "a/../../b", "a//b", ".", "a\\b", ""]) {
+    const text = JSON.stringify({ ...document, base: { ...document.base, path } });
+    const file = directory.write("reward.json", text);
+    assertEquals(
+      assertThrows(() => readReward(directory.path), DataError).message,
+      `Cannot read ${file} as it must be a reward, version 1: /base/path must stay within the directory`,
+    );
+  }
+  const file = directory.write(
+    "reward.json",
+    JSON.stringify({ ...document, version: 2, members: [], combine: "max" }),
+  );
+  const error = assertThrows(() => readReward(directory.path), DataError);
+  assertEquals(error.where, { file });
+  assertEquals(error.message.match(/\/(version|members|combine) /g), ["/version ", "/members ", "/combine "]);
+});
+
+Deno.test("a trainer's state gives back what was written", () => {
+  using directory = new TemporaryDirectory();
+  const state: TrainerState = {
+    kind: "ppo",
+    policyUpdates: 12,
+    criticUpdates: 40,
+    iteration: 3,
+    rewardCentre: -0.5,
+    rewardScale: null,
+    klCoef: 0.7,
+  };
+  writeTrainerState(directory.path, state);
+  assertEquals(readTrainerState(directory.path), state);
+  const file = directory.write("trainer_state.json", '{"version": 1, "kind": "ppo"}');
+  const error = assertThrows(() => readTrainerState(directory.path), DataError);
+  assertEquals(
+    error.message.startsWith(
+      `Cannot read ${file} as it must be a trainer's state, version 1: /policy_updates `,
+    ),
+    true,
+    error.message,
+  );
+});
+
+Deno.test("copyTokenizerFiles() takes what is there and nothing else", () => {
+  using from = new TemporaryDirectory();
+  using to = new TemporaryDirectory();
+  for (const name of ["tokenizer.json", "chat_template.jinja", "config.json", "model.safetensors"]) {
+    from.write(name, name);
+  }
+  assertEquals(copyTokenizerFiles(from.path, to.path), ["tokenizer.json", "chat_template.jinja"]);
+  assertEquals(Array.from(Deno.readDirSync(to.path), (e) => e.name).sort(), [
+    "chat_template.jinja",
+    "tokenizer.json",
+  ]);
+  assertEquals(tokenizerDigest(from.path), tokenizerDigest(to.path));
+});
+
+Deno.test("tokenizerDigest() is that of tokenizer.json, of older files, or of the vocabulary's size", () => {
+  using directory = new TemporaryDirectory();
+  const config = directory.write("config.json", '{"vocab_size": 512}');
+  assertEquals(tokenizerDigest(directory.path), digestBytes("none:512"));
+  directory.write("vocab.json", "{}");
+  directory.write("merges.txt", "a b");
+  assertEquals(
+    tokenizerDigest(directory.path),
+    digestBytes(`${digestBytes("{}")}  vocab.json\n${digestBytes("a b")}  merges.txt\n`),
+  );
+  directory.write("tokenizer.json", '{"model": 1}');
+  directory.write("tokenizer_config.json", "changes nothing");
+  assertEquals(tokenizerDigest(directory.path), digestBytes('{"model": 1}'));
+  for (const name of ["tokenizer.json", "vocab.json", "merges.txt"]) Deno.removeSync(directory.file(name));
+  directory.write("config.json", '{"vocab_size": "512"}');
+  assertEquals(
+    assertThrows(() => tokenizerDigest(directory.path), DataError).message,
+    `Cannot read ${config} as a model without a tokenizer must have a vocab_size: it is "512"`,
+  );
+});
