@@ -5,7 +5,9 @@
  * @module
  */
 import {
+  BPE,
   ByteFallbackDecoder,
+  ByteLevelPreTokenizer,
   DigitsPreTokenizer,
   SequenceDecoder,
   SequencePreTokenizer,
@@ -18,9 +20,26 @@ const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
 const ENDS_WITH_WORD = new RegExp(`[${WORD}]$`, "u");
 const STARTS_WITH_WORD = new RegExp(`^[${WORD}]`, "u");
 
+const SPACES_AT_END = /\p{White_Space}+$/u;
+const SPACES_AT_START = /^\p{White_Space}+/u;
+
+/** GPT-2's pattern. JavaScript's \s takes U+FEFF for white space and U+0085 for none. */
+const BYTE_LEVEL = new RegExp(
+  "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\p{White_Space}\\p{L}\\p{N}]+|" +
+    "\\p{White_Space}+(?!\\P{White_Space})|\\p{White_Space}+",
+  "gu",
+);
+
+/** An added token's rules for its surroundings. */
+interface Surroundings {
+  single_word: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
+}
+
 /** What the repairs touch of the library's private fields; version 0.2.0 is pinned for it. */
 interface Inside {
-  readonly added_tokens_map: ReadonlyMap<string, { readonly single_word: boolean }>;
+  readonly added_tokens_map: ReadonlyMap<string, Surroundings>;
   readonly splitter_unnormalized: { split: (text: string) => string[] };
   readonly splitter_normalized: { split: (text: string) => string[] };
 }
@@ -29,7 +48,21 @@ interface Inside {
 export function repairLibrary(tokenizer: LibraryTokenizer): void {
   repairPreTokenizer(tokenizer.pre_tokenizer);
   repairDecoder(tokenizer.decoder);
-  repairSingleWords(tokenizer as unknown as Inside);
+  repairAddedTokens(tokenizer as unknown as Inside);
+  repairVocabulary(tokenizer);
+}
+
+/**
+ * The library adds the added tokens to the model's vocabulary. With `ignore_merges`, a piece of plain text that spells
+ * one would become it, although its surroundings forbid that.
+ */
+function repairVocabulary(tokenizer: LibraryTokenizer): void {
+  const { model } = tokenizer;
+  if (!(model instanceof BPE)) return;
+  const own = (model.config as unknown as { readonly vocab: Readonly<Record<string, number>> }).vocab;
+  for (const { content } of tokenizer.get_added_tokens_decoder().values()) {
+    if (!Object.hasOwn(own, content)) model.tokens_to_ids.delete(content);
+  }
 }
 
 function repairPreTokenizer(part: unknown): void {
@@ -42,6 +75,8 @@ function repairPreTokenizer(part: unknown): void {
     // bpe_nfkc_lower: the library's \w is ASCII and cuts "café" in two
     const pattern = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, "gu");
     part.pre_tokenize_text = (text) => text.match(pattern) ?? [];
+  } else if (part instanceof ByteLevelPreTokenizer) {
+    part.pattern = BYTE_LEVEL;
   }
 }
 
@@ -65,30 +100,49 @@ function decodeByteRun(bytes: Uint8Array): string {
   }
 }
 
-/** bpe_llama3: added tokens with `single_word` count only between non-word characters; the library takes them anywhere. */
-function repairSingleWords(inside: Inside): void {
-  const tokens = inside.added_tokens_map;
-  if (![...tokens.values()].some((token) => token.single_word)) return;
+/**
+ * bpe_llama3: an added token with `single_word` counts only between non-word characters, and `lstrip` and `rstrip` take
+ * Unicode's white space; the library ignores the first and strips JavaScript's. Both are done here, and the library's
+ * own stripping is switched off.
+ */
+function repairAddedTokens(inside: Inside): void {
+  const rules = new Map<string, Surroundings>();
+  for (const [content, token] of inside.added_tokens_map) rules.set(content, { ...token });
+  for (const token of inside.added_tokens_map.values()) token.lstrip = token.rstrip = false;
+  if (![...rules.values()].some((rule) => rule.single_word || rule.lstrip || rule.rstrip)) return;
   for (const splitter of [inside.splitter_unnormalized, inside.splitter_normalized]) {
     const split = splitter.split.bind(splitter);
-    splitter.split = (text) => joinRejected(text, split(text), tokens);
+    splitter.split = (text) => stripAround(joinRejected(text, split(text), rules), rules);
   }
 }
 
 /** Puts the pieces of `text` that are no tokens after all back into the plain text around them. */
-function joinRejected(text: string, pieces: readonly string[], tokens: Inside["added_tokens_map"]): string[] {
+function joinRejected(
+  text: string,
+  pieces: readonly string[],
+  rules: ReadonlyMap<string, Surroundings>,
+): string[] {
   const joined: string[] = [];
   let at = 0;
   let followsText = false;
   for (const piece of pieces) {
-    const token = tokens.get(piece);
+    const rule = rules.get(piece);
     const isInWord = ENDS_WITH_WORD.test(text.slice(0, at)) ||
       STARTS_WITH_WORD.test(text.slice(at + piece.length));
-    const isText = token === undefined || (token.single_word && isInWord);
+    const isText = rule === undefined || (rule.single_word && isInWord);
     if (isText && followsText) joined[joined.length - 1] += piece;
     else joined.push(piece);
     followsText = isText;
     at += piece.length;
   }
   return joined;
+}
+
+/** Takes the white space from plain text beside tokens that swallow it. */
+function stripAround(pieces: readonly string[], rules: ReadonlyMap<string, Surroundings>): string[] {
+  return pieces.map((piece, k) => {
+    if (rules.has(piece)) return piece;
+    const start = rules.get(pieces[k - 1] ?? "")?.rstrip ? piece.replace(SPACES_AT_START, "") : piece;
+    return rules.get(pieces[k + 1] ?? "")?.lstrip ? start.replace(SPACES_AT_END, "") : start;
+  });
 }

@@ -74,7 +74,8 @@ export function tokenizerOf(
 ): Tokenizer {
   checkTokenizerSpec(spec, origin.file);
   const library = createLibraryTokenizer(spec, origin.file);
-  const vocabSize = library.get_vocab().size;
+  const vocabulary = library.get_vocab();
+  const vocabSize = vocabulary.size;
   const encode: Tokenizer["encode"] = (text, options = {}) =>
     Int32Array.from(library.encode(text, { add_special_tokens: options.special ?? true }).ids);
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
@@ -85,7 +86,7 @@ export function tokenizerOf(
       clean_up_tokenization_spaces: false,
     });
   };
-  const special = specialIds(origin.files, (token) => library.token_to_id(token), vocabSize);
+  const special = specialIds(origin.files, (token) => vocabulary.get(token), vocabSize);
   return {
     ...special,
     ...templateOf(encode),

@@ -34,6 +34,14 @@ for (const name of ["stories260k", "bpe_llama2", "bpe_llama3", "bpe_gpt2_digits"
   });
 }
 
+for (const name of ["bpe_llama3", "bpe_gpt2_digits"]) {
+  Deno.test(`${name} sees white space and words as Unicode does, not as JavaScript`, () => {
+    const cases: TokenizerCases = JSON.parse(Deno.readTextFileSync(`${GOLDENS}/${name}/white_space.json`));
+    assertEquals(cases.cases.length, 19);
+    assertEquals(compareCases(golden(name).tokenizer, cases), []);
+  });
+}
+
 Deno.test("compareCases() finds a changed id and a changed text", () => {
   const { tokenizer, cases } = golden("stories260k");
   const [first] = cases.cases;

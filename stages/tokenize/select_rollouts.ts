@@ -5,8 +5,8 @@
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { isObject } from "@/lib/text/tokenizer_file.ts";
 
 /** What was chosen, and from how many. */
 export interface Selection<Row extends RolloutRow = RolloutRow> {
@@ -76,7 +76,7 @@ function metaOf(row: RolloutRow): Readonly<Record<string, unknown>> {
   } catch {
     meta = undefined; // refused below, with what it is
   }
-  if (isObject(meta)) return meta;
+  if (isJsonObject(meta)) return meta;
   throw new DataError(
     `Cannot check a response as its "meta" must be a JSON object: it is ${JSON.stringify(row.meta)}`,
     {
