@@ -1,0 +1,30 @@
+/** Everything about one model family: forward, training, decoding. @module */
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { checkDecoding } from "./check_decoding.ts";
+import { checkForward } from "./check_forward.ts";
+import { checkTraining } from "./check_training.ts";
+import { openFamilyGolden } from "./family_golden.ts";
+import { type CheckLine, tally } from "./tally.ts";
+
+/**
+ * Checks a family folder: a checkpoint with its golden.safetensors. A part that throws has failed, and the others are
+ * checked all the same.
+ * @throws {DataError} if the checkpoint or the batch of the golden cannot be read
+ */
+export function checkFamily(directory: string): CheckLine[] {
+  const loaded = loadModel(directory), checks = tally();
+  using golden = openFamilyGolden(directory);
+  const parts: Readonly<Record<string, () => void>> = {
+    "forward pass": () => checkForward(golden, loaded, directory, checks),
+    training: () => checkTraining(golden, loaded, checks),
+    decoding: () => checkDecoding(golden, loaded, checks),
+  };
+  for (const [check, run] of Object.entries(parts)) {
+    try {
+      run();
+    } catch (error) {
+      checks.fail({ check, measure: "differences", bar: 0 }, (error as Error).message);
+    }
+  }
+  return checks.lines();
+}

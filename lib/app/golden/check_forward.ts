@@ -1,0 +1,52 @@
+/** A family's logits and log-probabilities: the padded batch, its rows alone, and the scoring path. @module */
+import { type LoadedModel, loadModel } from "@/lib/models/checkpoint.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogits } from "@/lib/train/token_logits.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import type { FamilyGolden } from "./family_golden.ts";
+import type { Bar, Tally } from "./tally.ts";
+
+const LOGITS: Bar = { check: "logits", measure: "absolute", bar: 1e-4 };
+const ALONE: Bar = { check: "logits of rows alone", measure: "absolute", bar: 1e-4 };
+const LOGPROBS: Bar = { check: "log-probabilities", measure: "absolute", bar: 1e-4 };
+
+/** Compares everything that goes forward only. @param directory for the rows that ask for a fresh model */
+export function checkForward(
+  golden: FamilyGolden,
+  { model, parameters }: LoadedModel,
+  directory: string,
+  tally: Tally,
+): void {
+  const network = new Network(model, parameters), { batch } = golden, width = model.vocabSize;
+  const expected = golden.floats("logits");
+  const counted = batch.lengths.flatMap((n, b) => Array.from({ length: n }, (_, t) => b * batch.length + t));
+  const together = tokenLogits(network, batch, Int32Array.from(counted));
+  let at = 0;
+  batch.lengths.forEach((n, b) => {
+    const from = b * batch.length, wanted = expected.subarray(from * width, (from + n) * width);
+    tally.compare(LOGITS, `row ${b}`, together.subarray(at * width, (at += n) * width), wanted);
+    const row = { ids: batch.ids.subarray(from, from + n), rows: 1, length: n };
+    tally.compare(ALONE, `row ${b}`, tokenLogits(network, row, upTo(n)), wanted);
+  });
+  checkScoring(golden, network, tally);
+  for (const name of golden.names) {
+    const n = Number(/^alone\.(\d+)\.input_ids$/.exec(name)?.[1] ?? NaN);
+    if (Number.isNaN(n)) continue;
+    const fresh = loadModel(directory);
+    const row = { ids: golden.ints(name), rows: 1, length: n };
+    const logits = tokenLogits(new Network(fresh.model, fresh.parameters), row, upTo(n));
+    tally.compare(ALONE, `alone.${n}`, logits, golden.floats(`alone.${n}.logits`));
+  }
+}
+
+function checkScoring(golden: FamilyGolden, network: Network, tally: Tally): void {
+  const { batch } = golden, expected = golden.floats("token_logprobs");
+  tokenLogprobs(network, batch.scored).forEach((logprobs, b) => {
+    const from = b * batch.length + 1;
+    tally.compare(LOGPROBS, `row ${b}`, logprobs, expected.subarray(from, from + batch.lengths[b]! - 1));
+  });
+}
+
+function upTo(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, t) => t);
+}

@@ -1,0 +1,107 @@
+/**
+ * Measures how far results are from golden ones: the largest error of every check, where it is, and whether it is
+ * within its bar. A check that compared nothing has failed.
+ * @module
+ */
+
+/**
+ * How an error is measured: `absolute` |a − e|; `relative` |a − e|/|e| (|a| where e is 0); `of_largest`
+ * |a − e|/max|e| over one tensor; `differences` how many elements are not equal.
+ */
+export type Measure = "absolute" | "relative" | "of_largest" | "differences";
+
+/** What is checked, and what its error may be. */
+export interface Bar {
+  readonly check: string;
+  readonly measure: Measure;
+  readonly bar: number;
+}
+
+/** One line of the report. */
+export interface CheckLine extends Bar {
+  /** Infinity where lengths differ, a number is not finite, or nothing was compared */
+  readonly largestError: number;
+  readonly ok: boolean;
+  /** the place with the largest error, or what went wrong */
+  readonly worst: string;
+  /** errors of all places, in the order of their comparison */
+  readonly places: readonly { readonly place: string; readonly error: number }[];
+}
+
+/** Collects comparisons. */
+export interface Tally {
+  /**
+   * Compares two arrays element by element.
+   * @param place what they are: the name of a tensor, a row, a step
+   * @param skip positions that are not compared
+   */
+  compare(
+    bar: Bar,
+    place: string,
+    actual: ArrayLike<number>,
+    expected: ArrayLike<number>,
+    skip?: ReadonlySet<number>,
+  ): void;
+  /** Notes that something could not be compared: the check fails. */
+  fail(bar: Bar, problem: string): void;
+  /** Names a check that must be in the report even if nothing is compared. */
+  expect(bar: Bar): void;
+  /** One line per check, in the order of their first mention. */
+  lines(): CheckLine[];
+}
+
+/** An empty tally. */
+export function tally(): Tally {
+  const checks = new Map<string, { bar: Bar; places: { place: string; error: number }[] }>();
+  const entryOf = (bar: Bar) => {
+    let entry = checks.get(bar.check);
+    if (!entry) checks.set(bar.check, entry = { bar, places: [] });
+    return entry;
+  };
+  return {
+    compare(bar, place, actual, expected, skip) {
+      const found = errorOf(bar.measure, place, actual, expected, skip);
+      if (found) entryOf(bar).places.push(found);
+      else entryOf(bar);
+    },
+    fail: (bar, problem) => void entryOf(bar).places.push({ place: problem, error: Infinity }),
+    expect: (bar) => void entryOf(bar),
+    lines: () => [...checks.values()].map(({ bar, places }) => lineOf(bar, places)),
+  };
+}
+
+function lineOf(bar: Bar, places: CheckLine["places"]): CheckLine {
+  let worst = { place: "nothing was compared", error: places.length === 0 ? Infinity : -1 };
+  for (const place of places) if (place.error > worst.error) worst = place;
+  return { ...bar, largestError: worst.error, ok: worst.error <= bar.bar, worst: worst.place, places };
+}
+
+/** The largest error of one comparison and the position of it; undefined where every element is to be skipped. */
+function errorOf(
+  measure: Measure,
+  place: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  skip: ReadonlySet<number> | undefined,
+): { place: string; error: number } | undefined {
+  if (actual.length !== expected.length) {
+    return { place: `${place} has ${actual.length} elements, not ${expected.length}`, error: Infinity };
+  }
+  let largest = 0;
+  if (measure === "of_largest") {
+    for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!));
+  }
+  let error = -1, at = 0, differences = 0;
+  for (let i = 0; i < expected.length; i++) {
+    if (skip?.has(i)) continue;
+    const a = actual[i]!, e = expected[i]!, distance = Math.abs(a - e);
+    if (a !== e) differences++;
+    const scale = measure === "relative" ? Math.abs(e) : measure === "of_largest" ? largest : 1;
+    // a distance that is no number comes from a result or a golden that is none
+    const here = Number.isFinite(distance) ? distance / (scale || 1) : Infinity;
+    if (here > error) [error, at] = [here, i];
+  }
+  if (error < 0) return undefined;
+  const where = expected.length === 1 ? place : `${place}[${at}]`;
+  return { place: where, error: measure === "differences" ? differences : error };
+}
