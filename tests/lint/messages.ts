@@ -23,7 +23,10 @@ function textsOf(node: Deno.lint.Node | undefined): Texts {
   if (node?.type === "BinaryExpression" && node.operator === "+") {
     const { start } = textsOf(node.left);
     const { end } = textsOf(node.right);
-    return { ...(start !== undefined && { start: start + "…" }), ...(end !== undefined && { end }) };
+    return {
+      ...(start !== undefined && { start: start.endsWith("…") ? start : start + "…" }),
+      ...(end !== undefined && { end }),
+    };
   }
   return {};
 }
@@ -32,7 +35,7 @@ function textsOf(node: Deno.lint.Node | undefined): Texts {
 export function messageProblem(node: Deno.lint.NewExpression): string | undefined {
   if (node.callee.type !== "Identifier" || !node.callee.name.endsWith("Error")) return undefined;
   const { start, end } = textsOf(node.arguments[0]);
-  if (start !== undefined && !/^Cannot [a-z]/.test(start)) {
+  if (start !== undefined && !/^Cannot [a-z…]/.test(start)) {
     return `Cannot accept the message "${start}" as it must read "Cannot <verb> <object> as <requirement>: <current>"`;
   }
   if (end !== undefined && /[.!]$/.test(end) && !end.endsWith("…")) {

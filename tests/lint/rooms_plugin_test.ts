@@ -179,7 +179,7 @@ Deno.test("rooms plugin wants a paragraph at the head of a file", () => {
 
 Deno.test("rooms plugin leaves alone messages that it cannot read, and tests", () => {
   const unreadable =
-    "throw new DataError(message); throw new DataError(`${path} is bad`); throw signal.reason;";
+    "throw new DataError(message); throw new DataError(`${path} is bad`); throw new DataError(`Cannot ${op} a` + b); throw signal.reason;";
   assertEquals(lint("lib/files/read.ts", unreadable), []);
   assertEquals(lint("lib/files/read_test.ts", `throw new Error("boom.");`), []);
 });
