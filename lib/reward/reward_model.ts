@@ -24,7 +24,9 @@ export interface ModelSource {
 }
 
 /** Prompt and response as one sequence; the response's tokens are the targets. */
-export function responseSequence({ promptIds, responseIds }: Pick<RolloutRow, "promptIds" | "responseIds">): Sequence {
+export function responseSequence(
+  { promptIds, responseIds }: Pick<RolloutRow, "promptIds" | "responseIds">,
+): Sequence {
   const ids = new Int32Array(promptIds.length + responseIds.length);
   ids.set(promptIds);
   ids.set(responseIds, promptIds.length);
@@ -36,7 +38,11 @@ export function responseSequence({ promptIds, responseIds }: Pick<RolloutRow, "p
  * where nothing is left. How fluent a text is to the base, whatever it was asked.
  * @param bosId null: from the second token on, as a model without BOS cannot predict the first
  */
-export function baseNll(base: Network, rows: readonly Pick<RolloutRow, "responseIds">[], options: { readonly bosId: number | null; readonly eosIds: readonly number[] }): { mean: number | null; tokens: number }[] {
+export function baseNll(
+  base: Network,
+  rows: readonly Pick<RolloutRow, "responseIds">[],
+  options: { readonly bosId: number | null; readonly eosIds: readonly number[] },
+): { mean: number | null; tokens: number }[] {
   const ends = new Set(options.eosIds);
   const sequences = rows.map(({ responseIds }): Sequence => {
     const body = [...responseIds].filter((id) => !ends.has(id));
@@ -74,7 +80,12 @@ export class RewardModel {
    * @param sft the model that KL is measured against
    * @param bosId begins the text of base_nll
    */
-  score(rows: readonly RolloutRow[], sft: ModelSource, bosId: number | null, progress?: ScoringProgress): ScoredRow[] {
+  score(
+    rows: readonly RolloutRow[],
+    sft: ModelSource,
+    bosId: number | null,
+    progress?: ScoringProgress,
+  ): ScoredRow[] {
     const { members, eosIds, combine, floor, eosBound, lengthNorm } = this.manifest;
     const sequences = rows.map(responseSequence);
     const sftDigest = sft.digest ?? digestDirectory(sft.path).digest;
@@ -87,7 +98,9 @@ export class RewardModel {
       return found;
     };
     const sftLogprobs = logprobs(sft.path, sftDigest, 0);
-    const perMember = members.map(({ path, digest }, k) => logprobs(join(this.directory, path), digest, 1 + k));
+    const perMember = members.map(({ path, digest }, k) =>
+      logprobs(join(this.directory, path), digest, 1 + k)
+    );
     const base = this.manifest.base;
     const baseLogprobs = logprobs(join(this.directory, base.path), base.digest, total - 2);
     progress?.(total - 1, total);

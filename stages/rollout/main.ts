@@ -1,0 +1,62 @@
+/**
+ * The program `rollout`: a policy answers the prompts of a round.
+ * @module
+ */
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { readPrompts } from "@/lib/contracts/prompts.ts";
+import { writeRollouts } from "@/lib/contracts/rollouts.ts";
+import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
+import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { Generator } from "@/lib/generate/generator.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { type Params, params } from "./params.ts";
+import { rollOut } from "./rollout.ts";
+
+/** The stage; see its README. */
+export const stage = defineStage({
+  id: "rollout",
+  summary: "Lets a policy answer the prompts of a round.",
+  params,
+  inputs: {
+    prompts: { contract: "prompts@1", description: "what to answer" },
+    policy: { contract: "model", description: "the model that answers" },
+  },
+  outputs: {
+    rollouts: { contract: "rollouts@1", description: "answers with their log-probabilities" },
+  },
+  random: true,
+  run,
+});
+
+async function run(
+  { params, inputs, outputs, seed, iteration, signal, progress }: StageContext<Params>,
+): Promise<void> {
+  const policy = inputs.policy as string;
+  const { rows: prompts, tokenizerDigest: digest } = readPrompts(inputs.prompts as string);
+  checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });
+  const { eosIds } = loadSpecialIds(policy);
+  const { model, parameters } = loadModel(policy);
+  const generator = new Generator(model, parameters);
+  const total = (params.rollouts || prompts.length) * params.samples_per_prompt;
+  const startedAt = performance.now();
+  const rows = rollOut(generator, prompts, params, {
+    seed,
+    iteration,
+    eosIds,
+    onStep(tokens, finished) {
+      if (signal.aborted) {
+        throw new TryAgainError("Cannot finish rollout as a stop was asked for: the round is not kept");
+      }
+      const seconds = (performance.now() - startedAt) / 1000;
+      progress({ step: finished, total, fields: { tokens_per_second: tokens / seconds } });
+    },
+  });
+  await writeRollouts(outputs.rollouts!, { rows, tokenizerDigest: digest });
+}
+
+if (import.meta.main) {
+  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  await runStageProgram(stage);
+}

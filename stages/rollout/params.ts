@@ -1,0 +1,30 @@
+/** Parameters of `rollout`. @module */
+import { z } from "zod";
+
+/** Strict schema of the stage's parameters. */
+export const params = z.strictObject({
+  rollouts: z.int().min(0).default(128)
+    .describe("Prompts per round; 0 takes all of them in every round.")
+    .meta({ unit: "prompts", source: "PPO-max (arXiv:2307.04964): 128" }),
+  samples_per_prompt: z.int().positive().default(1)
+    .describe("Answers to each prompt.")
+    .meta({ unit: "1", source: "one, as in InstructGPT" }),
+  max_new_tokens: z.int().positive().default(256)
+    .describe("Longest answer, its end included.")
+    .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256" }),
+  temperature: z.number().positive().default(1)
+    .describe("Divides the logits.")
+    .meta({ unit: "1", source: "1: the policy itself is sampled" }),
+  top_k: z.int().min(0).default(0)
+    .describe("Only the k most probable tokens. 0: all.")
+    .meta({ unit: "tokens", source: "0: restricted sampling biases PPO's ratio" }),
+  top_p: z.number().gt(0).max(1).default(1)
+    .describe("Only the most probable tokens that together reach this probability.")
+    .meta({ unit: "1", source: "1: restricted sampling biases PPO's ratio" }),
+  batch_size: z.int().positive().default(128)
+    .describe("Sequences that are generated side by side. Does not change any byte of the result.")
+    .meta({ unit: "sequences", source: "memory of the key/value cache" }),
+});
+
+/** Checked parameters. */
+export type Params = z.output<typeof params>;

@@ -1,0 +1,67 @@
+/** Answers of a policy to the prompts of a round. @module */
+import type { PromptRow } from "@/lib/contracts/prompts.ts";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { Generator } from "@/lib/generate/generator.ts";
+import { batchRows } from "@/lib/train/epoch_order.ts";
+import type { Params } from "./params.ts";
+
+/** What is the round's own. */
+export interface Round {
+  readonly seed: number;
+  readonly iteration: number;
+  readonly eosIds: readonly number[];
+  /** called after every decoding step; may throw to stop */
+  readonly onStep?: (tokens: number, finished: number) => void;
+}
+
+/** The prompts of a round: cut from shuffles laid end to end, so that each comes once per pass. */
+export function promptsOfRound(
+  prompts: readonly PromptRow[],
+  { seed, iteration }: Round,
+  rollouts: number,
+): PromptRow[] {
+  const count = rollouts === 0 ? prompts.length : rollouts;
+  return batchRows(seed, prompts.length, count, iteration).map((row) => prompts[row]!);
+}
+
+/**
+ * One row per prompt and sample. A response's random numbers follow from the seed, the round and its id.
+ * @throws {UsageError} if a prompt leaves no room for an answer
+ */
+export function rollOut(
+  generator: Generator,
+  prompts: readonly PromptRow[],
+  params: Params,
+  round: Round,
+): RolloutRow[] {
+  const { samples_per_prompt, max_new_tokens, temperature, top_k, top_p, batch_size } = params;
+  const seen = new Map<string, number>(); // a prompt may come twice in a round that is longer than a pass
+  const asked = promptsOfRound(prompts, round, params.rollouts).flatMap((prompt) =>
+    Array.from({ length: samples_per_prompt }, () => {
+      const sample = seen.get(prompt.id) ?? 0;
+      seen.set(prompt.id, sample + 1);
+      return { prompt, sample, id: `${round.iteration}/${prompt.id}/${sample}` };
+    })
+  );
+  const responses = generator.generate({
+    prompts: asked.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })),
+    sampling: { temperature, topK: top_k, topP: top_p },
+    maxNewTokens: max_new_tokens,
+    eosIds: round.eosIds,
+    seed: round.seed,
+    batchSize: batch_size,
+    untempered: true,
+    ...(round.onStep ? { onStep: round.onStep } : {}),
+  });
+  return asked.map(({ id, prompt, sample }, i): RolloutRow => ({
+    id,
+    promptId: prompt.id,
+    sample,
+    promptIds: prompt.promptIds,
+    responseIds: responses[i]!.responseIds,
+    logprobs: responses[i]!.logprobs,
+    logprobsT1: responses[i]!.logprobsT1 ?? null,
+    finishReason: responses[i]!.finishReason,
+    meta: prompt.meta,
+  }));
+}

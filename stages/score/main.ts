@@ -1,0 +1,47 @@
+/**
+ * The program `score`: rollouts get the log-probabilities of SFT model, reward members and base, and their reward.
+ * It keeps no state and draws no random numbers.
+ * @module
+ */
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { readRollouts } from "@/lib/contracts/rollouts.ts";
+import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
+import { writeScored } from "@/lib/contracts/scored.ts";
+import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { join } from "node:path";
+import { type Params, params } from "./params.ts";
+
+/** The stage; see its README. */
+export const stage = defineStage({
+  id: "score",
+  summary: "Gives rollouts their reward, token by token.",
+  params,
+  inputs: {
+    rollouts: { contract: "rollouts@1", description: "answers to score" },
+    reward: { contract: "reward", description: "members, base, and how they make a reward" },
+    sft: { contract: "model", description: "the model that KL is measured against" },
+  },
+  outputs: {
+    scored: { contract: "scored@1", description: "the rollouts with log-probabilities and rewards" },
+  },
+  random: false,
+  run,
+});
+
+async function run({ inputs, outputs, progress }: StageContext<Params>): Promise<void> {
+  const sft = inputs.sft as string;
+  const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts as string);
+  const reward = new RewardModel(inputs.reward as string);
+  const base = join(reward.directory, reward.manifest.base.path);
+  checkSameTokenizer({ rollouts: digest, sft: tokenizerDigest(sft), reward: tokenizerDigest(base) });
+  const { bosId } = loadSpecialIds(sft);
+  const scored = reward.score(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
+  await writeScored(outputs.scored!, { rows: scored, tokenizerDigest: digest });
+}
+
+if (import.meta.main) {
+  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  await runStageProgram(stage);
+}

@@ -1,0 +1,183 @@
+/**
+ * The program `sft`: demonstrations and a model become a fine-tuned model.
+ * @module
+ */
+import { join } from "node:path";
+import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
+import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
+import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { readTokens } from "@/lib/contracts/tokens.ts";
+import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
+import { publishDirectory } from "@/lib/files/publish.ts";
+import { type LoadedModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { AdamW } from "@/lib/train/adamw.ts";
+import { breathe } from "@/lib/train/breathe.ts";
+import { Network } from "@/lib/train/network.ts";
+import { writeVectors } from "@/lib/train/optimizer_file.ts";
+import { type Params, params } from "./params.ts";
+import { restoreProgress, saveProgress } from "./progress_file.ts";
+import {
+  matchedUpdates,
+  plannedUpdates,
+  sequencesOf,
+  supervisedUpdate,
+  trainingRows,
+  validationLoss,
+} from "./train.ts";
+
+/** Milliseconds between states that are kept for a run that is killed. */
+const KEEP_EVERY_MS = 60_000;
+
+/** The stage; see its README. */
+export const stage = defineStage({
+  id: "sft",
+  summary: "Fine-tunes a model on demonstrations.",
+  params,
+  inputs: {
+    tokens: { contract: "tokens@1", description: "demonstrations" },
+    model: { contract: "model", description: "where training starts" },
+    validation: {
+      contract: "tokens@1",
+      description: "demonstrations to measure the loss on",
+      optional: true,
+    },
+    match_updates: {
+      contract: "metrics@1",
+      description:
+        "metrics of a run's rounds: make as many updates as its policy got; none leave the model unchanged",
+      many: "list",
+      optional: true,
+    },
+  },
+  outputs: {
+    policy: { contract: "model", description: "the fine-tuned model" },
+    checkpoints: { contract: "model", description: "models on the way, by number of updates", many: "list" },
+    state: { contract: "state", description: "the optimizer's moments" },
+    metrics: {
+      contract: "metrics@1",
+      description: "loss, grad_norm, lr per update; updates, validation_loss",
+    },
+  },
+  random: true,
+  run,
+});
+
+async function run(context: StageContext<Params>): Promise<void> {
+  const { params, inputs, outputs, seed, scratch, signal, progress } = context;
+  const source = inputs.model as string;
+  const { rows, tokenizerDigest: digest } = readTokens(inputs.tokens as string);
+  checkSameTokenizer({ tokens: digest, model: tokenizerDigest(source) });
+  const loaded = loadModel(source);
+  checkLengths(rows, loaded, inputs.tokens as string);
+  const training = trainingRows(rows, seed, params);
+  const matched = inputs.match_updates as readonly string[] | undefined;
+  const total = matched ? matchedUpdates(matched.map(readMetrics)) : plannedUpdates(training.length, params);
+
+  const network = new Network(loaded.model, loaded.parameters, { trainable: true });
+  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
+  const optimizer = new AdamW(network.parameters, network.gradients!, {
+    beta1,
+    beta2,
+    epsilon,
+    weightDecay,
+    maxGradNorm,
+  });
+  const kept = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
+  const metrics: MetricRow[] = [...kept?.metrics ?? []];
+  const checkpoints = scratch ? join(scratch, "checkpoints") : `${outputs.checkpoints}.partial`;
+  Deno.mkdirSync(checkpoints, { recursive: true });
+
+  let savedAt = performance.now(), tokens = 0;
+  const startedAt = savedAt;
+  for (let index = kept?.updates ?? 0; index < total; index++) {
+    const figures = supervisedUpdate(network, optimizer, training, { index, total, seed, params });
+    if (!Number.isFinite(figures.loss) || !Number.isFinite(figures.gradNorm)) {
+      throw new DataError(
+        `Cannot go on training as loss and gradient must be finite: update ${
+          index + 1
+        } has loss ${figures.loss} and ` +
+          `gradient norm ${figures.gradNorm}; a smaller lr may help`,
+      );
+    }
+    tokens += figures.tokens;
+    const { loss, gradNorm: grad_norm, lr } = figures;
+    for (const [name, value] of Object.entries({ loss, grad_norm, lr })) {
+      metrics.push({ step: index, name, value });
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    progress({
+      step: index + 1,
+      total,
+      fields: { loss, grad_norm, lr, tokens_per_second: tokens / seconds },
+    });
+    if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
+      const name = String(index + 1).padStart(6, "0");
+      await publishDirectory(join(checkpoints, name), (to) => writeDirectory(to, source, loaded));
+    }
+    await breathe();
+    const last = index + 1 === total;
+    if (scratch && !last && (signal.aborted || performance.now() - savedAt > KEEP_EVERY_MS)) {
+      await saveProgress(scratch, network.parameters, optimizer, metrics);
+      savedAt = performance.now();
+    }
+    if (signal.aborted && !last) {
+      const fate = scratch ? "they are kept" : "nothing keeps them";
+      throw new TryAgainError(
+        `Cannot finish sft as a stop was asked for: ${index + 1} of ${total} updates are made, ${fate}`,
+      );
+    }
+  }
+
+  metrics.push({ step: total, name: "updates", value: total });
+  if (inputs.validation) {
+    const held = sequencesOf(readTokens(inputs.validation as string).rows, params.loss).filter((s) =>
+      s.targets.length > 0
+    );
+    metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, held) });
+  }
+  await publishDirectory(outputs.policy!, (to) => writeDirectory(to, source, loaded));
+  Deno.renameSync(checkpoints, outputs.checkpoints!);
+  await publishDirectory(outputs.state!, (to) => {
+    writeVectors(join(to, "optimizer.safetensors"), {
+      "policy.exp_avg": optimizer.firstMoment,
+      "policy.exp_avg_sq": optimizer.secondMoment,
+    });
+    writeTrainerState(to, {
+      kind: "sft",
+      policyUpdates: optimizer.step,
+      criticUpdates: 0,
+      iteration: 0,
+      rewardCentre: null,
+      rewardScale: null,
+      klCoef: 0,
+    });
+  });
+  await writeMetrics(outputs.metrics!, metrics);
+}
+
+function writeDirectory(to: string, source: string, loaded: LoadedModel): void {
+  writeModel(to, loaded);
+  copyTokenizerFiles(source, to);
+}
+
+function checkLengths(
+  rows: readonly { id: string; inputIds: Int32Array }[],
+  { model }: LoadedModel,
+  file: string,
+): void {
+  const long = rows.filter(({ inputIds }) => inputIds.length > model.contextLength + 1);
+  if (long.length === 0) return;
+  const listed = long.slice(0, 5).map(({ id, inputIds }) => `${id} has ${inputIds.length}`).join(", ");
+  throw new DataError(
+    `Cannot train on ${file} as a row must fit the model's context of ${model.contextLength} tokens: ${listed}` +
+      (long.length > 5 ? ` and ${long.length - 5} more are too long` : ""),
+    { file, column: "input_ids" },
+  );
+}
+
+if (import.meta.main) {
+  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  await runStageProgram(stage);
+}

@@ -1,0 +1,55 @@
+/** Parameters of `sft`. The defaults are for real checkpoints of a few hundred million to a few billion parameters. @module */
+import { z } from "zod";
+import { SCHEDULES } from "@/lib/train/schedule.ts";
+
+/** Strict schema of the stage's parameters. */
+export const params = z.strictObject({
+  epochs: z.number().positive().default(3)
+    .describe("Passes over the demonstrations; the number of updates is epochs · ⌈rows / batch_size⌉.")
+    .meta({ unit: "1", source: "Zephyr and Tulu 2 train two to three epochs" }),
+  max_updates: z.int().min(0).default(0)
+    .describe("Number of updates, instead of epochs. 0: by epochs.")
+    .meta({ unit: "updates", source: "0 = by epochs" }),
+  batch_size: z.int().positive().default(32)
+    .describe("Demonstrations per update.")
+    .meta({ unit: "rows", source: "Tulu 2 (arXiv:2311.10702) uses 128, InstructGPT 32 for small sets" }),
+  lr: z.number().positive().default(2e-5)
+    .describe("Highest learning rate.")
+    .meta({ unit: "1", source: "Zephyr (arXiv:2310.16944) and Tulu 2: 2e-5" }),
+  schedule: z.enum(SCHEDULES).default("cosine")
+    .describe("Shape of the learning rate after the warm-up.")
+    .meta({ source: "Zephyr: cosine" }),
+  warmup_ratio: z.number().min(0).lt(1).default(0.1)
+    .describe("Share of the updates in which the learning rate rises from lr/w to lr.")
+    .meta({ unit: "1", source: "Zephyr: 0.1" }),
+  min_lr_ratio: z.number().min(0).max(1).default(0)
+    .describe("Last learning rate as a share of lr.")
+    .meta({ unit: "1", source: "Zephyr: 0" }),
+  beta1: z.number().min(0).lt(1).default(0.9).describe("AdamW's decay of the first moment.")
+    .meta({ unit: "1", source: "arXiv:1711.05101" }),
+  beta2: z.number().min(0).lt(1).default(0.95).describe("AdamW's decay of the second moment.")
+    .meta({ unit: "1", source: "GPT-3 (arXiv:2005.14165) and Llama: 0.95" }),
+  eps: z.number().positive().default(1e-8).describe("AdamW's ε, added after the root.")
+    .meta({ unit: "1", source: "PyTorch" }),
+  weight_decay: z.number().min(0).default(0).describe("Decoupled decay, on matrices.")
+    .meta({ unit: "1", source: "Zephyr: 0" }),
+  max_grad_norm: z.number().positive().default(1).describe("Gradients are scaled down to this global norm.")
+    .meta({ unit: "1", source: "Llama: 1" }),
+  loss: z.enum(["response", "all"]).default("response")
+    .describe("Which tokens are learned: those of the loss mask, or every token (pretraining).")
+    .meta({ source: "the usual for SFT" }),
+  subsample: z.number().gt(0).max(1).default(1)
+    .describe("Share of the demonstrations that is trained on, drawn without replacement by the seed.")
+    .meta({ unit: "1", source: "1 = all; members of a bagged reward take 0.5" }),
+  checkpoint_every: z.int().min(0).default(0)
+    .describe("A model is kept under checkpoints/ after every so many updates. 0: none.")
+    .meta({ unit: "updates", source: "0 = none" }),
+  micro_batch_tokens: z.int().positive().default(4096)
+    .describe(
+      "Tokens, padding included, that go through the model at a time; a batch is cut into such pieces.",
+    )
+    .meta({ unit: "tokens", source: "measured: larger pieces are no faster on CPUs" }),
+});
+
+/** Checked parameters. */
+export type Params = z.output<typeof params>;

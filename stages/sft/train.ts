@@ -1,0 +1,123 @@
+/**
+ * Supervised fine-tuning: AdamW on the mean negative log-likelihood of the supervised tokens. Everything that an update
+ * does follows from the seed and its number, so training can stop and go on without a trace.
+ * @module
+ */
+import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import type { MetricRow } from "@/lib/contracts/metrics.ts";
+import { permutation } from "@/lib/random/shuffle.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import type { AdamW } from "@/lib/train/adamw.ts";
+import { microBatches, type Sequence } from "@/lib/train/batching.ts";
+import { batchRows } from "@/lib/train/epoch_order.ts";
+import type { Network } from "@/lib/train/network.ts";
+import { SUPERVISED } from "@/lib/train/programs.ts";
+import { quickstartFactor } from "@/lib/train/schedule.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import type { Params } from "./params.ts";
+
+/** What one update did. */
+export interface UpdateFigures {
+  /** mean nats per supervised token, before the update */
+  readonly loss: number;
+  /** global norm before clipping */
+  readonly gradNorm: number;
+  readonly lr: number;
+  /** tokens that went through the model, without padding */
+  readonly tokens: number;
+}
+
+/** Demonstrations as sequences whose targets are the supervised tokens. */
+export function sequencesOf(rows: readonly TokenRow[], loss: Params["loss"]): Sequence[] {
+  return rows.map(({ inputIds, lossMask }) => {
+    const targets: number[] = [];
+    for (let t = 1; t < inputIds.length; t++) if (loss === "all" || lossMask[t] === 1) targets.push(t);
+    return { ids: inputIds, targets };
+  });
+}
+
+/**
+ * The rows that a seed's subsample keeps, in their own order.
+ * @throws {DataError} if none of them has a supervised token
+ */
+export function trainingRows(
+  rows: readonly TokenRow[],
+  seed: number,
+  { subsample, loss }: Params,
+): Sequence[] {
+  const count = Math.max(1, Math.floor(rows.length * subsample));
+  const drawn = count === rows.length
+    ? rows
+    : [...permutation(rows.length, makeKey(seed, "subsample"))].slice(0, count).sort((a, b) => a - b).map((
+      i,
+    ) => rows[i]!);
+  const sequences = sequencesOf(drawn, loss).filter(({ targets }) => targets.length > 0);
+  if (sequences.length === 0) {
+    throw new DataError(`Cannot train as some token must be supervised: none of ${rows.length} rows has one`);
+  }
+  return sequences;
+}
+
+/** Updates that the parameters ask for, unless a run is to be matched. */
+export function plannedUpdates(rows: number, { epochs, max_updates, batch_size }: Params): number {
+  return max_updates > 0 ? max_updates : Math.max(1, Math.round(epochs * Math.ceil(rows / batch_size)));
+}
+
+/**
+ * Policy updates that a run's rounds made: the largest `policy_updates` of their metrics.
+ * @throws {DataError} if no file tells
+ */
+export function matchedUpdates(rounds: readonly (readonly MetricRow[])[]): number {
+  const counts = rounds.flatMap((rows) =>
+    rows.filter(({ name }) => name === "policy_updates").map(({ value }) => value)
+  );
+  if (counts.length === 0) {
+    throw new DataError(
+      "Cannot match the updates of a run as its metrics must tell policy_updates: none of them does",
+    );
+  }
+  return Math.max(...counts);
+}
+
+/** Update number `index` (from 0) of `total`. */
+export function supervisedUpdate(
+  network: Network,
+  optimizer: AdamW,
+  rows: readonly Sequence[],
+  { index, total, seed, params }: { index: number; total: number; seed: number; params: Params },
+): UpdateFigures {
+  const batch = batchRows(seed, rows.length, params.batch_size, index).map((row) => rows[row]!);
+  const supervised = batch.reduce((sum, { targets }) => sum + targets.length, 0);
+  let loss = 0, tokens = 0;
+  for (
+    const { batch: tokenBatch, positions, targetIds, members } of microBatches(
+      batch,
+      params.micro_batch_tokens,
+    )
+  ) {
+    const weight = new Float32Array(positions.length).fill(1 / supervised);
+    const inputs = { id: targetIds, weight };
+    loss +=
+      network.run({ batch: tokenBatch, positions, program: SUPERVISED, tokens: inputs, train: true }).loss;
+    tokens += members.reduce((sum, i) => sum + batch[i]!.ids.length, 0);
+  }
+  const lr = params.lr * quickstartFactor(index, {
+    kind: params.schedule,
+    totalSteps: total,
+    warmupSteps: Math.floor(params.warmup_ratio * total),
+    minRatio: params.min_lr_ratio,
+  });
+  const gradNorm = optimizer.update(lr);
+  return { loss, gradNorm, lr, tokens };
+}
+
+/** Mean nats per supervised token of held-back demonstrations. */
+export function validationLoss(network: Network, rows: readonly Sequence[]): number {
+  let sum = 0, count = 0;
+  for (const logprobs of tokenLogprobs(network, rows)) {
+    for (const x of logprobs) sum -= x;
+    count += logprobs.length;
+  }
+  return sum / count;
+}
