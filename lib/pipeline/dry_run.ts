@@ -49,7 +49,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     visit(ready) {
       const common = { ...nodeName(ready.node), id: ready.node.id };
       if (!("key" in ready)) {
-        prospects.push({ ...common, runs: true, reason: `reads ${ready.waitsFor.join(", ")}` });
+        prospects.push({ ...common, runs: true, reason: `reads ${some(ready.waitsFor)}` });
         return Promise.resolve(undefined);
       }
       const record = options.fresh ? undefined : store?.get(ready.key);
@@ -71,6 +71,12 @@ export function showProspects(prospects: readonly Prospect[]): string {
   const cached = prospects.length - lines.length;
   lines.push(`${lines.length} to run, ${cached} in the store`);
   return `${lines.join("\n")}\n`;
+}
+
+/** The first three names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  return `${names.slice(0, 3).join(", ")}${more}`;
 }
 
 function isDirectory(path: string): boolean {

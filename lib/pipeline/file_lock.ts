@@ -29,16 +29,15 @@ export function tryLock(path: string): FileLock | undefined {
   };
 }
 
-/** Waits for the lock on `path`, looking every `intervalMs`, until `signal` is aborted. */
+/** Waits for the lock on `path`, looking every `intervalMs`, until `signal` is aborted; it looks once in any case. */
 export async function waitForLock(
   path: string,
   signal: AbortSignal,
-  intervalMs = 100,
+  intervalMs = 50,
 ): Promise<FileLock | undefined> {
-  while (!signal.aborted) {
+  for (;;) {
     const lock = tryLock(path);
-    if (lock) return lock;
+    if (lock || signal.aborted) return lock;
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }
-  return undefined;
 }

@@ -13,6 +13,7 @@ import {
   stageEntrySchema,
 } from "./manifest.ts";
 import { suggestion } from "./suggest.ts";
+import { phraseOf } from "./zod_phrases.ts";
 
 /** A path of keys and indices into the manifest. */
 export type Pointer = readonly (string | number)[];
@@ -42,8 +43,11 @@ export function manifestError(
     message: p.message,
     place: place(p.at),
   }));
-  const line = (p: string) => Number(/:(\d+):\d+$/.exec(p)?.[1] ?? 0);
-  issues.sort((a, b) => line(a.place) - line(b.place));
+  const rank = (place: string) => {
+    const [, line, column] = /:(\d+):(\d+)$/.exec(place) ?? [];
+    return Number(line) * 1e6 + Number(column);
+  };
+  issues.sort((a, b) => rank(a.place) - rank(b.place));
   const count = issues.length === 1 ? "1 problem" : `${issues.length} problems`;
   const lines = issues.map((i) => `\n  ${i.place}: ${i.message}`).join("");
   return new ManifestError(
@@ -158,25 +162,9 @@ function collect(
       }
     } else {
       const what = path.length === 0 ? "" : `"${path.at(-1)}" `;
-      problems.push({ at: [...prefix, ...path], message: `${what}${phrase(issue)}` });
+      problems.push({ at: [...prefix, ...path], message: `${what}${phraseOf(issue)}` });
     }
   }
-}
-
-function phrase(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_type") return `must be ${issue.expected}: ${shown(issue.message)}`;
-  if (issue.code === "invalid_key") {
-    return `must be named otherwise: a name ${issue.issues.map((i) => i.message).join(", ")}`;
-  }
-  if (issue.code === "invalid_union") return "must be a reference, a list or a map of references, or null";
-  return issue.message.replace(/^Invalid input: /, "");
-}
-
-function shown(message: string): string {
-  return message.replace(/^Invalid input: expected \S+, received /, "it is ").replace(
-    "it is undefined",
-    "it is missing",
-  );
 }
 
 const KEYS = {

@@ -12,6 +12,8 @@ import { bindPorts, checkEvery } from "./ports.ts";
 import { resolveReference, type Scope } from "./references.ts";
 import { sortEntries } from "./order.ts";
 import { suggestion } from "./suggest.ts";
+import type { z } from "zod";
+import { phraseOf } from "./zod_phrases.ts";
 
 /** What the command line adds to a manifest. */
 export interface PlanOptions {
@@ -209,23 +211,20 @@ function resolveLoop(
 }
 
 function paramProblems(
-  issues: readonly { code?: string; path: PropertyKey[]; message: string; keys?: readonly string[] }[],
+  issues: readonly z.core.$ZodIssue[],
   known: readonly string[],
   at: Pointer,
 ): Problem[] {
   return issues.flatMap((issue) => {
     const path = issue.path.map((p) => typeof p === "symbol" ? String(p) : p);
     if (issue.code === "unrecognized_keys") {
-      return (issue.keys ?? []).map((key) => ({
+      return issue.keys.map((key) => ({
         at: [...at, "with", ...path, key],
         message: `there is no parameter "${key}"${suggestion(key, known)}`,
       }));
     }
     const name = path.length === 0 ? "parameters" : `parameter "${path.join(".")}"`;
-    return [{
-      at: [...at, "with", ...path],
-      message: `${name}: ${issue.message.replace(/^Invalid input: /, "")}`,
-    }];
+    return [{ at: [...at, "with", ...path], message: `${name} ${phraseOf(issue)}` }];
   });
 }
 

@@ -9,7 +9,7 @@ import type { RunEvent } from "@/lib/contracts/events.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import type { Blueprint } from "./blueprint.ts";
-import { tryLock } from "./file_lock.ts";
+import { waitForLock } from "./file_lock.ts";
 import type { KeyParts } from "./key.ts";
 import type { Tree } from "./tree.ts";
 
@@ -53,14 +53,15 @@ function nodesIn(text: string): Readonly<Record<string, KeyParts | undefined>> {
 
 /**
  * Makes `dir` if it is not there and holds it.
+ * @param patienceMs how long to wait for another process, which may just be ending
  * @throws {TryAgainError} if another process holds it
  * @throws {UsageError} if it cannot be written
  */
-export function holdRunDirectory(dir: string): RunDirectory {
+export async function holdRunDirectory(dir: string, patienceMs: number): Promise<RunDirectory> {
   const paths = { lock: join(dir, "run.pid"), log: join(dir, "run.jsonl"), plan: join(dir, "run.lock.yaml") };
   try {
     Deno.mkdirSync(dir, { recursive: true });
-    const lock = tryLock(paths.lock);
+    const lock = await waitForLock(paths.lock, AbortSignal.timeout(patienceMs));
     if (!lock) {
       const holder = Deno.readTextFileSync(paths.lock).trim();
       throw new TryAgainError(

@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { suggestion } from "./suggest.ts";
+import { phraseOf } from "./zod_phrases.ts";
 
 /** A stage's command line, checked. Paths are as they were given. */
 export interface StageFlags {
@@ -114,9 +115,7 @@ function collect(
     if (missing.length > 0) problems.push(`${missing.join(", ")} must be given`);
     const parsed = stage.params.safeParse(params);
     if (!parsed.success) {
-      for (const issue of parsed.error.issues) {
-        problems.push(`--${issue.path.join(".")}: ${issue.message.replace(/^Invalid input: /, "")}`);
-      }
+      for (const issue of parsed.error.issues) problems.push(`--${issue.path.join(".")} ${phraseOf(issue)}`);
     }
   }
   const whole = (name: string, least: number, standard: number): number => {

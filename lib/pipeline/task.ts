@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { contractsOf } from "./ports.ts";
+import { phraseOf } from "./zod_phrases.ts";
 
 const paths = z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]);
 
@@ -46,7 +47,7 @@ export interface Executor {
 export async function runTask(stage: Stage, task: Task, control: TaskControl): Promise<void> {
   const params = stage.params.safeParse(task.params);
   if (!params.success) {
-    const issues = params.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    const issues = params.error.issues.map((issue) => `${issue.path.join(".")} ${phraseOf(issue)}`);
     throw new UsageError(`Cannot run ${stage.id} as its parameters must be valid: ${issues.join("; ")}`);
   }
   await stage.run({

@@ -88,6 +88,7 @@ export class ToyProject extends TemporaryDirectory {
       runDir,
       storeDir: options.storeDir ?? join(runDir, "store"),
       threads: options.threads ?? 2,
+      patienceMs: 1,
       fresh: options.fresh ?? false,
       ...(options.signal ? { signal: options.signal } : {}),
       listener: (event) => {

@@ -24,7 +24,7 @@ export const stage = defineStage({
   },
   random: true,
   async run({ params, inputs, outputs, iteration, scratch, signal, progress }) {
-    const read = async (path: string) => Number(await Deno.readTextFile(`${path}/value.txt`));
+    const read = async (path: string) => parseFloat(await Deno.readTextFile(`${path}/value.txt`));
     const rounds = inputs.state === undefined ? 0 : await read(inputs.state as string);
     const value = await read(inputs.model as string) + params.add;
     for (let step = 0; step < 5; step++) {
@@ -35,7 +35,9 @@ export const stage = defineStage({
       progress({ step, total: 5, fields: { value } });
       await new Promise((resolve) => setTimeout(resolve, params.pause));
     }
-    for (const [path, content] of [[outputs.model!, value], [outputs.state!, rounds + 1]] as const) {
+    for (
+      const [path, content] of [[outputs.model!, value], [outputs.state!, `${rounds + 1} rounds`]] as const
+    ) {
       await Deno.mkdir(path);
       await Deno.writeTextFile(`${path}/value.txt`, String(content));
     }

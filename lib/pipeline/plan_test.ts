@@ -1,0 +1,158 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { z } from "zod";
+import { defineStage, type Ports, type Stage } from "@/lib/contracts/stage.ts";
+import { ManifestError } from "@/lib/tensor/errors.ts";
+import { type Blueprint, isBlock, type StageSource } from "./blueprint.ts";
+import { parseManifest } from "./manifest_reader.ts";
+import { makeBlueprint } from "./plan.ts";
+
+function fake(id: string, inputs: Ports, outputs: Ports): Stage {
+  const params = z.strictObject({
+    lr: z.number().positive().default(1e-3).describe("rate"),
+    rounds: z.int().min(1).default(1).describe("rounds"),
+  });
+  return defineStage({
+    id,
+    summary: id,
+    params,
+    inputs,
+    outputs,
+    random: true,
+    run: () => Promise.resolve(),
+  });
+}
+
+const MODEL = { contract: "model", description: "a model" } as const;
+const METRICS = { contract: "metrics@1", description: "figures" } as const;
+const ALL = [
+  fake("train", { model: MODEL, state: { contract: "state", description: "s", optional: true } }, {
+    policy: MODEL,
+    state: { contract: "state", description: "s" },
+    metrics: METRICS,
+    checkpoints: { ...MODEL, many: "list" },
+  }),
+  fake("judge", {
+    models: { ...MODEL, many: "map" },
+    metrics: { ...METRICS, many: "list", optional: true },
+  }, { evals: { contract: "evals@1", description: "scores" } }),
+];
+
+const SOURCE: StageSource = {
+  list: () => Promise.resolve(ALL.map((stage) => stage.id)),
+  load: (id) => Promise.resolve(ALL.find((stage) => stage.id === id)!),
+  program: (id) => `/stages/${id}/main.ts`,
+};
+
+function plan(text: string, inputs: Record<string, string | null> = { base: "/base" }): Promise<Blueprint> {
+  return makeBlueprint(parseManifest(text, "m.yaml"), SOURCE, { inputs });
+}
+
+async function problemsOf(text: string, inputs?: Record<string, string | null>): Promise<string[]> {
+  const error = await assertRejects(() => plan(text, inputs), ManifestError) as ManifestError;
+  return error.message.split("\n").slice(1).map((line) => line.trim());
+}
+
+Deno.test("makeBlueprint() resolves parameters and sorts entries after what they read", async () => {
+  const blueprint = await plan(`inputs: { base: base, spare: x }
+stages:
+  judge: { uses: judge, in: { models: { a: b.policy }, metrics: loop.metrics } }
+  loop:
+    iterate: { count: 3, carry: { policy: b.policy } }
+    stages: { train: { uses: train, in: { model: carry.policy } } }
+    next: { policy: train.policy }
+  b: { uses: train, in: { model: inputs.base }, with: { rounds: 2 }, seed: other }`);
+  assertEquals(blueprint.entries.map((entry) => entry.name), ["b", "loop", "judge"]);
+  const b = blueprint.entries[0]!;
+  assertEquals(!isBlock(b) && [b.params, b.seedLabel], [{ lr: 1e-3, rounds: 2 }, "other"]);
+  assertEquals(blueprint.warnings, ['input "spare" is not used']);
+});
+
+Deno.test("makeBlueprint() lists unknown programs with the nearest name", async () => {
+  assertEquals(await problemsOf("stages: { a: { uses: tran }, b: { uses: jugde } }"), [
+    'm.yaml:1:16: there is no stage program "tran", did you mean "train"?',
+    'm.yaml:1:35: there is no stage program "jugde", did you mean "judge"?',
+  ]);
+});
+
+Deno.test("makeBlueprint() lists wrong ports, references, contracts, parameters and outputs at once", async () => {
+  const problems = await problemsOf(`inputs: { base: base }
+stages:
+  a: { uses: train, in: { modle: inputs.base }, with: { lr: -1, round: 2, rounds: x } }
+  b: { uses: train, in: { model: a.polcy, state: a.policy } }
+  c: { uses: train, in: { model: inputs.bas } }
+  d: { uses: train, in: { model: [a.policy] } }
+  e: { uses: judge, in: { models: a.policy } }
+  f: { uses: judge, in: { models: { x: a.checkpoints } }, every: 2 }
+  g: { uses: train, in: { model: carry.x } }
+  h: { uses: train, in: { model: nothing.policy } }
+outputs: { policy: a.policy.x, evals: e }`);
+  assertEquals(problems, [
+    'm.yaml:3:3: stage "a" needs input "model" under "in"',
+    'm.yaml:3:27: stage train has no input "modle", did you mean "model"?',
+    'm.yaml:3:57: parameter "lr" must be > 0',
+    'm.yaml:3:65: there is no parameter "round", did you mean "rounds"?',
+    'm.yaml:3:75: parameter "rounds" must be a number: it is a text',
+    'm.yaml:4:27: stage "a" (train) has no output "polcy", did you mean "policy"?',
+    'm.yaml:4:43: input "state" takes state: a.policy is model',
+    'm.yaml:5:27: there is no input "bas", did you mean "base"?',
+    'm.yaml:6:27: input "model" takes one value: it is a list',
+    'm.yaml:7:27: input "models" takes a map of names to references: it is "a.policy"',
+    'm.yaml:8:37: output "checkpoints" of stage "a" is a list, which no input takes',
+    'm.yaml:8:59: "every" has a meaning inside an iterate block only',
+    'm.yaml:9:27: "carry.x" stands outside an iterate block',
+    'm.yaml:10:27: there is no stage "nothing", known are a, b, c, d, e, f, g, h, inputs',
+    'm.yaml:11:12: stage "a" (train) has no output "policy.x", did you mean "policy"?',
+    'm.yaml:11:32: "e" must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME or carry.NAME',
+  ]);
+});
+
+Deno.test("makeBlueprint() checks loops: carry, next, until, every and lists", async () => {
+  const problems = await problemsOf(`stages:
+  a: { uses: train, in: { model: inputs.base } }
+  loop:
+    iterate: { count: 3, carry: { policy: null, lost: a.state }, until: { metric: train.policy.x, above: 0 } }
+    stages:
+      train: { uses: train, in: { model: carry.policy }, every: 2 }
+      often: { uses: train, in: { model: train.policy } }
+    next: { policy: train.policy, new: a.policy }
+  z: { uses: train, in: { model: loop.train.policy } }
+  y: { uses: judge, in: { models: { a: loop.policy }, metrics: loop.metrics } }
+inputs: { base: base }
+outputs: { policies: loop.often.policy }`);
+  assertEquals(problems, [
+    'm.yaml:4:49: "next" must say what "lost" becomes',
+    'm.yaml:4:75: "train.policy.x" must be STAGE.OUTPUT.METRIC where OUTPUT holds metrics@1',
+    'm.yaml:6:35: input "model" is needed, but carry.policy starts from null',
+    'm.yaml:6:58: next.policy need "train" in every round',
+    'm.yaml:7:35: "train" runs every 2 rounds: "often" cannot read it every 1',
+    'm.yaml:8:35: "carry" must say what "new" starts from (null: nothing)',
+    'm.yaml:9:27: input "model" takes one value: the outputs of block "loop" are a list',
+    'm.yaml:10:55: "loop.metrics" needs one stage with a metrics output: train and often have one',
+    'm.yaml:12:12: "loop.often.policy" is a list: name one output, such as one that next carries',
+  ]);
+});
+
+Deno.test("makeBlueprint() names cycles, of entries and within a block", async () => {
+  const problems = await problemsOf(`stages:
+  a: { uses: train, in: { model: b.policy } }
+  b: { uses: train, in: { model: a.policy } }
+  loop:
+    foreach: { count: 2 }
+    stages:
+      x: { uses: train, in: { model: y.policy } }
+      y: { uses: train, in: { model: x.policy } }`);
+  assertEquals(problems, [
+    "m.yaml:2:3: stages must not read from themselves: a reads b reads a",
+    "m.yaml:7:7: stages must not read from themselves: x reads y reads x",
+  ]);
+});
+
+Deno.test("makeBlueprint() asks for an input that is not given", async () => {
+  const problems = await problemsOf(
+    "inputs: { base: null }\nstages: { a: { uses: train, in: { model: inputs.base } } }",
+    {
+      base: null,
+    },
+  );
+  assertEquals(problems, ['m.yaml:2:35: input "base" is not given: --input base=PATH']);
+});

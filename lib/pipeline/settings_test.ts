@@ -1,0 +1,92 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { assertRejects } from "@std/assert";
+import { checkInputsExist, inputRoot, resolveInputs } from "./inputs.ts";
+import { parseManifest } from "./manifest_reader.ts";
+import { applySettings, parseInputs, parseSettings } from "./settings.ts";
+
+const MANIFEST = parseManifest(
+  `inputs: { base: models/base, demonstrations: d.jsonl, prompts: p.jsonl, eval_prompts: null }
+stages:
+  sft: { uses: sft, with: { lr: 1 } }
+  ppo: { iterate: { count: 20 }, stages: { update: { uses: ppo-update } } }`,
+  "m.yaml",
+).manifest;
+
+Deno.test("--set changes parameters and the counts of loops, with values read as YAML", () => {
+  const settings = parseSettings([
+    "sft.lr=1e-4",
+    "sft.name=a=b",
+    "ppo.update.kl-stop=null",
+    "ppo.count=3",
+    "sft.modes=[x, y]",
+  ]);
+  const { sft, ppo } = applySettings(MANIFEST, settings).stages as Record<string, Record<string, unknown>>;
+  assertEquals(sft!.with, { lr: 1e-4, name: "a=b", modes: ["x", "y"] });
+  assertEquals((ppo!.iterate as { count: number }).count, 3);
+  assertEquals((ppo!.stages as { update: { with: unknown } }).update.with, { kl_stop: null });
+  assertEquals(
+    "with" in MANIFEST.stages.sft! && MANIFEST.stages.sft.with,
+    { lr: 1 },
+    "the manifest is left as it is",
+  );
+});
+
+Deno.test("--set that names nothing is refused, all at once", () => {
+  const bad = ["stf.lr=1", "ppo.updte.lr=1", "ppo.rounds=2", "ppo.count=0", "sft.a.b=1"];
+  const error = assertThrows(() => applySettings(MANIFEST, parseSettings(bad)), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot use --set as it must name a stage and a parameter: "stf.lr=1": there is no stage "stf", did you mean "sft"?; ' +
+      '"ppo.updte.lr=1": block "ppo" has no stage "updte", did you mean "update"?; ' +
+      '"ppo.rounds=2": "ppo" is a block, which takes ppo.count and ppo.STAGE.PARAM; ' +
+      '"ppo.count=0": the count must be a whole number from 1: it is 0; "sft.a.b=1": "sft" is a stage, not a block',
+  );
+  assertEquals(
+    assertThrows(() => parseSettings(["lr=1", "sft.lr"]), UsageError).message,
+    'Cannot use --set as it must be STAGE.PARAM=VALUE: it is "lr=1", "sft.lr"',
+  );
+  assertEquals(
+    assertThrows(() => parseInputs(["a", "b=1", "b=2"]), UsageError).message,
+    'Cannot use --input as it must be NAME=PATH, once for each name: it is "a", "b=2"',
+  );
+});
+
+Deno.test("given demonstrations unset the prompts that came with others", () => {
+  const places = { root: "/project", workingDirectory: "/here" };
+  assertEquals(resolveInputs(MANIFEST, {}, places), {
+    base: "/project/models/base",
+    demonstrations: "/project/d.jsonl",
+    prompts: "/project/p.jsonl",
+    eval_prompts: null,
+  });
+  assertEquals(resolveInputs(MANIFEST, { demonstrations: "mine.jsonl" }, places), {
+    base: "/project/models/base",
+    demonstrations: "/here/mine.jsonl",
+    prompts: null,
+    eval_prompts: null,
+  });
+  assertEquals(
+    resolveInputs(MANIFEST, { demonstrations: "a", eval_prompts: "/b" }, places).eval_prompts,
+    "/b",
+  );
+});
+
+Deno.test("inputs that the manifest does not have, from the hub, or not there are refused", async () => {
+  const places = { root: "/project", workingDirectory: "/here" };
+  assertEquals(
+    assertThrows(() => resolveInputs(MANIFEST, { bse: "x" }, places), UsageError).message,
+    'Cannot use --input as the manifest must have an input of that name: there is no input "bse", did you mean "base"?',
+  );
+  assertEquals(
+    assertThrows(() => resolveInputs(MANIFEST, { base: "hf:org/model" }, places), UsageError).message,
+    "Cannot use inputs as they must be local paths (download hf: models first): base is hf:org/model",
+  );
+  const error = await assertRejects(() => checkInputsExist({ base: "lib/no_such", none: null }), DataError);
+  assertEquals(error.message, "Cannot read inputs as each must exist: base is lib/no_such (not found)");
+});
+
+Deno.test("relative inputs start at the project around pipelines/, else at the manifest's folder", () => {
+  assertEquals(inputRoot("/a/pipelines/x.yaml"), "/a");
+  assertEquals(inputRoot("/a/b/x.yaml"), "/a/b");
+});

@@ -1,0 +1,300 @@
+/** The driver over small stages: what runs, what does not, and that the bytes are the same. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { dryRun } from "@/lib/pipeline/dry_run.ts";
+import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { ran, TOY, toyCode, ToyProject, toyStages } from "./toy.ts";
+
+const ALL = [
+  "all",
+  "copies.write[0]",
+  "copies.write[1]",
+  "copies.write[2]",
+  "loop.count[0]",
+  "loop.count[1]",
+  "loop.count[2]",
+  "loop.count[3]",
+  "loop.join[1]",
+  "loop.join[3]",
+  "metrics",
+  "write",
+];
+
+Deno.test("a run unrolls copies and rounds, and ends a loop where its metric says so", async () => {
+  using toy = new ToyProject();
+  const result = await toy.run();
+  assertEquals(ran(result.events), ALL);
+  // 1 + 2 in each round: 3, 5, 7, 9 reaches the limit of 9.
+  assertEquals(toy.outputs(result).model, "9");
+  const ended = result.events.filter((event) => event.type === "loop_ended");
+  assertEquals(ended.map(({ time: _, ...event }) => event), [
+    { type: "loop_ended", block: "loop", iteration: 3, reason: "count.stopped is 1, above 0" },
+  ]);
+  const text = toy.outputs(result).text!;
+  assertEquals(text.split("|").length, 5);
+  assert(text.endsWith("|base=1|loop=9"), text);
+  assertEquals(new Set(text.split("|").slice(0, 3)).size, 3, "copies differ by their seeds");
+});
+
+Deno.test("the same run again takes everything from the store and changes no output", async () => {
+  using toy = new ToyProject();
+  const first = await toy.run();
+  const inode = Deno.statSync(first.outputs.text!).ino;
+  const second = await toy.run();
+  assertEquals(ran(second.events), []);
+  assertEquals(second.nodes.filter((node) => node.cached).length, ALL.length);
+  assertEquals(toy.outputs(second), toy.outputs(first));
+  assertEquals(Deno.statSync(second.outputs.text!).ino, inode, "an output that is right is left alone");
+  assertEquals(Deno.lstatSync(second.outputs.text!).isSymlink, false);
+});
+
+Deno.test("a changed parameter runs only what depends on it, and says why", async () => {
+  using toy = new ToyProject();
+  await toy.run();
+  const changed = await toy.run({ set: ["loop.count.add=3"] });
+  // 4, 7, 10: three rounds. The copies are as before.
+  const expected = ["all", "loop.count[0]", "loop.count[1]", "loop.count[2]", "loop.join[1]", "metrics"];
+  assertEquals(ran(changed.events), expected);
+  const reasons = changed.events.flatMap((e) =>
+    e.type === "stage_started" && e.stage === "loop.count" ? [e.reason] : []
+  );
+  assertEquals(reasons[0], "add: 2 → 3");
+});
+
+Deno.test("an edit that gives the same bytes stops the ripple", async () => {
+  using toy = new ToyProject();
+  await toy.run();
+  const changed = await toy.run({ set: ["loop.count.pause=1"] });
+  assertEquals(ran(changed.events), ["loop.count[0]", "loop.count[1]", "loop.count[2]", "loop.count[3]"]);
+});
+
+Deno.test("more rounds run only the new ones", async () => {
+  using toy = new ToyProject();
+  const few = await toy.run({ set: ["loop.count=2"] });
+  assertEquals(toy.outputs(few).model, "5");
+  const more = await toy.run({ set: ["loop.count=3"] });
+  assertEquals(ran(more.events), ["all", "loop.count[2]", "metrics"]);
+  assertEquals(toy.outputs(more).model, "7");
+});
+
+Deno.test("both executors and any number of threads give the same bytes", async () => {
+  using toy = new ToyProject();
+  const inline = await toy.run({ runDir: toy.file("a"), threads: 1 });
+  const process = await toy.run({ runDir: toy.file("b"), threads: 2, executor: "process" });
+  assertEquals(ran(process.events), ALL);
+  const digests = (result: typeof inline) =>
+    result.events.flatMap((e) =>
+      e.type === "stage_finished" ? [`${e.stage} ${e.key} ${JSON.stringify(e.outputs)}`] : []
+    ).sort();
+  assertEquals(digests(process), digests(inline));
+  assertEquals(toy.outputs(process), toy.outputs(inline));
+});
+
+Deno.test("wrapping stages in blocks changes no seed and no key", async () => {
+  using toy = new ToyProject();
+  const plain = await toy.run({
+    manifest: "stages: { write: { uses: write-text } }\noutputs: { text: write.text }",
+  });
+  for (const block of ["foreach: { count: 1 }", "iterate: { count: 1 }"]) {
+    const manifest = `stages: { block: { ${block}, stages: { write: { uses: write-text } } } }`;
+    assertEquals(ran((await toy.run({ manifest })).events), [], block);
+  }
+  const other = await toy.run({ manifest: "stages: { write: { uses: write-text } }", seed: 1 });
+  assertEquals(ran(other.events), ["write"]);
+  assertEquals(plain.nodes[0]!.key === other.nodes[0]!.key, false);
+});
+
+Deno.test("a stage without random numbers ignores the seed of the run", async () => {
+  using toy = new ToyProject();
+  const manifest =
+    "inputs: { first: first.txt }\nstages: { join: { uses: join-text, in: { texts: inputs.first } } }";
+  await toy.run({ manifest });
+  assertEquals(ran((await toy.run({ manifest, seed: 5 })).events), []);
+});
+
+Deno.test("runs with one store share results, and each gets its own outputs", async () => {
+  using toy = new ToyProject();
+  const storeDir = toy.file("store");
+  const [a, b] = await Promise.all([
+    toy.run({ runDir: toy.file("a"), storeDir }),
+    toy.run({ runDir: toy.file("b"), storeDir }),
+  ]);
+  assertEquals(toy.outputs(a), toy.outputs(b));
+  assertEquals([...ran(a.events), ...ran(b.events)].sort(), ALL, "no action ran twice");
+});
+
+Deno.test("--fresh runs everything again", async () => {
+  using toy = new ToyProject();
+  await toy.run();
+  const again = await toy.run({ fresh: true });
+  assertEquals(ran(again.events), ALL);
+  assertEquals(again.events.find((e) => e.type === "stage_started")?.reason, "asked to run afresh");
+});
+
+Deno.test("a damaged blob is made again when it is needed, and only then", async () => {
+  using toy = new ToyProject();
+  const first = await toy.run();
+  const node = first.nodes.find((n) => n.stage === "write")!;
+  const digest = first.events.flatMap((e) =>
+    e.type === "stage_finished" && e.stage === "write" ? [e.outputs.text!] : []
+  )[0]!;
+  const blob = join(toy.file("run/store/blobs"), digest.slice(0, 2), digest);
+  Deno.chmodSync(blob, 0o644);
+  Deno.truncateSync(blob, 3);
+  assertEquals(Deno.statSync(node.outputs.text!).size, 3, "the view is the same file");
+  assertEquals(ran((await toy.run()).events), [], "nobody reads it");
+  const more = await toy.run({ set: ["copies.count=4"] });
+  assertEquals(ran(more.events).filter((id) => id.startsWith("copies")), ["copies.write[3]"]);
+  assertEquals(more.events.some((e) => e.type === "stage_started" && e.stage === "write"), true);
+  assert(Deno.statSync(blob).size > 3);
+});
+
+Deno.test("models of early rounds are dropped, and come back when something asks for them", async () => {
+  using toy = new ToyProject();
+  const set = ["loop.count=5", "loop.count.limit=100"];
+  const result = await toy.run({ set });
+  const rounds = result.nodes.filter((node) => node.stage === "loop.count").map((node) =>
+    Object.keys(node.outputs).sort()
+  );
+  // The last two stay. "reward", the metric that picks the best, is none of this stage's.
+  const [dropped, kept] = [["metrics"], ["metrics", "model", "state"]];
+  assertEquals(rounds, [dropped, dropped, dropped, kept, kept]);
+  assertEquals(ran((await toy.run({ set })).events), [], "what was dropped is no reason to run");
+  const shorter = await toy.run({ set: ["loop.count=2", "loop.count.limit=100"] });
+  assertEquals(toy.outputs(shorter).model, "5");
+});
+
+Deno.test("keep: all keeps every round, and best keeps the round of the greatest metric", async () => {
+  using toy = new ToyProject();
+  const models = async (keep: string) => {
+    const manifest = TOY.replace("stages:", `keep: ${keep}\nstages:`);
+    const { nodes } = await toy.run({
+      manifest,
+      runDir: toy.file(keep.length.toString()),
+      set: ["loop.count.add=-2"],
+    });
+    return nodes.filter((n) => n.stage === "loop.count" && n.outputs.model).map((n) => n.iteration);
+  };
+  assertEquals(await models("all"), [0, 1, 2, 3, 4, 5]);
+  assertEquals(await models("{ policies: 1, best: value }"), [0, 5]);
+  assertEquals(await models("{ policies: 3, best: null }"), [3, 4, 5]);
+});
+
+Deno.test("a stop lets the stage save its step, keeps what is done, and the same run goes on", async () => {
+  using toy = new ToyProject();
+  for (const executor of ["inline", "process"] as const) {
+    const stop = new AbortController();
+    const runDir = toy.file(executor);
+    const set = ["loop.count.pause=20"];
+    const error = await assertRejects(
+      () =>
+        toy.run({
+          runDir,
+          executor,
+          set,
+          signal: stop.signal,
+          listener: (e) =>
+            e.type === "stage_progress" && e.stage === "loop.count" && e.iteration === 1 && e.step === 1 &&
+            stop.abort(),
+        }),
+      TryAgainError,
+    );
+    assert(
+      /^Stopped: \d+ of 15 stages are done and kept; the same command goes on from there$/.test(
+        error.message,
+      ),
+      error.message,
+    );
+    const log = Deno.readTextFileSync(join(runDir, "run.jsonl")).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    assertEquals(log.at(-1).type, "run_stopped");
+    const rest = await toy.run({ runDir, executor, set });
+    assertEquals(ran(rest.events).includes("loop.count[0]"), false);
+    assertEquals(toy.outputs(rest).model, "9");
+  }
+});
+
+Deno.test("a stage that fails ends the run with its error and is told in the log", async () => {
+  using toy = new ToyProject();
+  for (const executor of ["inline", "process"] as const) {
+    const error = await assertRejects(() =>
+      toy.run({ executor, set: ["write.fail=true"], runDir: toy.file(executor) })
+    );
+    assertEquals((error as Error).message, "Cannot write a text as it was asked to fail: fail is true");
+    const log = Deno.readTextFileSync(toy.file(`${executor}/run.jsonl`)).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    const { time: _, ...last } = log.find((event) => event.type === "stage_failed");
+    assertEquals(last, {
+      stage: "write",
+      uses: "write-text",
+      type: "stage_failed",
+      message: "Cannot write a text as it was asked to fail: fail is true",
+      exit_code: 70,
+    });
+  }
+});
+
+Deno.test("one run at a time holds a run directory", async () => {
+  using toy = new ToyProject();
+  const inner: Promise<unknown>[] = [];
+  await toy.run({
+    listener: (event) => {
+      if (event.type !== "run_started") return;
+      inner.push(assertRejects(() => toy.run(), TryAgainError));
+    },
+  });
+  const [error] = await Promise.all(inner) as TryAgainError[];
+  const message = error!.message.replace(/process \d+, since \S+/, "process P, since T");
+  assertEquals(
+    message,
+    `Cannot use run directory ${toy.file("run")} as one run at a time may hold it: process P, since T does`,
+  );
+});
+
+Deno.test("a run directory that cannot be made is refused", async () => {
+  using toy = new ToyProject();
+  const error = await assertRejects(() => toy.run({ runDir: toy.file("first.txt/run") }), UsageError);
+  const path = toy.file("first.txt/run");
+  assertEquals(
+    error.message,
+    `Cannot write ${path} as it must be writable: a part of the path is no directory`,
+  );
+});
+
+Deno.test("a dry run tells what would run and why, and leaves no trace", async () => {
+  using toy = new ToyProject();
+  const look = async (set: readonly string[]) => {
+    const blueprint = await toy.blueprint({ set });
+    const options = {
+      stages: toyStages,
+      code: toyCode,
+      runDir: toy.file("run"),
+      storeDir: toy.file("run/store"),
+    };
+    return Object.fromEntries(
+      (await dryRun(blueprint, options)).filter((p) => p.runs).map((p) => [p.id, p.reason]),
+    );
+  };
+  const before = await look([]);
+  assertEquals(before.write, "no earlier run");
+  assertEquals(before["loop.count[5]"], "reads loop.count[4], copies.write[0], copies.write[1] and 1 more");
+  assertEquals(Object.hasOwn(before, "loop.join[5]"), true);
+  assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt"]);
+  await toy.run();
+  assertEquals(await look([]), {});
+  assertEquals(await look(["all.separator=+"]), { all: 'separator: "|" → "+"' });
+  assertEquals(await look(["copies.write.word=c"]).then((r) => r["copies.write[2]"]), 'word: "a" → "c"');
+});
+
+Deno.test("input files are known by content: a copy elsewhere runs nothing, a change runs what reads it", async () => {
+  using toy = new ToyProject();
+  await toy.run();
+  toy.write("second.txt", "first\n");
+  const moved = await toy.run({ manifest: TOY.replace("first: first.txt", "first: second.txt") });
+  assertEquals(ran(moved.events), []);
+  toy.write("first.txt", "other\n");
+  const changed = await toy.run();
+  assertEquals(ran(changed.events).includes("write"), true);
+});

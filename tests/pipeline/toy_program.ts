@@ -1,0 +1,29 @@
+/** Runs the toy pipeline as a program, for tests that kill it: folder, run directory, executor, pause in ms. @module */
+import { join } from "node:path";
+import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
+import { resolveInputs } from "@/lib/pipeline/inputs.ts";
+import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { processExecutor } from "@/lib/pipeline/process_executor.ts";
+import { runPipeline } from "@/lib/pipeline/run.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { TOY, toyCode, toyStages } from "./toy.ts";
+
+const [folder, runDir, executor, pause] = Deno.args as [string, string, string, string];
+const source = parseManifest(TOY, "toy.yaml");
+const manifest = applySettings(source.manifest, parseSettings([`loop.count.pause=${pause}`]));
+const inputs = resolveInputs(manifest, {}, { root: folder, workingDirectory: folder });
+const result = await runPipeline(await makeBlueprint({ ...source, manifest }, toyStages, { inputs }), {
+  stages: toyStages,
+  code: toyCode,
+  executor: executor === "process"
+    ? processExecutor({ stages: toyStages, root: projectRoot })
+    : inlineExecutor(toyStages),
+  runDir,
+  storeDir: join(runDir, "store"),
+  threads: 2,
+});
+const keys = result.nodes.map((node) => `${node.stage} ${node.index ?? node.iteration ?? ""} ${node.key}`)
+  .sort();
+console.log(JSON.stringify({ keys, outputs: result.outputs }));
