@@ -27,7 +27,7 @@ export function checkTokenizer(directory: string): CheckLine[] {
   const differences = compareCases(tokenizer, json as unknown as TokenizerCases);
   const checks = tally();
   for (const field of FIELDS) {
-    const bar: Bar = { check: `cases with other ${field}`, measure: "absolute", bar: 0 };
+    const bar: Bar = { check: `cases: ${field}`, measure: "absolute", bar: 0 };
     const inputs = differences.filter((difference) => difference.field === field).map(({ input }) => input);
     const shown = inputs.slice(0, 3).map((input) => JSON.stringify(input)).join(", ");
     checks.compare(bar, inputs.length > 3 ? `${shown}, …` : shown, [inputs.length], [0]);

@@ -1,0 +1,40 @@
+/** All seventeen PPO topics through the golden command's own check; fields one by one: lib/rl/golden_topics_test.ts. @module */
+import { assert, assertEquals } from "@std/assert";
+import { checkPpo } from "@/lib/app/golden/check_ppo.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+
+const FOLDER = "fixtures/goldens/ppo";
+const TOPICS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name) => name.endsWith(".json"))
+  .sort();
+
+Deno.test("there are seventeen topics of PPO", () => assertEquals(TOPICS.length, 17));
+
+for (const topic of TOPICS) {
+  Deno.test(`topic ${topic} is within its bars`, () => {
+    const lines = checkPpo(`${FOLDER}/${topic}`);
+    assert(lines.length > 0);
+    for (const { check, ok, largestError, worst } of lines) {
+      assert(ok, `${check}: ${largestError} at ${worst}`);
+    }
+  });
+}
+
+for (
+  const [field, check] of [
+    ["w", "weights of every step"],
+    ["b", "weights of every step"],
+    ["m_w", "moments of every step"],
+    ["v_w", "moments of every step"],
+    ["norms", "gradient norms"],
+  ] as const
+) {
+  Deno.test(`a wrong number in ${field} of adamw fails exactly ${check}`, () => {
+    const json = JSON.parse(Deno.readTextFileSync(`${FOLDER}/adamw.json`));
+    let list = json.cases[1][field];
+    while (Array.isArray(list.at(-1))) list = list.at(-1);
+    list[0] = list[0] * 1.001 + 2e-5;
+    using directory = new TemporaryDirectory();
+    const failures = checkPpo(directory.write("adamw.json", JSON.stringify(json))).filter(({ ok }) => !ok);
+    assertEquals(failures.map((line) => line.check), [check]);
+  });
+}
