@@ -79,13 +79,20 @@ function portText(port: Port): string {
   return `${contractsOf(port).join(" or ")}${port.optional ? ", optional" : ""}: ${port.description}`;
 }
 
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  integer: "N",
+  number: "X",
+  boolean: "",
+  string: "TEXT",
+};
+
 function typeText(property: JsonProperty): string {
   if (property.const !== undefined) return String(property.const);
   if (property.enum) return property.enum.map(String).join("|");
   if (property.anyOf) return property.anyOf.map(typeText).join("|");
   if (property.items) return `${typeText(property.items)},…`;
-  return { integer: "N", number: "X", boolean: "", string: "TEXT", null: "null" }[String(property.type)] ??
-    String(property.type ?? "VALUE");
+  const types = typeof property.type === "string" ? [property.type] : property.type ?? ["VALUE"];
+  return types.map((type) => TYPE_NAMES[type] ?? type).join("|");
 }
 
 function parameterText(property: JsonProperty, required: boolean): string {

@@ -1,0 +1,147 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { join } from "node:path";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { type ActionRecord, hostFacts, parseRecord } from "./action_record.ts";
+import { openInputDigests } from "./input_digests.ts";
+import { openStore, type Store } from "./store.ts";
+import { joinStore } from "./store_users.ts";
+import { readTree } from "./tree.ts";
+
+const UNFINISHED: Omit<ActionRecord, "outputs"> = {
+  version: 1,
+  key: "k1",
+  parts: { stage: "s", code: "c", params: {}, inputs: {} },
+  names: { policy: "policy", log: "log.arrow", extra: "extra" },
+  seconds: 1,
+  finished: "2026-01-01T00:00:00.000Z",
+  host: hostFacts("1.30.0", 2),
+};
+
+async function commitOne(store: Store, edit: (attempt: string) => void = () => {}): Promise<ActionRecord> {
+  const attempt = store.attempt("k1");
+  Deno.mkdirSync(join(attempt, "policy/deep"), { recursive: true });
+  Deno.writeTextFileSync(join(attempt, "policy/config.json"), "{}");
+  Deno.writeTextFileSync(join(attempt, "policy/deep/weights"), "1234");
+  Deno.writeTextFileSync(join(attempt, "log.arrow"), "{}");
+  edit(attempt);
+  return await store.commit(attempt, UNFINISHED);
+}
+
+Deno.test("a committed action is there with all its bytes, read-only, equal files once", async () => {
+  using dir = new TemporaryDirectory();
+  const store = openStore(dir.path);
+  assertEquals(store.get("k1"), undefined);
+  const record = await commitOne(store);
+  assertEquals(store.get("k1"), record);
+  assertEquals(
+    Object.keys(record.outputs).sort(),
+    ["log", "policy"],
+    "what was not written is not on record",
+  );
+  const view = await store.view(record, "policy");
+  assertEquals(readTree(view), record.outputs.policy);
+  assertEquals(Deno.readTextFileSync(join(view, "deep/weights")), "1234");
+  assertEquals(Deno.statSync(join(view, "deep/weights")).mode! & 0o777, 0o444);
+  assertEquals(
+    Deno.statSync(join(view, "config.json")).ino,
+    Deno.statSync(await store.view(record, "log")).ino,
+  );
+  assertEquals([...Deno.readDirSync(dir.file("tmp"))], [], "nothing half-done is left");
+  assertEquals(store.records(), [record]);
+});
+
+Deno.test("a file of the user's that a stage linked into its output stays the user's own", async () => {
+  using dir = new TemporaryDirectory();
+  const mine = dir.write("mine.txt", "mine");
+  const store = openStore(dir.file("store"));
+  const record = await commitOne(store, (attempt) => Deno.linkSync(mine, join(attempt, "policy/mine.txt")));
+  Deno.writeTextFileSync(mine, "changed");
+  assertEquals(Deno.readTextFileSync(join(await store.view(record, "policy"), "mine.txt")), "mine");
+  assertEquals(Deno.statSync(mine).mode! & 0o200, 0o200);
+});
+
+Deno.test("a blob that is short, gone or changed is found", async () => {
+  using dir = new TemporaryDirectory();
+  const store = openStore(dir.path);
+  const record = await commitOne(store);
+  const digest = record.outputs.policy!.files["deep/weights"]!.digest;
+  const blob = dir.file(`blobs/${digest.slice(0, 2)}/${digest}`);
+  Deno.chmodSync(blob, 0o644);
+  Deno.writeTextFileSync(blob, "4321");
+  assertEquals(store.holds(record.outputs.policy!), true, "its size is right");
+  assertEquals(store.verify(), [digest]);
+  assertEquals(store.holds(record.outputs.policy!), false);
+  assertEquals(store.holds(record.outputs.log!), true);
+  await commitOne(store);
+  assertEquals(store.holds(record.outputs.policy!), true);
+  assertEquals(readTree(await store.view(record, "policy")), record.outputs.policy);
+  Deno.chmodSync(blob, 0o644);
+  Deno.truncateSync(blob, 1);
+  assertEquals(store.holds(record.outputs.policy!), false);
+});
+
+Deno.test("prune() drops what is not kept, and a record without its bytes stays", async () => {
+  using dir = new TemporaryDirectory();
+  const store = openStore(dir.path);
+  const record = await commitOne(store);
+  const kept = record.outputs.policy!.files["config.json"]!.digest;
+  store.prune(record, ["policy"], new Set([kept]));
+  assertEquals(store.holds(record.outputs.policy!), false);
+  assertEquals(store.holds(record.outputs.log!), true, "it shares a blob that is kept");
+  assertEquals(store.get("k1"), record);
+});
+
+Deno.test("a record that is cut or of another kind counts as none", async () => {
+  using dir = new TemporaryDirectory();
+  const store = openStore(dir.path);
+  await commitOne(store);
+  const text = Deno.readTextFileSync(dir.file("actions/k1.json"));
+  assertEquals(parseRecord(text.slice(0, -9)), undefined);
+  assertEquals(parseRecord(text.replace('"version": 1', '"version": 2')), undefined);
+  assertEquals(parseRecord(text.replace('"policy": "policy"', '"policy": "../policy"')), undefined);
+});
+
+Deno.test("only a run that is alone in a store may remove things", () => {
+  using dir = new TemporaryDirectory();
+  const first = joinStore(dir.path);
+  const second = joinStore(dir.path);
+  let count = 0;
+  assertEquals(first.ifAlone(() => count++), false);
+  second[Symbol.dispose]();
+  assertEquals(first.ifAlone(() => count++), true);
+  using _third = joinStore(dir.path);
+  assertEquals(first.ifAlone(() => count++), false);
+  first[Symbol.dispose]();
+  assertEquals(count, 1);
+});
+
+Deno.test("a store that cannot be made is refused", () => {
+  using dir = new TemporaryDirectory();
+  const path = `${dir.write("file", "")}/store`;
+  const error = assertThrows(() => openStore(path), UsageError);
+  assertEquals(
+    error.message,
+    `Cannot write ${path} as it must be writable: a part of the path is no directory`,
+  );
+});
+
+Deno.test("digests of inputs are kept until a file changes, and never for a file that was just written", async () => {
+  using dir = new TemporaryDirectory();
+  Deno.mkdirSync(dir.file("model"));
+  const file = dir.write("model/weights", "1");
+  Deno.utimeSync(file, 1000, 1000);
+  const first = openInputDigests(dir.path);
+  const digest = first.tree(dir.file("model")).digest;
+  await first.save();
+  const memo = JSON.parse(Deno.readTextFileSync(dir.file("input_digests.json")));
+  memo[dir.file("model")].tree.digest = "remembered";
+  dir.write("input_digests.json", JSON.stringify(memo));
+  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).digest, "remembered");
+  dir.write("model/weights", "2");
+  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).digest === digest, false);
+  const second = openInputDigests(dir.path);
+  second.tree(dir.file("model"));
+  await second.save();
+  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).files.weights?.size, 1);
+});

@@ -1,0 +1,29 @@
+/** A test stage that tries more than a stage may. @module */
+import { z } from "zod";
+import { defineStage } from "@/lib/contracts/stage.ts";
+
+const ATTEMPTS = {
+  read: () => Deno.readTextFileSync("/etc/hostname"),
+  write: () => Deno.writeTextFileSync("somewhere.txt", "x"),
+  net: () => Deno.connect({ hostname: "127.0.0.1", port: 9 }),
+  run: () => new Deno.Command(Deno.execPath()).spawn(),
+  env: () => Deno.env.get("HOME"),
+} as const;
+
+export const stage = defineStage({
+  id: "reach-out",
+  summary: "Tries what it may not.",
+  params: z.strictObject({ what: z.enum(["read", "write", "net", "run", "env"]).describe("what it tries") }),
+  inputs: {},
+  outputs: { text: { contract: "file", description: "what it got" } },
+  random: false,
+  async run({ params, outputs }) {
+    await ATTEMPTS[params.what]();
+    await Deno.writeTextFile(outputs.text!, "it was let");
+  },
+});
+
+if (import.meta.main) {
+  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  await runStageProgram(stage);
+}
