@@ -1,0 +1,22 @@
+/** Random token sequences of different lengths for property tests. @module */
+import fc from "fast-check";
+import type { Sequence } from "@/lib/train/batching.ts";
+
+/**
+ * One to six sequences of 2 to 40 tokens, of which some are targets; at least one target in all.
+ * @param vocabSize ids are below it
+ */
+export function raggedSequences(vocabSize: number): fc.Arbitrary<Sequence[]> {
+  const token = fc.record({ id: fc.nat(vocabSize - 1), counts: fc.boolean() });
+  const sequence = fc.array(token, { minLength: 2, maxLength: 40 }).map((tokens): Sequence => ({
+    ids: tokens.map(({ id }) => id),
+    targets: tokens.flatMap(({ counts }, t) => (t > 0 && counts ? [t] : [])),
+  }));
+  return fc.array(sequence, { minLength: 1, maxLength: 6 })
+    .filter((all) => all.some(({ targets }) => targets.length > 0));
+}
+
+/** Every token of a sequence but the first as target. */
+export function allTargets({ ids }: Sequence): Sequence {
+  return { ids, targets: Array.from({ length: ids.length - 1 }, (_, t) => t + 1) };
+}
