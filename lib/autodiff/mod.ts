@@ -20,5 +20,6 @@ export { tokenLogprob } from "./primitives/token_logprob.ts";
 export { gatherRows, scatterAddRows, scatterAlongLast, takeAlongLast } from "./primitives/gather.ts";
 export { scatterAddLast } from "./primitives/scatter_add_last.ts";
 export { rmsNorm } from "./primitives/rms_norm.ts";
+export { attention } from "./primitives/attention.ts";
 export { rope } from "./primitives/rope.ts";
 export { groupQueryAttention } from "./primitives/group_query_attention.ts";

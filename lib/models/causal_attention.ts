@@ -1,14 +1,5 @@
 /** Attention over whole right-padded rows, as training and scoring use it. @module */
-import {
-  add,
-  matmul,
-  reshape,
-  rope,
-  softmax,
-  type Trace,
-  transpose,
-  type Value,
-} from "@/lib/autodiff/mod.ts";
+import { attention, reshape, rope, type Trace, transpose, type Value } from "@/lib/autodiff/mod.ts";
 import { f32, f64, hostTensor } from "@/lib/tensor/tensor.ts";
 import type { AttentionSpec, BlockContext } from "./model.ts";
 import { ropeTables } from "./rope_frequencies.ts";
@@ -63,9 +54,8 @@ export function causalAttention(
       const key = turn(split(k, kvHeads)), value = split(v, kvHeads);
       seen?.(key, value);
       const keys = reshape(key, [batch, length, headDim]), values = reshape(value, [batch, length, headDim]);
-      const scores = matmul(queries, keys, { transB: true, alpha: spec.scale }); // [B·KV, G·T, T]
       const mask = constant([groups * length, length], causalMask(length, groups, spec.window));
-      const mixed = matmul(softmax(add(scores, mask)), values); // [B·KV, G·T, D]
+      const mixed = attention(queries, keys, values, mask, spec.scale); // [B·KV, G·T, D]
       const joined = transpose(reshape(mixed, [rows, heads, length, headDim]), [0, 2, 1, 3]);
       return reshape(joined, [rows * length, heads * headDim]);
     },

@@ -14,7 +14,7 @@ import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { cached } from "./graph_cache.ts";
 
 /** Elements per run of the update graph: four vectors of it fit a core's second-level cache. */
-const CHUNK = 32768;
+const CHUNK = 65536;
 
 /** Constants of the optimizer. */
 export interface AdamWOptions {

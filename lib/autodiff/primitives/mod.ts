@@ -1,5 +1,6 @@
 /** All primitives by name. A test walks this table and fails for a primitive without a gradient check. @module */
 import * as arithmetic from "./arithmetic.ts";
+import { attentionPrimitive } from "./attention.ts";
 import { greaterEqualPrimitive } from "./compare.ts";
 import * as gather from "./gather.ts";
 import { groupQueryAttentionPrimitive } from "./group_query_attention.ts";
@@ -52,6 +53,7 @@ export const PRIMITIVES = {
   scatterAddLast: scatterAddLastPrimitive,
   rmsNorm: rmsNormPrimitive,
   rope: ropePrimitive,
+  attention: attentionPrimitive,
   groupQueryAttention: groupQueryAttentionPrimitive,
 } as const;
 

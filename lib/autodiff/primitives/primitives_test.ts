@@ -61,6 +61,10 @@ const CASES: Record<string, Case[]> = {
       inputs: [r(transA ? [2, 4, 3] : [2, 3, 4]), r(transB ? [2, 5, 4] : [2, 4, 5])],
     }))
   ),
+  attention: [{
+    fn: (q, k, v, mask) => ad.attention(q!, k!, v!, mask!, 0.7),
+    inputs: [r([2, 6, 4]), r([2, 3, 4]), r([2, 3, 5]), r([6, 3], -3, 0)],
+  }],
   softmax: [{ fn: ad.softmax, inputs: [r([3, 5], -2, 2)] }],
   logSoftmax: [{ fn: ad.logSoftmax, inputs: [r([3, 5], -2, 2)] }],
   tokenLogprob: [
@@ -132,6 +136,10 @@ Deno.test("second derivatives: the gradient of a gradient equals central differe
     softmax: (x) => ad.mul(ad.softmax(x), x),
     logSoftmax: (x) => ad.square(ad.logSoftmax(x)),
     silu: ad.silu,
+    attention: (x) => {
+      const y = ad.reshape(x, [1, 2, 6]);
+      return ad.attention(y, y, y, ad.slice(x, 1, 0, 2), 0.5);
+    },
     rmsNorm: (x) => ad.square(ad.rmsNorm(x, ad.broadcastTo(x.trace.scalar(1, x.dtype), [6]), 1e-5)),
     matmul: (x) => ad.square(ad.matmul(x, x, { transB: true })),
     div: (x) => ad.div(1, ad.add(ad.square(x), 1)),

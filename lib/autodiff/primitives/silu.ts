@@ -7,10 +7,9 @@ import { sigmoid } from "./unary.ts";
 export const siluPrimitive = definePrimitive<object>({
   name: "silu",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
-  // (xσ)' = σ + xσ(1 − σ) = σ(1 + x(1 − σ))
-  vjp({ inputs: [x], cotangents: [g] }) {
-    const s = sigmoid(x!);
-    return [mul(mul(g!, s), add(mul(x!, sub(1, s)), 1))];
+  // y = xσ: y' = σ + xσ(1 − σ) = y + σ(1 − y)
+  vjp({ inputs: [x], outputs: [y], cotangents: [g] }) {
+    return [mul(g!, add(y!, mul(sigmoid(x!), sub(1, y!))))];
   },
   lower({ node, inputs, temporary, inputTypes }) {
     if (inputTypes[0]!.dtype !== "f64") {
