@@ -1,0 +1,358 @@
+/** The stage on files: what its figures are, that models share their random numbers, and what it refuses. @module */
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { type EvalRow, readEvals } from "@/lib/contracts/evals.ts";
+import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { readPrompts, writePrompts } from "@/lib/contracts/prompts.ts";
+import { writeReward } from "@/lib/contracts/reward_directory.ts";
+import { readSamples } from "@/lib/contracts/samples.ts";
+import type { InputPaths, StageProgress } from "@/lib/contracts/stage.ts";
+import { writeTokens } from "@/lib/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { Generator } from "@/lib/generate/generator.ts";
+import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { targetsFrom } from "@/lib/train/batching.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { stage } from "./main.ts";
+import { type Params, params } from "./params.ts";
+
+const BASE = "fixtures/stories260k";
+const PROMPTS = [
+  "Once upon a time, there was a girl named Lucy. She had a book.",
+  "Tim saw a big dog. He",
+  "One day",
+];
+const WORDS = [["Lucy", "book"], ["Tim", "dog"], ["day", "sun"]];
+
+const GUARDS = { floor: -3, eosBound: 2, combine: "mean", lengthNorm: "mean" } as const;
+
+/** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */
+function writeRelative(directory: string, name: string, std: number): string {
+  const { model, parameters } = loadModel(BASE);
+  const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
+  const [stop] = loadTokenizer(BASE).encode(".", { special: false }).slice(-1);
+  table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
+  const noise = new Float32Array(parameters.data.length);
+  fillNormal(noise, makeKey(1, name), { std });
+  for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
+  const path = join(directory, name);
+  Deno.mkdirSync(path);
+  writeModel(path, { model, parameters });
+  copyTokenizerFiles(BASE, path);
+  return path;
+}
+
+/** Models, prompts and a reward of two members with guards, in a temporary directory. */
+interface Setting {
+  readonly dir: string;
+  readonly sft: string;
+  readonly policy: string;
+  readonly prompts: string;
+  readonly reward: string;
+}
+
+async function makeSetting(dir: string): Promise<Setting> {
+  const sft = writeRelative(dir, "sft", 0.01), policy = writeRelative(dir, "policy", 0.02);
+  const tokenizer = loadTokenizer(BASE), prompts = join(dir, "prompts.arrow"), reward = join(dir, "reward");
+  const rows = PROMPTS.map((text, i) => ({
+    id: `p${i}`,
+    promptIds: tokenizer.encode(text),
+    meta: JSON.stringify({ words: WORDS[i] }),
+  }));
+  await writePrompts(prompts, { rows, tokenizerDigest: tokenizerDigest(BASE) });
+  const place = (from: string, name: string) => {
+    const path = join(reward, name);
+    Deno.mkdirSync(path, { recursive: true });
+    for (const file of Object.keys(digestDirectory(from).files)) {
+      Deno.copyFileSync(join(from, file), join(path, file));
+    }
+    return { path: name, digest: digestDirectory(path).digest };
+  };
+  const members = [place(sft, "members/0"), place(policy, "members/1")], base = place(BASE, "base");
+  writeReward(reward, { ...GUARDS, members, base, eosIds: [2], calibration: {} });
+  return { dir, sft, policy, prompts, reward };
+}
+
+function runStage(
+  dir: string,
+  inputs: InputPaths,
+  given: Partial<Params> = {},
+  options: { seed?: number; signal?: AbortSignal; progress?: (p: StageProgress) => void } = {},
+): Promise<void> {
+  return stage.run({
+    params: params.parse({ max_new_tokens: 16, ...given }),
+    inputs,
+    outputs: { evals: join(dir, "evals.arrow"), samples: join(dir, "samples.arrow") },
+    seed: options.seed ?? 7,
+    iteration: 0,
+    threads: 2,
+    signal: options.signal ?? new AbortController().signal,
+    progress: options.progress ?? (() => {}),
+  });
+}
+
+function figure(rows: readonly EvalRow[], model: string, mode: string, metric: string): EvalRow {
+  const row = rows.find((r) => r.model === model && r.mode === mode && r.metric === metric);
+  assert(row, `${model} ${mode} ${metric}`);
+  return row;
+}
+
+/** All that a stage run of two models leaves behind, at the usual settings of these tests. */
+async function evaluated(setting: Setting, given: Partial<Params> = {}) {
+  const { dir, sft, policy, prompts, reward } = setting;
+  const inputs = { models: { base: BASE, sft, policy }, prompts, reward, sft, base: BASE };
+  await runStage(dir, inputs, { checker: "words", ...given });
+  return { evals: readEvals(join(dir, "evals.arrow")), samples: readSamples(join(dir, "samples.arrow")) };
+}
+
+Deno.test("every model has every metric in every mode, and samples of all prompts", async () => {
+  using directory = new TemporaryDirectory();
+  const setting = await makeSetting(directory.path);
+  const { evals, samples } = await evaluated(setting, { samples_per_prompt: 2 });
+  const metrics = [
+    "score",
+    "both_words",
+    "eos_rate",
+    "response_tokens",
+    "kl_to_sft",
+    "reward",
+    "base_nll",
+    "distinct_2",
+  ];
+  const keys = ["base", "sft", "policy"].flatMap((model) =>
+    ["greedy", "sampled"].flatMap((mode) => metrics.map((metric) => [model, mode, metric]))
+  );
+  assertEquals(evals.map(({ model, mode, metric }) => [model, mode, metric]), keys);
+  assertEquals(figure(evals, "policy", "sampled", "reward").n, 6);
+  assertEquals(figure(evals, "policy", "greedy", "reward").n, 3);
+  assertEquals(samples.length, 3 * 3 * (1 + 2));
+  assertEquals(samples.slice(0, 9).map(({ promptId }) => promptId), Array(9).fill("p0"));
+  assertEquals(samples[0]!.prompt, PROMPTS[0]);
+});
+
+Deno.test("means are those of the answers' own figures, which another path to the log-probabilities confirms", async () => {
+  using directory = new TemporaryDirectory();
+  const setting = await makeSetting(directory.path);
+  const { evals, samples } = await evaluated(setting);
+  const networks = Object.fromEntries(
+    [["base", BASE], ["sft", setting.sft], ["policy", setting.policy]].map(([name, path]) => {
+      const { model, parameters } = loadModel(path!);
+      return [name, new Network(model, parameters)];
+    }),
+  );
+  const { rows: prompts } = readPrompts(setting.prompts);
+  const policy = networks.policy!;
+  const answers = new Generator(policy.model, policy.parameters).generate({
+    prompts: prompts.map(({ id, promptIds }) => ({ id: `eval/${id}/0`, ids: promptIds })),
+    sampling: { temperature: 1 },
+    maxNewTokens: 16,
+    eosIds: [2],
+    seed: 7,
+    batchSize: 1,
+  });
+  assert(
+    answers.some(({ finishReason }) => finishReason === "eos"),
+    "an answer must end, or nothing is tested of ends",
+  );
+  let fluencySum = 0, fluencyTokens = 0;
+  const rewards: number[] = [], divergences: number[] = [];
+  answers.forEach(({ responseIds }, i) => {
+    const { promptIds } = prompts[i]!, ids = [...promptIds, ...responseIds];
+    const of = (name: string) =>
+      tokenLogprobs(networks[name]!, [{ ids, targets: targetsFrom(promptIds.length, ids.length) }])[0]!;
+    const [base, sft, own] = [of("base"), of("sft"), of("policy")];
+    rewards.push(responseIds.reduce((sum, id, t) => {
+      const ratio = (sft[t]! + own[t]!) / 2 - base[t]!;
+      return sum + (id === 2 ? Math.max(-2, Math.min(2, ratio)) : base[t]! > -3 ? ratio : 0);
+    }, 0));
+    divergences.push(own.reduce((sum, logprob, t) => sum + logprob - sft[t]!, 0));
+    const body = [1, ...responseIds.filter((id) => id !== 2)];
+    if (body.length === 1) return; // an answer that is only an end has no text
+    const [fluency] = tokenLogprobs(networks.base!, [{ ids: body, targets: targetsFrom(1, body.length) }]);
+    fluencySum -= fluency!.reduce((a, b) => a + b, 0);
+    fluencyTokens += fluency!.length;
+  });
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  const deviation = Math.sqrt(rewards.reduce((sum, r) => sum + (r - mean(rewards)) ** 2, 0) / 2);
+  const reward = figure(evals, "policy", "sampled", "reward");
+  assertAlmostEquals(reward.mean, mean(rewards), 1e-4);
+  assertAlmostEquals(reward.stderr, deviation / Math.sqrt(3), 1e-4);
+  assertAlmostEquals(figure(evals, "policy", "sampled", "kl_to_sft").mean, mean(divergences), 1e-4);
+  assertAlmostEquals(figure(evals, "policy", "sampled", "base_nll").mean, fluencySum / fluencyTokens, 1e-4);
+  assertAlmostEquals(figure(evals, "sft", "sampled", "kl_to_sft").mean, 0, 1e-4);
+  assert(
+    Math.abs(figure(evals, "policy", "sampled", "kl_to_sft").mean) > 0.01,
+    "the policy must differ from SFT",
+  );
+
+  const texts = samples.filter(({ model, mode }) => model === "policy" && mode === "sampled");
+  const tokenizer = loadTokenizer(BASE);
+  assertEquals(
+    texts.map(({ response }) => response),
+    answers.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true })),
+  );
+  texts.forEach(({ scores, finishReason, response }, i) => {
+    const found = JSON.parse(scores);
+    assertAlmostEquals(found.reward, rewards[i]!, 1e-4);
+    assertEquals(found.eos_rate, finishReason === "eos" ? 1 : 0);
+    const hits = WORDS[i]!.filter((word) => new RegExp(`\\b${word}\\b`).test(response)).length;
+    assertEquals(found.score, finishReason === "eos" ? hits / 2 : 0);
+  });
+});
+
+Deno.test("equal models answer alike, whatever else is evaluated and in which batches, and bytes repeat", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, policy, prompts } = await makeSetting(directory.path);
+  const files = [join(dir, "evals.arrow"), join(dir, "samples.arrow")];
+  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft });
+  const before = files.map(digestFile), samples = readSamples(files[1]!);
+  const of = (name: string) => samples.filter(({ model }) => model === name).map(({ response }) => response);
+  assertEquals(of("a"), of("b"));
+  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, { batch_size: 1 });
+  assertEquals(files.map(digestFile), before);
+  await runStage(dir, { models: { a: sft }, prompts, sft });
+  assertEquals(readSamples(files[1]!).map(({ response }) => response), of("a"));
+  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, {}, { seed: 8 });
+  assert(digestFile(files[1]!) !== before[1], "another seed must give other samples");
+});
+
+Deno.test("without judges, what can be counted is counted; NLL of held-back demonstrations is pooled over tokens", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const tokenizer = loadTokenizer(BASE), validation = join(dir, "validation.arrow");
+  const rows = ["Tim had a ball. He ran.", "A dog sat on the mat and slept. It was late."].map((text, i) => {
+    const inputIds = tokenizer.encode(text);
+    return {
+      id: `v${i}`,
+      inputIds,
+      lossMask: Uint8Array.from(inputIds, (_, t) => t >= 3 ? 1 : 0),
+      source: "",
+    };
+  });
+  await writeTokens(validation, { rows, tokenizerDigest: tokenizerDigest(BASE) });
+  const steps: StageProgress[] = [];
+  await runStage(dir, { models: { sft }, prompts, validation }, { modes: ["greedy"] }, {
+    progress: (p) => steps.push(p),
+  });
+  const evals = readEvals(join(dir, "evals.arrow"));
+  assertEquals(evals.map(({ metric }) => metric), [
+    "eos_rate",
+    "response_tokens",
+    "distinct_2",
+    "validation_nll",
+  ]);
+  const { model, parameters } = loadModel(sft);
+  const logprobs = tokenLogprobs(
+    new Network(model, parameters),
+    rows.map(({ inputIds }) => ({ ids: inputIds, targets: targetsFrom(3, inputIds.length) })),
+  ).flatMap((row) => [...row]);
+  const row = figure(evals, "sft", "greedy", "validation_nll");
+  assertAlmostEquals(row.mean, -logprobs.reduce((a, b) => a + b, 0) / logprobs.length, 1e-6);
+  assertEquals(row.n, 2);
+  assertEquals([steps[0]!.step, steps[0]!.total, steps[0]!.message], [0, 1, "sft answers, greedy"]);
+  assertEquals([steps.at(-1)!.step, steps.at(-1)!.total], [1, 1]);
+});
+
+Deno.test("kept_samples keeps the answers to the first prompts", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, prompts } = await makeSetting(directory.path);
+  await runStage(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 2 });
+  assertEquals(readSamples(join(dir, "samples.arrow")).map(({ promptId }) => promptId), ["p0", "p1"]);
+  await runStage(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 0 });
+  assertEquals(readSamples(join(dir, "samples.arrow")).map(({ promptId }) => promptId), ["p0", "p1", "p2"]);
+});
+
+Deno.test("models of other tokenizers, critics, and prompts that leave no room are refused by name", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const digest = tokenizerDigest(BASE).slice(0, 12), other = "fixtures/goldens/families/llama";
+  const foreign = await assertRejects(
+    () => runStage(dir, { models: { a: sft, b: other }, prompts }),
+    DataError,
+  );
+  assertEquals(
+    foreign.message,
+    "Cannot use prompts and models.a and models.b together as their tokenizers must be the same: " +
+      `prompts has ${digest}, models.b has ${tokenizerDigest(other).slice(0, 12)}`,
+  );
+  const long = await assertRejects(
+    () => runStage(dir, { models: { a: sft }, prompts }, { max_new_tokens: 508 }),
+    DataError,
+  );
+  const lengths = readPrompts(prompts).rows.map(({ promptIds }) => promptIds.length);
+  assertEquals(
+    long.message,
+    `Cannot evaluate on ${prompts} as models and rows must fit: ` +
+      [0, 1, 2].filter((i) => lengths[i]! > 4).map((i) =>
+        `prompt "p${i}" of ${lengths[i]} tokens and 508 new ones exceed the 512 of models.a`
+      ).join("; "),
+  );
+  const critic = join(dir, "critic");
+  Deno.mkdirSync(critic);
+  copyTokenizerFiles(BASE, critic);
+  const config = JSON.parse(Deno.readTextFileSync(`${BASE}/config.json`));
+  Deno.writeTextFileSync(
+    join(critic, "config.json"),
+    JSON.stringify({ ...config, architectures: ["LlamaForSequenceClassification"] }),
+  );
+  const refused = await assertRejects(() => runStage(dir, { models: { critic }, prompts }), DataError);
+  assertEquals(
+    refused.message,
+    `Cannot evaluate on ${prompts} as models and rows must fit: models.critic is a critic, not a language model`,
+  );
+});
+
+Deno.test("a checker's needs and names are checked, and a stop leaves nothing", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const given = { modes: ["greedy" as const] };
+  const unknown = await assertRejects(
+    () => runStage(dir, { models: { sft }, prompts }, { ...given, checker: "wrds" }),
+    UsageError,
+  );
+  assertEquals(
+    unknown.message,
+    'Cannot use checker "wrds" as a checker must be one of words, exact, contains, regex, or the path of a module ' +
+      "(.ts, .js, .mjs): there is none of that name",
+  );
+  const module = directory.write("own.mjs", "export const check = () => ({ score: 1, reward: 2 });");
+  const taken = await assertRejects(
+    () => runStage(dir, { models: { sft }, prompts }, { ...given, checker: module }),
+    DataError,
+  );
+  assertEquals(
+    taken.message,
+    "Cannot use what the checker gives as its figures must have names of their own: reward is measured already",
+  );
+  const bad = join(dir, "bad.arrow");
+  const rows = readPrompts(prompts).rows.map((row) => ({ ...row, meta: "[]" }));
+  await writePrompts(bad, { rows, tokenizerDigest: tokenizerDigest(BASE) });
+  const meta = await assertRejects(
+    () => runStage(dir, { models: { sft }, prompts: bad }, { ...given, checker: "words" }),
+    DataError,
+  );
+  assertEquals(
+    meta.message,
+    `Cannot check an answer to "p0" of ${bad} as its meta must be a JSON object: it is "[]"`,
+  );
+  const stopped = await assertRejects(
+    () => runStage(dir, { models: { sft }, prompts }, given, { signal: AbortSignal.abort() }),
+    TryAgainError,
+  );
+  assertEquals(stopped.message, "Cannot finish eval as a stop was asked for: nothing of it is kept");
+  assertEquals([...Deno.readDirSync(dir)].some(({ name }) => name === "evals.arrow"), false);
+});
+
+Deno.test("every parameter tells what it is and where its default comes from", () => {
+  for (const [name, schema] of Object.entries(params.shape)) {
+    const { description, source } = schema.meta() as { description?: string; source?: string };
+    assert(description !== undefined && source !== undefined, name);
+  }
+  params.parse({});
+});
