@@ -30,16 +30,22 @@ function binary(name: string, opType: string, rule: Rule): Primitive<object> {
   });
 }
 
+/** The primitive of `add()`. */
 export const addPrimitive = binary("add", "Add", ({ g }) => [g, g]);
+/** The primitive of `sub()`. */
 export const subPrimitive = binary("sub", "Sub", ({ g }) => [g, neg(g)]);
+/** The primitive of `mul()`. */
 export const mulPrimitive = binary("mul", "Mul", ({ g, a, b }) => [mul(g, b), mul(g, a)]);
 // d(a/b) = da/b − (a/b)·db/b
+/** The primitive of `div()`. */
 export const divPrimitive = binary("div", "Div", ({ g, b, outputs }) => {
   const da = div(g, b);
   return [da, neg(mul(da, outputs[0]!))];
 });
 // At a tie the whole cotangent goes to a.
+/** The primitive of `maximum()`. */
 export const maximumPrimitive = binary("maximum", "Max", ({ g, a, b }) => split(g, greaterEqual(a, b)));
+/** The primitive of `minimum()`. */
 export const minimumPrimitive = binary("minimum", "Min", ({ g, a, b }) => split(g, greaterEqual(b, a)));
 
 function split(g: Value, toA: Value): [Value, Value] {

@@ -9,6 +9,7 @@ import { add, mul, sub } from "./arithmetic.ts";
 import { matmul } from "./matmul.ts";
 import { reduceSum } from "./reduce_sum.ts";
 
+/** The primitive of `attention()`. */
 export const attentionPrimitive = definePrimitive<{ scale: number }>({
   name: "attention",
   abstractEval([q, k, v, mask]) {

@@ -3,6 +3,7 @@ import { broadcastShapes, definePrimitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { ELEMENT_TYPE } from "./element_type.ts";
 
+/** The primitive of `greaterEqual()`. */
 export const greaterEqualPrimitive = definePrimitive<object>({
   name: "greaterEqual",
   abstractEval: ([a, b]) => [{ dtype: a!.dtype, shape: broadcastShapes("compare", a!, b!) }],

@@ -4,6 +4,7 @@ import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { reshape } from "./shape.ts";
 
+/** The primitive of `gatherRows()`. */
 export const gatherRowsPrimitive = definePrimitive<object>({
   name: "gatherRows",
   abstractEval([table, ids]) {
@@ -15,6 +16,7 @@ export const gatherRowsPrimitive = definePrimitive<object>({
   lower: ({ node, inputs }) => node("Gather", inputs, { axis: 0 }),
 });
 
+/** The primitive of `scatterAddRows()`. */
 export const scatterAddRowsPrimitive = definePrimitive<{ rows: number }>({
   name: "scatterAddRows",
   abstractEval: ([g], { rows }) => [{ dtype: g!.dtype, shape: [rows, g!.shape[1]!] }],
@@ -33,6 +35,7 @@ export const scatterAddRowsPrimitive = definePrimitive<{ rows: number }>({
   },
 });
 
+/** The primitive of `takeAlongLast()`. */
 export const takeAlongLastPrimitive = definePrimitive<object>({
   name: "takeAlongLast",
   abstractEval([x, ids]) {
@@ -45,6 +48,7 @@ export const takeAlongLastPrimitive = definePrimitive<object>({
   lower: ({ node, inputs }) => node("GatherElements", inputs, { axis: 1 }),
 });
 
+/** The primitive of `scatterAlongLast()`. */
 export const scatterAlongLastPrimitive = definePrimitive<{ size: number }>({
   name: "scatterAlongLast",
   abstractEval: ([g], { size }) => [{ dtype: g!.dtype, shape: [g!.shape[0]!, size] }],

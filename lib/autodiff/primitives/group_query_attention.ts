@@ -18,6 +18,7 @@ interface AttentionParams {
   readonly softcap: number;
 }
 
+/** The primitive of `groupQueryAttention()`. */
 export const groupQueryAttentionPrimitive = definePrimitive<AttentionParams>({
   name: "groupQueryAttention",
   abstractEval: ([q, , , pastKey, pastValue]) => [

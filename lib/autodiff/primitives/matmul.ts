@@ -9,6 +9,7 @@ interface MatmulParams {
   readonly alpha: number;
 }
 
+/** The primitive of `matmul()`. */
 export const matmulPrimitive = definePrimitive<MatmulParams>({
   name: "matmul",
   abstractEval([a, b], { transA, transB }) {

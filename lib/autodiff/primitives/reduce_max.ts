@@ -2,6 +2,7 @@
 import { definePrimitive, withAxis } from "../primitive.ts";
 import type { Value } from "../value.ts";
 
+/** The primitive of `reduceMax()`. */
 export const reduceMaxPrimitive = definePrimitive<object>({
   name: "reduceMax",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: withAxis(x!.shape, -1, 1) }],

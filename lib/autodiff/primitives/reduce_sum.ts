@@ -6,6 +6,7 @@ import type { Value } from "../value.ts";
 import { mul } from "./arithmetic.ts";
 import { broadcastTo, reshape } from "./shape.ts";
 
+/** The primitive of `reduceSum()`. */
 export const reduceSumPrimitive = definePrimitive<{ axes: readonly number[] }>({
   name: "reduceSum",
   // The summed axes stay as 1: callers that want them gone reshape.

@@ -5,6 +5,7 @@ import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { reduceMean, sumTo } from "./reduce_sum.ts";
 
+/** The primitive of `rmsNorm()`. */
 export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({
   name: "rmsNorm",
   abstractEval([x, weight]) {

@@ -7,6 +7,7 @@ import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { neg } from "./unary.ts";
 
+/** The primitive of `rope()`. */
 export const ropePrimitive = definePrimitive<object>({
   name: "rope",
   abstractEval([x, positions, cos, sin]) {

@@ -3,6 +3,7 @@ import { definePrimitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { takeAlongLast } from "./gather.ts";
 
+/** The primitive of `scatterAddLast()`. */
 export const scatterAddLastPrimitive = definePrimitive<object>({
   name: "scatterAddLast",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],

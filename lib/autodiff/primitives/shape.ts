@@ -4,6 +4,7 @@ import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { sumTo } from "./reduce_sum.ts";
 
+/** The primitive of `reshape()`. */
 export const reshapePrimitive = definePrimitive<{ shape: Shape }>({
   name: "reshape",
   abstractEval([x], { shape }) {
@@ -17,6 +18,7 @@ export const reshapePrimitive = definePrimitive<{ shape: Shape }>({
     node("Reshape", [inputs[0]!, ints(shape.map((d, i) => d === x!.shape[i] ? 0 : d))]),
 });
 
+/** The primitive of `transpose()`. */
 export const transposePrimitive = definePrimitive<{ perm: readonly number[] }>({
   name: "transpose",
   abstractEval: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map((p) => x!.shape[p]!) }],
@@ -24,6 +26,7 @@ export const transposePrimitive = definePrimitive<{ perm: readonly number[] }>({
   lower: ({ node, inputs, params }) => node("Transpose", inputs, { perm: params.perm }),
 });
 
+/** The primitive of `broadcastTo()`. */
 export const broadcastToPrimitive = definePrimitive<{ shape: Shape }>({
   name: "broadcastTo",
   abstractEval: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
@@ -31,6 +34,7 @@ export const broadcastToPrimitive = definePrimitive<{ shape: Shape }>({
   lower: ({ node, inputs, ints, params }) => node("Expand", [inputs[0]!, ints(params.shape)]),
 });
 
+/** The primitive of `slice()`. */
 export const slicePrimitive = definePrimitive<{ axis: number; start: number; end: number }>({
   name: "slice",
   abstractEval([x], { axis, start, end }) {
@@ -45,6 +49,7 @@ export const slicePrimitive = definePrimitive<{ axis: number; start: number; end
     node("Slice", [inputs[0]!, ints([start]), ints([end]), ints([axis])]),
 });
 
+/** The primitive of `pad()`. */
 export const padPrimitive = definePrimitive<{ axis: number; before: number; after: number }>({
   name: "pad",
   abstractEval: ([x], { axis, before, after }) => [
@@ -63,6 +68,7 @@ export const padPrimitive = definePrimitive<{ axis: number; before: number; afte
   },
 });
 
+/** The primitive of `stopGradient()`. */
 export const stopGradientPrimitive = definePrimitive<object>({
   name: "stopGradient",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],

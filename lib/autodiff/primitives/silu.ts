@@ -4,6 +4,7 @@ import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
 import { sigmoid } from "./unary.ts";
 
+/** The primitive of `silu()`. */
 export const siluPrimitive = definePrimitive<object>({
   name: "silu",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],

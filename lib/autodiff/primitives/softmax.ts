@@ -5,6 +5,7 @@ import { mul, sub } from "./arithmetic.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { exp } from "./unary.ts";
 
+/** The primitive of `softmax()`. */
 export const softmaxPrimitive = definePrimitive<object>({
   name: "softmax",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
@@ -16,6 +17,7 @@ export const softmaxPrimitive = definePrimitive<object>({
   lower: ({ node, inputs }) => node("Softmax", inputs, { axis: -1 }),
 });
 
+/** The primitive of `logSoftmax()`. */
 export const logSoftmaxPrimitive = definePrimitive<object>({
   name: "logSoftmax",
   abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],

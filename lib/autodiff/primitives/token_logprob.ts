@@ -11,6 +11,7 @@ import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./shape.ts";
 import { exp, neg } from "./unary.ts";
 
+/** The primitive of `tokenLogprob()`. */
 export const tokenLogprobPrimitive = definePrimitive<object>({
   name: "tokenLogprob",
   abstractEval([logits, ids]) {

@@ -16,22 +16,30 @@ function unary(name: string, opType: string, rule: Rule): Primitive<object> {
   });
 }
 
+/** The primitive of `neg()`. */
 export const negPrimitive = unary("neg", "Neg", (g) => neg(g));
+/** The primitive of `exp()`. */
 export const expPrimitive = unary("exp", "Exp", (g, _x, y) => mul(g, y));
+/** The primitive of `log()`. */
 export const logPrimitive = unary("log", "Log", (g, x) => div(g, x));
 // d√x = dx / (2√x)
+/** The primitive of `sqrt()`. */
 export const sqrtPrimitive = unary("sqrt", "Sqrt", (g, _x, y) => div(mul(g, 0.5), y));
 // σ' = σ(1 − σ)
+/** The primitive of `sigmoid()`. */
 export const sigmoidPrimitive = unary("sigmoid", "Sigmoid", (g, _x, y) => mul(g, mul(y, sub(1, y))));
 // tanh' = 1 − tanh²
+/** The primitive of `tanh()`. */
 export const tanhPrimitive = unary("tanh", "Tanh", (g, _x, y) => mul(g, sub(1, mul(y, y))));
 // erf'(x) = 2/√π · exp(−x²)
+/** The primitive of `erf()`. */
 export const erfPrimitive = unary(
   "erf",
   "Erf",
   (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
 );
 // |x|' = 1 for x ≥ 0, −1 below: 1 at the kink
+/** The primitive of `abs()`. */
 export const absPrimitive = unary("abs", "Abs", (g, x) => mul(g, sub(mul(greaterEqual(x, 0), 2), 1)));
 
 function bind(primitive: Primitive<object>, x: Value): Value {
