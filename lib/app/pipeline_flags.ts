@@ -69,10 +69,10 @@ export function readPipelineFlags(
     string: [...STRINGS, ...LISTS, "_"],
     collect: LISTS,
     alias: { h: "help" },
-    unknown: (arg, key) => {
+    unknown: (_, key) => {
       if (key === undefined) return true;
       problems.push(
-        `there is no flag ${arg}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, ...LISTS])}`,
+        `there is no flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, ...LISTS])}`,
       );
       return false;
     },

@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly runDir: string;
   readonly storeDir: string;
   readonly threads: number;
-  /** how long to wait for a run directory in use; default 2000 */
+  /** how long to wait for a run directory in use, which a killed run frees at its next step; default 5000 */
   readonly patienceMs?: number;
   /** runs everything, whatever the store holds */
   readonly fresh?: boolean;
@@ -55,7 +55,7 @@ class Diverged extends Error {
  * first stage that fails
  */
 export async function runPipeline(blueprint: Blueprint, options: RunOptions): Promise<RunResult> {
-  using directory = await holdRunDirectory(options.runDir, options.patienceMs ?? 2000);
+  using directory = await holdRunDirectory(options.runDir, options.patienceMs ?? 5000);
   const begun = performance.now();
   const store = openStore(options.storeDir);
   using users = joinStore(options.storeDir);

@@ -1,0 +1,134 @@
+/** `deno task pipeline` and `deno task stage` as a user calls them: launcher, exit codes, stop, and shipped manifests. @module */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { stages } from "@/lib/app/registry.ts";
+import { inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
+import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
+import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+
+/** Starts the launcher with the permissions that the tasks in deno.json give it. */
+function launch(args: readonly string[]): Deno.ChildProcess {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(join(projectRoot, "deno.json"))) as {
+    tasks: Record<string, { command: string }>;
+  };
+  const [command, ...rest] = args as [string, ...string[]];
+  const flags = tasks[command]!.command.replace(/\$\([^)]*\)/, Deno.execPath()).split(" ").slice(1);
+  return new Deno.Command(Deno.execPath(), {
+    args: [...flags, ...rest],
+    cwd: projectRoot,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function finish(child: Deno.ChildProcess): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await child.output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+const TOKENIZE =
+  `inputs: { base: ${projectRoot}/fixtures/stories260k, texts: ${projectRoot}/fixtures/quickstart/prompts.jsonl }
+stages: { tokenize: { uses: tokenize, in: { prompts: inputs.texts, model: inputs.base } } }
+outputs: { prompts: tokenize.prompts }
+`;
+
+Deno.test("deno task pipeline runs a manifest, and again from the store; the stage alone gives the same bytes", async () => {
+  using dir = new TemporaryDirectory();
+  const manifest = dir.write("small.yaml", TOKENIZE);
+  const args = ["pipeline", manifest, "--run-dir", dir.file("run")];
+  const first = await finish(launch(args));
+  assertEquals(first.code, 0, first.err);
+  assertEquals(
+    [...Deno.readDirSync(dir.file("run"))].map((e) => e.name).sort(),
+    ["outputs", "report.html", "report.json", "run.jsonl", "run.lock.yaml", "run.pid", "store"],
+  );
+  const again = await finish(launch([...args, "--json"]));
+  const events = again.out.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(events.map((event) => event.type), ["run_started", "stage_cached", "run_finished"]);
+  const dry = await finish(launch([...args, "--dry-run", "--set", "tokenize.max_prompt_length=99"]));
+  assertEquals(dry, {
+    code: 0,
+    out: "run     tokenize  max_prompt_length: 0 → 99\n1 to run, 0 in the store\n",
+    err: "",
+  });
+
+  const alone = await finish(launch([
+    "stage",
+    "tokenize",
+    "--in.prompts=fixtures/quickstart/prompts.jsonl",
+    "--in.model",
+    "fixtures/stories260k",
+    "--out.prompts",
+    dir.file("alone.arrow"),
+    "--out.report",
+    dir.file("report"),
+  ]));
+  assertEquals([alone.code, alone.err], [0, ""]);
+  assertEquals(
+    Deno.readFileSync(dir.file("alone.arrow")),
+    Deno.readFileSync(dir.file("run/outputs/prompts.arrow")),
+  );
+});
+
+Deno.test("wrong calls end with their exit code and one message before anything is started", async () => {
+  using dir = new TemporaryDirectory();
+  const manifest = dir.write("small.yaml", TOKENIZE);
+  const cases: [args: string[], code: number, message: string][] = [
+    [
+      ["pipeline", "--seeed=1"],
+      64,
+      'Cannot run a pipeline as its flags must be right (see --help): there is no flag --seeed, did you mean "seed"?\n',
+    ],
+    [
+      ["pipeline", "--threads=0", "--executor=inlin"],
+      64,
+      'Cannot run a pipeline as its flags must be right (see --help): --threads must be a whole number from 1: it is "0"; --executor must be inline or process: it is "inlin", did you mean "inline"?\n',
+    ],
+    [
+      ["pipeline", manifest, "--input", `base=${dir.file("none")}`],
+      65,
+      `Cannot read inputs as each must exist: base is ${dir.file("none")} (not found)\n`,
+    ],
+    [
+      ["pipeline", manifest, "--run-dir", dir.file("run"), "--set=tokenize.max_length=x"],
+      64,
+      `Cannot use manifest ${manifest} as it must be free of errors: 1 problem\n  ${manifest}:2:11: parameter "max_length" must be a number: it is a text\n`,
+    ],
+    [
+      ["stage", "tokenise"],
+      64,
+      'Cannot load stage "tokenise" as it must be one of the stages, did you mean "tokenize"?\n',
+    ],
+  ];
+  for (const [args, code, err] of cases) assertEquals(await finish(launch(args)), { code, out: "", err });
+  assertEquals([...Deno.readDirSync(dir.path)].map((e) => e.name), ["small.yaml"]);
+});
+
+Deno.test("deno task stage lists every stage with its flags", async () => {
+  const { code, out } = await finish(launch(["stage"]));
+  assertEquals(code, 0);
+  for (const id of await stages.list()) assertStringIncludes(out, `Usage: deno task stage ${id} [flags]`);
+});
+
+Deno.test("pipelines/pipeline.schema.json is what deno task schema writes", () => {
+  const published = JSON.parse(Deno.readTextFileSync(join(projectRoot, "pipelines/pipeline.schema.json")));
+  assertEquals(published, JSON.parse(JSON.stringify(manifestJsonSchema())));
+});
+
+for (const name of ["quickstart", "paper", "align"]) {
+  Deno.test(`pipelines/${name}.yaml fits the stages`, async () => {
+    const file = join(projectRoot, "pipelines", `${name}.yaml`);
+    const source = await readManifest(file, `pipelines/${name}.yaml`);
+    const given: Record<string, string> = name === "align"
+      ? { base: "/base", demonstrations: "/demos.jsonl" }
+      : {};
+    const inputs = resolveInputs(source.manifest, given, { root: inputRoot(file), workingDirectory: "/" });
+    const blueprint = await makeBlueprint(source, stages, { inputs });
+    assertEquals(blueprint.warnings, []);
+    assertEquals(Object.keys(blueprint.outputs), ["policy", "reward", "evals"]);
+  });
+}
