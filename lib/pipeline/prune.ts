@@ -21,6 +21,7 @@ export interface Pruner {
 }
 
 interface Round {
+  readonly iteration: number;
   readonly record: ActionRecord;
   readonly score: number | undefined;
   /** ports that were dropped already */
@@ -99,7 +100,15 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
       else {
         const rounds = loops.get(node.plan) ?? [];
         loops.set(node.plan, rounds);
-        rounds.push({ record, score: await scoreOf(node, record), dropped: new Set() });
+        const round = {
+          iteration: node.iteration,
+          record,
+          score: await scoreOf(node, record),
+          dropped: new Set<string>(),
+        };
+        // A plan that had to be walked again comes by a second time.
+        const known = rounds.findIndex((r) => r.iteration === round.iteration);
+        rounds.splice(known < 0 ? rounds.length : known, known < 0 ? 0 : 1, round);
       }
       dropAll();
     },

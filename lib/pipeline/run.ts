@@ -130,32 +130,34 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   const keyed = new Map<string, KeyedNode>();
   const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
+  /** actions that run again as their bytes were gone, while they do */
+  const repairs = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
   /** actions under way or done in this run, by key: two nodes with one key share them */
   const running = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
 
   /** Runs an action with its inputs at hand, whatever was pruned or damaged. */
-  function execute(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
-    const known = running.get(ready.key);
-    if (known) return known;
-    const promise = (async () => {
-      try {
-        for (const values of Object.values(ready.inputs)) for (const v of listValues(values)) await ensure(v);
-        if (failure !== undefined) throw failure;
-        if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
-        return await runAction(ready, again, actions);
-      } catch (error) {
-        if (failure === undefined && !(error instanceof Diverged)) {
-          failure = error;
-          if (!signal.aborted) {
-            const message = error instanceof Error ? error.message : String(error);
-            emit({ ...nodeName(ready.node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
-          }
+  async function attempt(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
+    try {
+      for (const values of Object.values(ready.inputs)) for (const v of listValues(values)) await ensure(v);
+      if (failure !== undefined) throw failure;
+      if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
+      return await runAction(ready, again, actions);
+    } catch (error) {
+      if (failure === undefined && !(error instanceof Diverged)) {
+        failure = error;
+        if (!signal.aborted) {
+          const message = error instanceof Error ? error.message : String(error);
+          emit({ ...nodeName(ready.node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
         }
-        throw failure ?? error;
       }
-    })();
-    running.set(ready.key, promise);
-    return promise;
+      throw failure ?? error;
+    }
+  }
+
+  function execute(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
+    const known = running.get(ready.key) ?? attempt(ready, again);
+    running.set(ready.key, known);
+    return known;
   }
 
   /** Makes sure that the bytes of `value` are in the store: what was pruned or damaged is made again. */
@@ -163,10 +165,18 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     if (value.from === "input") return;
     const tree = value.record.outputs[value.port]!;
     if (store.holds(tree)) return;
-    const ready = keyed.get(value.node.id)!;
-    const { record } = await execute(ready, true);
+    const { key } = value.record;
+    const repair = repairs.get(key) ?? remake(keyed.get(value.node.id)!).finally(() => repairs.delete(key));
+    repairs.set(key, repair);
+    const { record } = await repair;
     if (record.outputs[value.port]?.digest === tree.digest) return;
     throw new Diverged(`${value.node.id} gave other bytes than those on record`);
+  }
+
+  async function remake(ready: KeyedNode): Promise<{ record: ActionRecord; ran: boolean }> {
+    const result = await attempt(ready, true);
+    await announce(ready.node, result.record, result.ran);
+    return result;
   }
 
   const pruner = createPruner(blueprint, store, users);
@@ -185,9 +195,9 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
           ? { record: found, ran: false }
           : await pruner.sparing(ready, () => execute(ready, fresh));
         if (found) compareHost(found);
-        const again = finished.has(ready.node.id);
+        const told = finished.get(ready.node.id)?.record.key === record.key;
         finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
-        if (!again) await announce(ready.node, record, ran);
+        if (!told) await announce(ready.node, record, ran);
         await pruner.finished(ready.node, record);
         return record;
       },

@@ -149,6 +149,22 @@ Deno.test("a damaged blob is made again when it is needed, and only then", async
   assert(Deno.statSync(blob).size > 3);
 });
 
+Deno.test("an action that gives other bytes when it is made again takes what reads it along", async () => {
+  using toy = new ToyProject();
+  const set = ["write.unsteady=true"];
+  const first = await toy.run({ set });
+  const digest = first.events.flatMap((e) =>
+    e.type === "stage_finished" && e.stage === "write" ? [e.outputs.text!] : []
+  )[0]!;
+  Deno.removeSync(join(toy.file("run/store/blobs"), digest.slice(0, 2), digest));
+  const more = await toy.run({ set: [...set, "copies.count=4"] });
+  const copies = [0, 1, 2, 3].map((i) => `copies.write[${i}]`);
+  assertEquals(ran(more.events).filter((id) => /write/.test(id)), [...copies, "write"]);
+  const parts = toy.outputs(more).text!.split("|");
+  const heads = parts.slice(0, 4).map((part) => part.split("\n").slice(0, 2).join("\n"));
+  assertEquals(new Set(heads).size, 1, "all copies begin with the same text");
+});
+
 Deno.test("models of early rounds are dropped, and come back when something asks for them", async () => {
   using toy = new ToyProject();
   const set = ["loop.count=5", "loop.count.limit=100"];
