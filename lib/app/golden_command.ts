@@ -27,8 +27,11 @@ const FELL_SHORT = 1;
 
 /** Flags of the command, checked. */
 export interface GoldenFlags {
+  /** goldens, or folders of them */
   readonly paths: readonly string[];
+  /** every place, and stack traces */
   readonly verbose: boolean;
+  /** one JSON object per line */
   readonly json: boolean;
 }
 
@@ -59,8 +62,11 @@ export function readGoldenFlags(args: readonly string[]): GoldenFlags | undefine
 
 /** Where the report goes. */
 export interface GoldenOutput {
+  /** takes one line of the report; with `verbose` several in one text */
   readonly print: (line: string) => void;
+  /** takes the stack of an error that became a line */
   readonly printError: (line: string) => void;
+  /** the report goes to a terminal */
   readonly colors: boolean;
 }
 

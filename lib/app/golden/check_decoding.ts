@@ -63,11 +63,14 @@ function checkAgreement(
   tally: Tally,
 ): void {
   const rows = batch.supervised.map(({ ids, targets }) => Int32Array.from(ids).subarray(0, targets[0] ?? 1));
-  const prompts = [...greedy.map(({ prompt }) => prompt), ...rows].map((ids, i) => ({ id: `${i}`, ids }));
+  const prompts = [...greedy.map(({ prompt }) => prompt), ...rows]
+    .filter((ids) => ids.length > 0 && ids.length < model.contextLength)
+    .map((ids, i) => ({ id: `${i}`, ids }));
+  const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
   const responses = new Generator(model, parameters).generate({
     prompts,
     sampling: { temperature: 1 },
-    maxNewTokens: 12,
+    maxNewTokens: Math.min(12, model.contextLength - longest),
     eosIds: [2],
     seed: 1,
     batchSize: BATCH_SIZE,

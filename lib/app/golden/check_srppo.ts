@@ -17,7 +17,7 @@ import { whiten } from "@/lib/rl/whiten.ts";
 import { microBatches, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { LOGPROBS_ENTROPY } from "@/lib/train/programs.ts";
-import { tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
+import { SCORING_BUDGET, tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
 import { checkUpdates } from "./check_updates.ts";
 import { readSrppoGolden, type SrppoGolden } from "./srppo_golden.ts";
 import { type Bar, type CheckLine, type Tally, tally } from "./tally.ts";
@@ -103,7 +103,7 @@ function scoreRollouts(
 
 /** Mean over all targets of the entropy of the next token, nats. */
 function meanEntropy(network: Network, sequences: readonly Sequence[], temperature: number): number {
-  const rows = microBatches(sequences, 4096).map(({ batch, positions, targetIds }) =>
+  const rows = microBatches(sequences, SCORING_BUDGET).map(({ batch, positions, targetIds }) =>
     network.run({
       batch,
       positions,

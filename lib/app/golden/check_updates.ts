@@ -17,14 +17,21 @@ const TOKEN_BUDGET = 48;
 
 /** What the updates start from; rows hold response tokens only. */
 export interface UpdateInputs {
+  /** settings, order of the rows, and what must come out */
   readonly golden: SrppoGolden;
+  /** prompts with their responses; the response tokens are the targets */
   readonly sequences: readonly Sequence[];
+  /** as it was when the rollouts were made; not changed */
   readonly policy: LoadedModel;
+  /** likewise */
   readonly critic: LoadedModel;
+  /** of the policy, nats */
   readonly oldLogprobs: Rows;
+  /** of the critic */
   readonly oldValues: Rows;
   /** whitened */
   readonly advantages: Rows;
+  /** the critic's targets */
   readonly returns: Rows;
 }
 

@@ -9,7 +9,9 @@ import type { Sequence } from "@/lib/train/batching.ts";
 
 /** Right-padded rows of the golden batch. */
 export interface GoldenBatch {
+  /** B */
   readonly rows: number;
+  /** T, padding included */
   readonly length: number;
   /** [B·T] */
   readonly ids: Int32Array;
@@ -23,7 +25,9 @@ export interface GoldenBatch {
 
 /** A greedy continuation of one prompt. */
 export interface GreedyGolden {
+  /** without padding */
   readonly prompt: Int32Array;
+  /** one per step; an end token does not stop it */
   readonly ids: Int32Array;
   /** gap between the two largest logits of each step */
   readonly margins: Float32Array;
@@ -33,11 +37,15 @@ export interface GreedyGolden {
 
 /** The golden.safetensors of a family. Dispose of it to close the file. */
 export interface FamilyGolden extends Disposable {
+  /** the rows that logits, loss and gradients belong to */
   readonly batch: GoldenBatch;
+  /** in the order of their numbers; none where decoding is ambiguous */
   readonly greedy: readonly GreedyGolden[];
   /** names of all tensors */
   readonly names: readonly string[];
+  /** a tensor of floats as f32 */
   floats(name: string): Float32Array;
+  /** a tensor of i32 */
   ints(name: string): Int32Array;
 }
 

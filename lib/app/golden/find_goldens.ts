@@ -14,6 +14,7 @@ export type GoldenKind =
 
 /** Something to check. */
 export interface Golden {
+  /** what it is by its content */
   readonly kind: GoldenKind;
   /** a folder, or the file of a topic */
   readonly path: string;

@@ -5,6 +5,7 @@ import type { CheckLine } from "./tally.ts";
 
 /** How lines are shown. */
 export interface RenderOptions {
+  /** for a terminal */
   readonly colors: boolean;
   /** the error at every place under its check, and where the largest is */
   readonly verbose: boolean;

@@ -6,6 +6,7 @@ import { DataError } from "@/lib/tensor/errors.ts";
 
 const number = z.number(), list = z.array(number), rows = z.array(list);
 
+/** The shape of golden.json; other fields are ignored. */
 const SrppoGolden = z.object({
   config: z.object({
     beta: number,

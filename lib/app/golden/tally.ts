@@ -12,8 +12,11 @@ export type Measure = "absolute" | "relative" | "of_largest" | "differences";
 
 /** What is checked, and what its error may be. */
 export interface Bar {
+  /** its name in the report */
   readonly check: string;
+  /** how its error is measured */
   readonly measure: Measure;
+  /** the largest error that is ok */
   readonly bar: number;
 }
 
@@ -21,6 +24,7 @@ export interface Bar {
 export interface CheckLine extends Bar {
   /** Infinity where lengths differ, a number is not finite, or nothing was compared */
   readonly largestError: number;
+  /** the largest error is at most the bar */
   readonly ok: boolean;
   /** the place with the largest error, or what went wrong */
   readonly worst: string;
