@@ -1,0 +1,115 @@
+/**
+ * What a reward gives to answers of the SFT model and of the base: figures that show whether it can tell the two apart,
+ * how much of it is length, and how much is the end token.
+ * @module
+ */
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { correlation, moments, sampleDeviation } from "@/lib/rl/moments.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+
+/** Figures of one model's answers. Rewards are raw: sums over the response, in nats, before length normalisation. */
+export interface AnswerFigures {
+  readonly answers: number;
+  readonly reward_mean: number;
+  /** spread of the rewards, n − 1 in the denominator */
+  readonly reward_std: number;
+  /** standard error of `reward_mean`, as if answers were independent */
+  readonly reward_stderr: number;
+  readonly response_tokens: number;
+  /** share of answers that end */
+  readonly eos_rate: number;
+  /** Pearson's correlation of reward and length; null where either does not vary */
+  readonly length_correlation: number | null;
+  /** mean of what the end token earns, over answers that end; null if none does */
+  readonly eos_mean: number | null;
+  /** share of the end token in all that is paid and taken, magnitudes summed; 0 where nothing is */
+  readonly eos_share: number;
+  /** share of tokens, ends left out, to which the base gives no more than the floor; 0 without a floor */
+  readonly floor_share: number;
+}
+
+/** Figures of scored answers of one model; at least one. */
+export function answerFigures(
+  rows: readonly ScoredRow[],
+  { floor, eosIds }: { readonly floor: number | null; readonly eosIds: readonly number[] },
+): AnswerFigures {
+  const ends = new Set(eosIds);
+  const rewards = rows.map(({ rawReward }) => rawReward),
+    lengths = rows.map(({ responseIds }) => responseIds.length);
+  const endRewards: number[] = [];
+  let paid = 0, bodyTokens = 0, floored = 0;
+  for (const { responseIds, tokenRewards, baseLogprobs } of rows) {
+    responseIds.forEach((id, t) => {
+      paid += Math.abs(tokenRewards[t]!);
+      if (ends.has(id)) return void endRewards.push(tokenRewards[t]!);
+      bodyTokens++;
+      if (floor !== null && baseLogprobs[t]! <= floor) floored++;
+    });
+  }
+  const std = rows.length < 2 ? 0 : sampleDeviation(rewards);
+  const paidForEnds = endRewards.reduce((sum, x) => sum + Math.abs(x), 0);
+  return {
+    answers: rows.length,
+    reward_mean: meanOf(rewards),
+    reward_std: std,
+    reward_stderr: std / Math.sqrt(rows.length),
+    response_tokens: meanOf(lengths),
+    eos_rate: rows.filter(({ finishReason }) => finishReason === "eos").length / rows.length,
+    length_correlation: rows.length < 2 ? null : correlation(rewards, lengths),
+    eos_mean: endRewards.length === 0 ? null : meanOf(endRewards),
+    eos_share: paid === 0 ? 0 : paidForEnds / paid,
+    floor_share: bodyTokens === 0 ? 0 : floored / bodyTokens,
+  };
+}
+
+/** Figures of both models. */
+export interface Calibration {
+  readonly sft: AnswerFigures;
+  readonly base: AnswerFigures;
+}
+
+/**
+ * Checks what must hold of any such reward: SFT answers earn more than base answers. For one unbounded member that is
+ * the SFT model it is an identity that the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0.
+ * @throws {DataError} saying what that means
+ */
+export function checkCalibration(
+  { sft, base }: Calibration,
+  options: { readonly isPaperReward: boolean },
+): void {
+  const found = `the mean on ${sft.answers} answers of the SFT model is ${
+    show(sft)
+  }, on ${base.answers} of the base ${show(base)}`;
+  if (!(sft.reward_mean > base.reward_mean)) {
+    throw new DataError(
+      "Cannot build a reward as answers of the SFT model must earn more than those of the base: " +
+        `${found}; base and SFT models may be swapped, or the members were trained on other demonstrations`,
+    );
+  }
+  if (options.isPaperReward && !(sft.reward_mean > 0 && base.reward_mean < 0)) {
+    throw new DataError(
+      "Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the base's: " +
+        `${found}; the means are KL divergences, KL(SFT‖base) and −KL(base‖SFT), so a model is not what it is said to be, ` +
+        "or SFT has hardly moved it",
+    );
+  }
+}
+
+/** The figures as reward.json keeps them: `sft_reward_mean` and so on, those that are defined. */
+export function flatFigures(calibration: Calibration): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(calibration).flatMap(([model, figures]) =>
+      Object.entries(figures as AnswerFigures).flatMap(([name, value]) =>
+        value === null ? [] : [[`${model}_${name}`, value as number]]
+      )
+    ),
+  );
+}
+
+function show({ reward_mean, reward_stderr }: AnswerFigures): string {
+  return `${reward_mean.toFixed(2)} ± ${reward_stderr.toFixed(2)} nats`;
+}
+
+function meanOf(values: readonly number[]): number {
+  return moments([values]).mean;
+}

@@ -1,0 +1,146 @@
+/**
+ * A reward as one ONNX file, weights inside: token ids in, what each token earns out. It computes what `score` computes,
+ * for any number of right-padded rows of any length within the context.
+ * @module
+ */
+import { join } from "node:path";
+import {
+  add,
+  clip,
+  div,
+  gatherRows,
+  greaterEqual,
+  lower,
+  minimum,
+  mul,
+  sqrt,
+  square,
+  sub,
+  tokenLogprob,
+  Trace,
+  type Value,
+} from "@/lib/autodiff/mod.ts";
+import type { RewardModel as RewardModelEntry } from "@/lib/contracts/reward_directory.ts";
+import { writeWholeFile } from "@/lib/files/whole_file.ts";
+import { parametersOf } from "@/lib/models/model.ts";
+import { encodeModel } from "@/lib/onnx/encode.ts";
+import type { Initializer, OnnxGraph } from "@/lib/onnx/graph.ts";
+import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
+import type { RewardModel } from "@/lib/reward/reward_model.ts";
+import type { Combination, RewardGuards } from "@/lib/rl/bagged_reward.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { hostTensor } from "@/lib/tensor/tensor.ts";
+import type { Network } from "@/lib/train/network.ts";
+import { type RopeTables, tokenAttention } from "./token_attention.ts";
+import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
+
+/** Protobuf's limit of a message. */
+const MOST_BYTES = 2 ** 31 - 1;
+/** Sizes of the example batch that is traced; the graph names neither. */
+const ROWS = 2, LENGTH = 3;
+
+/**
+ * The graph of a reward: input_ids i64[B,T] → token_rewards f32[B,T]. Element t is what token t earns after what comes
+ * before it, nats; 0 for the first token of a row, which nothing predicts. Rows are right-padded with any id. What the
+ * prompt and the padding earn is there too: a caller adds up the tokens of the response.
+ * @throws {DataError} if the weights are too large for one file
+ */
+export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
+  const { members, base, combine, floor, eosBound, eosIds } = manifest;
+  const networks = new Map<string, Network>();
+  for (const { path, digest } of [base, ...members]) {
+    networks.set(path, frozenNetwork(join(directory, path), digest));
+  }
+  const bytes = [...networks.values()].reduce((sum, { parameters }) => sum + parameters.data.byteLength, 0);
+  if (bytes > MOST_BYTES * 0.99) {
+    throw new DataError(
+      `Cannot export the reward of ${directory} as one ONNX file must be smaller than 2 GiB: its weights are ` +
+        `${(bytes / 2 ** 30).toFixed(1)} GiB`,
+      { file: directory },
+    );
+  }
+  const trace = new Trace(), initializers: Initializer[] = [], weights: Value[] = [];
+  const ids = trace.input("input_ids", "i64", [ROWS, LENGTH]), next = nextTokens(ids);
+  const known = new Map<string, Value>(), tables: RopeTables = new Map();
+  const logprobs = ({ path }: RewardModelEntry): Value => {
+    const found = known.get(path);
+    if (found) return found;
+    const network = networks.get(path)!, values = new Map<string, Value>();
+    for (const { name, shape } of parametersOf(network.model)) {
+      const value = trace.input(`${path}/${name}`, "f32", shape);
+      values.set(name, value);
+      weights.push(value);
+      initializers.push({
+        name: value.name,
+        tensor: hostTensor("f32", shape, network.parameters.view(name)),
+      });
+    }
+    const { selected } = tokenLogprob(logits(network, values, ids, tables), next);
+    known.set(path, selected);
+    return selected;
+  };
+  const target = combineTraced(members.map(logprobs), combine);
+  const ends = eosIds.length === 0 ? undefined : isAmong(next, eosIds);
+  const rewards = guardTraced({ target, base: logprobs(base), ends }, { floor, eosBound });
+  const graph = lower({
+    name: "reward",
+    inputs: [ids],
+    weights,
+    outputs: { token_rewards: ofOwnTokens(rewards, ids) },
+    symbolic: { input_ids: ["B", "T"], token_rewards: ["B", "T"] },
+  });
+  return { ...graph, initializers: [...graph.initializers, ...initializers], externals: [] };
+}
+
+/** Writes the graph of a reward. @throws {DataError} if its weights are too large for one file */
+export function writeRewardGraph(path: string, reward: RewardModel): void {
+  writeWholeFile(path, [encodeModel(rewardGraph(reward))]);
+}
+
+/** Logits [B·T,V] of the tokens after ids[B,T]. */
+function logits(
+  { model }: Network,
+  values: ReadonlyMap<string, Value>,
+  ids: Value,
+  tables: RopeTables,
+): Value {
+  const part = (specs: Readonly<Record<string, { readonly name: string }>>) =>
+    Object.fromEntries(Object.entries(specs).map(([local, { name }]) => [local, values.get(name)!]));
+  const context = tokenAttention(ids, model.contextLength, tables);
+  let x: Value | undefined;
+  for (const { parameter, index, factor } of model.embeddings) {
+    const rows = gatherRows(
+      values.get(parameter.name)!,
+      index === "token" ? flatTokens(ids) : flatPositions(ids),
+    );
+    const scaled = factor === 1 ? rows : mul(rows, factor);
+    x = x ? add(x, scaled) : scaled;
+  }
+  for (const block of model.blocks) x = model.applyBlock(block, part(block.parameters), x!, context);
+  const head = part(model.head);
+  return model.project(head, model.normalise(head, x!));
+}
+
+/** `combineMembers()` on values. */
+function combineTraced(members: readonly Value[], combine: Combination): Value {
+  if (combine === "min") return members.reduce((a, b) => minimum(a, b));
+  const mean = div(members.reduce((a, b) => add(a, b)), members.length);
+  if (combine === "mean") return mean;
+  const squares = members.map((member) => square(sub(member, mean))).reduce((a, b) => add(a, b));
+  return sub(mean, sqrt(div(squares, members.length - 1)));
+}
+
+/** `guardedRewards()` on values; `ends` is 1 at end tokens. */
+function guardTraced(
+  { target, base, ends }: { readonly target: Value; readonly base: Value; readonly ends: Value | undefined },
+  { floor, eosBound }: RewardGuards,
+): Value {
+  const ratio = sub(target, base);
+  // Paid only above the floor: 1 − (floor ≥ base).
+  const paid = floor === null
+    ? ratio
+    : mul(ratio, sub(1, greaterEqual(base.trace.scalar(floor, "f32"), base)));
+  if (!ends) return paid;
+  const ending = eosBound === null ? ratio : clip(ratio, -eosBound, eosBound);
+  return add(mul(paid, sub(1, ends)), mul(ending, ends));
+}

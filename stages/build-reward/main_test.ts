@@ -1,0 +1,269 @@
+/** The stage on files: what it builds, what it finds out, and what it refuses. @module */
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { writePrompts } from "@/lib/contracts/prompts.ts";
+import { readReward } from "@/lib/contracts/reward_directory.ts";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { InputPaths } from "@/lib/contracts/stage.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+import { type Params, params } from "./params.ts";
+
+const BASE = "fixtures/stories260k";
+const LLAMA = "fixtures/goldens/families/llama";
+const PROMPTS = [
+  "Once upon a time, there was a girl named Lucy. She had a book.",
+  "Tim saw a big dog. He",
+  "One day",
+];
+const SMALL = { max_new_tokens: 12, samples_per_prompt: 8, preflight_samples: 4 };
+
+/** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */
+function writeRelative(directory: string, name: string, std: number): string {
+  const { model, parameters } = loadModel(BASE);
+  const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
+  const [stop] = loadTokenizer(BASE).encode(".", { special: false }).slice(-1);
+  table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
+  const noise = new Float32Array(parameters.data.length);
+  fillNormal(noise, makeKey(1, name), { std });
+  for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
+  const path = join(directory, name);
+  Deno.mkdirSync(path);
+  writeModel(path, { model, parameters });
+  copyTokenizerFiles(BASE, path);
+  return path;
+}
+
+async function promptsIn(directory: string): Promise<string> {
+  const path = join(directory, "prompts.arrow"), tokenizer = loadTokenizer(BASE);
+  const rows = PROMPTS.map((text, i) => ({
+    id: `p${i}`,
+    promptIds: tokenizer.encode(text),
+    meta: '{"words":["was","and"]}',
+  }));
+  await writePrompts(path, { rows, tokenizerDigest: tokenizerDigest(BASE) });
+  return path;
+}
+
+function runStage(
+  dir: string,
+  inputs: InputPaths,
+  given: Partial<Params> = {},
+  options: { seed?: number; signal?: AbortSignal; messages?: string[] } = {},
+): Promise<void> {
+  return stage.run({
+    params: params.parse({ ...SMALL, ...given }),
+    inputs: { base: BASE, ...inputs },
+    outputs: { reward: join(dir, "reward"), report: join(dir, "report") },
+    seed: options.seed ?? 3,
+    iteration: 0,
+    threads: 2,
+    signal: options.signal ?? new AbortController().signal,
+    progress: ({ message }) => void (message !== undefined && options.messages?.push(message)),
+  });
+}
+
+interface Report {
+  readonly calibration: Readonly<Record<"sft" | "base", Readonly<Record<string, number>>>> | null;
+  readonly preflight: Readonly<Record<string, unknown>> | null;
+  readonly sentences: readonly string[];
+}
+
+function reportOf(dir: string): Report {
+  return JSON.parse(Deno.readTextFileSync(join(dir, "report", "report.json")));
+}
+
+function rollout(response: readonly number[]): RolloutRow {
+  const promptIds = loadTokenizer(BASE).encode(PROMPTS[0]!), responseIds = Int32Array.from(response);
+  const logprobs = new Float32Array(response.length);
+  const names = { id: "r", promptId: "p", sample: 0, meta: "{}", finishReason: "eos" } as const;
+  return { ...names, promptIds, responseIds, logprobs, logprobsT1: null };
+}
+
+Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT answers and below on base answers", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
+  await runStage(dir, { members: [sft], sft, prompts });
+  const reward = readReward(join(dir, "reward"));
+  assertEquals(reward.members, [{ path: "members/0", digest: digestDirectory(sft).digest }]);
+  assertEquals(reward.base, { path: "base", digest: digestDirectory(BASE).digest });
+  assertEquals(digestDirectory(join(dir, "reward/members/0")).digest, reward.members[0]!.digest);
+  assertEquals([reward.combine, reward.floor, reward.eosBound, reward.lengthNorm, reward.eosIds], [
+    "mean",
+    null,
+    null,
+    "none",
+    [2],
+  ]);
+  const { sft_reward_mean: onSft, base_reward_mean: onBase, sft_answers: answers } = reward.calibration;
+  assertEquals(answers, 24);
+  assert(onSft! > 0 && onBase! < 0, `${onSft} and ${onBase}`);
+  const { calibration, preflight, sentences } = reportOf(dir);
+  assertEquals(calibration!.sft.reward_mean, onSft);
+  assert(calibration!.sft.eos_rate! > 0, "an answer must end, or nothing is tested of ends");
+  assertEquals(calibration!.base.floor_share, 0);
+  assertEquals(preflight, null);
+  assertEquals(sentences.length, 3);
+});
+
+Deno.test("guards and several members are in reward.json; a model used twice is stored once; bytes repeat", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.01), b = writeRelative(dir, "b", 0.01);
+  const prompts = await promptsIn(dir), inputs = { members: [a, b, a], sft: b, prompts };
+  const given = { combine: "min", floor: -4, eos_bound: 2, length_norm: "sqrt" } as const;
+  await runStage(dir, inputs, given);
+  const reward = readReward(join(dir, "reward"));
+  assertEquals(reward.members.map(({ path }) => path), ["members/0", "members/1", "members/0"]);
+  assertEquals([reward.combine, reward.floor, reward.eosBound, reward.lengthNorm], ["min", -4, 2, "sqrt"]);
+  assertEquals([...Deno.readDirSync(join(dir, "reward/members"))].map(({ name }) => name).sort(), ["0", "1"]);
+  const { calibration } = reportOf(dir);
+  assert(calibration!.base.floor_share! > 0 && calibration!.base.floor_share! < 1);
+  assert(Math.abs(calibration!.sft.eos_mean!) <= 2);
+  const before = ["reward", "report"].map((name) => digestDirectory(join(dir, name)).digest);
+  await runStage(dir, inputs, given);
+  assertEquals(["reward", "report"].map((name) => digestDirectory(join(dir, name)).digest), before);
+  await runStage(dir, inputs, given, { seed: 4 });
+  assertNotEquals(digestDirectory(join(dir, "report")).digest, before[1]);
+});
+
+Deno.test("without SFT model or prompts nothing is calibrated, and the report says so", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.01);
+  await runStage(dir, { members: [a] });
+  assertEquals(readReward(join(dir, "reward")).calibration, {});
+  assertEquals(reportOf(dir).sentences, [
+    "There is no calibration: it needs an SFT model and prompts for it and the base to answer.",
+    "There is no preflight: it needs an SFT model, prompts and a checker.",
+  ]);
+});
+
+Deno.test("a checker compares the best answer by reward with the average one, and tells it while it works", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), messages: string[] = [];
+  const given = { checker: "words", preflight_prompts: 2 };
+  await runStage(dir, { members: [sft], sft, eval_prompts: await promptsIn(dir) }, given, { messages });
+  const { preflight } = reportOf(dir);
+  assertEquals([preflight!.prompts, preflight!.samples_per_prompt], [2, 4]);
+  assertAlmostEquals(
+    preflight!.gain as number,
+    (preflight!.best_score as number) - (preflight!.average_score as number),
+    1e-12,
+  );
+  assertEquals(messages, ["reading models", "preflight: sft answers 2 prompts 4 times", preflight!.verdict]);
+});
+
+Deno.test("the reward of a member that is the base is exactly 0 (and build-reward refuses to build it)", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.01);
+  await runStage(dir, { members: [a] });
+  const manifest = readReward(join(dir, "reward"));
+  const same = new RewardModel(join(dir, "reward"), { ...manifest, members: [manifest.base] });
+  const [scored] = same.score([rollout([400, 410, 420, 2])], { path: a }, 1);
+  assertEquals([...scored!.tokenRewards], [0, 0, 0, 0]);
+  assertEquals(scored!.rawReward, 0);
+
+  const copy = join(dir, "copy"); // equal weights under a config that was written anew
+  Deno.mkdirSync(copy);
+  writeModel(copy, loadModel(BASE));
+  copyTokenizerFiles(BASE, copy);
+  const error = await assertRejects(() => runStage(dir, { members: [a, BASE, copy] }), DataError);
+  assertEquals(
+    error.message,
+    "Cannot build a reward as its models must fit together: members[1] is the base: every reward would be 0, and SFT has " +
+      "changed nothing; members[2] is the base: every reward would be 0, and SFT has changed nothing",
+  );
+});
+
+Deno.test("the reward adds up over a split of the response, and its end counts once", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.02);
+  await runStage(dir, { members: [a] });
+  const reward = new RewardModel(join(dir, "reward"));
+  const response = [400, 410, 420, 430, 2], whole = rollout(response);
+  const [first, cut] = [rollout(response.slice(0, 2)), rollout(response.slice(0, 4))];
+  const rest = { ...rollout(response.slice(2)), promptIds: Int32Array.from([...whole.promptIds, 400, 410]) };
+  const [all, head, tail, body] = reward.score([whole, first, rest, cut], { path: a }, 1).map((row) =>
+    row.rawReward
+  );
+  assertAlmostEquals(head! + tail!, all!, 1e-4);
+  const [scored] = reward.score([whole], { path: a }, 1);
+  assertAlmostEquals(all! - body!, scored!.tokenRewards[4]!, 1e-4);
+  assertEquals(scored!.tokenRewards.length, 5);
+});
+
+Deno.test("swapped models are found out by the calibration", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
+  const error = await assertRejects(
+    () => runStage(dir, { base: sft, members: [BASE], sft, prompts }),
+    DataError,
+  );
+  const pattern = new RegExp(
+    "^Cannot build a reward as answers of the SFT model must earn more than those of the base: the mean on 24 answers of the " +
+      "SFT model is -?\\d+\\.\\d\\d ± \\d+\\.\\d\\d nats, on 24 of the base -?\\d+\\.\\d\\d ± \\d+\\.\\d\\d nats; base and SFT " +
+      "models may be swapped, or the members were trained on other demonstrations$",
+  );
+  assert(pattern.test(error.message), error.message);
+  assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["prompts.arrow", "sft"]);
+});
+
+Deno.test("models that do not fit are refused together: tokenizers, vocabularies, NaN, ends", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, nan = "fixtures/goldens/corrupt/weight_nan";
+  const broken = writeRelative(dir, "broken", 0.01);
+  Deno.writeTextFileSync(join(broken, "generation_config.json"), '{"eos_token_id":[2,0]}');
+  const short = (path: string) => tokenizerDigest(path).slice(0, 12);
+  const error = await assertRejects(() => runStage(dir, { members: [LLAMA, nan, broken] }), DataError);
+  const unread = await loadError(nan);
+  assertEquals(
+    error.message,
+    `Cannot build a reward as its models must fit together: members[1]: ${unread}; members[0] has another tokenizer than ` +
+      `base: ${short(LLAMA)}, not ${
+        short(BASE)
+      }; members[0] has another vocabulary than base: 96 tokens, not 512; ` +
+      "members[2] ends with 0, 2, members[0] with 2",
+  );
+});
+
+async function loadError(path: string): Promise<string> {
+  const { message } = await assertRejects(() => Promise.try(() => loadModel(path)), DataError);
+  return message;
+}
+
+Deno.test("what cannot hold together is refused before any model is read", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.01);
+  const lone = await assertRejects(() => runStage(dir, { members: [a] }, { combine: "lcb" }), UsageError);
+  assertEquals(lone.message, "Cannot build a reward as combine=lcb needs at least 2 members: there is 1");
+  const blind = await assertRejects(
+    () => runStage(dir, { members: [a], sft: a }, { checker: "words" }),
+    UsageError,
+  );
+  assertEquals(
+    blind.message,
+    'Cannot run a preflight with checker "words" as eval_prompts or prompts must be given: neither is',
+  );
+  const prompts = await promptsIn(dir);
+  const stopped = await assertRejects(
+    () => runStage(dir, { members: [a], sft: a, prompts }, {}, { signal: AbortSignal.abort() }),
+    TryAgainError,
+  );
+  assertEquals(stopped.message, "Cannot finish build-reward as a stop was asked for: nothing of it is kept");
+  assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["a", "prompts.arrow"]);
+});
+
+Deno.test("every parameter tells what it is and where its default comes from", () => {
+  for (const [name, schema] of Object.entries(params.shape)) {
+    const { description, source } = schema.meta() as { description?: string; source?: string };
+    assert(description !== undefined && source !== undefined, name);
+  }
+  params.parse({});
+});

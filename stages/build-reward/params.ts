@@ -1,0 +1,66 @@
+/**
+ * Parameters of `build-reward`. In: flags or the manifest's `with` (a number that may be null is `null` in both). Out:
+ * checked values with defaults.
+ * @module
+ */
+import { z } from "zod";
+import { COMBINATIONS } from "@/lib/rl/bagged_reward.ts";
+
+/** Strict schema of the stage's parameters; the empty text stands for "not set". */
+export const params = z.strictObject({
+  combine: z.enum(COMBINATIONS).default("mean")
+    .describe(
+      "How the members' log-probabilities of a token become one: their mean, the least, or mean minus deviation.",
+    )
+    .meta({ source: "mean: measured best on the quickstart's preflight (docs/correctness.md)" }),
+  floor: z.number().nullable().default(null)
+    .describe(
+      "Tokens to which the base gives no more than this log-probability earn nothing. null: no floor.",
+    )
+    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes -6" }),
+  eos_bound: z.number().nonnegative().nullable().default(null)
+    .describe("Bound of the magnitude of what the end token earns. null: none.")
+    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 5" }),
+  length_norm: z.enum(["none", "mean", "sqrt"]).default("none")
+    .describe("What the reward of a response is divided by: nothing, its length, or the root of its length.")
+    .meta({ source: "none: the paper's reward is a sum" }),
+  calibration_prompts: z.int().positive().default(64)
+    .describe("Prompts, drawn from `prompts`, that the SFT model and the base answer for the calibration.")
+    .meta({
+      unit: "prompts",
+      source: "256 answers each put the error of a mean at a sixteenth of the spread",
+    }),
+  samples_per_prompt: z.int().positive().default(4)
+    .describe("Answers of each of the two models to each of these prompts.")
+    .meta({ unit: "1", source: "as calibration_prompts" }),
+  max_new_tokens: z.int().positive().default(256)
+    .describe("Longest answer, its end included.")
+    .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
+  batch_size: z.int().positive().default(128)
+    .describe("Answers that are generated side by side. Does not change any byte of the result.")
+    .meta({ unit: "sequences", source: "memory of the key/value cache" }),
+  checker: z.string().default("")
+    .describe(
+      "Scores the SFT model's answers for the preflight: words, exact, contains, regex, or the path of a module that exports " +
+        "`check`. Empty: no preflight.",
+    )
+    .meta({ source: "none: only the user knows" }),
+  checker_field: z.string().default("")
+    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
+    .meta({ source: "lib/evals" }),
+  checker_pattern: z.string().default("")
+    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
+    .meta({ source: "lib/evals" }),
+  preflight_prompts: z.int().positive().default(256)
+    .describe("Prompts of the preflight, the first of `eval_prompts` (else of `prompts`).")
+    .meta({ unit: "prompts", source: "the quickstart's preflight: 256" }),
+  preflight_samples: z.int().min(2).default(8)
+    .describe("Answers to each of these prompts, of which the reward picks the best.")
+    .meta({ unit: "1", source: "the quickstart's preflight: best of 8" }),
+  export_onnx: z.boolean().default(false)
+    .describe("Adds reward.onnx: token ids to the reward of each token, all models in one file.")
+    .meta({ source: "off: it holds the weights once more" }),
+});
+
+/** Checked parameters. */
+export type Params = z.output<typeof params>;

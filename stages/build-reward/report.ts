@@ -1,0 +1,64 @@
+/**
+ * What `build-reward` tells about its work. In: the reward and what was found. Out: the object of report.json
+ * (snake_case, no times and no paths from outside: equal inputs, equal bytes).
+ * @module
+ */
+import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import type { AnswerFigures, Calibration } from "./calibrate.ts";
+import type { Preflight } from "./preflight.ts";
+
+/** What was found out; what is undefined was not asked for or could not be. */
+export interface Findings {
+  readonly calibration?: Calibration | undefined;
+  readonly preflight?: Preflight | undefined;
+}
+
+/** The object of report.json. */
+export function rewardReport(
+  { members, base, combine, floor, eosBound, lengthNorm, eosIds }: RewardManifest,
+  { calibration, preflight }: Findings,
+): Readonly<Record<string, unknown>> {
+  return {
+    format: "build_reward_report@1",
+    members,
+    base,
+    combine,
+    floor,
+    eos_bound: eosBound,
+    length_norm: lengthNorm,
+    eos_ids: eosIds,
+    calibration: calibration ?? null,
+    preflight: preflight ?? null,
+    sentences: [
+      calibration
+        ? calibrationSentence(calibration)
+        : "There is no calibration: it needs an SFT model and prompts for it and the base to answer.",
+      ...(calibration ? endSentence(calibration.sft) : []),
+      preflight ? preflight.verdict : "There is no preflight: it needs an SFT model, prompts and a checker.",
+    ],
+  };
+}
+
+function calibrationSentence({ sft, base }: Calibration): string {
+  const show = ({ reward_mean: mean, reward_std: std }: AnswerFigures) =>
+    `${mean.toFixed(2)} (spread ${std.toFixed(2)})`;
+  const correlation = sft.length_correlation;
+  return `Answers of the SFT model earn ${show(sft)} nats on average, those of the base ${show(base)}` +
+    (correlation === null
+      ? "."
+      : `; on SFT answers, reward and length correlate by ${correlation.toFixed(2)}.`);
+}
+
+function endSentence({ eos_mean: mean, eos_share: share, eos_rate: rate }: AnswerFigures): string[] {
+  if (mean === null) return ["No answer of the SFT model ended, so the end token earned nothing."];
+  return [
+    `${percent(rate)} of the SFT model's answers end; the end token earns ${
+      mean.toFixed(2)
+    } nats on average, ` +
+    `${percent(share)} of all that is paid.`,
+  ];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
