@@ -76,6 +76,11 @@ export function tokenizerDigest(directory: string): string {
   return digestBytes(`none:${size}`);
 }
 
+/** Whether a model directory has a tokenizer: models of random weights, as benchmarks take them, have none. */
+export function hasTokenizer(directory: string): boolean {
+  return isFile(join(directory, "tokenizer.json"));
+}
+
 /** True where there is a file; a link to a file counts, as Hugging Face caches are made of them. */
 function isFile(path: string): boolean {
   try {

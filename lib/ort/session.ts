@@ -4,6 +4,7 @@
  * @module
  */
 import { addressOf, check, cString, ortApi, outPointer, type Pointer, written } from "./api.ts";
+import { joinProfile, type ProfiledSession } from "./profiling.ts";
 import { ortRuntime } from "./runtime.ts";
 import type { TensorValue } from "./tensor_value.ts";
 
@@ -38,6 +39,7 @@ export class Session implements Disposable {
   #handle: Pointer;
   readonly #kept: unknown[] = [];
   readonly #names = new Map<string, bigint>();
+  readonly #profiled: ProfiledSession | undefined;
 
   /** @throws {OrtError} if the model is not valid */
   constructor(model: Uint8Array<ArrayBuffer>, options: SessionOptions = {}) {
@@ -50,7 +52,9 @@ export class Session implements Disposable {
     for (const [key, value] of Object.entries(options.config ?? {})) {
       check(api.addSessionConfigEntry(native, cString(key), cString(value)));
     }
-    if (options.profile !== undefined) check(api.enableProfiling(native, cString(options.profile)));
+    const profiled = options.profile === undefined ? joinProfile() : undefined;
+    const profile = options.profile ?? profiled?.prefix;
+    if (profile !== undefined) check(api.enableProfiling(native, cString(profile)));
     const weights = Object.entries(options.initializers ?? {});
     if (weights.length > 0) {
       const names = BigUint64Array.from(weights, ([name]) => this.#nameAddress(name));
@@ -66,6 +70,8 @@ export class Session implements Disposable {
     }
     this.#handle = written(out);
     released.register(this, this.#handle, this);
+    this.#profiled = profiled;
+    profiled?.opened(() => this.endProfiling());
   }
 
   #nameAddress(name: string): bigint {
@@ -124,6 +130,7 @@ export class Session implements Disposable {
 
   [Symbol.dispose](): void {
     if (!released.unregister(this)) return;
+    this.#profiled?.closed(); // the library ends the profile of a session that goes
     ortApi().releaseSession(this.#handle);
     this.#handle = null;
   }

@@ -3,15 +3,17 @@
  * @module
  */
 import { type MetricRow, writeMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { hasTokenizer, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { type SampleRow, writeSamples } from "@/lib/contracts/samples.ts";
 import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
 import { breathe } from "@/lib/train/breathe.ts";
+import { checkFits } from "@/lib/train/fit_model.ts";
 import { policyRoundFactor } from "@/lib/train/schedule.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import { advantagesOf, rewardScaleOf } from "./advantages.ts";
@@ -69,10 +71,10 @@ async function run(context: StageContext<Params>): Promise<void> {
     critic: tokenizerDigest(paths.critic),
   });
   const trainer = loadTrainer(paths, params);
-  const tokenizer = digest.startsWith("none") ? undefined : loadTokenizer(paths.policy);
+  const tokenizer = hasTokenizer(paths.policy) ? loadTokenizer(paths.policy) : undefined;
   const texts = tokenizer &&
     rows.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
-  const figures = roundFigures(rows, texts);
+  const figures = roundFigures(rows, { texts, hasBos: loadSpecialIds(paths.policy).bosId !== null });
   const stopped = isStopped(figures, params);
   const { after, learned } = stopped
     ? { after: trainer, learned: {} }
@@ -80,7 +82,7 @@ async function run(context: StageContext<Params>): Promise<void> {
   const metrics = {
     ...figures,
     ...learned,
-    beta: after.state.klCoef,
+    beta: params.beta,
     policy_updates: after.state.policyUpdates,
     critic_updates: after.state.criticUpdates,
     stopped: stopped ? 1 : 0,
@@ -92,6 +94,25 @@ async function run(context: StageContext<Params>): Promise<void> {
   });
   await writeMetrics(outputs.metrics!, metricRows(metrics, context.iteration));
   await writeSamples(outputs.samples!, tokenizer ? sampleRows(rows, tokenizer, params.kept_samples) : []);
+}
+
+/** @throws {DataError} naming rows that the policy cannot read or that hold no token to learn from */
+function checkRows(
+  rows: readonly ScoredRow[],
+  { network: { model } }: Trainer["policy"],
+  file: string,
+): void {
+  const sequences = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
+  checkFits(sequences, model, { action: "learn from", file, column: "response_ids" });
+  const empty = rows.filter(({ responseIds }) => responseIds.length === 0).map(({ id }) => `"${id}"`);
+  if (empty.length === 0) return;
+  const more = empty.length > 5 ? ` and ${empty.length - 5} more` : "";
+  throw new DataError(
+    `Cannot learn from ${file} as a response must have a token: ${
+      empty.slice(0, 5).join(", ")
+    }${more} have none`,
+    { file, column: "response_ids" },
+  );
 }
 
 /** Whether the policy has moved as far from SFT as it may: it then passes through unchanged. */
@@ -113,7 +134,7 @@ async function learn(
     : { centre: state.rewardCentre!, scale: state.rewardScale };
   const scale = rewardScaleOf(rows, kept, params);
   const heads = tokenValues(critic.network, rows.map(responseSequence));
-  const advantages = advantagesOf(rows, heads, scale, state.klCoef, params);
+  const advantages = advantagesOf(rows, heads, scale, params);
   // Warm-ups count rounds from the state, not from the loop: a run that goes on elsewhere does not warm up again.
   const factor = policyRoundFactor(state.iteration, {
     criticRounds: params.critic_warmup_rounds,
@@ -144,6 +165,7 @@ async function learn(
       iteration: state.iteration + 1,
       rewardCentre: scale.centre,
       rewardScale: scale.scale,
+      klCoef: params.beta,
     },
   };
   const { explainedVariance } = advantages;

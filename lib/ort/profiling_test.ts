@@ -1,0 +1,46 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { add, lower, Trace } from "@/lib/autodiff/mod.ts";
+import { encodeModel } from "@/lib/onnx/encode.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { profileSessions } from "./profiling.ts";
+import { Session } from "./session.ts";
+import { TensorValue } from "./tensor_value.ts";
+
+function runOnce(): Session {
+  const trace = new Trace(), x = trace.input("x", "f32", [3]);
+  const session = new Session(encodeModel(lower({ inputs: [x], outputs: { y: add(x, x) } })));
+  session.run({ x: TensorValue.zeros("f32", [3]) }, { y: TensorValue.zeros("f32", [3]) });
+  return session;
+}
+
+Deno.test("sessions made while profiling is on write a profile each, others none", () => {
+  using directory = new TemporaryDirectory();
+  const before = runOnce();
+  const profiler = profileSessions(directory.file("p"));
+  const inside = runOnce();
+  runOnce()[Symbol.dispose]();
+  profiler.stop();
+  const after = runOnce();
+  profiler.end();
+  const names = [...Deno.readDirSync(directory.path)].map(({ name }) => name).sort();
+  assertEquals(names.map((name) => name.slice(0, 4)), ["p-0_", "p-1_"]);
+  for (const name of names) {
+    const events = JSON.parse(Deno.readTextFileSync(directory.file(name))) as {
+      args?: { op_name?: string };
+    }[];
+    assertEquals(events.some(({ args }) => args?.op_name === "Add"), true, name);
+  }
+  for (const session of [before, inside, after]) session[Symbol.dispose]();
+});
+
+Deno.test("one profiler is on at a time", () => {
+  using directory = new TemporaryDirectory();
+  const prefix = directory.file("p"), profiler = profileSessions(prefix);
+  assertThrows(
+    () => profileSessions("other"),
+    RangeError,
+    `Cannot profile sessions as one profiler must be on at a time: one writes ${prefix}`,
+  );
+  profiler.end();
+  profileSessions(prefix).end();
+});
