@@ -12,7 +12,7 @@ export const params = z.strictObject({
     .describe(
       "How the members' log-probabilities of a token become one: their mean, the least, or mean minus deviation.",
     )
-    .meta({ source: "mean: measured best on the quickstart's preflight (docs/correctness.md)" }),
+    .meta({ source: "mean: bagging (Breiman 1996), as in fixtures/quickstart, reference B" }),
   floor: z.number().nullable().default(null)
     .describe(
       "Tokens to which the base gives no more than this log-probability earn nothing. null: no floor.",
@@ -28,9 +28,9 @@ export const params = z.strictObject({
     .describe("Prompts, drawn from `prompts`, that the SFT model and the base answer for the calibration.")
     .meta({
       unit: "prompts",
-      source: "256 answers each put the error of a mean at a sixteenth of the spread",
+      source: "128 answers each put the error of a mean at a tenth of the spread",
     }),
-  samples_per_prompt: z.int().positive().default(4)
+  samples_per_prompt: z.int().positive().default(2)
     .describe("Answers of each of the two models to each of these prompts.")
     .meta({ unit: "1", source: "as calibration_prompts" }),
   max_new_tokens: z.int().positive().default(256)
