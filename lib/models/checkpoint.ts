@@ -1,5 +1,5 @@
 /** Model directories in the Hugging Face layout: weights in and out. @module */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { openCheckpointFiles } from "@/lib/files/checkpoint_files.ts";
 import { writeSafetensors } from "@/lib/files/safetensors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -30,6 +30,19 @@ export function loadModel(directory: string): LoadedModel {
   return { model, parameters: loadParameters(directory, model) };
 }
 
+/**
+ * Reads a model directory that must hold a language model.
+ * @throws {DataError} if it holds a critic, or as `loadModel()`
+ */
+export function loadLanguageModel(directory: string): LoadedModel {
+  const loaded = loadModel(directory);
+  if (loaded.model.headKind === "lm") return loaded;
+  throw new DataError(
+    `Cannot take ${directory} as a language model must have a head over its vocabulary: it is a critic`,
+    { file: directory },
+  );
+}
+
 function loadParameters(directory: string, model: Model): ParameterVector {
   using files = openCheckpointFiles(directory);
   const specs = parametersOf(model), names = new Set(specs.map((s) => s.name));
@@ -39,7 +52,7 @@ function loadParameters(directory: string, model: Model): ParameterVector {
       `${s.name} is [${files.shape(s.name).join(",")}], not [${s.shape.join(",")}]`
     ),
     ...files.names.filter((n) => !names.has(n) && !isRedundant(n, model)).map((n) =>
-      `${n} has no place in the model`
+      `${n} of ${basename(files.path(n))} has no place in the model`
     ),
   ];
   if (problems.length > 0) {

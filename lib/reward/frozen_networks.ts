@@ -4,7 +4,7 @@
  * @module
  */
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
+import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
 import { Network } from "@/lib/train/network.ts";
 
 /** Bytes of weights that stay in memory between uses. */
@@ -12,11 +12,15 @@ const KEPT_BYTES = 4e9;
 
 const networks = new Map<string, Network>();
 
-/** The network of a model directory. @param digest of the directory; computed where it is not known */
+/**
+ * The network of a model directory.
+ * @param digest of the directory; computed where it is not known
+ * @throws {DataError} if it holds no language model
+ */
 export function frozenNetwork(directory: string, digest = digestDirectory(directory).digest): Network {
   const known = networks.get(digest);
   networks.delete(digest); // put back last: a Map keeps the order of insertion
-  const { model, parameters } = known ?? loadModel(directory);
+  const { model, parameters } = known ?? loadLanguageModel(directory);
   const network = known ?? new Network(model, parameters);
   networks.set(digest, network);
   let bytes = 0;

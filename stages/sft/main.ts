@@ -7,21 +7,23 @@ import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metri
 import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
+import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
-import { type LoadedModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { type LoadedModel, loadLanguageModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { breathe } from "@/lib/train/breathe.ts";
+import { checkFits } from "@/lib/train/fit_model.ts";
 import { Network } from "@/lib/train/network.ts";
 import { writeVectors } from "@/lib/train/optimizer_file.ts";
+import { CheckpointList } from "./checkpoint_list.ts";
 import { type Params, params } from "./params.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
 import {
   matchedUpdates,
   plannedUpdates,
-  sequencesOf,
+  supervisedSequences,
   supervisedUpdate,
   trainingRows,
   validationLoss,
@@ -53,7 +55,12 @@ export const stage = defineStage({
   },
   outputs: {
     policy: { contract: "model", description: "the fine-tuned model" },
-    checkpoints: { contract: "model", description: "models on the way, by number of updates", many: "list" },
+    checkpoints: {
+      contract: "model",
+      description: "models on the way, by number of updates, where checkpoint_every asks for them",
+      many: "list",
+      optional: true,
+    },
     state: { contract: "state", description: "the optimizer's moments" },
     metrics: {
       contract: "metrics@1",
@@ -67,11 +74,22 @@ export const stage = defineStage({
 async function run(context: StageContext<Params>): Promise<void> {
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
   const source = inputs.model as string;
-  const { rows, tokenizerDigest: digest } = readTokens(inputs.tokens as string);
-  checkSameTokenizer({ tokens: digest, model: tokenizerDigest(source) });
-  const loaded = loadModel(source);
-  checkLengths(rows, loaded, inputs.tokens as string);
-  const training = trainingRows(rows, seed, params);
+  const loaded = loadLanguageModel(source), vocabulary = tokenizerDigest(source);
+  const readRows = (port: "tokens" | "validation"): readonly TokenRow[] => {
+    const file = inputs[port] as string, { rows, tokenizerDigest: digest } = readTokens(file);
+    checkSameTokenizer({ [port]: digest, model: vocabulary });
+    checkFits(rows.map(({ id, inputIds: ids }) => ({ id, ids })), loaded.model, {
+      action: port === "tokens" ? "train on" : "measure the loss on",
+      file,
+      column: "input_ids",
+    });
+    return rows;
+  };
+  const training = trainingRows(readRows("tokens"), seed, params);
+  // Held-back rows are read before training: hours later is too late to find that they do not fit.
+  const held = inputs.validation === undefined
+    ? undefined
+    : supervisedSequences(readRows("validation"), params.loss, "measure a loss");
   const matched = inputs.match_updates as readonly string[] | undefined;
   const total = matched ? matchedUpdates(matched.map(readMetrics)) : plannedUpdates(training.length, params);
 
@@ -86,9 +104,7 @@ async function run(context: StageContext<Params>): Promise<void> {
   });
   const kept = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
   const metrics: MetricRow[] = [...kept?.metrics ?? []];
-  const checkpoints = scratch ? join(scratch, "checkpoints") : `${outputs.checkpoints}.partial`;
-  Deno.mkdirSync(checkpoints, { recursive: true });
-
+  const checkpoints = new CheckpointList(scratch ?? `${outputs.checkpoints}.partial`);
   let savedAt = performance.now(), tokens = 0;
   const startedAt = savedAt;
   for (let index = kept?.updates ?? 0; index < total; index++) {
@@ -113,8 +129,7 @@ async function run(context: StageContext<Params>): Promise<void> {
       fields: { loss, grad_norm, lr, tokens_per_second: tokens / seconds },
     });
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
-      const name = String(index + 1).padStart(6, "0");
-      await publishDirectory(join(checkpoints, name), (to) => writeDirectory(to, source, loaded));
+      await checkpoints.add(index + 1, (to) => writeDirectory(to, source, loaded));
     }
     await breathe();
     const last = index + 1 === total;
@@ -131,14 +146,9 @@ async function run(context: StageContext<Params>): Promise<void> {
   }
 
   metrics.push({ step: total, name: "updates", value: total });
-  if (inputs.validation) {
-    const held = sequencesOf(readTokens(inputs.validation as string).rows, params.loss).filter((s) =>
-      s.targets.length > 0
-    );
-    metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, held) });
-  }
+  if (held) metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, held) });
   await publishDirectory(outputs.policy!, (to) => writeDirectory(to, source, loaded));
-  Deno.renameSync(checkpoints, outputs.checkpoints!);
+  if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints!, scratch === undefined);
   await publishDirectory(outputs.state!, (to) => {
     writeVectors(join(to, "optimizer.safetensors"), {
       "policy.exp_avg": optimizer.firstMoment,
@@ -160,21 +170,6 @@ async function run(context: StageContext<Params>): Promise<void> {
 function writeDirectory(to: string, source: string, loaded: LoadedModel): void {
   writeModel(to, loaded);
   copyTokenizerFiles(source, to);
-}
-
-function checkLengths(
-  rows: readonly { id: string; inputIds: Int32Array }[],
-  { model }: LoadedModel,
-  file: string,
-): void {
-  const long = rows.filter(({ inputIds }) => inputIds.length > model.contextLength + 1);
-  if (long.length === 0) return;
-  const listed = long.slice(0, 5).map(({ id, inputIds }) => `${id} has ${inputIds.length}`).join(", ");
-  throw new DataError(
-    `Cannot train on ${file} as a row must fit the model's context of ${model.contextLength} tokens: ${listed}` +
-      (long.length > 5 ? ` and ${long.length - 5} more are too long` : ""),
-    { file, column: "input_ids" },
-  );
 }
 
 if (import.meta.main) {

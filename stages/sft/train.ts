@@ -13,7 +13,7 @@ import { microBatches, type Sequence } from "@/lib/train/batching.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
-import { quickstartFactor } from "@/lib/train/schedule.ts";
+import { quickstartFactor, warmupStepsOf } from "@/lib/train/schedule.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import type { Params } from "./params.ts";
 
@@ -28,39 +28,47 @@ export interface UpdateFigures {
   readonly tokens: number;
 }
 
-/** Demonstrations as sequences whose targets are the supervised tokens. */
-export function sequencesOf(rows: readonly TokenRow[], loss: Params["loss"]): Sequence[] {
-  return rows.map(({ inputIds, lossMask }) => {
-    const targets: number[] = [];
+/**
+ * Demonstrations as sequences whose targets are the supervised tokens; those without one are left out.
+ * @param purpose what fails if none is left
+ * @throws {DataError} if none of the rows has a supervised token
+ */
+export function supervisedSequences(
+  rows: readonly TokenRow[],
+  loss: Params["loss"],
+  purpose: string,
+): Sequence[] {
+  const sequences = rows.flatMap(({ inputIds, lossMask }): Sequence[] => {
+    const targets: number[] = []; // the first token has no context that predicts it
     for (let t = 1; t < inputIds.length; t++) if (loss === "all" || lossMask[t] === 1) targets.push(t);
-    return { ids: inputIds, targets };
+    return targets.length > 0 ? [{ ids: inputIds, targets }] : [];
   });
+  if (sequences.length > 0) return sequences;
+  throw new DataError(
+    `Cannot ${purpose} as some token must be supervised: none of ${rows.length} rows has one`,
+  );
 }
 
 /**
- * The rows that a seed's subsample keeps, in their own order.
+ * The rows that a seed's subsample keeps, in their own order, as sequences.
  * @throws {DataError} if none of them has a supervised token
  */
 export function trainingRows(
   rows: readonly TokenRow[],
   seed: number,
-  { subsample, loss }: Params,
+  { subsample, loss }: Pick<Params, "subsample" | "loss">,
 ): Sequence[] {
   const count = Math.max(1, Math.floor(rows.length * subsample));
-  const drawn = count === rows.length
-    ? rows
-    : [...permutation(rows.length, makeKey(seed, "subsample"))].slice(0, count).sort((a, b) => a - b).map((
-      i,
-    ) => rows[i]!);
-  const sequences = sequencesOf(drawn, loss).filter(({ targets }) => targets.length > 0);
-  if (sequences.length === 0) {
-    throw new DataError(`Cannot train as some token must be supervised: none of ${rows.length} rows has one`);
-  }
-  return sequences;
+  if (count === rows.length) return supervisedSequences(rows, loss, "train");
+  const drawn = permutation(rows.length, makeKey(seed, "subsample")).slice(0, count).sort();
+  return supervisedSequences(Array.from(drawn, (row) => rows[row]!), loss, "train");
 }
 
 /** Updates that the parameters ask for, unless a run is to be matched. */
-export function plannedUpdates(rows: number, { epochs, max_updates, batch_size }: Params): number {
+export function plannedUpdates(
+  rows: number,
+  { epochs, max_updates, batch_size }: Pick<Params, "epochs" | "max_updates" | "batch_size">,
+): number {
   return max_updates > 0 ? max_updates : Math.max(1, Math.round(epochs * Math.ceil(rows / batch_size)));
 }
 
@@ -105,7 +113,7 @@ export function supervisedUpdate(
   const lr = params.lr * quickstartFactor(index, {
     kind: params.schedule,
     totalSteps: total,
-    warmupSteps: Math.floor(params.warmup_ratio * total),
+    warmupSteps: warmupStepsOf(params.warmup_ratio, total),
     minRatio: params.min_lr_ratio,
   });
   const gradNorm = optimizer.update(lr);

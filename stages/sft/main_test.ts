@@ -1,0 +1,356 @@
+/** The stage on files: what it learns, how it stops and goes on, what it refuses. @module */
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { type TokenRow, writeTokens } from "@/lib/contracts/tokens.ts";
+import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
+import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { Network } from "@/lib/train/network.ts";
+import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+import { supervisedSequences, validationLoss } from "./train.ts";
+
+/** 96 ids, a context of 64 tokens, two blocks. */
+const MODEL = "fixtures/goldens/srppo/base";
+const DIGEST = tokenizerDigest(MODEL);
+const SETTINGS = { epochs: 2, batch_size: 8, lr: 1e-2, warmup_ratio: 0.1 };
+
+/** Rows that count upwards: easy to learn. Two thirds of a row are supervised. */
+function demonstrations(count: number, length = (i: number) => 6 + i * 5 % 11): TokenRow[] {
+  return Array.from({ length: count }, (_, i) => {
+    const inputIds = Int32Array.from({ length: length(i) }, (_, t) => t === 0 ? 1 : 3 + (i * 7 + t) % 90);
+    return {
+      id: `d${i}`,
+      inputIds,
+      lossMask: Uint8Array.from(inputIds, (_, t) => t * 3 >= inputIds.length ? 1 : 0),
+      source: `demos.jsonl:${i + 1}`,
+    };
+  });
+}
+
+async function write(
+  directory: TemporaryDirectory,
+  rows = demonstrations(24),
+  tokenizerDigest = DIGEST,
+): Promise<string> {
+  const path = directory.file(`${crypto.randomUUID()}.arrow`);
+  await writeTokens(path, { rows, tokenizerDigest });
+  return path;
+}
+
+function runStage(home: string, given: Partial<StageRun> & { tokens: string }) {
+  const { tokens, inputs = {}, params = {}, ...rest } = given;
+  return run(stage, home, {
+    inputs: { tokens, model: MODEL, ...inputs },
+    params: { ...SETTINGS, ...params },
+    ...rest,
+  });
+}
+
+const valuesOf = (rows: readonly MetricRow[], name: string) =>
+  rows.filter((row) => row.name === name).map(({ value }) => value);
+
+/** Digests of all that a run wrote. */
+const bytesOf = ({ policy, state, metrics, checkpoints }: Record<string, string>) => [
+  digestDirectory(policy!).digest,
+  digestDirectory(state!).digest,
+  digestFile(metrics!),
+  exists(checkpoints!) ? digestDirectory(checkpoints!).digest : "none",
+];
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("the loss falls, and every update tells loss, gradient norm and learning rate", async () => {
+  using directory = new TemporaryDirectory();
+  const outputs = await runStage(directory.file("out"), {
+    tokens: await write(directory),
+    params: { epochs: 8 },
+  });
+  const metrics = readMetrics(outputs.metrics!), losses = valuesOf(metrics, "loss");
+  assertEquals(losses.length, 24); // 8 epochs of 24 rows, 8 a batch
+  assertAlmostEquals(losses[0]!, Math.log(96), 0.5); // random weights: about uniform
+  assert(losses.at(-1)! < losses[0]! / 2, `loss went from ${losses[0]} to ${losses.at(-1)}`);
+  assertEquals(metrics.filter(({ name }) => name === "loss").map(({ step }) => step), [...losses.keys()]);
+  const lr = valuesOf(metrics, "lr");
+  assertEquals(lr.slice(0, 3), [5e-3, 1e-2, 1e-2]); // ⌊0.1 · 24⌋ = 2 updates of warm-up
+  assert(lr.at(-1)! > 0 && lr.at(-1)! < 1e-3);
+  assertEquals(valuesOf(metrics, "updates"), [24]);
+  const { kind, policyUpdates } = readTrainerState(outputs.state!);
+  assertEquals([kind, policyUpdates], ["sft", 24]);
+  assertEquals(exists(outputs.checkpoints!), false);
+});
+
+Deno.test("only supervised tokens count in the loss, or all with loss: all", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = demonstrations(8), tokens = await write(directory, rows);
+  const { model, parameters } = loadModel(MODEL), network = new Network(model, parameters);
+  for (const loss of ["response", "all"] as const) {
+    const outputs = await runStage(directory.file(loss), { tokens, params: { loss, max_updates: 1 } });
+    // One batch holds all rows; its loss is the mean over all their supervised tokens, taken before the update.
+    const [found] = valuesOf(readMetrics(outputs.metrics!), "loss");
+    assertAlmostEquals(found!, validationLoss(network, supervisedSequences(rows, loss, "test")), 1e-5, loss);
+  }
+});
+
+Deno.test("how a batch is cut into pieces changes nothing beyond rounding", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory);
+  const runs = [];
+  for (const micro_batch_tokens of [16, 4096]) {
+    const outputs = await runStage(directory.file(`m${micro_batch_tokens}`), {
+      tokens,
+      params: { micro_batch_tokens, lr: 1e-3 },
+    });
+    runs.push({
+      metrics: readMetrics(outputs.metrics!),
+      weights: loadModel(outputs.policy!).parameters.data,
+    });
+  }
+  const [small, large] = runs;
+  small!.metrics.forEach(({ name, step, value }, i) =>
+    assertAlmostEquals(value, large!.metrics[i]!.value, 1e-5, `${name} of update ${step}`)
+  );
+  const largest = small!.weights.reduce((most, w, i) => Math.max(most, Math.abs(w - large!.weights[i]!)), 0);
+  assert(largest < 2e-5, `weights differ by ${largest}`);
+});
+
+Deno.test("validation_loss is that of the final weights", async () => {
+  using directory = new TemporaryDirectory();
+  const held = demonstrations(30).slice(24);
+  const outputs = await runStage(directory.file("out"), {
+    tokens: await write(directory),
+    inputs: { validation: await write(directory, held) },
+    params: { max_updates: 3 },
+  });
+  const { model, parameters } = loadModel(outputs.policy!);
+  const expected = validationLoss(
+    new Network(model, parameters),
+    supervisedSequences(held, "response", "test"),
+  );
+  assertEquals(valuesOf(readMetrics(outputs.metrics!), "validation_loss"), [expected]);
+});
+
+Deno.test("a run of no policy updates to match leaves the model unchanged, byte for byte", async () => {
+  using directory = new TemporaryDirectory();
+  const metrics = directory.file("round.arrow");
+  await writeMetrics(metrics, [{ step: 0, name: "policy_updates", value: 0 }]);
+  const outputs = await runStage(directory.file("out"), {
+    tokens: await write(directory),
+    inputs: { match_updates: [metrics] },
+  });
+  assertEquals(loadModel(outputs.policy!).parameters.data, loadModel(MODEL).parameters.data);
+  assertEquals(readMetrics(outputs.metrics!), [{ step: 0, name: "updates", value: 0 }]);
+  // Once in our own layout, not even a byte of the file changes.
+  const again = await runStage(directory.file("again"), {
+    tokens: await write(directory),
+    inputs: { match_updates: [metrics], model: outputs.policy! },
+  });
+  assertEquals(digestDirectory(again.policy!).digest, digestDirectory(outputs.policy!).digest);
+});
+
+Deno.test("a run is matched by the updates that its last round tells, with a schedule over as many", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory), rounds: string[] = [];
+  for (const [step, value] of [0, 2, 5].entries()) {
+    rounds.push(directory.file(`round${step}.arrow`));
+    await writeMetrics(rounds.at(-1)!, [{ step, name: "reward", value: 99 }, {
+      step,
+      name: "policy_updates",
+      value,
+    }]);
+  }
+  const matched = await runStage(directory.file("matched"), { tokens, inputs: { match_updates: rounds } });
+  const planned = await runStage(directory.file("planned"), { tokens, params: { max_updates: 5 } });
+  assertEquals(bytesOf(matched), bytesOf(planned));
+
+  const silent = directory.file("silent.arrow");
+  await writeMetrics(silent, [{ step: 0, name: "reward", value: 1 }]);
+  await assertRejects(
+    () => runStage(directory.file("silent"), { tokens, inputs: { match_updates: [silent] } }),
+    DataError,
+    "Cannot match the updates of a run as its metrics must tell policy_updates: none of them does",
+  );
+});
+
+Deno.test("stopped after any update and run again with its scratch, it writes the bytes of an undisturbed run", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory), params = { checkpoint_every: 2 };
+  const undisturbed = bytesOf(await runStage(directory.file("whole"), { tokens, params }));
+  for (const updates of [1, 4]) {
+    const scratch = directory.file(`scratch${updates}`);
+    Deno.mkdirSync(scratch);
+    await assertRejects(
+      () => runStage(directory.file(`stopped${updates}`), { tokens, params, scratch, stopAfter: updates }),
+      TryAgainError,
+      `Cannot finish sft as a stop was asked for: ${updates} of 6 updates are made, they are kept`,
+    );
+    const steps: number[] = [];
+    const resumed = await runStage(directory.file(`resumed${updates}`), {
+      tokens,
+      params,
+      scratch,
+      progress: ({ step }) => steps.push(step!),
+    });
+    assertEquals(steps[0], updates + 1); // nothing is made twice
+    assertEquals(bytesOf(resumed), undisturbed);
+    // Killed after everything was written but before the driver knew: begun again from the same scratch.
+    const again = await runStage(directory.file(`again${updates}`), { tokens, params, scratch });
+    assertEquals(bytesOf(again), undisturbed, "checkpoints from before the stop must not be lost");
+  }
+});
+
+Deno.test("a stop at the last update lets it finish, and without scratch the message says that nothing is kept", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory);
+  const whole = await runStage(directory.file("whole"), { tokens });
+  const late = await runStage(directory.file("late"), { tokens, stopAfter: 6 });
+  assertEquals(bytesOf(late), bytesOf(whole));
+  await assertRejects(
+    () => runStage(directory.file("lost"), { tokens, stopAfter: 2 }),
+    TryAgainError,
+    "Cannot finish sft as a stop was asked for: 2 of 6 updates are made, nothing keeps them",
+  );
+});
+
+Deno.test("killed in the middle, with a scratch that is some updates old, it ends with the same bytes", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory), params = { checkpoint_every: 1 };
+  const undisturbed = bytesOf(await runStage(directory.file("whole"), { tokens, params }));
+  const scratch = directory.file("scratch"), old = directory.file("old");
+  Deno.mkdirSync(scratch);
+  await assertRejects(
+    () => runStage(directory.file("a"), { tokens, params, scratch, stopAfter: 2 }),
+    TryAgainError,
+  );
+  copyTree(join(scratch, "training"), old);
+  await assertRejects(
+    () => runStage(directory.file("b"), { tokens, params, scratch, stopAfter: 3 }),
+    TryAgainError,
+  );
+  Deno.removeSync(join(scratch, "training"), { recursive: true }); // what a kill after five updates leaves
+  Deno.renameSync(old, join(scratch, "training"));
+  Deno.mkdirSync(join(scratch, "checkpoints", ".000006.abcd.partial"));
+  assertEquals(bytesOf(await runStage(directory.file("c"), { tokens, params, scratch })), undisturbed);
+});
+
+function copyTree(from: string, to: string): void {
+  Deno.mkdirSync(to);
+  for (const { name } of Deno.readDirSync(from)) Deno.copyFileSync(join(from, name), join(to, name));
+}
+
+Deno.test("checkpoints are models by number of updates; the last one is the policy", async () => {
+  using directory = new TemporaryDirectory();
+  const outputs = await runStage(directory.file("out"), {
+    tokens: await write(directory),
+    params: { checkpoint_every: 3 },
+  });
+  assertEquals([...Deno.readDirSync(outputs.checkpoints!)].map(({ name }) => name).sort(), [
+    "000003",
+    "000006",
+  ]);
+  const digest = (path: string) => digestDirectory(path).digest;
+  assertEquals(digest(`${outputs.checkpoints}/000006`), digest(outputs.policy!));
+  assertNotEquals(digest(`${outputs.checkpoints}/000003`), digest(outputs.policy!));
+});
+
+Deno.test("the seed decides the order of the rows and, with a subsample, which rows", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory);
+  const policies: string[] = [];
+  for (const [seed, subsample] of [[1, 1], [2, 1], [1, 0.5], [2, 0.5], [1, 1]] as const) {
+    const outputs = await runStage(directory.file(`${policies.length}`), {
+      tokens,
+      seed,
+      params: { subsample },
+    });
+    policies.push(digestDirectory(outputs.policy!).digest);
+    const updates = valuesOf(readMetrics(outputs.metrics!), "updates");
+    assertEquals(updates, [subsample === 1 ? 6 : 4]); // 2 epochs of 24 or of 12 rows, 8 a batch
+  }
+  assertEquals(new Set(policies.slice(0, 4)).size, 4);
+  assertEquals(policies[4], policies[0]);
+});
+
+Deno.test("training that is no longer finite is refused with the update that found it", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory);
+  const error = await assertRejects(
+    () => runStage(directory.file("out"), { tokens, params: { lr: 1e30, epochs: 4 } }),
+    DataError,
+  );
+  const finite =
+    /^Cannot go on training as loss and gradient must be finite: update \d+ has loss \S+ and gradient norm \S+; a smaller lr may help$/;
+  assert(finite.test(error.message), error.message);
+  assertEquals(exists(directory.file("out/policy")), false);
+});
+
+Deno.test("rows that do not fit the model are refused before training, those of validation too", async () => {
+  using directory = new TemporaryDirectory();
+  const good = await write(directory),
+    long = await write(directory, demonstrations(7, (i) => i < 6 ? 65 : 64));
+  const fault = "as a row must fit the model's context of 64 tokens and its 96 ids: " +
+    [0, 1, 2, 3, 4].map((i) => `"d${i}" has 65 tokens`).join("; ") + "; and 1 more";
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: long }),
+    DataError,
+    `Cannot train on ${long} ${fault}`,
+  );
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: good, inputs: { validation: long } }),
+    DataError,
+    `Cannot measure the loss on ${long} ${fault}`,
+  );
+  const silent = await write(
+    directory,
+    demonstrations(3).map((row) => ({ ...row, lossMask: row.lossMask.map(() => 0) })),
+  );
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: good, inputs: { validation: silent } }),
+    DataError,
+    "Cannot measure a loss as some token must be supervised: none of 3 rows has one",
+  );
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: silent }),
+    DataError,
+    "Cannot train as some token must be supervised: none of 3 rows has one",
+  );
+});
+
+Deno.test("another tokenizer is refused, that of validation too", async () => {
+  using directory = new TemporaryDirectory();
+  const good = await write(directory), other = await write(directory, demonstrations(3), "ab".repeat(32));
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: other }),
+    DataError,
+    `Cannot use tokens and model together as their tokenizers must be the same: tokens has abababababab, ` +
+      `model has ${DIGEST.slice(0, 12)}`,
+  );
+  await assertRejects(
+    () => runStage(directory.file("out"), { tokens: good, inputs: { validation: other } }),
+    DataError,
+    `Cannot use validation and model together as their tokenizers must be the same: validation has abababababab, ` +
+      `model has ${DIGEST.slice(0, 12)}`,
+  );
+});
+
+Deno.test("a critic is no model to fine-tune", async () => {
+  using directory = new TemporaryDirectory();
+  const critic = "fixtures/goldens/srppo/critic";
+  await assertRejects(
+    async () =>
+      runStage(directory.file("out"), { tokens: await write(directory), inputs: { model: critic } }),
+    DataError,
+    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+  );
+});

@@ -1,0 +1,67 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import { matchedUpdates, plannedUpdates, supervisedSequences, trainingRows } from "./train.ts";
+
+/** Rows of two tokens; the first id is the row's number. */
+const rows = (count: number): TokenRow[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `d${i}`,
+    inputIds: Int32Array.of(i, 1),
+    lossMask: Uint8Array.of(0, 1),
+    source: "",
+  }));
+
+const drawn = (count: number, seed: number, subsample: number) =>
+  trainingRows(rows(count), seed, { subsample, loss: "response" }).map(({ ids }) => ids[0]!);
+
+Deno.test("a subsample is drawn without replacement, as large as it says, in the order of the rows", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 60 }),
+      fc.nat(),
+      fc.double({ min: 0.01, max: 1, noNaN: true }),
+      (count, seed, share) => {
+        const chosen = drawn(count, seed, share);
+        assertEquals(chosen.length, Math.max(1, Math.floor(count * share)));
+        assert(chosen.every((row, i) => i === 0 || row > chosen[i - 1]!));
+      },
+    ),
+  );
+});
+
+Deno.test("each row is in about half of the subsamples of half, and two seeds draw others", () => {
+  const counts = new Array(20).fill(0);
+  for (let seed = 0; seed < 400; seed++) for (const row of drawn(20, seed, 0.5)) counts[row]++;
+  for (const count of counts) assert(count > 150 && count < 250, `${count} of 400`); // 5 standard deviations
+  assert(String(drawn(20, 1, 0.5)) !== String(drawn(20, 2, 0.5)));
+  assertEquals(drawn(5, 3, 1), [0, 1, 2, 3, 4]);
+});
+
+Deno.test("targets are the supervised tokens but the first, or all but the first", () => {
+  const row: TokenRow = {
+    id: "a",
+    inputIds: Int32Array.of(5, 6, 7, 8),
+    lossMask: Uint8Array.of(1, 0, 1, 1), // the first token has nothing before it
+    source: "",
+  };
+  assertEquals(supervisedSequences([row], "response", "train").map(({ targets }) => targets), [[2, 3]]);
+  assertEquals(supervisedSequences([row], "all", "train").map(({ targets }) => targets), [[1, 2, 3]]);
+  const silent = { ...row, lossMask: new Uint8Array(4) };
+  assertEquals(supervisedSequences([silent, row], "response", "train").length, 1);
+});
+
+Deno.test("updates are epochs of whole batches, the quickstart's 252 and 128 among them", () => {
+  const planned = (count: number, epochs: number, max_updates = 0) =>
+    plannedUpdates(count, { epochs, max_updates, batch_size: 16 });
+  assertEquals(planned(1000, 4), 252);
+  assertEquals(planned(500, 4), 128);
+  assertEquals(planned(1000, 0.5), 32);
+  assertEquals(planned(3, 0.1), 1);
+  assertEquals(planned(1000, 4, 7), 7);
+});
+
+Deno.test("matchedUpdates() takes the largest count of all rounds", () => {
+  const round = (value: number) => [{ step: 0, name: "policy_updates", value }];
+  assertEquals(matchedUpdates([round(0), round(8), round(16), round(16)]), 16);
+});

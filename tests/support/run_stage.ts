@@ -1,0 +1,42 @@
+/** Runs a stage's function on files of a test's own directory. @module */
+import { join } from "node:path";
+import type { z } from "zod";
+import type { InputPaths, Stage, StageProgress } from "@/lib/contracts/stage.ts";
+
+/** What a run is given; all but the inputs have defaults. */
+export interface StageRun {
+  readonly inputs: InputPaths;
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly seed?: number;
+  readonly iteration?: number;
+  readonly scratch?: string;
+  /** asks for a stop after this many reports of progress */
+  readonly stopAfter?: number;
+  readonly progress?: (progress: StageProgress) => void;
+}
+
+/** Runs `stage` with its outputs below `home`. @returns the path of every output */
+export async function runStage<Schema extends z.ZodObject>(
+  stage: Stage<Schema>,
+  home: string,
+  { inputs, params = {}, seed = 0, iteration = 0, scratch, stopAfter = Infinity, progress }: StageRun,
+): Promise<Record<string, string>> {
+  const outputs = Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)]));
+  const stop = new AbortController();
+  let reports = 0;
+  await stage.run({
+    params: stage.params.parse(params),
+    inputs,
+    outputs,
+    seed,
+    iteration,
+    ...(scratch === undefined ? {} : { scratch }),
+    threads: 1,
+    signal: stop.signal,
+    progress(told) {
+      progress?.(told);
+      if (++reports >= stopAfter) stop.abort();
+    },
+  });
+  return outputs;
+}
