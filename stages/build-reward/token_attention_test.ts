@@ -1,0 +1,69 @@
+/** Attention and token shapes of exported graphs against those of training, on one batch. @module */
+import { assertAlmostEquals, assertEquals } from "@std/assert";
+import type { Value } from "@/lib/autodiff/mod.ts";
+import { causalAttention } from "@/lib/models/causal_attention.ts";
+import type { AttentionSpec } from "@/lib/models/model.ts";
+import { ropeFrequencies } from "@/lib/models/rope_frequencies.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { f32, type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
+import { evaluate } from "@/lib/train/evaluate.ts";
+import { tokenAttention } from "./token_attention.ts";
+import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
+
+const ROWS = 2, LENGTH = 5, IDS = i64([ROWS, LENGTH], [1, 7, 8, 9, 2, 1, 5, 2, 0, 0]);
+
+function drawn(name: string, width: number): HostTensor {
+  const values = new Float32Array(ROWS * LENGTH * width);
+  fillNormal(values, makeKey(2, name));
+  return f32([ROWS * LENGTH, width], values);
+}
+
+const PLAIN: AttentionSpec = { heads: 4, kvHeads: 2, headDim: 6, scale: 0.4, window: null, rope: null };
+
+for (
+  const [name, spec] of Object.entries(
+    {
+      "grouped heads": PLAIN,
+      "a window of 2": { ...PLAIN, window: 2 },
+      "rotary embedding": { ...PLAIN, rope: ropeFrequencies(10000, 6, null) },
+      "one key head, scaled rotary embedding": {
+        ...PLAIN,
+        kvHeads: 1,
+        rope: ropeFrequencies(10000, 6, { rope_type: "linear", factor: 3 }),
+      },
+    } satisfies Record<string, AttentionSpec>,
+  )
+) {
+  Deno.test(`tokenAttention() is causalAttention(): ${name}`, () => {
+    const attend = (q: Value, k: Value, v: Value, ids: Value) => [
+      tokenAttention(ids, 9, new Map()).attend(q, k, v, spec),
+      causalAttention(q.trace, ROWS, LENGTH).attend(q, k, v, spec),
+    ];
+    const kv = spec.kvHeads * spec.headDim;
+    const [own, expected] = evaluate(attend as (...inputs: Value[]) => Value[], [
+      drawn("q", spec.heads * spec.headDim),
+      drawn("k", kv),
+      drawn("v", kv),
+      IDS,
+    ]);
+    own!.data.forEach((x, i) =>
+      assertAlmostEquals(Number(x), Number(expected!.data[i]), 1e-5, `element ${i}`)
+    );
+  });
+}
+
+Deno.test("token shapes follow the ids: tokens, positions, next tokens, ends, and what is said of each token", () => {
+  const said = f32([ROWS * LENGTH], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const results = evaluate((ids, x) => {
+    const next = nextTokens(ids!);
+    return [flatTokens(ids!), flatPositions(ids!), next, isAmong(next, [2, 9]), ofOwnTokens(x!, ids!)];
+  }, [IDS, said]);
+  assertEquals(results.map(({ data }) => Array.from(data, Number)), [
+    [1, 7, 8, 9, 2, 1, 5, 2, 0, 0],
+    [0, 1, 2, 3, 4, 0, 1, 2, 3, 4],
+    [7, 8, 9, 2, 0, 5, 2, 0, 0, 0],
+    [0, 0, 1, 1, 0, 0, 1, 0, 0, 0],
+    [0, 1, 2, 3, 4, 0, 6, 7, 8, 9], // the last of a row says something of no token
+  ]);
+});
