@@ -259,6 +259,23 @@ Deno.test("without judges, what can be counted is counted; NLL of held-back demo
   assertEquals([steps.at(-1)!.step, steps.at(-1)!.total], [1, 1]);
 });
 
+Deno.test("a reward is measured without an SFT model, and fluency by the base that is given", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, policy, prompts, reward } = await makeSetting(directory.path);
+  const given = { modes: ["sampled" as const] };
+  const figures = async (inputs: InputPaths) => {
+    await runStage(dir, { models: { policy }, prompts, ...inputs }, given);
+    return Object.fromEntries(readEvals(join(dir, "evals.arrow")).map(({ metric, mean }) => [metric, mean]));
+  };
+  const whole = await figures({ reward, sft, base: BASE }), lone = await figures({ reward });
+  assertEquals(lone.kl_to_sft, undefined);
+  assertEquals([lone.reward, lone.base_nll], [whole.reward, whole.base_nll]);
+  const other = await figures({ reward, base: policy }), alone = await figures({ base: policy });
+  assertEquals(other.reward, whole.reward);
+  assertEquals(other.base_nll, alone.base_nll);
+  assert(Math.abs(other.base_nll! - whole.base_nll!) > 1e-3, "another base must judge otherwise");
+});
+
 Deno.test("kept_samples keeps the answers to the first prompts", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);

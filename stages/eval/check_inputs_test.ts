@@ -1,0 +1,46 @@
+/** What models and rows must fit, listed in one message. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import { modelFromConfig } from "@/lib/models/config.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { checkInputs } from "./check_inputs.ts";
+
+function model(context: number, vocabulary: number) {
+  const sizes = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, num_attention_heads: 2 };
+  return modelFromConfig({
+    model_type: "llama",
+    ...sizes,
+    max_position_embeddings: context,
+    vocab_size: vocabulary,
+  });
+}
+
+Deno.test("checkInputs() lists rows by the model that each does not fit", () => {
+  const prompt = (id: string, promptIds: number[]) => ({
+    id,
+    promptIds: Int32Array.from(promptIds),
+    meta: "{}",
+  });
+  const row = (id: string, ids: number[]) => ({
+    id,
+    inputIds: Int32Array.from(ids),
+    lossMask: new Uint8Array(ids.length),
+    source: "",
+  });
+  const error = assertThrows(
+    () =>
+      checkInputs({
+        models: { wide: model(8, 20), long: model(32, 10) },
+        prompts: [prompt("a", [1, 2, 3]), prompt("a", [1]), prompt("b", [12])],
+        promptsPath: "p.arrow",
+        validation: [row("v", [1, 2, 3, 4, 5, 6, 7, 8, 9]), row("w", [10])],
+        maxNewTokens: 6,
+      }),
+    DataError,
+  );
+  assertEquals(
+    error.message,
+    'Cannot evaluate on p.arrow as models and rows must fit: prompt "a" of 3 tokens and 6 new ones exceed the 8 of wide; ' +
+      'prompt "a" comes twice; prompt "b" has id 12 beyond the 10 of long; demonstration "v" of 9 tokens exceeds the 8 of ' +
+      'wide; demonstration "w" has id 10 beyond the 10 of long',
+  );
+});
