@@ -1,6 +1,7 @@
 /**
  * Llama (Touvron et al. 2023, arXiv:2302.13971; Llama 3: arXiv:2407.21783): pre-norm blocks of rotary grouped-query
- * attention and a gated MLP. Fields and defaults are those of transformers' LlamaConfig.
+ * attention and a gated MLP. Fields and defaults are those of transformers' LlamaConfig, but for the sizes of the network:
+ * a config without them is a broken one, not a Llama of 7 billion parameters.
  * @module
  */
 import { z } from "zod";
@@ -13,11 +14,11 @@ import { ropeFrequencies } from "./rope_frequencies.ts";
 const positive = z.int().positive();
 
 const LlamaConfig = z.looseObject({
-  vocab_size: positive.default(32000),
-  hidden_size: positive.default(4096),
-  intermediate_size: positive.default(11008),
-  num_hidden_layers: positive.default(32),
-  num_attention_heads: positive.default(32),
+  vocab_size: positive,
+  hidden_size: positive,
+  intermediate_size: positive,
+  num_hidden_layers: positive,
+  num_attention_heads: positive,
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
   hidden_act: z.string().default("silu"),

@@ -71,7 +71,7 @@ export class Network {
 
   /** One pass over one micro-batch. */
   run(pass: Pass): PassResult {
-    const { batch, positions } = pass, train = pass.train === true;
+    const { batch } = pass, train = pass.train === true;
     const plan = this.#plan(batch.rows, batch.length, train);
     embed(this.model.embeddings, this.parameters, batch, plan.x);
     for (const run of plan.forward) run.run();
@@ -81,7 +81,6 @@ export class Network {
       for (const run of plan.backward) run.run();
       embedBackward(this.model.embeddings, this.gradients!, batch, plan.dx);
     }
-    void positions;
     return result;
   }
 

@@ -42,6 +42,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
 
 /** Packages that only tests may import: files named `*_test.ts`, and everything in `tests`. */
 export const TEST_PACKAGES: readonly string[] = [
+  "@jax-js/jax",
   "@jax-js/onnx",
   "@std/assert",
   "fast-check",

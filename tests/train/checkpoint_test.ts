@@ -91,7 +91,7 @@ Deno.test("every missing, misshapen and unknown tensor is listed", () => {
       directory.path,
       "model.layers.1.mlp.up_proj.weight is missing; model.norm.weight is missing; " +
         `model.layers.0.input_layernorm.weight is [3], not [${model.hiddenSize}]; ` +
-        "adapter has no place in the model; model.layers.7.mlp.up_proj.weight has no place in the model",
+        "adapter of model.safetensors has no place in the model; model.layers.7.mlp.up_proj.weight of model.safetensors has no place in the model",
     ),
   );
 });
