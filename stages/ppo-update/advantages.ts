@@ -51,13 +51,11 @@ export function tokenKl(row: ScoredRow, reference: Params["kl_reference"]): Floa
  * Advantages of a round. Reward and KL penalty are divided by the same scale, so that beta stays in units of the raw
  * reward and centring and scaling leave the optimum where it is.
  * @param heads the critic's outputs per response token
- * @param beta weight of the penalty now, in raw units
  */
 export function advantagesOf(
   rows: readonly ScoredRow[],
   heads: readonly ArrayLike<number>[],
   scale: RewardScale,
-  beta: number,
   params: Params,
 ): Advantages {
   const offsets: Float64Array[] = [],
@@ -73,7 +71,7 @@ export function advantagesOf(
       : new Float64Array(row.responseIds.length);
     const value = residualValues(heads[i]!, offset);
     const rewards = ppoRewards(tokenKl(row, params.kl_reference), {
-      beta: beta / scale.scale,
+      beta: params.beta / scale.scale,
       reward: scaleReward(row.reward, scale, params.reward_clip ?? Infinity),
     });
     const estimate = gae({ rewards, values: value, gamma: params.gamma, lambda: params.lambda });

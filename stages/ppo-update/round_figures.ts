@@ -26,15 +26,19 @@ export interface RoundFigures {
 
 /**
  * Figures of a round.
- * @param texts of the responses, where a tokenizer is there
+ * @param options.texts of the responses, where a tokenizer is there
+ * @param options.hasBos without BOS the base cannot predict a response's first token, so base_nll does not count it
  */
-export function roundFigures(rows: readonly ScoredRow[], texts: readonly string[] | undefined): RoundFigures {
+export function roundFigures(
+  rows: readonly ScoredRow[],
+  { texts, hasBos }: { readonly texts?: readonly string[] | undefined; readonly hasBos: boolean },
+): RoundFigures {
   const rewards = rows.map(({ rawReward }) => rawReward),
     lengths = rows.map(({ responseIds }) => responseIds.length);
   const kl = rows.map((row) => sum(tokenKl(row, "sft"))), tokens = sum(lengths), reward = mean(rewards);
   const ends = rows.map(({ finishReason }) => finishReason === "eos" ? 1 : 0);
   const fluent = rows.flatMap(({ baseNll }, i) =>
-    baseNll === null ? [] : [{ nll: baseNll, n: lengths[i]! - ends[i]! }]
+    baseNll === null ? [] : [{ nll: baseNll, n: lengths[i]! - ends[i]! - (hasBos ? 0 : 1) }]
   );
   const pairs = correlation(rewards, lengths);
   return {

@@ -7,7 +7,13 @@ import { join } from "node:path";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { readTrainerState, type TrainerState, writeTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
-import { criticFrom, type LoadedModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import {
+  criticFrom,
+  type LoadedModel,
+  loadLanguageModel,
+  loadModel,
+  writeModel,
+} from "@/lib/models/checkpoint.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { Network } from "@/lib/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
@@ -45,7 +51,7 @@ export function loadTrainer(
   paths: { policy: string; critic: string; state: string | undefined },
   params: Params,
 ): Trainer {
-  const policy = learner(loadModel(paths.policy), params);
+  const policy = learner(loadLanguageModel(paths.policy), params);
   const given = loadModel(paths.critic);
   const critic = learner(given.model.headKind === "score" ? given : criticFrom(given), params);
   if (paths.state === undefined) {

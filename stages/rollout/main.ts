@@ -8,9 +8,10 @@ import { writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
+import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { checkFits } from "@/lib/train/fit_model.ts";
 import { type Params, params } from "./params.ts";
 import { rollOut } from "./rollout.ts";
 
@@ -37,7 +38,14 @@ async function run(
   const { rows: prompts, tokenizerDigest: digest } = readPrompts(inputs.prompts as string);
   checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });
   const { eosIds } = loadSpecialIds(policy);
-  const { model, parameters } = loadModel(policy);
+  const { model, parameters } = loadLanguageModel(policy);
+  // All prompts, not this round's only: a later round would find the others too late.
+  checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
+    action: "answer",
+    file: inputs.prompts as string,
+    column: "prompt_ids",
+    newTokens: params.max_new_tokens,
+  });
   const generator = new Generator(model, parameters);
   const total = (params.rollouts || prompts.length) * params.samples_per_prompt;
   const startedAt = performance.now();

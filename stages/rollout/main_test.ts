@@ -1,0 +1,178 @@
+/** The stage on files: which prompts a round takes, equal bytes in any batch, and what is refused. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
+import { readRollouts } from "@/lib/contracts/rollouts.ts";
+import { digestFile } from "@/lib/files/digest.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+import { promptsOfRound } from "./rollout.ts";
+
+/** 96 ids, a context of 64 tokens; random weights end a response about once in 96 tokens. */
+const POLICY = "fixtures/goldens/srppo/policy";
+const DIGEST = tokenizerDigest(POLICY);
+
+function prompts(count: number, length = (i: number) => 1 + i * 3 % 17): PromptRow[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `p${i}`,
+    promptIds: Int32Array.from({ length: length(i) }, (_, t) => t === 0 ? 1 : 3 + (i * 31 + t * 17) % 90),
+    meta: JSON.stringify({ number: i }),
+  }));
+}
+
+async function runStage(
+  directory: TemporaryDirectory,
+  given: Partial<StageRun> & { rows?: PromptRow[]; digest?: string; policy?: string } = {},
+) {
+  const { rows = prompts(12), digest = DIGEST, policy = POLICY, params = {}, ...rest } = given;
+  const home = directory.file(crypto.randomUUID()), path = directory.file("prompts.arrow");
+  await writePrompts(path, { rows, tokenizerDigest: digest });
+  const { rollouts } = await run(stage, home, {
+    inputs: { prompts: path, policy },
+    params: { rollouts: 8, max_new_tokens: 20, ...params },
+    ...rest,
+  });
+  return rollouts!;
+}
+
+const idsOf = (rows: readonly PromptRow[]) => rows.map(({ id }) => id);
+const round = (iteration: number, seed = 3) => ({ seed, iteration, eosIds: [] });
+
+Deno.test("promptsOfRound() takes each prompt once per pass, whatever a round's size", () => {
+  for (const [count, perRound] of [[12, 4], [12, 5], [12, 12], [7, 16]] as const) {
+    const rows = prompts(count);
+    const all = Array.from({ length: count * 2 }, (_, i) => idsOf(promptsOfRound(rows, round(i), perRound)))
+      .flat();
+    for (let pass = 0; pass + count <= all.length; pass += count) {
+      assertEquals(all.slice(pass, pass + count).sort(), idsOf(rows).sort());
+    }
+  }
+});
+
+Deno.test("promptsOfRound() depends on seed and iteration; 0 takes all prompts in every round", () => {
+  const rows = prompts(12);
+  assertEquals(promptsOfRound(rows, round(1), 5), promptsOfRound(rows, round(1), 5));
+  assert(
+    String(idsOf(promptsOfRound(rows, round(0), 5))) !== String(idsOf(promptsOfRound(rows, round(1), 5))),
+  );
+  assert(
+    String(idsOf(promptsOfRound(rows, round(0), 5))) !== String(idsOf(promptsOfRound(rows, round(0, 4), 5))),
+  );
+  for (const i of [0, 1, 5]) {
+    assertEquals(idsOf(promptsOfRound(rows, round(i), 0)).sort(), idsOf(rows).sort());
+  }
+});
+
+Deno.test("equal bytes for batches of 1, 7 and 64, and when run again", async () => {
+  using directory = new TemporaryDirectory();
+  const digests = [];
+  for (const batch_size of [1, 7, 64, 64]) {
+    digests.push(digestFile(await runStage(directory, { params: { batch_size, samples_per_prompt: 3 } })));
+  }
+  assertEquals(new Set(digests).size, 1);
+});
+
+Deno.test("seed and iteration both change the answers to the same prompt", async () => {
+  using directory = new TemporaryDirectory();
+  const answers = [];
+  for (const given of [{ seed: 1 }, { seed: 2 }, { seed: 1, iteration: 1 }]) {
+    const { rows } = readRollouts(await runStage(directory, { params: { rollouts: 0 }, ...given }));
+    answers.push(rows.find(({ promptId }) => promptId === "p4")!.responseIds.join());
+  }
+  assertEquals(new Set(answers).size, 3);
+});
+
+Deno.test("samples of a prompt are numbered, named by round, prompt and number, and differ", async () => {
+  using directory = new TemporaryDirectory();
+  const path = await runStage(directory, { params: { rollouts: 4, samples_per_prompt: 2 }, iteration: 7 });
+  const { rows, tokenizerDigest } = readRollouts(path);
+  assertEquals(tokenizerDigest, DIGEST);
+  assertEquals(rows.length, 8);
+  rows.forEach(({ id, promptId, sample, meta, promptIds }, i) => {
+    assertEquals([id, sample], [`7/${promptId}/${i % 2}`, i % 2]);
+    const asked = prompts(12).find((prompt) => prompt.id === promptId)!;
+    assertEquals([meta, promptIds], [asked.meta, asked.promptIds]);
+  });
+  assertEquals(new Set(rows.map(({ responseIds }) => responseIds.join())).size, 8);
+});
+
+Deno.test("a round longer than a pass asks a prompt again and numbers the answers on", async () => {
+  using directory = new TemporaryDirectory();
+  const { rows } = readRollouts(await runStage(directory, { rows: prompts(3), params: { rollouts: 7 } }));
+  assertEquals(new Set(rows.map(({ id }) => id)).size, 7);
+  for (const id of ["p0", "p1", "p2"]) {
+    const samples = rows.filter(({ promptId }) => promptId === id).map(({ sample }) => sample);
+    assertEquals(samples, [...samples.keys()]);
+  }
+});
+
+Deno.test("an answer ends with its only end token, or at the limit without one", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { samples_per_prompt: 6, max_new_tokens: 40 };
+  const { rows } = readRollouts(await runStage(directory, { params }));
+  assertEquals(new Set(rows.map(({ finishReason }) => finishReason)), new Set(["eos", "length"]));
+  for (const { responseIds, finishReason, logprobs, logprobsT1 } of rows) {
+    const ends = [...responseIds].flatMap((id, t) => id === 2 ? [t] : []);
+    assertEquals(ends, finishReason === "eos" ? [responseIds.length - 1] : []);
+    if (finishReason === "length") assertEquals(responseIds.length, 40);
+    assertEquals([logprobs.length, logprobsT1], [responseIds.length, null]);
+    assert(logprobs.every((x) => x < 0));
+  }
+});
+
+Deno.test("sampling other than plain keeps the log-probabilities of the policy itself beside its own", async () => {
+  using directory = new TemporaryDirectory();
+  for (const params of [{ temperature: 0.5 }, { top_k: 4 }, { top_p: 0.5 }]) {
+    const { rows } = readRollouts(await runStage(directory, { params }));
+    for (const { logprobs, logprobsT1 } of rows) {
+      assertEquals(logprobsT1!.length, logprobs.length);
+      assert(
+        logprobs.some((x, t) => x > logprobsT1![t]! + 1e-3),
+        "restricted sampling gives more to what it keeps",
+      );
+    }
+  }
+});
+
+Deno.test("progress counts finished answers up to all of them", async () => {
+  using directory = new TemporaryDirectory();
+  const steps: number[] = [], totals = new Set<number>();
+  const progress: StageRun["progress"] = ({ step, total }) => {
+    steps.push(step!);
+    totals.add(total!);
+  };
+  await runStage(directory, { params: { samples_per_prompt: 2 }, progress });
+  assertEquals(totals, new Set([16]));
+  assertEquals(steps.at(-1), 16);
+});
+
+Deno.test("all prompts that leave no room are refused at once, even those that this round would not take", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = prompts(12, (i) => i === 3 || i === 9 ? 45 : 5);
+  for (const rollouts of [1, 12]) {
+    await assertRejects(
+      () => runStage(directory, { rows, params: { rollouts } }),
+      DataError,
+      `Cannot answer ${directory.file("prompts.arrow")} as a row must fit the model's context of ` +
+        '64 tokens less 20 new ones and its 96 ids: "p3" has 45 tokens; "p9" has 45 tokens',
+    );
+  }
+});
+
+Deno.test("a policy with another tokenizer, or a critic, is refused", async () => {
+  using directory = new TemporaryDirectory();
+  await assertRejects(
+    () => runStage(directory, { digest: "cd".repeat(32) }),
+    DataError,
+    "Cannot use prompts and policy together as their tokenizers must be the same: prompts has cdcdcdcdcdcd, " +
+      `policy has ${DIGEST.slice(0, 12)}`,
+  );
+  const critic = "fixtures/goldens/srppo/critic";
+  await assertRejects(
+    () => runStage(directory, { policy: critic }),
+    DataError,
+    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+  );
+});
