@@ -3,14 +3,15 @@
  * It keeps no state and draws no random numbers.
  * @module
  */
+import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
-import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { join } from "node:path";
+import { checkFits } from "@/lib/train/fit_model.ts";
 import { type Params, params } from "./params.ts";
 
 /** The stage; see its README. */
@@ -36,6 +37,12 @@ async function run({ inputs, outputs, progress }: StageContext<Params>): Promise
   const reward = new RewardModel(inputs.reward as string);
   const base = join(reward.directory, reward.manifest.base.path);
   checkSameTokenizer({ rollouts: digest, sft: tokenizerDigest(sft), reward: tokenizerDigest(base) });
+  const sequences = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
+  checkFits(sequences, reward.base().model, {
+    action: "score",
+    file: inputs.rollouts as string,
+    column: "response_ids",
+  });
   const { bosId } = loadSpecialIds(sft);
   const scored = reward.score(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
   await writeScored(outputs.scored!, { rows: scored, tokenizerDigest: digest });

@@ -1,0 +1,242 @@
+/** The stage on files: what rollouts earn under rewards of known parts, and that nothing else enters. @module */
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
+import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
+import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { runStage as run } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+
+const SRPPO = "fixtures/goldens/srppo";
+const BASE = `${SRPPO}/base`, SFT = `${SRPPO}/sft`, OTHER = `${SRPPO}/policy`;
+const DIGEST = tokenizerDigest(BASE), EOS = 2;
+
+/** A reward directory over copies of models. */
+function reward(
+  directory: TemporaryDirectory,
+  members: readonly string[],
+  options: Partial<RewardManifest> = {},
+): string {
+  const path = directory.file(`reward${crypto.randomUUID()}`);
+  const place = (source: string, name: string) => {
+    Deno.mkdirSync(join(path, name), { recursive: true });
+    for (const { name: file } of Deno.readDirSync(source)) {
+      Deno.copyFileSync(join(source, file), join(path, name, file));
+    }
+    return { path: name, digest: digestDirectory(join(path, name)).digest };
+  };
+  const base = place(BASE, "base");
+  writeReward(path, {
+    members: members.map((source, i) => place(source, `members/${i}`)),
+    base,
+    combine: "mean",
+    floor: null,
+    eosBound: null,
+    lengthNorm: "none",
+    eosIds: [EOS],
+    calibration: {},
+    ...options,
+  });
+  return path;
+}
+
+function rollout(id: string, promptIds: number[], responseIds: number[]): RolloutRow {
+  return {
+    id,
+    promptId: id,
+    sample: 0,
+    promptIds: Int32Array.from(promptIds),
+    responseIds: Int32Array.from(responseIds),
+    logprobs: new Float32Array(responseIds.length).fill(-1),
+    logprobsT1: null,
+    finishReason: responseIds.at(-1) === EOS ? "eos" : "length",
+    meta: "{}",
+  };
+}
+
+const ROWS: RolloutRow[] = Array.from({ length: 20 }, (_, i) =>
+  rollout(
+    `r${i}`,
+    [1, ...Array.from({ length: i % 7 }, (_, t) => 3 + (i * 13 + t * 29) % 90)],
+    [
+      ...Array.from({ length: 1 + i * 5 % 23 }, (_, t) => 3 + (i * 37 + t * 11) % 90),
+      ...(i % 3 === 0 ? [EOS] : []),
+    ],
+  ));
+
+async function score(
+  directory: TemporaryDirectory,
+  rewardPath: string,
+  rows: readonly RolloutRow[] = ROWS,
+  sft = SFT,
+  digest = DIGEST,
+): Promise<{ path: string; rows: readonly ScoredRow[] }> {
+  const rollouts = directory.file("rollouts.arrow");
+  await writeRollouts(rollouts, { rows, tokenizerDigest: digest });
+  const { scored } = await run(stage, directory.file(crypto.randomUUID()), {
+    inputs: { rollouts, reward: rewardPath, sft },
+  });
+  return { path: scored!, rows: readScored(scored!).rows };
+}
+
+/** log p of the response's tokens under a model, by another path than the stage's: one row at a time. */
+function logprobsOf(model: string, { promptIds, responseIds }: RolloutRow): Float32Array {
+  const loaded = loadModel(model), ids = [...promptIds, ...responseIds];
+  const targets = [...responseIds].map((_, t) => promptIds.length + t);
+  return tokenLogprobs(new Network(loaded.model, loaded.parameters), [{ ids, targets }])[0]!;
+}
+
+const close = (found: ArrayLike<number>, expected: ArrayLike<number>, what: string) => {
+  assertEquals(found.length, expected.length, what);
+  for (let t = 0; t < found.length; t++) {
+    assertAlmostEquals(found[t]!, expected[t]!, 1e-5, `${what}, token ${t}`);
+  }
+};
+
+Deno.test("the paper's reward is log π_sft − log π_base, token by token, and their sum", async () => {
+  using directory = new TemporaryDirectory();
+  const { rows } = await score(directory, reward(directory, [SFT]));
+  assertEquals(rows.map(({ id }) => id), ROWS.map(({ id }) => id));
+  for (const row of rows) {
+    const sft = logprobsOf(SFT, row), base = logprobsOf(BASE, row);
+    close(row.sftLogprobs, sft, `${row.id}: sft`);
+    close(row.targetLogprobs, sft, `${row.id}: target`);
+    close(row.baseLogprobs, base, `${row.id}: base`);
+    close(row.tokenRewards, sft.map((x, t) => x - base[t]!), `${row.id}: rewards`);
+    assertAlmostEquals(row.rawReward, row.tokenRewards.reduce((a, b) => a + b, 0), 1e-4);
+    assertEquals(row.reward, row.rawReward);
+  }
+});
+
+Deno.test("where SFT and base are equal every token earns exactly 0 (statement 62)", async () => {
+  using directory = new TemporaryDirectory();
+  const { rows } = await score(directory, reward(directory, [BASE]), ROWS, BASE);
+  for (const row of rows) {
+    assertEquals([...row.tokenRewards], new Array(row.responseIds.length).fill(0));
+    assertEquals([row.rawReward, row.reward], [0, 0]);
+  }
+});
+
+Deno.test("a response split in two, its head then being prompt, earns the sum of the parts (statement 64)", async () => {
+  using directory = new TemporaryDirectory();
+  const whole = ROWS[9]!, ids = [...whole.responseIds], cut = 4;
+  const head = rollout("head", [...whole.promptIds], ids.slice(0, cut));
+  const tail = rollout("tail", [...whole.promptIds, ...ids.slice(0, cut)], ids.slice(cut));
+  const { rows: [all, first, rest] } = await score(directory, reward(directory, [SFT]), [whole, head, tail]);
+  assertAlmostEquals(all!.rawReward, first!.rawReward + rest!.rawReward, 1e-4);
+  close(all!.tokenRewards, [...first!.tokenRewards, ...rest!.tokenRewards], "tokens");
+});
+
+Deno.test("several members count by the mean of their log-probabilities, token by token", async () => {
+  using directory = new TemporaryDirectory();
+  const { rows } = await score(directory, reward(directory, [SFT, OTHER]));
+  for (const row of rows) {
+    const a = logprobsOf(SFT, row), b = logprobsOf(OTHER, row);
+    close(row.targetLogprobs, a.map((x, t) => (x + b[t]!) / 2), row.id);
+    close(row.sftLogprobs, a, row.id);
+  }
+});
+
+Deno.test("floor and EOS bound, against the plain reward of the same tokens", async () => {
+  using directory = new TemporaryDirectory();
+  const plain = (await score(directory, reward(directory, [SFT]))).rows;
+  const all = plain.flatMap(({ baseLogprobs }) => [...baseLogprobs]).sort((a, b) => a - b);
+  const floor = all[Math.floor(all.length / 3)]!; // a value that occurs: at the floor itself nothing is earned
+  const eosBound = 0.01;
+  const { rows } = await score(directory, reward(directory, [SFT], { floor, eosBound }));
+  let floored = 0, bounded = 0;
+  rows.forEach((row, i) =>
+    row.responseIds.forEach((id, t) => {
+      const r = plain[i]!.tokenRewards[t]!;
+      if (id === EOS) {
+        assertAlmostEquals(row.tokenRewards[t]!, Math.min(Math.max(r, -eosBound), eosBound), 1e-6);
+        if (Math.abs(r) > eosBound) bounded++;
+      } else if (row.baseLogprobs[t]! <= floor) {
+        assertEquals(row.tokenRewards[t], 0);
+        floored++;
+      } else assertEquals(row.tokenRewards[t], r);
+    })
+  );
+  assert(floored > all.length / 5 && bounded > 0, `${floored} floored, ${bounded} bounded`);
+});
+
+Deno.test("length normalisation divides the reward only, by the length or its root", async () => {
+  using directory = new TemporaryDirectory();
+  const [row] = ROWS.slice(8), length = row!.responseIds.length;
+  for (const [lengthNorm, divisor] of [["mean", length], ["sqrt", Math.sqrt(length)]] as const) {
+    const { rows: [scored] } = await score(directory, reward(directory, [SFT], { lengthNorm }), [row!]);
+    assertAlmostEquals(scored!.reward, scored!.rawReward / divisor, 1e-12);
+    assertAlmostEquals(scored!.rawReward, scored!.tokenRewards.reduce((a, b) => a + b, 0), 1e-5);
+  }
+});
+
+Deno.test("base_nll is the base's mean on the text alone after BOS, and null for a response that is only an end", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = [
+    rollout("text", [1, 9, 9], [40, 41, 42, EOS]),
+    rollout("end", [1, 9], [EOS]),
+    rollout("cut", [1], [40, 41, 42]),
+  ];
+  const { rows: [text, end, cut] } = await score(directory, reward(directory, [SFT]), rows);
+  const alone = logprobsOf(BASE, rollout("alone", [1], [40, 41, 42]));
+  assertAlmostEquals(text!.baseNll!, -(alone[0]! + alone[1]! + alone[2]!) / 3, 1e-6);
+  assertEquals(end!.baseNll, null);
+  assertEquals(cut!.baseNll, text!.baseNll); // neither the prompt nor the end enters
+});
+
+Deno.test("scoring keeps no state: run again, equal bytes; in another order, equal rows", async () => {
+  using directory = new TemporaryDirectory();
+  const bagged = reward(directory, [SFT, OTHER], { floor: -6, eosBound: 5 });
+  const first = await score(directory, bagged), again = await score(directory, bagged);
+  assertEquals(digestFile(again.path), digestFile(first.path));
+  const order = ROWS.map((_, i) => (i * 7 + 3) % ROWS.length);
+  const { rows } = await score(directory, bagged, order.map((i) => ROWS[i]!));
+  assertEquals(rows, order.map((i) => first.rows[i]!));
+  const { rows: few } = await score(directory, bagged, ROWS.slice(4, 6));
+  assertEquals(few, first.rows.slice(4, 6));
+});
+
+Deno.test("scored rows can be scored again by another reward", async () => {
+  using directory = new TemporaryDirectory();
+  const first = await score(directory, reward(directory, [SFT]));
+  const { scored } = await run(stage, directory.file("again"), {
+    inputs: { rollouts: first.path, reward: reward(directory, [BASE]), sft: SFT },
+  });
+  const { rows } = readScored(scored!);
+  assertEquals(rows.map(({ id }) => id), ROWS.map(({ id }) => id));
+  assert(rows.every(({ rawReward }) => rawReward === 0));
+});
+
+Deno.test("rows that the models cannot read, another tokenizer, or a critic are refused", async () => {
+  using directory = new TemporaryDirectory();
+  const paper = reward(directory, [SFT]), file = directory.file("rollouts.arrow");
+  const bad = [
+    ROWS[0]!,
+    rollout("long", new Array(60).fill(5), new Array(5).fill(6)),
+    rollout("foreign", [1], [96]),
+  ];
+  await assertRejects(
+    () => score(directory, paper, bad),
+    DataError,
+    `Cannot score ${file} as a row must fit the model's context of 64 tokens and its 96 ids: ` +
+      '"long" has 65 tokens; "foreign" has id 96',
+  );
+  await assertRejects(
+    () => score(directory, paper, ROWS, SFT, "ef".repeat(32)),
+    DataError,
+    "Cannot use rollouts and sft and reward together as their tokenizers must be the same: rollouts has efefefefefef, " +
+      `sft has ${DIGEST.slice(0, 12)}, reward has ${DIGEST.slice(0, 12)}`,
+  );
+  await assertRejects(
+    () => score(directory, paper, ROWS, `${SRPPO}/critic`),
+    DataError,
+    `Cannot take ${SRPPO}/critic as a language model must have a head over its vocabulary: it is a critic`,
+  );
+});
