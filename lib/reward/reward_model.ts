@@ -49,16 +49,11 @@ export function baseNll(
     const ids = options.bosId === null ? body : [options.bosId, ...body];
     return { ids: ids.length > 0 ? ids : [0], targets: targetsFrom(1, ids.length) };
   });
-  const scored = sequences.flatMap((s, i) => s.targets.length > 0 ? [i] : []);
-  const logprobs = tokenLogprobs(base, scored.map((i) => sequences[i]!));
-  const out: { mean: number | null; tokens: number }[] = rows.map(() => ({ mean: null, tokens: 0 }));
-  scored.forEach((i, k) => {
-    const row = logprobs[k]!;
+  return tokenLogprobs(base, sequences).map((row) => {
     let sum = 0;
     for (const x of row) sum -= x;
-    out[i] = { mean: sum / row.length, tokens: row.length };
+    return { mean: row.length > 0 ? sum / row.length : null, tokens: row.length };
   });
-  return out;
 }
 
 /** The reward of rows of rollouts. */

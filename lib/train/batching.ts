@@ -36,12 +36,14 @@ export function targetsFrom(from: number, length: number): Int32Array {
 
 /**
  * Groups sequences into micro-batches of at most `tokenBudget` tokens of B·T (one row may exceed it). Which rows meet
- * depends on the sequences alone.
+ * depends on the sequences alone. A sequence without targets is in none.
  */
 export function microBatches(sequences: readonly Sequence[], tokenBudget: number): MicroBatch[] {
   // The last token predicts nothing that is asked for, so it is not fed.
   const fed = sequences.map(({ ids }) => Math.max(1, ids.length - 1));
-  const order = fed.map((_, i) => i).sort((a, b) => fed[b]! - fed[a]! || a - b);
+  const order = fed.map((_, i) => i).filter((i) => sequences[i]!.targets.length > 0).sort((a, b) =>
+    fed[b]! - fed[a]! || a - b
+  );
   const groups: number[][] = [];
   let current: number[] = [], length = 0;
   for (const i of order) {
