@@ -74,13 +74,14 @@ export function applySettings(manifest: Manifest, settings: readonly Setting[]):
   return changed;
 }
 
+// Entries are replaced, not written to: stages that share a YAML anchor share its object.
 function applyOne(manifest: Manifest, path: readonly string[], value: unknown): string | undefined {
   const [first, second, third] = path as [string, string, string?];
   const entry = manifest.stages[first];
   if (!entry) return `there is no stage "${first}"${suggestion(first, Object.keys(manifest.stages))}`;
   if ("uses" in entry) {
     if (third !== undefined) return `"${first}" is a stage, not a block`;
-    (entry.with as Record<string, unknown>)[second] = value;
+    manifest.stages[first] = { ...entry, with: { ...entry.with, [second]: value } as typeof entry.with };
     return undefined;
   }
   if (third !== undefined) {
@@ -88,7 +89,7 @@ function applyOne(manifest: Manifest, path: readonly string[], value: unknown): 
     if (!inner) {
       return `block "${first}" has no stage "${second}"${suggestion(second, Object.keys(entry.stages))}`;
     }
-    (inner.with as Record<string, unknown>)[third] = value;
+    entry.stages[second] = { ...inner, with: { ...inner.with, [third]: value } as typeof inner.with };
     return undefined;
   }
   if (second !== "count") return `"${first}" is a block, which takes ${first}.count and ${first}.STAGE.PARAM`;

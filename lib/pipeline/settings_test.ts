@@ -90,3 +90,21 @@ Deno.test("relative inputs start at the project around pipelines/, else at the m
   assertEquals(inputRoot("/a/pipelines/x.yaml"), "/a");
   assertEquals(inputRoot("/a/b/x.yaml"), "/a/b");
 });
+
+Deno.test("a setting of one stage leaves another that shares its YAML anchor alone", () => {
+  const { manifest } = parseManifest(
+    [
+      "stages:",
+      "  first: { uses: sft, in: { tokens: inputs.t, model: inputs.m }, with: &shared { epochs: 4 } }",
+      "  second: { uses: sft, in: { tokens: inputs.t, model: inputs.m }, with: *shared }",
+      "inputs: { t: t.arrow, m: m }",
+      "outputs: { policy: second.policy }",
+    ].join("\n"),
+    "shared.yaml",
+  );
+  const { first, second } = applySettings(manifest, parseSettings(["second.epochs=1"])).stages as Record<
+    string,
+    { with: unknown }
+  >;
+  assertEquals([first!.with, second!.with], [{ epochs: 4 }, { epochs: 1 }]);
+});
