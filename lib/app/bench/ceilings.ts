@@ -9,7 +9,8 @@ import { type Model, parametersOf } from "@/lib/models/model.ts";
 import { encodeModel } from "@/lib/onnx/encode.ts";
 import { type PreparedRun, Session } from "@/lib/ort/session.ts";
 import { TensorValue } from "@/lib/ort/tensor_value.ts";
-import { benchModel, type ShapeName, SHAPES } from "./shapes.ts";
+import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { benchModel, randomWeights, type ShapeName, SHAPES } from "./shapes.ts";
 import { summarise, timed } from "./timing.ts";
 
 /** Figures of the ceilings: `gemm_gflops`, and `matvec_<shape>_ms` for each shape. */
