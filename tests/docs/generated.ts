@@ -1,0 +1,42 @@
+/**
+ * The generated parts of the documentation: docs/stages.md whole, and the table of rooms in docs/architecture.md.
+ * @module
+ */
+import { join } from "node:path";
+import { listStages, loadStage, projectRoot } from "@/lib/app/registry.ts";
+import { formatted } from "./markdown.ts";
+import { roomsTable } from "./rooms_table.ts";
+import { stagesPage } from "./stages_page.ts";
+
+const ROOMS_PAGE = "docs/architecture.md";
+const ROOMS_PART = /(<!-- rooms: made by deno task docs -->\n)[\s\S]*?(<!-- end of rooms -->)/;
+
+/** Text of a file, by its path from the root of the project. */
+export function projectText(path: string): string {
+  return Deno.readTextFileSync(join(projectRoot, path));
+}
+
+/** Pages by path, as they must be. @throws {TypeError} if architecture.md has no place for the table */
+export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
+  const stages = await Promise.all((await stagesInOrder()).map(loadStage));
+  const page = projectText(ROOMS_PAGE);
+  if (!ROOMS_PART.test(page)) {
+    throw new TypeError(`Cannot write the table of rooms as ${ROOMS_PAGE} must hold its two marks: one is missing`);
+  }
+  const { imports } = JSON.parse(projectText("deno.json")) as { imports: Record<string, string> };
+  const rooms = roomsTable(new Set(Object.keys(imports)));
+  return new Map([
+    ["docs/stages.md", await formatted(stagesPage(stages))],
+    [
+      ROOMS_PAGE,
+      await formatted(page.replace(ROOMS_PART, (_, begin, end) => `${begin}\n${rooms}\n\n${end}`)),
+    ],
+  ]);
+}
+
+/** Stages as the quickstart comes to them; others after them. */
+async function stagesInOrder(): Promise<string[]> {
+  const used = [...projectText("pipelines/quickstart.yaml").matchAll(/uses: ([a-z-]+)/g)].map(([, id]) => id!);
+  const known = await listStages();
+  return [...new Set([...used.filter((id) => known.includes(id)), ...known])];
+}
