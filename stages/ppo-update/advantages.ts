@@ -65,7 +65,7 @@ export function advantagesOf(
   rows.forEach((row, i) => {
     // Length normalisation divides the response's reward: its tokens' shares shrink alike.
     const share = row.rawReward === 0 ? 1 : row.reward / row.rawReward;
-    const earned = row.tokenRewards.map((r) => r * share);
+    const earned = Float64Array.from(row.tokenRewards, (r) => r * share);
     const offset = params.residual_critic
       ? residualPrefix(earned, scale.scale)
       : new Float64Array(row.responseIds.length);

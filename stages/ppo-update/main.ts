@@ -71,6 +71,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     critic: tokenizerDigest(paths.critic),
   });
   const trainer = loadTrainer(paths, params);
+  checkRows(rows, trainer.policy, inputs.scored as string);
   const tokenizer = hasTokenizer(paths.policy) ? loadTokenizer(paths.policy) : undefined;
   const texts = tokenizer &&
     rows.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));

@@ -1,0 +1,322 @@
+/** The stage on files: what a round changes, what it must leave alone, and that rounds chain. @module */
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
+import { readSamples } from "@/lib/contracts/samples.ts";
+import { writeScored } from "@/lib/contracts/scored.ts";
+import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
+import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { responseSequence } from "@/lib/reward/reward_model.ts";
+import { ColumnError, DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import {
+  bytesOf,
+  CRITIC,
+  DIGEST,
+  type Round,
+  type RoundInputs,
+  scoredRows,
+  SFT,
+  update,
+} from "@/tests/support/ppo_rounds.ts";
+import { runStage } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+
+const START = { policy: SFT, critic: CRITIC };
+const ROWS = scoredRows(SFT);
+const weights = (directory: string) => loadModel(directory).parameters.data;
+
+/** Rounds 0 … count − 1, each on fresh rollouts of the policy before it. */
+async function rounds(
+  directory: TemporaryDirectory,
+  count: number,
+  options: { from?: RoundInputs; first?: number; params?: Record<string, unknown> } = {},
+): Promise<Round[]> {
+  const { from = START, first = 0, params = {} } = options, out: Round[] = [];
+  for (let iteration = first; iteration < first + count; iteration++) {
+    const before: RoundInputs = out.at(-1) ?? from;
+    out.push(
+      await update(directory, pick(before), scoredRows(before.policy, iteration), {
+        iteration,
+        seed: 5,
+        params,
+      }),
+    );
+  }
+  return out;
+}
+
+function pick({ policy, critic, state }: RoundInputs): RoundInputs {
+  return { policy, critic, ...(state === undefined ? {} : { state }) };
+}
+
+Deno.test("a round updates both networks: four updates each, and figures that say so", async () => {
+  using directory = new TemporaryDirectory();
+  const { policy, critic, state, metrics } = await update(directory, START, ROWS);
+  assertNotEquals(weights(policy), weights(SFT));
+  assertNotEquals(weights(critic), weights(CRITIC));
+  assertEquals([metrics.policy_updates, metrics.critic_updates, metrics.stopped], [4, 4, 0]);
+  assertEquals([metrics.lr, metrics.critic_lr, metrics.beta], [1e-3, 1e-2, 0.1]);
+  assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
+  assertAlmostEquals(metrics.kl!, 0, 1e-4); // sampled from SFT itself
+  assert(metrics.policy_grad_norm! > 0 && metrics.critic_grad_norm! > 0 && metrics.entropy! > 1);
+  const rewards = ROWS.map(({ rawReward }) => rawReward),
+    mean = rewards.reduce((a, b) => a + b) / rewards.length;
+  assertAlmostEquals(metrics.reward!, mean, 1e-12);
+  assertAlmostEquals(
+    metrics.reward_std!,
+    Math.sqrt(rewards.reduce((sum, r) => sum + (r - mean) ** 2, 0) / (rewards.length - 1)),
+    1e-12,
+  );
+  assertEquals([metrics.reward_centre, metrics.reward_scale], [metrics.reward, metrics.reward_std]);
+  assertEquals(readTrainerState(state), {
+    kind: "ppo",
+    policyUpdates: 4,
+    criticUpdates: 4,
+    iteration: 1,
+    rewardCentre: metrics.reward_centre!,
+    rewardScale: metrics.reward_scale!,
+    klCoef: 0.1,
+  });
+});
+
+Deno.test("the policy learns: what earned more than the mean becomes more likely, the rest less", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = scoredRows(SFT, 0, { count: 32 });
+  const { policy, metrics } = await update(directory, START, rows, { params: { beta: 0, epochs: 4 } });
+  const after = loadModel(policy), network = new Network(after.model, after.parameters);
+  const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
+  const moved = tokenLogprobs(network, rows.map(responseSequence)).map((logprobs, i) =>
+    sum(logprobs) - sum(rows[i]!.logprobs)
+  );
+  const gain = (kept: (row: number) => boolean) => {
+    const chosen = moved.filter((_, i) => kept(rows[i]!.reward));
+    return sum(Float32Array.from(chosen)) / chosen.length;
+  };
+  const { reward, reward_std } = metrics;
+  const good = gain((r) => r > reward! + reward_std! / 2), bad = gain((r) => r < reward! - reward_std! / 2);
+  assert(good > 0.2 && bad < -0.2, `log-probabilities moved by ${good} and ${bad} nats`);
+});
+
+Deno.test("with a learning rate of 0 the ratio stays 1, nothing is clipped, the weights stay (statement 54)", async () => {
+  using directory = new TemporaryDirectory();
+  const { policy, metrics } = await update(directory, START, ROWS, { params: { lr: 0, epochs: 3 } });
+  assertEquals(weights(policy), weights(SFT));
+  assertEquals([metrics.clip_fraction, metrics.policy_updates], [0, 6]);
+  assert(
+    metrics.first_ratio_deviation! < 1e-3 && Math.abs(metrics.approx_kl!) < 1e-6,
+    JSON.stringify(metrics),
+  );
+  assertEquals(metrics.lr, 0);
+});
+
+Deno.test("rollouts of another temperature are taken under it: the first ratio is 1, the KL is the policy's own", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = scoredRows(SFT, 0, { temperature: 0.7 });
+  const { metrics } = await update(directory, START, rows, { params: { temperature: 0.7 } });
+  assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
+  assertAlmostEquals(metrics.kl!, 0, 1e-4);
+  const wrong = await update(directory, START, rows);
+  assert(wrong.metrics.first_ratio_deviation! > 0.05, "the figure tells of settings that do not go together");
+});
+
+Deno.test("the critic's warm-up leaves the policy alone; then its learning rate rises to the full one", async () => {
+  using directory = new TemporaryDirectory();
+  const all = await rounds(directory, 5, {
+    params: { critic_warmup_rounds: 2, lr_warmup_rounds: 3, epochs: 1 },
+  });
+  const bytes = all.map(({ policy }) => digestDirectory(policy).digest);
+  assertEquals(bytes[1], bytes[0]);
+  assertEquals(weights(all[1]!.policy), weights(SFT));
+  assertNotEquals(bytes[2], bytes[1]);
+  assertEquals(all.map(({ metrics }) => metrics.policy_updates), [0, 0, 2, 4, 6]);
+  assertEquals(all.map(({ metrics }) => metrics.critic_updates), [2, 4, 6, 8, 10]);
+  all.forEach(({ metrics }, i) => assertAlmostEquals(metrics.lr! * 1e3, [0, 0, 1 / 3, 2 / 3, 1][i]!, 1e-12));
+  assertEquals(all.map(({ metrics }) => "policy_loss" in metrics), [false, false, true, true, true]);
+});
+
+Deno.test("beyond the KL stop everything passes through unchanged, before any update", async () => {
+  using directory = new TemporaryDirectory();
+  const [before] = await rounds(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
+  const rows = scoredRows(before!.policy, 1);
+  for (const params of [{ kl_stop: 0.01 }, { kl_stop_per_token: 0.001 }]) {
+    const held = await update(directory, pick(before!), rows, { params, iteration: 1 });
+    assertEquals(bytesOf(held), bytesOf(before!));
+    assertEquals([held.metrics.stopped, held.metrics.policy_updates], [1, before!.metrics.policy_updates]);
+    assert(held.metrics.kl! > 0.01, `${held.metrics.kl}`);
+    assertEquals("value_loss" in held.metrics, false);
+  }
+  const free = await update(directory, pick(before!), rows, { params: { kl_stop: 1000 }, iteration: 1 });
+  assertEquals(free.metrics.stopped, 0);
+  assertNotEquals(bytesOf(free), bytesOf(before!));
+});
+
+Deno.test("two rounds and two more from their files equal four rounds (statement 60)", async () => {
+  using directory = new TemporaryDirectory();
+  const four = await rounds(directory, 4), two = await rounds(directory, 2);
+  const more = await rounds(directory, 2, { from: two[1]!, first: 2 });
+  assertEquals([...two, ...more].map(bytesOf), four.map(bytesOf));
+  assertEquals(
+    [...two, ...more].map(({ metricsPath }) => digestFile(metricsPath)),
+    four.map(({ metricsPath }) => digestFile(metricsPath)),
+  );
+  const { state: _, ...withoutState } = two[1]!;
+  const forgetful = await rounds(directory, 1, { from: withoutState, first: 2 });
+  assertNotEquals(bytesOf(forgetful[0]!), bytesOf(four[2]!), "the moments matter");
+});
+
+Deno.test("centre and scale of the reward are fitted in the first round and kept", async () => {
+  using directory = new TemporaryDirectory();
+  const all = await rounds(directory, 3);
+  const scales = all.map(({ metrics }) => [metrics.reward_centre, metrics.reward_scale]);
+  assertEquals(scales[1], scales[0]);
+  assertEquals(scales[2], scales[0]);
+  assertNotEquals(all[1]!.metrics.reward, scales[0]![0]);
+});
+
+Deno.test("rewards and beta doubled give the same round: beta is in units of the raw reward", async () => {
+  using directory = new TemporaryDirectory();
+  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const doubled = rows.map((row) => ({
+    ...row,
+    tokenRewards: row.tokenRewards.map((r) => 2 * r),
+    rawReward: 2 * row.rawReward,
+    reward: 2 * row.reward,
+  }));
+  const from = { policy: warm!.policy, critic: warm!.critic };
+  const plain = await update(directory, from, rows, { params: { beta: 0.25 } });
+  const twice = await update(directory, from, doubled, { params: { beta: 0.5 } });
+  assertEquals(weights(twice.policy), weights(plain.policy)); // factors of 2 are exact
+  assertEquals(twice.metrics.reward_scale, 2 * plain.metrics.reward_scale!);
+  const other = await update(directory, from, rows, { params: { beta: 0.5 } });
+  assertNotEquals(weights(other.policy), weights(plain.policy));
+});
+
+Deno.test("beta is the parameter's, also where a state was made under another", async () => {
+  using directory = new TemporaryDirectory();
+  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const weak = await update(directory, pick(warm!), rows),
+    strong = await update(directory, pick(warm!), rows, { params: { beta: 3 } });
+  assertEquals([weak.metrics.beta, strong.metrics.beta], [0.1, 3]);
+  assertNotEquals(weights(strong.policy), weights(weak.policy));
+  assertEquals(readTrainerState(strong.state).klCoef, 3);
+});
+
+Deno.test("a causal model becomes a critic with a head of zeros", async () => {
+  using directory = new TemporaryDirectory();
+  const { critic } = await update(directory, { policy: SFT, critic: SFT }, ROWS, {
+    params: { critic_lr: 0 },
+  });
+  const { model, parameters } = loadModel(critic);
+  assertEquals([model.headKind, model.config.num_labels], ["score", 1]);
+  assert(parameters.view("score.weight").every((w) => w === 0));
+  assertEquals(
+    parameters.view("model.embed_tokens.weight"),
+    loadModel(SFT).parameters.view("model.embed_tokens.weight"),
+  );
+});
+
+Deno.test("minibatches depend on seed and iteration only", async () => {
+  using directory = new TemporaryDirectory();
+  const run = async (given: { seed?: number; iteration?: number; params?: Record<string, unknown> }) =>
+    bytesOf(await update(directory, START, ROWS, given))[0];
+  const first = await run({ seed: 1 });
+  assertEquals(await run({ seed: 1 }), first);
+  assertNotEquals(await run({ seed: 2 }), first);
+  assertNotEquals(await run({ seed: 1, iteration: 1 }), first);
+});
+
+Deno.test("how a minibatch is cut into pieces changes nothing beyond rounding", async () => {
+  using directory = new TemporaryDirectory();
+  const [large, small] = [
+    await update(directory, START, ROWS),
+    await update(directory, START, ROWS, { params: { micro_batch_tokens: 24 } }),
+  ];
+  for (const [name, value] of Object.entries(large.metrics)) {
+    assertAlmostEquals(small.metrics[name]!, value, 1e-4 * Math.max(1, Math.abs(value)), name);
+  }
+});
+
+Deno.test("a stop between minibatches says that the round is not kept", async () => {
+  using directory = new TemporaryDirectory();
+  await assertRejects(
+    () => update(directory, START, ROWS, { stopAfter: 2 }),
+    TryAgainError,
+    "Cannot finish ppo-update as a stop was asked for: the round is not kept",
+  );
+});
+
+Deno.test("a reward that is no number is refused with its row, by writer and reader", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = ROWS.map((row, i) => i === 3 ? { ...row, reward: NaN } : row),
+    path = directory.file("bad.arrow");
+  await assertRejects(
+    () => writeScored(path, { rows, tokenizerDigest: DIGEST }),
+    ColumnError,
+    `Cannot write ${path} as scored@1 must hold: column "reward", row 3, must be finite: it is NaN`,
+  );
+  // The same file with the bits of one number changed, as no writer of ours would leave it.
+  const marker = 1234.0625, good = ROWS.map((row, i) => i === 3 ? { ...row, reward: marker } : row);
+  await writeScored(path, { rows: good, tokenizerDigest: DIGEST });
+  const bytes = Deno.readFileSync(path), wanted = new Uint8Array(Float64Array.of(marker).buffer);
+  const at = bytes.findIndex((_, i) => wanted.every((byte, k) => bytes[i + k] === byte));
+  bytes.set(new Uint8Array(Float64Array.of(Infinity).buffer), at);
+  Deno.writeFileSync(path, bytes);
+  assertEquals(decodeArrow(bytes, { reward: "f64" }, path).columns.reward[3], Infinity);
+  await assertRejects(
+    () => runStage(stage, directory.file("out"), { inputs: { scored: path, ...START } }),
+    ColumnError,
+    `Cannot read ${path} as scored@1 must hold: column "reward", row 3, must be finite: it is Infinity`,
+  );
+});
+
+Deno.test("rows without a token, or that the policy cannot read, are refused by name", async () => {
+  using directory = new TemporaryDirectory();
+  const none = new Float32Array(0);
+  const empty = {
+    ...ROWS[1]!,
+    responseIds: new Int32Array(0),
+    logprobs: none,
+    sftLogprobs: none,
+    targetLogprobs: none,
+    baseLogprobs: none,
+    tokenRewards: none,
+  };
+  const error = await assertRejects(() => update(directory, START, [ROWS[0]!, empty]), DataError);
+  assert(
+    /^Cannot learn from \S+ as a response must have a token: "0\/p1\/0" have none$/.test(error.message),
+    error.message,
+  );
+  const long = { ...ROWS[2]!, promptIds: new Int32Array(64).fill(5) };
+  const refused = await assertRejects(() => update(directory, START, [long]), DataError);
+  assert(
+    /^Cannot learn from \S+ as a row must fit the model's context of 64 tokens and its 96 ids: "0\/p2\/0" has \d+ tokens$/
+      .test(refused.message),
+    refused.message,
+  );
+});
+
+Deno.test("a state of another training is refused with the tensors that it lacks", async () => {
+  using directory = new TemporaryDirectory();
+  const [round] = await rounds(directory, 1);
+  const state = directory.file("state");
+  Deno.mkdirSync(state);
+  Deno.copyFileSync(`${SFT}/model.safetensors`, `${state}/optimizer.safetensors`);
+  Deno.copyFileSync(`${round!.state}/trainer_state.json`, `${state}/trainer_state.json`);
+  const error = await assertRejects(() => update(directory, { ...START, state }, ROWS), DataError);
+  assert(
+    error.message.startsWith(
+      `Cannot read ${state}/optimizer.safetensors as it must hold the state of this model's training: ` +
+        "policy.exp_avg.model.embed_tokens.weight is missing; ",
+    ),
+    error.message,
+  );
+});
+
+Deno.test("a policy without a tokenizer leaves no samples", async () => {
+  using directory = new TemporaryDirectory();
+  const { samples } = await update(directory, START, ROWS);
+  assertEquals(readSamples(samples), []);
+});

@@ -1,0 +1,134 @@
+/**
+ * Rounds of PPO on files for this stage's tests: rollouts of a policy, scored by a reward over the golden models, and the
+ * stage run on them.
+ * @module
+ */
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
+import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import { Generator } from "@/lib/generate/generator.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { stage } from "@/stages/ppo-update/main.ts";
+import { runStage } from "./run_stage.ts";
+import type { TemporaryDirectory } from "./temporary_directory.ts";
+
+const MODELS = "fixtures/goldens/srppo";
+
+/** The models of the golden iteration: 96 ids, a context of 64 tokens, two blocks. */
+export const SFT = `${MODELS}/sft`, BASE = `${MODELS}/base`, CRITIC = `${MODELS}/critic`;
+
+/** Their vocabulary. */
+export const DIGEST = tokenizerDigest(SFT);
+
+/** What stands for a small run: two passes over two minibatches, no warm-ups. */
+export const SETTINGS = {
+  epochs: 2,
+  minibatch_size: 8,
+  lr: 1e-3,
+  critic_lr: 1e-2,
+  beta: 0.1,
+  kl_stop_per_token: null,
+  clip_range_value: null,
+  critic_warmup_rounds: 0,
+  lr_warmup_rounds: 0,
+};
+
+/** Answers of `policy` to `count` prompts, scored by log π_sft − log π_base. */
+export function scoredRows(
+  policy: string,
+  iteration = 0,
+  options: { count?: number; temperature?: number } = {},
+): ScoredRow[] {
+  const { count = 16, temperature = 1 } = options;
+  const { model, parameters } = loadModel(policy);
+  const prompts = Array.from({ length: count }, (_, i) => ({
+    id: `${iteration}/p${i}/0`,
+    ids: Int32Array.from(
+      { length: 2 + i % 5 },
+      (_, t) => t === 0 ? 1 : 3 + (i * 31 + t * 17 + iteration * 7) % 90,
+    ),
+  }));
+  const answers = new Generator(model, parameters).generate({
+    prompts,
+    sampling: { temperature },
+    maxNewTokens: 12,
+    eosIds: [2],
+    seed: 1,
+    batchSize: 64,
+    untempered: true,
+  });
+  const reward = new RewardModel(MODELS, {
+    members: [{ path: "sft", digest: digestDirectory(SFT).digest }],
+    base: { path: "base", digest: digestDirectory(BASE).digest },
+    combine: "mean",
+    floor: null,
+    eosBound: null,
+    lengthNorm: "none",
+    eosIds: [2],
+    calibration: {},
+  });
+  return reward.score(
+    answers.map(({ responseIds, logprobs, logprobsT1, finishReason }, i) => ({
+      id: prompts[i]!.id,
+      promptId: `p${i}`,
+      sample: 0,
+      promptIds: prompts[i]!.ids,
+      responseIds,
+      logprobs,
+      logprobsT1: logprobsT1 ?? null,
+      finishReason,
+      meta: "{}",
+    })),
+    { path: SFT },
+    1,
+  );
+}
+
+/** What a round starts from, as paths. */
+export interface RoundInputs {
+  readonly policy: string;
+  readonly critic: string;
+  readonly state?: string;
+}
+
+/** A round's outputs as paths, and its figures by name. */
+export interface Round extends RoundInputs {
+  readonly state: string;
+  readonly samples: string;
+  readonly metricsPath: string;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Runs the stage once on `rows`. */
+export async function update(
+  directory: TemporaryDirectory,
+  from: RoundInputs,
+  rows: readonly ScoredRow[],
+  given: { params?: Record<string, unknown>; seed?: number; iteration?: number; stopAfter?: number } = {},
+): Promise<Round> {
+  const scored = directory.file(`${crypto.randomUUID()}.arrow`);
+  await writeScored(scored, { rows, tokenizerDigest: DIGEST });
+  const { params, ...rest } = given;
+  const outputs = await runStage(stage, directory.file(crypto.randomUUID()), {
+    inputs: { scored, ...from },
+    params: { ...SETTINGS, ...params },
+    ...rest,
+  });
+  const { policy, critic, state, samples, metrics } = outputs;
+  const rowsOut: MetricRow[] = readMetrics(metrics!);
+  return {
+    policy: policy!,
+    critic: critic!,
+    state: state!,
+    samples: samples!,
+    metricsPath: metrics!,
+    metrics: Object.fromEntries(rowsOut.map(({ name, value }) => [name, value])),
+  };
+}
+
+/** Digests of what the next round starts from. */
+export function bytesOf({ policy, critic, state }: Round): string[] {
+  return [policy, critic, state].map((path) => digestDirectory(path).digest);
+}
