@@ -24,7 +24,7 @@ RUN deno install --frozen \
   && for folder in node_modules/onnxruntime-node/bin/napi-v6/*/*/; do \
        case "$folder" in */linux/$arch/) ;; *) rm -r "$folder" ;; esac; \
      done \
-  && find stages lib/app -name '*.ts' ! -name '*_test.ts' -exec deno cache --frozen {} + \
+  && deno cache --frozen stages/*/main.ts lib/app/*.ts \
   && find .deno/npm -type f ! -name registry.json -delete
 
 FROM ${BASE}

@@ -1,15 +1,20 @@
 /**
  * `deno task serve`: the stages over HTTP. Started with no more than the task's permissions it reads its flags and
- * starts itself again with the data root and one socket; that process listens until SIGTERM or SIGINT.
+ * starts itself again with the data root and one socket; that process listens until SIGTERM or SIGINT. Every run is a
+ * process of its own with leave for its inputs and outputs only, so that the server answers while stages compute, and
+ * memory and crashes of native code end with the run.
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { join, resolve } from "node:path";
 import type { Stage } from "@/lib/contracts/stage.ts";
+import { processExecutor } from "@/lib/pipeline/process_executor.ts";
+import type { Executor } from "@/lib/pipeline/task.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { openDataRoot } from "./data_root.ts";
-import { workingDirectory } from "./parent.ts";
+import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
 import { projectRoot } from "./project_root.ts";
+import { listStages, loadStage, stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { createServer } from "./server.ts";
 
@@ -39,6 +44,8 @@ export interface ServeFlags {
   readonly threads: number;
   readonly cores: number;
   readonly maxBodyBytes: number;
+  /** started by this command itself, with a pipe that ends when the first process does */
+  readonly launched?: boolean;
 }
 
 /**
@@ -54,7 +61,7 @@ export function readServeFlags(
   const string = ["data", "host", "port", "threads", "cores", "max-body"];
   const flags = parseArgs(args, {
     string: [...string, "_"],
-    boolean: ["help"],
+    boolean: ["help", "launched"],
     unknown: (arg) => (problems.push(`unknown argument ${arg}`), false),
   });
   function whole(name: string, fallback: number, min: number, max: number): number {
@@ -74,6 +81,7 @@ export function readServeFlags(
     threads: whole("threads", all, 1, 1024),
     cores: whole("cores", all, 1, 1024),
     maxBodyBytes: whole("max-body", 1 << 20, 1, 1 << 30),
+    ...(flags.launched && { launched: true }),
   };
   if (problems.length > 0) {
     throw new UsageError(`Cannot serve as the flags must be right: ${problems.join("; ")}`);
@@ -85,6 +93,8 @@ export function readServeFlags(
 export interface ServeWorld {
   readonly listStages: () => Promise<readonly string[]>;
   readonly loadStage: (id: string) => Promise<Stage>;
+  /** where runs compute */
+  readonly executor: Executor;
   readonly token?: string | undefined;
   /** aborted when the server is to stop */
   readonly stop: AbortSignal;
@@ -115,10 +125,11 @@ export async function serve(
     maxBodyBytes,
     listStages: world.listStages,
     loadStage: world.loadStage,
+    executor: world.executor,
     ...(world.token !== undefined && { token: world.token }),
     log: (ended) => world.print(JSON.stringify(ended)),
   });
-  const stages = await world.listStages();
+  const { length: count } = await world.listStages();
   let listener: Deno.HttpServer<Deno.NetAddr>;
   try {
     listener = Deno.serve({ hostname: host, port, onListen: () => {} }, server.fetch);
@@ -128,8 +139,8 @@ export async function serve(
       `Cannot serve on ${host}:${port} as the port must be free: another process listens there`,
     );
   }
-  const address = `http://${host.includes(":") ? `[${host}]` : host}:${listener.addr.port}`;
-  world.print(`Serving ${stages.length} stages on ${address} with files below ${root.path}`);
+  const address = `http://${socketName(host, listener.addr.port)}`;
+  world.print(`Serving ${count} stages on ${address} with files below ${root.path}`);
   await new Promise<void>((resolve) => {
     if (world.stop.aborted) resolve();
     world.stop.addEventListener("abort", () => resolve(), { once: true });
@@ -139,8 +150,12 @@ export async function serve(
   return stopped > 0 ? EXIT.tryAgain : EXIT.ok;
 }
 
+/** `host:port`, with the brackets that IPv6 needs. */
+function socketName(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 async function main(): Promise<number> {
-  const mayServe = (await Deno.permissions.query({ name: "ffi" })).state === "granted";
   const flags = readServeFlags(Deno.args, { PORT: Deno.env.get("PORT") });
   if (flags === undefined) {
     console.log(HELP);
@@ -149,35 +164,43 @@ async function main(): Promise<number> {
   const place = flags.data === undefined
     ? join(projectRoot, "runs")
     : resolve(workingDirectory(), flags.data);
-  if (!mayServe) {
+  const socket = socketName(flags.host, flags.port);
+  if (Deno.permissions.querySync({ name: "net", host: socket }).state !== "granted") {
+    endWithTask();
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
     // Both spellings where a link leads to the data root: Deno judges a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
     const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules"].map((name) =>
       join(projectRoot, name)
     );
-    return await relaunch(new URL(import.meta.url), Deno.args, {
+    const permissions = {
       read: [...code, ...data],
       write: data,
-      net: [`${flags.host}:${flags.port}`],
+      net: [socket],
       env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],
-      ffi: true,
-    });
+      run: [Deno.execPath()],
+    };
+    return await relaunch(new URL(import.meta.url), [...Deno.args, "--launched"], permissions, true);
   }
-  const { listStages, loadStage } = await import("./registry.ts");
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
-    // The second one ends the process, as it would have done without a listener.
-    Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(EXIT.tryAgain) : stop.abort());
-  }
+  if (flags.launched) endWithParent();
   return await serve({ ...flags, data: place }, {
     listStages,
     loadStage,
+    executor: processExecutor({ stages, root: projectRoot }),
     token: Deno.env.get("SRPPO_TOKEN") || undefined,
-    stop: stop.signal,
+    stop: stopOnSignals(),
     print: (line) => console.log(line),
   });
+}
+
+/** Aborted at the first SIGINT or SIGTERM; the second one ends the process, as it would have done without a listener. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
+    Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(EXIT.tryAgain) : stop.abort());
+  }
+  return stop.signal;
 }
 
 if (import.meta.main) {

@@ -16,6 +16,7 @@ async function withWorld(
   const world: ServeWorld = {
     listStages: () => Promise.resolve([]),
     loadStage: () => Promise.reject(new Error("never asked")),
+    executor: { name: "inline", parallel: false, run: () => Promise.reject(new Error("never asked")) },
     stop: controller.signal,
     print: (line) => lines.push(line),
   };

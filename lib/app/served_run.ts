@@ -1,11 +1,13 @@
 /**
  * One run of a stage on behalf of the server: a private place for outputs until all of them are there, a scratch
- * directory that the same request finds again after a stop, and progress as an async stream of events.
+ * directory that the same request finds again after a stop, and progress as an async stream of events. Where the stage
+ * computes is the executor's matter.
  * @module
  */
 import { basename, dirname, join } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { digestJson } from "@/lib/files/digest.ts";
+import type { Executor, Task } from "@/lib/pipeline/task.ts";
 import { exitCodeOf } from "@/lib/tensor/errors.ts";
 import { type DataRoot, PRIVATE_FOLDER } from "./data_root.ts";
 import type { RunRequest } from "./run_request.ts";
@@ -22,6 +24,7 @@ export type ServedEvent =
 /** What the machine gives to a run. */
 export interface RunSettings {
   readonly root: DataRoot;
+  readonly executor: Executor;
   readonly threads: number;
   readonly signal: AbortSignal;
   /** called once, when the stage has ended; the client may still be reading then */
@@ -70,32 +73,58 @@ export async function runServed(
   await tell(last);
 }
 
+/**
+ * Paths that no other run may use at the same time: the outputs, and the scratch directory, which equal requests share.
+ */
+export function claimsOf(stage: Stage, request: RunRequest, root: DataRoot): string[] {
+  return [...Object.values(request.outputs), scratchOf(stage, request, root)];
+}
+
 /** Runs the stage into private places beside the outputs, then moves all of them; returns the ports that were written. */
 async function runToOutputs(
   stage: Stage,
   request: RunRequest,
-  { root, threads, signal }: RunSettings,
+  { root, executor, threads, signal }: RunSettings,
   progress: (p: StageProgress) => void,
 ): Promise<string[]> {
   const id = crypto.randomUUID().slice(0, 8);
   const private_ = Object.entries(request.outputs).map(([port, to]) => {
     const folder = join(dirname(to), `.${basename(to)}.${id}.partial`);
-    return { port, to, folder, from: join(folder, basename(to)) };
+    // A folder further down: a process finds its task.json beside the folder that it may write.
+    return { port, to, folder, from: join(folder, "outputs", basename(to)) };
   });
-  const scratch = join(root.path, PRIVATE_FOLDER, "scratch", scratchKey(stage, request));
+  const scratch = scratchOf(stage, request, root);
+  const lock = `${scratch}.lock`;
   const { params, inputs, seed, iteration } = request;
   try {
-    for (const { folder } of private_) Deno.mkdirSync(folder, { recursive: true });
+    for (const { from } of private_) Deno.mkdirSync(dirname(from), { recursive: true });
     Deno.mkdirSync(scratch, { recursive: true });
-    const outputs = Object.fromEntries(private_.map(({ port, from }) => [port, from]));
-    await stage.run({ params, inputs, outputs, seed, iteration, scratch, threads, signal, progress });
+    await executor.run({
+      version: 1,
+      stage: stage.id,
+      params,
+      inputs: inputs as Task["inputs"],
+      outputs: Object.fromEntries(private_.map(({ port, from }) => [port, from])),
+      seed: stage.random ? seed : 0,
+      iteration: stage.random ? iteration : 0,
+      threads,
+      scratch,
+      lock,
+    }, { signal, progress });
     const written = private_.filter(({ from }) => isThere(from));
     for (const { from, to } of written) Deno.renameSync(from, to);
     Deno.removeSync(scratch, { recursive: true });
     return written.map(({ port }) => port);
   } finally {
-    for (const { folder } of private_) if (isThere(folder)) Deno.removeSync(folder, { recursive: true });
+    for (const path of [...private_.map(({ folder }) => folder), lock]) {
+      if (isThere(path)) Deno.removeSync(path, { recursive: true });
+    }
   }
+}
+
+/** Where a run keeps what it needs to go on after a stop. */
+function scratchOf(stage: Stage, request: RunRequest, root: DataRoot): string {
+  return join(root.path, PRIVATE_FOLDER, "scratch", scratchKey(stage, request));
 }
 
 /**

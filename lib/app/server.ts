@@ -8,8 +8,9 @@
  * | `GET /stages`, `GET /stages/<id>` | ports, and parameters as JSON Schema |
  * | `POST /stages/<id>` | events `progress`…, then `finished` or `failed` (with the exit code that the program would give) |
  *
- * What is wrong before a run starts is a status: 400 usage, 401 token, 404 stage, 413 body, 422 bad data, 429 all slots
- * taken, 503 stopping or something needed is missing. What goes wrong in a run is its `failed` event.
+ * What is wrong before a run starts is a status: 400 usage, 401 token, 404 stage, 409 another run makes the same, 413 body,
+ * 422 bad data, 429 all slots taken, 503 stopping or something needed is missing. What goes wrong in a run is its `failed`
+ * event.
  * @module
  */
 import { Hono } from "hono";
@@ -19,16 +20,19 @@ import { streamSSE } from "hono/streaming";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Stage } from "@/lib/contracts/stage.ts";
+import type { Executor } from "@/lib/pipeline/task.ts";
 import { EXIT, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import type { DataRoot } from "./data_root.ts";
 import { readRunRequest, RunBody } from "./run_request.ts";
-import { runServed, type ServedEvent } from "./served_run.ts";
+import { claimsOf, runServed, type ServedEvent } from "./served_run.ts";
 
 /** What the server needs to know of the world. */
 export interface ServerOptions {
   readonly root: DataRoot;
   readonly listStages: () => Promise<readonly string[]>;
   readonly loadStage: (id: string) => Promise<Stage>;
+  /** where runs compute; one that blocks this thread keeps other requests waiting */
+  readonly executor: Executor;
   /** compute threads of one run */
   readonly threads: number;
   /** cores that all runs share; `floor(cores / threads)` runs, at least one, go on at a time */
@@ -54,6 +58,14 @@ export interface StageServer {
   readonly stop: () => Promise<number>;
 }
 
+/** A run under way. */
+interface Run {
+  readonly controller: AbortController;
+  readonly ended: Promise<void>;
+  /** paths that are its own meanwhile */
+  readonly claims: readonly string[];
+}
+
 const RETRY_SECONDS = "10";
 const KEEP_ALIVE_MS = 15_000;
 const STATUS = {
@@ -65,9 +77,9 @@ const STATUS = {
 
 /** Builds the server. */
 export function createServer(options: ServerOptions): StageServer {
-  const { root, listStages, loadStage, threads } = options;
+  const { root, listStages, loadStage, executor, threads } = options;
   const slots = Math.max(1, Math.floor(options.cores / threads));
-  const runs = new Set<{ readonly controller: AbortController; readonly ended: Promise<void> }>();
+  const runs = new Set<Run>();
   let stopping = false;
 
   const app = new Hono();
@@ -97,7 +109,8 @@ export function createServer(options: ServerOptions): StageServer {
     const stage = await find(c.req.param("id"));
     if (stage === undefined) return await unknownStage(c);
     const request = readRunRequest(stage, await readJson(c), root);
-    // From here to runs.add() nothing awaits, so that two requests cannot take one slot.
+    const claims = claimsOf(stage, request, root);
+    // From here to runs.add() nothing awaits, so that two requests cannot take one slot or one place.
     if (stopping || runs.size >= slots) {
       c.header("Retry-After", RETRY_SECONDS);
       return stopping
@@ -109,9 +122,18 @@ export function createServer(options: ServerOptions): StageServer {
           EXIT.tryAgain,
         );
     }
+    if ([...runs].some((run) => run.claims.some((claim) => claims.includes(claim)))) {
+      c.header("Retry-After", RETRY_SECONDS);
+      return refuse(
+        c,
+        409,
+        `Cannot run ${stage.id} as no other run may have its outputs or be the same: one is under way`,
+        EXIT.tryAgain,
+      );
+    }
     const controller = new AbortController();
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const run = { controller, ended };
+    const run = { controller, ended, claims };
     runs.add(run);
     function release(): void {
       runs.delete(run);
@@ -123,7 +145,7 @@ export function createServer(options: ServerOptions): StageServer {
       );
       const keepAlive = setInterval(() => void stream.write(": still there\n\n"), KEEP_ALIVE_MS);
       try {
-        const settings = { root, threads, signal: controller.signal, release };
+        const settings = { root, executor, threads, signal: controller.signal, release };
         await runServed(stage, request, settings, async ({ event, data }) => {
           if (event !== "progress") options.log?.({ stage: stage.id, ...data });
           await stream.writeSSE({ event, data: JSON.stringify(data) });
@@ -168,7 +190,7 @@ function describe(stage: Stage): Record<string, unknown> {
 
 function refuse(
   c: Context,
-  status: 400 | 401 | 404 | 413 | 422 | 429 | 500 | 503,
+  status: 400 | 401 | 404 | 409 | 413 | 422 | 429 | 500 | 503,
   message: string,
   exitCode: number = EXIT.usage,
 ): Response {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
 import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
+import { type Executor, runTask } from "@/lib/pipeline/task.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import { openDataRoot } from "./data_root.ts";
@@ -51,6 +52,16 @@ const count = defineStage({
   },
 });
 
+/** Runs the stages above in this process. */
+const executor: Executor = {
+  name: "inline",
+  parallel: true,
+  async run(task, control) {
+    const stage = [shout, spoil, count].find(({ id }) => id === task.stage);
+    await runTask(stage as unknown as Stage, task, control);
+  },
+};
+
 interface Fixture {
   readonly dir: string;
   readonly server: StageServer;
@@ -71,6 +82,7 @@ async function withServer(
       root: openDataRoot(`${dir}/data`),
       listStages: () => Promise.resolve(stages.map(({ id }) => id)),
       loadStage: (id) => Promise.resolve(stages.find((stage) => stage.id === id)!),
+      executor,
       threads: 2,
       cores: 2,
       ...options,
@@ -294,6 +306,24 @@ Deno.test("a run beyond the core budget gets 429, and the server answers meanwhi
     assertEquals((await events(third)).at(-1)?.[0], "finished");
   }));
 
+Deno.test("two runs at a time are never the same run nor write to one place", () =>
+  withServer(async ({ send }) => {
+    const running = await send("/stages/count", REQUEST);
+    const elsewhere = { ...REQUEST, outputs: { loud: "b.txt", note: "n.txt" } };
+    for (const [stage, body] of [["count", elsewhere], ["shout", REQUEST]] as const) {
+      const refused = await send(`/stages/${stage}`, body);
+      assertEquals(refused.headers.get("Retry-After"), "10");
+      assertEquals(await refusal(refused), [
+        409,
+        `Cannot run ${stage} as no other run may have its outputs or be the same: one is under way`,
+        75,
+      ]);
+    }
+    const other = await send("/stages/shout", elsewhere);
+    assertEquals((await events(other)).at(-1)?.[0], "finished");
+    assertEquals((await events(running)).at(-1)?.[0], "finished");
+  }, { threads: 1 }));
+
 Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from it", () =>
   withServer(async ({ send, server, dir }) => {
     const running = await send("/stages/count", REQUEST);
@@ -315,6 +345,7 @@ Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from
       root: openDataRoot(`${dir}/data`),
       listStages: () => Promise.resolve(["count"]),
       loadStage: () => Promise.resolve(count as unknown as Stage),
+      executor,
       threads: 1,
       cores: 1,
     });
