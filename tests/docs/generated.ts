@@ -21,10 +21,11 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const stages = await Promise.all((await stagesInOrder()).map(loadStage));
   const page = projectText(ROOMS_PAGE);
   if (!ROOMS_PART.test(page)) {
-    throw new TypeError(`Cannot write the table of rooms as ${ROOMS_PAGE} must hold its two marks: one is missing`);
+    throw new TypeError(
+      `Cannot write the table of rooms as ${ROOMS_PAGE} must hold its two marks: one is missing`,
+    );
   }
-  const { imports } = JSON.parse(projectText("deno.json")) as { imports: Record<string, string> };
-  const rooms = roomsTable(new Set(Object.keys(imports)));
+  const rooms = roomsTable();
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
     [
@@ -36,7 +37,9 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
 
 /** Stages as the quickstart comes to them; others after them. */
 async function stagesInOrder(): Promise<string[]> {
-  const used = [...projectText("pipelines/quickstart.yaml").matchAll(/uses: ([a-z-]+)/g)].map(([, id]) => id!);
+  const used = [...projectText("pipelines/quickstart.yaml").matchAll(/uses: ([a-z-]+)/g)].map(([, id]) =>
+    id!
+  );
   const known = await listStages();
   return [...new Set([...used.filter((id) => known.includes(id)), ...known])];
 }

@@ -31,12 +31,8 @@ const HOLDS: Readonly<Record<string, string>> = {
   "fixtures": "models, data and golden results, with origin and licence",
 };
 
-/**
- * Markdown of the table.
- * @param installed names in the import map: packages that are owned but not there yet are left out
- * @throws {TypeError} naming rooms without a description, or descriptions without a room
- */
-export function roomsTable(installed: ReadonlySet<string>): string {
+/** Markdown of the table. @throws {TypeError} naming rooms without a description, or descriptions without a room */
+export function roomsTable(): string {
   const odd = [
     ...Object.keys(ROOMS).filter((room) => !(room in HOLDS)),
     ...Object.keys(HOLDS).filter((room) => !(room in ROOMS)),
@@ -50,7 +46,7 @@ export function roomsTable(installed: ReadonlySet<string>): string {
     `\`${room}\``,
     holds,
     importsOf(room, ROOMS[room]!),
-    packagesOf(room, installed),
+    packagesOf(room),
   ]);
   return table(["room", "what it holds", "may import", "owns"], rows);
 }
@@ -63,8 +59,7 @@ function importsOf(room: string, allowed: Allowed): string {
   return allowed.length === 0 ? "–" : allowed.join(", ");
 }
 
-function packagesOf(room: string, installed: ReadonlySet<string>): string {
-  const owned = Object.entries(OWNERS)
-    .filter(([name, owners]) => owners.includes(room) && installed.has(name)).map(([name]) => name);
+function packagesOf(room: string): string {
+  const owned = Object.entries(OWNERS).filter(([, owners]) => owners.includes(room)).map(([name]) => name);
   return owned.length === 0 ? "–" : owned.map((name) => `\`${name}\``).join(", ");
 }

@@ -46,9 +46,10 @@ function section(stage: Stage): string {
     stage.summary,
     table(["input", "contract", "what it is"], portRows(stage.inputs)),
     table(["output", "contract", "what it is"], portRows(stage.outputs)),
-    parameters.length === 0
-      ? "It has no parameters."
-      : table(["parameter", "type", "unit", "default", "what it is", "where the default comes from"], parameters),
+    parameters.length === 0 ? "It has no parameters." : table(
+      ["parameter", "type", "unit", "default", "what it is", "where the default comes from"],
+      parameters,
+    ),
   ].join("\n\n");
 }
 
@@ -77,7 +78,11 @@ function parameterRows(stage: Stage): string[][] {
   ]);
 }
 
-const TYPES: Readonly<Record<string, string>> = { integer: "whole number", boolean: "true, false", string: "text" };
+const TYPES: Readonly<Record<string, string>> = {
+  integer: "whole number",
+  boolean: "true, false",
+  string: "text",
+};
 
 function typeOf(property: Property): string {
   if (property.enum) return property.enum.map((value) => `\`${value}\``).join(", ");

@@ -1,0 +1,124 @@
+/**
+ * Tests that docs/contracts.md shows the columns that the files have: a row of every contract is written, and the
+ * schema of the file, as apache-arrow reads it, is compared with the page.
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { type Field, tableFromIPC } from "apache-arrow";
+import { writeEvals } from "@/lib/contracts/evals.ts";
+import { writeMetrics } from "@/lib/contracts/metrics.ts";
+import { writePairs } from "@/lib/contracts/pairs.ts";
+import { writePrompts } from "@/lib/contracts/prompts.ts";
+import { RewardSchema } from "@/lib/contracts/reward_directory.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
+import { writeSamples } from "@/lib/contracts/samples.ts";
+import { writeScored } from "@/lib/contracts/scored.ts";
+import { writeTokens } from "@/lib/contracts/tokens.ts";
+import { TrainerStateSchema } from "@/lib/contracts/trainer_state.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { projectText } from "./generated.ts";
+import { namesUnder, tablesOf } from "./markdown.ts";
+
+const tokenizerDigest = "0".repeat(64);
+const ids = Int32Array.of(1), nats = Float32Array.of(-1);
+const rollout: RolloutRow = {
+  id: "0/p/0",
+  promptId: "p",
+  sample: 0,
+  promptIds: ids,
+  responseIds: ids,
+  logprobs: nats,
+  logprobsT1: null,
+  finishReason: "eos",
+  meta: "{}",
+};
+const scored = {
+  ...rollout,
+  sftLogprobs: nats,
+  targetLogprobs: nats,
+  baseLogprobs: nats,
+  tokenRewards: nats,
+  rawReward: 0,
+  reward: 0,
+  baseNll: null,
+};
+
+/** Writes a row of each contract to a path. */
+const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
+  "tokens@1": (path) =>
+    writeTokens(path, {
+      rows: [{ id: "d", inputIds: ids, lossMask: Uint8Array.of(1), source: "s" }],
+      tokenizerDigest,
+    }),
+  "prompts@1": (path) =>
+    writePrompts(path, { rows: [{ id: "p", promptIds: ids, meta: "{}" }], tokenizerDigest }),
+  "rollouts@1": (path) => writeRollouts(path, { rows: [rollout], tokenizerDigest }),
+  "scored@1": (path) => writeScored(path, { rows: [scored], tokenizerDigest }),
+  "pairs@1": (path) =>
+    writePairs(path, { rows: [{ promptIds: ids, chosenIds: ids, rejectedIds: ids }], tokenizerDigest }),
+  "evals@1": (path) =>
+    writeEvals(path, [{ model: "m", mode: "greedy", metric: "x", mean: 0, stderr: 0, n: 1 }]),
+  "metrics@1": (path) => writeMetrics(path, [{ step: 0, name: "x", value: 0 }]),
+  "samples@1": (path) =>
+    writeSamples(path, [{
+      model: "m",
+      mode: "greedy",
+      promptId: "p",
+      prompt: "a",
+      response: "b",
+      finishReason: "eos",
+      scores: "{}",
+    }]),
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  Utf8: "utf8",
+  Int32: "i32",
+  Int64: "i64",
+  Float64: "f64",
+  "List<Int32>": "list<i32>",
+  "List<Uint8>": "list<u8>",
+  "List<Float32>": "list<f32>",
+};
+
+/** `name type` of a column, as the page writes it. */
+function columnOf({ name, type, nullable }: Field): string {
+  return `${name} ${TYPES[String(type)] ?? String(type)}${nullable ? "?" : ""}`;
+}
+
+/** The section of the page under a heading, down to the next one. */
+function sectionOf(page: string, heading: string): string {
+  const [, section = ""] = page.split(new RegExp(`^#+ ${heading}$`, "m"));
+  return section.split(/^#+ /m)[0]!;
+}
+
+/** `name type` of the columns that the page shows for a contract. */
+function describedColumns(page: string, contract: string): string[] {
+  const own = tablesOf(sectionOf(page, contract)).find(({ headings }) => headings[0] === "column");
+  return (own?.rows ?? []).map(([name = "", type = ""]) => `${name} ${type}`.replaceAll("`", ""));
+}
+
+Deno.test("contracts.md shows the columns, types and nulls that files of every contract have", async () => {
+  using directory = new TemporaryDirectory();
+  const page = projectText("docs/contracts.md");
+  for (const [contract, write] of Object.entries(WRITERS)) {
+    const path = directory.file(`${contract}.arrow`);
+    await write(path);
+    const { fields } = tableFromIPC(Deno.readFileSync(path)).schema;
+    const described = describedColumns(page, contract);
+    const all = contract === "scored@1" ? [...describedColumns(page, "rollouts@1"), ...described] : described;
+    assertEquals(all, fields.map(columnOf), contract);
+  }
+});
+
+Deno.test("contracts.md has a section for every contract of a port, and no other", () => {
+  const page = projectText("docs/contracts.md");
+  const sections = [...page.matchAll(/^### ([\w-]+@\d+)$/gm)].map(([, name]) => name!);
+  assertEquals(sections.sort(), Object.keys(WRITERS).sort());
+});
+
+Deno.test("contracts.md shows the keys of reward.json and trainer_state.json", () => {
+  const page = projectText("docs/contracts.md");
+  assertEquals(namesUnder(sectionOf(page, "reward"), "key"), Object.keys(RewardSchema.shape));
+  assertEquals(namesUnder(sectionOf(page, "state"), "key"), Object.keys(TrainerStateSchema.shape));
+});
