@@ -11,6 +11,7 @@ export { add, div, maximum, minimum, mul, type Operand, sub } from "./primitives
 export { greaterEqual } from "./primitives/compare.ts";
 export { abs, clip, erf, exp, log, neg, sigmoid, sqrt, square, tanh } from "./primitives/unary.ts";
 export { silu } from "./primitives/silu.ts";
+export { gelu, geluTanh } from "./primitives/gelu.ts";
 export { reduceMean, reduceSum, sumTo } from "./primitives/reduce_sum.ts";
 export { reduceMax } from "./primitives/reduce_max.ts";
 export { broadcastTo, pad, reshape, slice, stopGradient, transpose } from "./primitives/shape.ts";
@@ -20,6 +21,7 @@ export { tokenLogprob } from "./primitives/token_logprob.ts";
 export { gatherRows, scatterAddRows, scatterAlongLast, takeAlongLast } from "./primitives/gather.ts";
 export { scatterAddLast } from "./primitives/scatter_add_last.ts";
 export { rmsNorm } from "./primitives/rms_norm.ts";
+export { layerNorm } from "./primitives/layer_norm.ts";
 export { attention } from "./primitives/attention.ts";
 export { rope } from "./primitives/rope.ts";
 export { groupQueryAttention } from "./primitives/group_query_attention.ts";

@@ -34,7 +34,7 @@ export interface BlockGraphs {
  * What the forward pass saves for the backward pass: results of matrix products and of what reduces. The rest is
  * elementwise and computed again: measured, that is as fast as reading it back and needs half the memory.
  */
-const SAVED = new Set(["matmul", "attention", "rmsNorm", "rope"]);
+const SAVED = new Set(["matmul", "attention", "rmsNorm", "layerNorm", "rope"]);
 
 function isSaved({ primitive }: Equation): boolean {
   return SAVED.has(primitive.name);

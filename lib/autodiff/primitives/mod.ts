@@ -3,7 +3,9 @@ import * as arithmetic from "./arithmetic.ts";
 import { attentionPrimitive } from "./attention.ts";
 import { greaterEqualPrimitive } from "./compare.ts";
 import * as gather from "./gather.ts";
+import { geluPrimitive, geluTanhPrimitive } from "./gelu.ts";
 import { groupQueryAttentionPrimitive } from "./group_query_attention.ts";
+import { layerNormPrimitive } from "./layer_norm.ts";
 import { matmulPrimitive } from "./matmul.ts";
 import { reduceMaxPrimitive } from "./reduce_max.ts";
 import { reduceSumPrimitive } from "./reduce_sum.ts";
@@ -34,6 +36,8 @@ export const PRIMITIVES = {
   erf: unary.erfPrimitive,
   abs: unary.absPrimitive,
   silu: siluPrimitive,
+  gelu: geluPrimitive,
+  geluTanh: geluTanhPrimitive,
   reduceSum: reduceSumPrimitive,
   reduceMax: reduceMaxPrimitive,
   reshape: shape.reshapePrimitive,
@@ -52,6 +56,7 @@ export const PRIMITIVES = {
   scatterAlongLast: gather.scatterAlongLastPrimitive,
   scatterAddLast: scatterAddLastPrimitive,
   rmsNorm: rmsNormPrimitive,
+  layerNorm: layerNormPrimitive,
   rope: ropePrimitive,
   attention: attentionPrimitive,
   groupQueryAttention: groupQueryAttentionPrimitive,

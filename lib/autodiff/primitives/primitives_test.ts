@@ -43,6 +43,7 @@ const CASES: Record<string, Case[]> = {
   tanh: [{ fn: ad.tanh, inputs: [r([5], -2, 2)] }],
   abs: [{ fn: ad.abs, inputs: [r([5], 0.2, 2)] }, { fn: ad.abs, inputs: [r([5], -2, -0.2)] }],
   silu: [{ fn: ad.silu, inputs: [r([5], -3, 3)] }],
+  geluTanh: [{ fn: ad.geluTanh, inputs: [r([5], -3, 3)] }],
   reduceSum: [
     { fn: (x) => ad.reduceSum(x!), inputs: [r([3, 4])] },
     { fn: (x) => ad.reduceSum(x!, [-1], { keepDims: true }), inputs: [r([3, 4])] },
@@ -91,14 +92,19 @@ const CASES: Record<string, Case[]> = {
     },
   ],
   rmsNorm: [{ fn: (x, w) => ad.rmsNorm(x!, w!, 1e-5), inputs: [r([3, 8]), r([8], 0.5, 1.5)] }],
-  rope: [{
-    fn: (x, p, c, s) => ad.rope(x!, p!, ad.stopGradient(c!), ad.stopGradient(s!)),
-    inputs: [r([2, 2, 3, 8]), positions, ...angles],
+  layerNorm: [{
+    fn: (x, w, b) => ad.layerNorm(x!, w!, b!, 1e-5),
+    inputs: [r([3, 8]), r([8], 0.5, 1.5), r([8])],
   }],
+  rope: [8, 11].map((dim) => ({ // all dimensions, and the first 8 of 11
+    fn: (x?: ad.Value, p?: ad.Value, c?: ad.Value, s?: ad.Value) =>
+      ad.rope(x!, p!, ad.stopGradient(c!), ad.stopGradient(s!)),
+    inputs: [r([2, 2, 3, dim]), positions, ...angles],
+  })),
 };
 
 /** f32 kernels only: checked in f32 against differences of a f32 function, with the bound that its rounding allows. */
-const F32_ONLY = { erf: 2e-3 };
+const F32_ONLY = { erf: 2e-3, gelu: 2e-3 };
 /** Forward only: nothing to differentiate; that it refuses is checked below. */
 const FORWARD_ONLY = ["groupQueryAttention"];
 
@@ -127,6 +133,18 @@ Deno.test("erf: the gradient in f32 equals 2/√π·exp(−x²)", () => {
   });
 });
 
+Deno.test("gelu: value and gradient in f32 equal xΦ(x) and Φ(x) + xφ(x)", () => {
+  const x = { dtype: "f32", shape: [6], data: Float32Array.of(-3, -1, -0.25, 0, 0.8, 2.5) } as const;
+  // Φ(x): tables of the standard normal distribution
+  const cumulative = [0.0013498980, 0.1586552539, 0.4012936743, 0.5, 0.7881446014, 0.9937903347];
+  const { outputs, cotangents } = evaluateVjp(ad.gelu, [x]);
+  cumulative.forEach((phi, i) => {
+    const at = x.data[i]!, density = Math.exp(-(at ** 2) / 2) / Math.sqrt(2 * Math.PI);
+    assert(Math.abs(Number(outputs[0]!.data[i]) - at * phi) < 1e-6, `gelu(${at})`);
+    assert(Math.abs(Number(cotangents[0]!.data[i]) - (phi + at * density)) < 1e-6, `gelu'(${at})`);
+  });
+});
+
 Deno.test("second derivatives: the gradient of a gradient equals central differences", () => {
   const second = (fn: (x: ad.Value) => ad.Value) => (x?: ad.Value) => {
     const y = ad.reduceSum(fn(x!));
@@ -141,6 +159,11 @@ Deno.test("second derivatives: the gradient of a gradient equals central differe
       return ad.attention(y, y, y, ad.slice(x, 1, 0, 2), 0.5);
     },
     rmsNorm: (x) => ad.square(ad.rmsNorm(x, ad.broadcastTo(x.trace.scalar(1, x.dtype), [6]), 1e-5)),
+    layerNorm: (x) => {
+      const [one, zero] = [1, 0].map((value) => ad.broadcastTo(x.trace.scalar(value, x.dtype), [6]));
+      return ad.square(ad.add(ad.layerNorm(x, one!, zero!, 1e-5), x));
+    },
+    geluTanh: ad.geluTanh,
     matmul: (x) => ad.square(ad.matmul(x, x, { transB: true })),
     div: (x) => ad.div(1, ad.add(ad.square(x), 1)),
   };
@@ -159,7 +182,7 @@ Deno.test("ties: maximum and minimum give the gradient to the first operand, cli
   assertEquals(gradients((v) => ad.clip(v!, 1, 2.5), [x]), [[1, 1, 0]]);
 });
 
-Deno.test("fused f32 kernels equal the f64 composition: silu, rope, rmsNorm", () => {
+Deno.test("fused f32 kernels equal the f64 composition: silu, geluTanh, rope, rmsNorm, layerNorm", () => {
   const same = (fn: TracedFunction, inputs: HostTensor[]) => {
     const narrow = inputs.map((t) =>
       t.dtype === "f64" ? { ...t, dtype: "f32" as const, data: Float32Array.from(t.data as Float64Array) } : t
@@ -170,8 +193,10 @@ Deno.test("fused f32 kernels equal the f64 composition: silu, rope, rmsNorm", ()
     );
   };
   same(ad.silu, [r([64], -4, 4)]);
-  same((x, p, c, s) => ad.rope(x!, p!, c!, s!), CASES.rope![0]!.inputs);
+  same(ad.geluTanh, [r([64], -4, 4)]);
+  for (const { inputs } of CASES.rope!) same((x, p, c, s) => ad.rope(x!, p!, c!, s!), inputs);
   same((x, w) => ad.rmsNorm(x!, w!, 1e-5), CASES.rmsNorm![0]!.inputs);
+  same((x, w, b) => ad.layerNorm(x!, w!, b!, 1e-5), CASES.layerNorm![0]!.inputs);
 });
 
 Deno.test("groupQueryAttention refuses to be differentiated", () => {
