@@ -1,7 +1,8 @@
 /**
  * Llama (Touvron et al. 2023, arXiv:2302.13971; Llama 3: arXiv:2407.21783): pre-norm blocks of rotary grouped-query
  * attention and a gated MLP. Fields and defaults are those of transformers' LlamaConfig, but for the sizes of the network:
- * a config without them is a broken one, not a Llama of 7 billion parameters.
+ * a config without them is a broken one, not a Llama of 7 billion parameters. `attention_dropout` is read by nobody:
+ * training here drops nothing. What would change the arithmetic and is not supported is refused by name.
  * @module
  */
 import { z } from "zod";
@@ -30,6 +31,8 @@ const LlamaConfig = z.looseObject({
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(false),
+  sliding_window: positive.nullish(),
+  partial_rotary_factor: z.literal(1, "must be 1: every dimension of a head is turned").nullish(),
   pretraining_tp: z.literal(1, "must be 1: split products are not supported").default(1),
 }).superRefine((c, context) => {
   const kv = c.num_key_value_heads ?? c.num_attention_heads;
@@ -42,6 +45,13 @@ const LlamaConfig = z.looseObject({
   if (!Number.isInteger(dim)) {
     issue("num_attention_heads", `must divide hidden_size ${c.hidden_size} without head_dim`);
   } else if (dim % 2 !== 0) issue("head_dim", `must be even for rotary embedding: ${dim}`);
+  if (c.sliding_window != null && c.sliding_window < c.max_position_embeddings) {
+    issue("sliding_window", `must be null, as a Llama sees the whole context: ${c.sliding_window}`);
+  }
+  const theta = c.rope_parameters?.rope_theta;
+  if (theta !== undefined && !(typeof theta === "number" && theta > 0)) {
+    issue("rope_parameters.rope_theta", `must be a positive number: ${JSON.stringify(theta)}`);
+  }
 });
 
 type Config = z.output<typeof LlamaConfig>;

@@ -1,0 +1,236 @@
+/** Llamas as configs in the wild spell them, and every variant of the block: gradients, decoding. @module */
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { Generator } from "@/lib/generate/generator.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { microBatches, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
+import { Network } from "@/lib/train/network.ts";
+import { SUPERVISED } from "@/lib/train/programs.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { numbers } from "@/tests/support/check_grads.ts";
+import { modelFromConfig } from "./config.ts";
+import { type Model, parametersOf } from "./model.ts";
+import { ParameterVector } from "./parameters.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const SMALL = {
+  model_type: "llama",
+  vocab_size: 37,
+  hidden_size: 24,
+  intermediate_size: 40,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  max_position_embeddings: 64,
+};
+
+const LLAMA3 = {
+  factor: 8,
+  low_freq_factor: 1,
+  high_freq_factor: 4,
+  original_max_position_embeddings: 16,
+};
+
+/** Weights that keep activations near 1; biases and norms that are far from doing nothing. */
+function randomWeights(model: Model, seed = 11): ParameterVector {
+  const parameters = new ParameterVector(parametersOf(model)), next = numbers(seed);
+  for (const { name, shape } of parameters.specs) {
+    const view = parameters.view(name), isNorm = name.includes("norm");
+    const size = shape.length === 2 ? 2 / Math.sqrt(shape[1]!) : 0.5;
+    for (let i = 0; i < view.length; i++) view[i] = (isNorm ? 1 : 0) + size * (2 * next() - 1);
+  }
+  return parameters;
+}
+
+const SPELLINGS: readonly (readonly [string, Fields, Fields])[] = [
+  ["grouped queries", {}, { heads: 4, kvHeads: 2, headDim: 6, theta: 10000 }],
+  ["num_key_value_heads absent", { num_key_value_heads: undefined }, { kvHeads: 4 }],
+  ["num_key_value_heads null", { num_key_value_heads: null }, { kvHeads: 4 }],
+  ["head_dim null", { head_dim: null }, { headDim: 6 }],
+  ["head_dim free", { head_dim: 10 }, { headDim: 10 }],
+  ["tie_word_embeddings absent", { tie_word_embeddings: undefined }, { output: "lm_head.weight" }],
+  ["tie_word_embeddings true", { tie_word_embeddings: true }, { output: "model.embed_tokens.weight" }],
+  ["rope_theta outside", { rope_theta: 5e5 }, { theta: 5e5 }],
+  ["rope_scaling null", { rope_theta: 5e5, rope_scaling: null }, { theta: 5e5 }],
+  ["rope_parameters of transformers 5", { rope_parameters: { rope_type: "default", rope_theta: 5e5 } }, {
+    theta: 5e5,
+  }],
+  [
+    "rope_parameters beside an outer rope_theta",
+    { rope_theta: 10, rope_parameters: { rope_type: "default", rope_theta: 5e5 } },
+    { theta: 5e5 },
+  ],
+  ["rope_parameters without rope_theta", { rope_theta: 5e5, rope_parameters: { rope_type: "default" } }, {
+    theta: 5e5,
+  }],
+  ["linear scaling, old spelling", { rope_scaling: { type: "linear", factor: 4 } }, { first: 0.25 }],
+  [
+    "linear scaling, new spelling",
+    { rope_parameters: { rope_type: "linear", factor: 4, rope_theta: 10000 } },
+    { first: 0.25 },
+  ],
+  ["dtype", { dtype: "bfloat16" }, {}],
+  ["torch_dtype", { torch_dtype: "float16" }, {}],
+  ["dropout, which training here has none of", { attention_dropout: 0.1 }, {}],
+  ["a window as wide as the context", { sliding_window: 64 }, {}],
+  ["no window", { sliding_window: null }, {}],
+];
+
+for (const [name, change, expected] of SPELLINGS) {
+  Deno.test(`a config is understood: ${name}`, () => {
+    const model = modelFromConfig({ ...SMALL, ...change }), { attention } = model.blocks[0]!;
+    const { headDim, rope } = attention;
+    const found: Record<string, unknown> = {
+      heads: attention.heads,
+      kvHeads: attention.kvHeads,
+      headDim,
+      output: model.head.output!.name,
+      first: rope!.frequencies[0],
+      // ω₁ = θ^(−2/d)
+      theta: Math.round(rope!.frequencies[1]! ** (-headDim / 2)),
+    };
+    for (const [key, value] of Object.entries(expected)) assertEquals(found[key], value, key);
+    assertAlmostEquals(attention.scale, headDim ** -0.5, 1e-15);
+  });
+}
+
+Deno.test("the scaling llama3 is the same in both spellings, and its frequencies are those of transformers' formula", () => {
+  const frequencies = (fields: Fields) =>
+    modelFromConfig({ ...SMALL, head_dim: 12, ...fields }).blocks[0]!.attention.rope!.frequencies;
+  const outer = frequencies({ rope_theta: 100, rope_scaling: { rope_type: "llama3", ...LLAMA3 } });
+  assertEquals(frequencies({ rope_parameters: { rope_type: "llama3", rope_theta: 100, ...LLAMA3 } }), outer);
+  // By hand: wavelengths 2π/ω against 16/1 and 16/4.
+  Array.from(outer).forEach((found, i) => {
+    const plain = 100 ** (-2 * i / 12), wavelength = 2 * Math.PI / plain;
+    const smooth = (16 / wavelength - 1) / (4 - 1);
+    const expected = wavelength < 4
+      ? plain
+      : wavelength > 16
+      ? plain / 8
+      : (1 - smooth) * plain / 8 + smooth * plain;
+    assertAlmostEquals(found, expected, 1e-15, `frequency ${i}`);
+  });
+});
+
+Deno.test("what would change the arithmetic and is not supported is refused by name", () => {
+  const refusal = (change: Fields) =>
+    assertThrows(() => modelFromConfig({ ...SMALL, ...change }), DataError).message;
+  const fields = "Cannot read config.json as it must describe a model: ";
+  assertEquals(
+    refusal({ sliding_window: 16 }),
+    `${fields}sliding_window: must be null, as a Llama sees the whole context: 16`,
+  );
+  assertEquals(
+    refusal({ pretraining_tp: 2 }),
+    `${fields}pretraining_tp: must be 1: split products are not supported`,
+  );
+  assertEquals(
+    refusal({ partial_rotary_factor: 0.5 }),
+    `${fields}partial_rotary_factor: must be 1: every dimension of a head is turned`,
+  );
+  assertEquals(
+    refusal({ rope_parameters: { rope_theta: -1 } }),
+    `${fields}rope_parameters.rope_theta: must be a positive number: -1`,
+  );
+  for (const kind of ["yarn", "dynamic", "longrope"]) {
+    for (
+      const change of [{ rope_scaling: { type: kind, factor: 2 } }, {
+        rope_parameters: { rope_type: kind, factor: 2 },
+      }]
+    ) {
+      assertEquals(
+        refusal(change),
+        `Cannot read rope_scaling as its type must be one of default, linear, llama3: it is "${kind}"`,
+      );
+    }
+  }
+  const activation = refusal({ hidden_act: "quick_gelu" });
+  assert(activation.endsWith(': it is "quick_gelu"'), activation);
+});
+
+const VARIANTS: Readonly<Record<string, Fields>> = {
+  "grouped queries": {},
+  "one key head": { num_key_value_heads: 1 },
+  "as many key heads as heads": { num_key_value_heads: 4 },
+  "tied": { tie_word_embeddings: true },
+  "biases everywhere": { attention_bias: true, mlp_bias: true },
+  "biases, tied, one key head": {
+    attention_bias: true,
+    mlp_bias: true,
+    tie_word_embeddings: true,
+    num_key_value_heads: 1,
+  },
+  "heads of 12, which decoding pads to 16": { head_dim: 12 },
+  "heads of 2": { head_dim: 2, num_attention_heads: 12, num_key_value_heads: 3 },
+  "one layer": { num_hidden_layers: 1 },
+  "scaling llama3": { head_dim: 8, rope_theta: 100, rope_scaling: { rope_type: "llama3", ...LLAMA3 } },
+  "gelu": { hidden_act: "gelu_pytorch_tanh" },
+  "one head": { num_attention_heads: 1, num_key_value_heads: 1 },
+};
+
+for (const [name, change] of Object.entries(VARIANTS)) {
+  Deno.test(`decoding gives training's log-probabilities: ${name}`, () => {
+    const model = modelFromConfig({ ...SMALL, ...change }), parameters = randomWeights(model);
+    const prompts = [1, 2, 9, 17].map((length, i) => ({
+      id: `p${i}`,
+      ids: Int32Array.from({ length }, (_, t) => (i * 11 + t * 5) % 37),
+    }));
+    const responses = new Generator(model, parameters).generate({
+      prompts,
+      sampling: { temperature: 1 },
+      maxNewTokens: 20,
+      eosIds: [],
+      seed: 3,
+      batchSize: 3,
+    });
+    const sequences = responses.map(({ responseIds }, i): Sequence => {
+      const ids = Int32Array.from([...prompts[i]!.ids, ...responseIds]);
+      return { ids, targets: targetsFrom(prompts[i]!.ids.length, ids.length) };
+    });
+    tokenLogprobs(new Network(model, parameters), sequences).forEach((row, i) =>
+      row.forEach((x, t) =>
+        assertAlmostEquals(responses[i]!.logprobs[t]!, x, 1e-4, `response ${i}, token ${t}`)
+      )
+    );
+  });
+
+  Deno.test(`the gradient of every weight is the loss's central difference: ${name}`, () => {
+    const model = modelFromConfig({ ...SMALL, ...change }), parameters = randomWeights(model);
+    const network = new Network(model, parameters, { trainable: true });
+    const sequences = [13, 8, 16].map((length, i): Sequence => ({
+      ids: Int32Array.from({ length }, (_, t) => (i * 17 + t * t * 3) % 37),
+      targets: targetsFrom(1 + i, length),
+    }));
+    const count = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
+    const loss = (train: boolean) => {
+      let sum = 0; // in f64: rounding of the f32 sum would be the largest error here
+      for (const { batch, positions, targetIds } of microBatches(sequences, 64)) {
+        const tokens = { id: targetIds, weight: new Float32Array(positions.length).fill(1 / count) };
+        for (
+          const x of network.run({ batch, positions, program: SUPERVISED, tokens, train }).tokens.logprob!
+        ) sum -= x;
+      }
+      return sum / count;
+    };
+    loss(true);
+    const next = numbers(5), epsilon = 4e-3;
+    for (const { name: weight } of parameters.specs) {
+      // Along the gradient itself plus a random direction: a wrong size and a wrong direction both show.
+      const gradient = Float64Array.from(network.gradients!.view(weight)), norm = Math.hypot(...gradient);
+      const random = gradient.map(() => 2 * next() - 1), size = Math.hypot(...random);
+      const direction = gradient.map((g, i) => g / norm + random[i]! / size);
+      const expected = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+      const view = parameters.view(weight), before = view.slice();
+      const at = (sign: number) => {
+        for (let i = 0; i < view.length; i++) view[i] = before[i]! + sign * epsilon * direction[i]!;
+        return loss(false);
+      };
+      const found = (at(1) - at(-1)) / (2 * epsilon);
+      view.set(before);
+      // Rounding of a loss near 4 in f32 is 5e-7, over 2ε; the third derivative adds about ε².
+      const bound = 5e-3 * norm + 1e-4;
+      assert(norm > 1e-3, `the gradient of ${weight} is ${norm}: nothing is tested`);
+      assert(Math.abs(found - expected) < bound, `${weight}: ${found} is not ${expected} ± ${bound}`);
+    }
+  });
+}
