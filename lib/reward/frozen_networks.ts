@@ -7,26 +7,36 @@ import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
 import { Network } from "@/lib/train/network.ts";
 
-/** Bytes of weights that stay in memory between uses. */
-const KEPT_BYTES = 4e9;
+/** Networks that stay loaded between uses. */
+export class FrozenNetworks {
+  readonly #networks = new Map<string, Network>();
 
-const networks = new Map<string, Network>();
+  /** @param keptBytes of weights; the network that was asked for last stays whatever its size */
+  constructor(readonly keptBytes: number) {}
 
-/**
- * The network of a model directory.
- * @param digest of the directory; computed where it is not known
- * @throws {DataError} if it holds no language model
- */
-export function frozenNetwork(directory: string, digest = digestDirectory(directory).digest): Network {
-  const known = networks.get(digest);
-  networks.delete(digest); // put back last: a Map keeps the order of insertion
-  const { model, parameters } = known ?? loadLanguageModel(directory);
-  const network = known ?? new Network(model, parameters);
-  networks.set(digest, network);
-  let bytes = 0;
-  for (const [key, { parameters: { data } }] of [...networks].reverse()) {
-    bytes += data.byteLength;
-    if (bytes > KEPT_BYTES && key !== digest) networks.delete(key);
+  /**
+   * The network of a model directory.
+   * @param digest of the directory; computed where it is not known
+   * @throws {DataError} if it holds no language model
+   */
+  get(directory: string, digest = digestDirectory(directory).digest): Network {
+    const known = this.#networks.get(digest);
+    this.#networks.delete(digest); // put back last: a Map keeps the order of insertion
+    const { model, parameters } = known ?? loadLanguageModel(directory);
+    const network = known ?? new Network(model, parameters);
+    this.#networks.set(digest, network);
+    let bytes = 0;
+    for (const [key, { parameters: { data } }] of [...this.#networks].reverse()) {
+      bytes += data.byteLength;
+      if (bytes > this.keptBytes && key !== digest) this.#networks.delete(key);
+    }
+    return network;
   }
-  return network;
+}
+
+const shared = new FrozenNetworks(4e9);
+
+/** The network of a model directory, from those that the process shares; as {@linkcode FrozenNetworks.get}. */
+export function frozenNetwork(directory: string, digest?: string): Network {
+  return shared.get(directory, digest);
 }

@@ -1,0 +1,41 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { frozenNetwork, FrozenNetworks } from "./frozen_networks.ts";
+
+const MODELS = "fixtures/goldens/srppo";
+const BASE = `${MODELS}/base`, SFT = `${MODELS}/sft`, POLICY = `${MODELS}/policy`;
+
+Deno.test("a network is loaded once per content, wherever it lies", () => {
+  using directory = new TemporaryDirectory();
+  for (const { name } of Deno.readDirSync(BASE)) Deno.copyFileSync(`${BASE}/${name}`, directory.file(name));
+  const first = frozenNetwork(BASE);
+  assert(frozenNetwork(directory.path) === first);
+  assert(frozenNetwork(SFT) !== first);
+  assertEquals(first.gradients, undefined); // nothing can train it
+});
+
+Deno.test("beyond their bytes the least recently used networks leave first", () => {
+  const bytes = frozenNetwork(BASE).parameters.data.byteLength; // all three are as large
+  const networks = new FrozenNetworks(2 * bytes);
+  const base = networks.get(BASE), sft = networks.get(SFT);
+  assert(networks.get(BASE) === base); // used again: now SFT is the oldest
+  networks.get(POLICY);
+  assert(networks.get(BASE) === base);
+  assert(networks.get(SFT) !== sft);
+});
+
+Deno.test("a network larger than what is kept is still given, and stays until the next", () => {
+  const networks = new FrozenNetworks(1), base = networks.get(BASE);
+  assert(networks.get(BASE) === base);
+  networks.get(SFT);
+  assert(networks.get(BASE) !== base);
+});
+
+Deno.test("a critic is no frozen language model", () => {
+  assertThrows(
+    () => frozenNetwork(`${MODELS}/critic`),
+    DataError,
+    `Cannot take ${MODELS}/critic as a language model must have a head over its vocabulary: it is a critic`,
+  );
+});
