@@ -11,6 +11,7 @@ import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
 import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { atOnce, type Work } from "@/lib/train/breathe.ts";
 import { decodeSession, type StepOutput } from "./decode_graph.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { prefill } from "./prefill.ts";
@@ -86,6 +87,11 @@ export class Generator {
    * @throws {UsageError} if a prompt is empty or leaves no room for `maxNewTokens`
    */
   generate(options: GenerationOptions): Generated[] {
+    return atOnce(this.steps(options));
+  }
+
+  /** `generate()` as work that yields after every decoding step. One at a time: the cache is the generator's. */
+  *steps(options: GenerationOptions): Work<Generated[]> {
     const { prompts, sampling, maxNewTokens, eosIds } = options;
     checkSampling(sampling);
     this.#checkPrompts(prompts, maxNewTokens);
@@ -124,6 +130,7 @@ export class Generator {
         }
       }
       options.onStep?.(tokens, finished);
+      yield;
     }
     return results;
   }

@@ -10,8 +10,9 @@ import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { combineMembers, guardedRewards } from "@/lib/rl/bagged_reward.ts";
 import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
+import { atOnce, type Work } from "@/lib/train/breathe.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { tokenLogprobs, tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import { frozenNetwork } from "./frozen_networks.ts";
 
 /** Told before each model runs. */
@@ -81,23 +82,34 @@ export class RewardModel {
     bosId: number | null,
     progress?: ScoringProgress,
   ): ScoredRow[] {
+    return atOnce(this.steps(rows, sft, bosId, progress));
+  }
+
+  /** `score()` as work that yields after every micro-batch. */
+  *steps(
+    rows: readonly RolloutRow[],
+    sft: ModelSource,
+    bosId: number | null,
+    progress?: ScoringProgress,
+  ): Work<ScoredRow[]> {
     const { members, eosIds, combine, floor, eosBound, lengthNorm } = this.manifest;
     const sequences = rows.map(responseSequence);
     const sftDigest = sft.digest ?? digestDirectory(sft.path).digest;
     const total = members.length + 3;
     const known = new Map<string, Float32Array[]>(); // a member may be the SFT model itself
-    const logprobs = (path: string, digest: string, done: number) => {
+    const logprobs = function* (path: string, digest: string, done: number): Work<Float32Array[]> {
       progress?.(done, total);
       let found = known.get(digest);
-      if (!found) known.set(digest, found = tokenLogprobs(frozenNetwork(path, digest), sequences));
+      if (!found) known.set(digest, found = yield* tokenLogprobsWork(frozenNetwork(path, digest), sequences));
       return found;
     };
-    const sftLogprobs = logprobs(sft.path, sftDigest, 0);
-    const perMember = members.map(({ path, digest }, k) =>
-      logprobs(join(this.directory, path), digest, 1 + k)
-    );
+    const sftLogprobs = yield* logprobs(sft.path, sftDigest, 0);
+    const perMember: Float32Array[][] = [];
+    for (const [k, { path, digest }] of members.entries()) {
+      perMember.push(yield* logprobs(join(this.directory, path), digest, 1 + k));
+    }
     const base = this.manifest.base;
-    const baseLogprobs = logprobs(join(this.directory, base.path), base.digest, total - 2);
+    const baseLogprobs = yield* logprobs(join(this.directory, base.path), base.digest, total - 2);
     progress?.(total - 1, total);
     const fluency = baseNll(this.base(), rows, { bosId, eosIds });
     const ends = new Set(eosIds);

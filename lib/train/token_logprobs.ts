@@ -1,4 +1,5 @@
 /** Figures of whole sets of sequences under a fixed network: log-probabilities and values per token. @module */
+import { atOnce, type Work } from "./breathe.ts";
 import { microBatches, scatterTokens, type Sequence } from "./batching.ts";
 import type { HeadProgram } from "./head_program.ts";
 import type { Network } from "./network.ts";
@@ -16,7 +17,12 @@ export function tokenLogprobs(
   sequences: readonly Sequence[],
   tokenBudget = SCORING_BUDGET,
 ): Float32Array[] {
-  return figures(network, sequences, LOGPROBS, "logprob", tokenBudget);
+  return atOnce(figures(network, sequences, LOGPROBS, "logprob", tokenBudget));
+}
+
+/** `tokenLogprobs()` as work that yields after every micro-batch. */
+export function tokenLogprobsWork(network: Network, sequences: readonly Sequence[]): Work<Float32Array[]> {
+  return figures(network, sequences, LOGPROBS, "logprob", SCORING_BUDGET);
 }
 
 /** A critic's values at the states that predict the targets. */
@@ -25,22 +31,23 @@ export function tokenValues(
   sequences: readonly Sequence[],
   tokenBudget = SCORING_BUDGET,
 ): Float32Array[] {
-  return figures(network, sequences, VALUES, "value", tokenBudget);
+  return atOnce(figures(network, sequences, VALUES, "value", tokenBudget));
 }
 
-function figures(
+function* figures(
   network: Network,
   sequences: readonly Sequence[],
   program: HeadProgram,
   output: string,
   tokenBudget: number,
-): Float32Array[] {
+): Work<Float32Array[]> {
   const out: Float32Array[] = sequences.map(() => new Float32Array(0));
   for (const micro of microBatches(sequences, tokenBudget)) {
     const { batch, positions, targetIds } = micro;
     const tokens: Record<string, ArrayLike<number>> = program.tokens.id ? { id: targetIds } : {};
     const result = network.run({ batch, positions, program, tokens });
     scatterTokens(micro, sequences, result.tokens[output]!, out);
+    yield;
   }
   return out;
 }

@@ -49,7 +49,7 @@ async function run(
   const generator = new Generator(model, parameters);
   const total = (params.rollouts || prompts.length) * params.samples_per_prompt;
   const startedAt = performance.now();
-  const rows = rollOut(generator, prompts, params, {
+  const rows = await rollOut(generator, prompts, params, {
     seed,
     iteration,
     eosIds,

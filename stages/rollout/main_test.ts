@@ -4,7 +4,7 @@ import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { digestFile } from "@/lib/files/digest.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -146,6 +146,17 @@ Deno.test("progress counts finished answers up to all of them", async () => {
   await runStage(directory, { params: { samples_per_prompt: 2 }, progress });
   assertEquals(totals, new Set([16]));
   assertEquals(steps.at(-1), 16);
+});
+
+Deno.test("a stop that is asked for while answers are made is noticed between two tokens", async () => {
+  using directory = new TemporaryDirectory();
+  let steps = 0;
+  await assertRejects(
+    () => runStage(directory, { params: { max_new_tokens: 40 }, stopAfter: 3, progress: () => steps++ }),
+    TryAgainError,
+    "Cannot finish rollout as a stop was asked for: the round is not kept",
+  );
+  assertEquals(steps, 3);
 });
 
 Deno.test("all prompts that leave no room are refused at once, even those that this round would not take", async () => {

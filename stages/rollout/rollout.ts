@@ -2,6 +2,7 @@
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { Generator } from "@/lib/generate/generator.ts";
+import { inTurns } from "@/lib/train/breathe.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Params } from "./params.ts";
 
@@ -28,12 +29,12 @@ export function promptsOfRound(
  * One row per prompt and sample. A response's random numbers follow from the seed, the round and its id.
  * @throws {UsageError} if a prompt leaves no room for an answer
  */
-export function rollOut(
+export async function rollOut(
   generator: Generator,
   prompts: readonly PromptRow[],
   params: Params,
   round: Round,
-): RolloutRow[] {
+): Promise<RolloutRow[]> {
   const { samples_per_prompt, max_new_tokens, temperature, top_k, top_p, batch_size } = params;
   const seen = new Map<string, number>(); // a prompt may come twice in a round that is longer than a pass
   const asked = promptsOfRound(prompts, round, params.rollouts).flatMap((prompt) =>
@@ -43,7 +44,7 @@ export function rollOut(
       return { prompt, sample, id: `${round.iteration}/${prompt.id}/${sample}` };
     })
   );
-  const responses = generator.generate({
+  const responses = await inTurns(generator.steps({
     prompts: asked.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })),
     sampling: { temperature, topK: top_k, topP: top_p },
     maxNewTokens: max_new_tokens,
@@ -52,7 +53,7 @@ export function rollOut(
     batchSize: batch_size,
     untempered: true,
     ...(round.onStep ? { onStep: round.onStep } : {}),
-  });
+  }));
   return asked.map(({ id, prompt, sample }, i): RolloutRow => ({
     id,
     promptId: prompt.id,

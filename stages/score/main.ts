@@ -10,7 +10,9 @@ import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { inTurns, type Work } from "@/lib/train/breathe.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import { type Params, params } from "./params.ts";
 
@@ -31,7 +33,7 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ inputs, outputs, progress }: StageContext<Params>): Promise<void> {
+async function run({ inputs, outputs, signal, progress }: StageContext<Params>): Promise<void> {
   const sft = inputs.sft as string;
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts as string);
   const reward = new RewardModel(inputs.reward as string);
@@ -44,8 +46,21 @@ async function run({ inputs, outputs, progress }: StageContext<Params>): Promise
     column: "response_ids",
   });
   const { bosId } = loadSpecialIds(sft);
-  const scored = reward.score(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
+  const work = reward.steps(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
+  const scored = await inTurns(stoppable(work, signal));
   await writeScored(outputs.scored!, { rows: scored, tokenizerDigest: digest });
+}
+
+/** The same work, given up where a stop was asked for. */
+function* stoppable<T>(work: Work<T>, signal: AbortSignal): Work<T> {
+  while (true) {
+    if (signal.aborted) {
+      throw new TryAgainError("Cannot finish score as a stop was asked for: the round is not kept");
+    }
+    const piece = work.next();
+    if (piece.done) return piece.value;
+    yield;
+  }
 }
 
 if (import.meta.main) {

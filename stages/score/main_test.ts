@@ -7,7 +7,7 @@ import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import { runStage as run } from "@/tests/support/run_stage.ts";
@@ -212,6 +212,23 @@ Deno.test("scored rows can be scored again by another reward", async () => {
   const { rows } = readScored(scored!);
   assertEquals(rows.map(({ id }) => id), ROWS.map(({ id }) => id));
   assert(rows.every(({ rawReward }) => rawReward === 0));
+});
+
+Deno.test("a stop that is asked for while models run is noticed before the next micro-batch", async () => {
+  using directory = new TemporaryDirectory();
+  const rollouts = directory.file("rollouts.arrow"), steps: number[] = [];
+  await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: DIGEST });
+  await assertRejects(
+    () =>
+      run(stage, directory.file("out"), {
+        inputs: { rollouts, reward: reward(directory, [SFT, OTHER]), sft: SFT },
+        stopAfter: 2,
+        progress: ({ step }) => steps.push(step!),
+      }),
+    TryAgainError,
+    "Cannot finish score as a stop was asked for: the round is not kept",
+  );
+  assert(steps.length < 5, `${steps} of 5`);
 });
 
 Deno.test("rows that the models cannot read, another tokenizer, or a critic are refused", async () => {
