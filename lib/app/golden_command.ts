@@ -8,6 +8,7 @@ import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { checkGolden } from "./golden/check_golden.ts";
 import { findGoldens } from "./golden/find_goldens.ts";
 import { jsonLine, renderLine, renderTotal } from "./golden/render_lines.ts";
+import type { CheckLine } from "./golden/tally.ts";
 import { workingDirectory } from "./parent.ts";
 
 const HELP = `deno task golden DIR… [--verbose] [--json]
@@ -75,11 +76,15 @@ export interface GoldenOutput {
  * @returns exit code: 0, or 1 if a check fell short
  * @throws {DataError} if a path does not exist or is no golden; then nothing is checked
  */
-export function runGoldens({ paths, verbose, json }: GoldenFlags, output: GoldenOutput): number {
+export async function runGoldens(
+  { paths, verbose, json }: GoldenFlags,
+  output: GoldenOutput,
+): Promise<number> {
   const goldens = paths.flatMap(findGoldens);
   const nameWidth = Math.max(...goldens.map(({ name }) => name.length));
-  const lines = goldens.flatMap((golden) => {
-    const found = checkGolden(golden, (error) => {
+  const lines: CheckLine[] = [];
+  for (const golden of goldens) {
+    const found = await checkGolden(golden, (error) => {
       if (verbose && error instanceof Error) output.printError(error.stack ?? error.message);
     });
     for (const line of found) {
@@ -89,8 +94,8 @@ export function runGoldens({ paths, verbose, json }: GoldenFlags, output: Golden
           : renderLine(golden, line, { colors: output.colors, verbose, nameWidth }),
       );
     }
-    return found;
-  });
+    lines.push(...found);
+  }
   const failed = lines.filter(({ ok }) => !ok).length;
   output.print(
     json
@@ -100,7 +105,7 @@ export function runGoldens({ paths, verbose, json }: GoldenFlags, output: Golden
   return failed === 0 ? EXIT.ok : FELL_SHORT;
 }
 
-function main(): number {
+async function main(): Promise<number> {
   const flags = readGoldenFlags(Deno.args);
   if (!flags) {
     console.log(HELP);
@@ -118,7 +123,7 @@ function main(): number {
 
 if (import.meta.main) {
   try {
-    Deno.exit(main());
+    Deno.exit(await main());
   } catch (error) {
     const verbose = Deno.args.includes("--verbose");
     console.error(error instanceof Error ? (verbose && error.stack) || error.message : error);

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { readGoldenFlags, runGoldens } from "./golden_command.ts";
@@ -6,9 +6,9 @@ import { readGoldenFlags, runGoldens } from "./golden_command.ts";
 const TOPIC = "fixtures/goldens/ppo/srppo_reward.json";
 
 /** Exit code and lines of a run; the colours are off. */
-function run(paths: readonly string[], flags: { verbose?: boolean; json?: boolean } = {}) {
+async function run(paths: readonly string[], flags: { verbose?: boolean; json?: boolean } = {}) {
   const lines: string[] = [], errors: string[] = [];
-  const code = runGoldens({ paths, verbose: false, json: false, ...flags }, {
+  const code = await runGoldens({ paths, verbose: false, json: false, ...flags }, {
     print: (line) => lines.push(line),
     printError: (line) => errors.push(line),
     colors: false,
@@ -32,8 +32,8 @@ Deno.test("the command line is checked as a whole", () => {
   );
 });
 
-Deno.test("a run prints a line per check and the counts, and ends with 0", () => {
-  const { code, lines } = run([TOPIC]);
+Deno.test("a run prints a line per check and the counts, and ends with 0", async () => {
+  const { code, lines } = await run([TOPIC]);
   assertEquals(code, 0);
   const checks = lines.length - 1;
   assertEquals(lines.at(-1), `${checks} checks of 1 golden: ${checks} ok, 0 failed`);
@@ -45,7 +45,7 @@ Deno.test("a run prints a line per check and the counts, and ends with 0", () =>
   }
 });
 
-Deno.test("a check that falls short says where, and the run ends with 1", () => {
+Deno.test("a check that falls short says where, and the run ends with 1", async () => {
   using directory = new TemporaryDirectory();
   const json = JSON.parse(Deno.readTextFileSync("fixtures/goldens/ppo/adamw.json"));
   json.cases = [{
@@ -53,7 +53,7 @@ Deno.test("a check that falls short says where, and the run ends with 1", () => 
     norms: json.cases[0].norms.map((n: number, i: number) => i === 2 ? n * 2 : n),
   }];
   Deno.mkdirSync(directory.file("t"));
-  const { code, lines } = run([directory.write("t/adamw.json", JSON.stringify(json))]);
+  const { code, lines } = await run([directory.write("t/adamw.json", JSON.stringify(json))]);
   assertEquals(code, 1);
   assertEquals(lines[0]!.split(/ {2,}/), [
     "t/adamw",
@@ -66,7 +66,7 @@ Deno.test("a check that falls short says where, and the run ends with 1", () => 
   assertEquals(lines.at(-1), "3 checks of 1 golden: 2 ok, 1 failed");
 });
 
-Deno.test("what cannot be checked is a failed line with the reason", () => {
+Deno.test("what cannot be checked is a failed line with the reason", async () => {
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.file("t"));
   Deno.mkdirSync(directory.file("t/lora"));
@@ -74,7 +74,7 @@ Deno.test("what cannot be checked is a failed line with the reason", () => {
   directory.write("t/lora/adapter_config.json", "{}");
   directory.write("t/gpt2/golden.safetensors", "");
   const config = directory.write("t/gpt2/config.json", '{ "model_type": "gpt9" }');
-  const { code, lines } = run([directory.file("t")]);
+  const { code, lines } = await run([directory.file("t")]);
   assertEquals(code, 1);
   assertEquals(lines.map((line) => line.split(/ {2,}/)), [
     ["t/gpt2", "family", "–", "bar 0", "FAIL", lines[0]!.split(/ {2,}/)[5]!],
@@ -95,17 +95,19 @@ Deno.test("what cannot be checked is a failed line with the reason", () => {
   assertEquals(reason.endsWith(`: it is "gpt9"`), true, reason);
 });
 
-Deno.test("--verbose shows every place, and the stack of an error", () => {
-  const { lines } = run(["fixtures/goldens/ppo/adamw.json"], { verbose: true });
+Deno.test("--verbose shows every place, and the stack of an error", async () => {
+  const { lines } = await run(["fixtures/goldens/ppo/adamw.json"], { verbose: true });
   assertEquals(lines[0]!.split("\n").length, 1 + 3 * 8);
   using directory = new TemporaryDirectory();
-  const { errors } = run([directory.write("gae.json", '{ "topic": "kl", "cases": [] }')], { verbose: true });
+  const { errors } = await run([directory.write("gae.json", '{ "topic": "kl", "cases": [] }')], {
+    verbose: true,
+  });
   assertEquals(errors.length, 1);
   assertEquals(errors[0]!.includes("golden_case.ts"), true);
 });
 
-Deno.test("--json prints one object per check and the counts", () => {
-  const objects = run([TOPIC], { json: true }).lines.map((line) => JSON.parse(line));
+Deno.test("--json prints one object per check and the counts", async () => {
+  const objects = (await run([TOPIC], { json: true })).lines.map((line) => JSON.parse(line));
   const { largest_error, check, ...first } = objects[0];
   assertEquals(first, {
     golden: "ppo/srppo_reward",
@@ -120,11 +122,11 @@ Deno.test("--json prints one object per check and the counts", () => {
   assertEquals(objects.at(-1), { goldens: 1, checks: objects.length - 1, failed: 0 });
 });
 
-Deno.test("one wrong path stops the command before anything is checked", () => {
+Deno.test("one wrong path stops the command before anything is checked", async () => {
   const lines: string[] = [];
   const output = { print: (line: string) => lines.push(line), printError: () => {}, colors: false };
   const flags = { paths: [TOPIC, "fixtures/nowhere"], verbose: false, json: false };
-  const error = assertThrows(
+  const error = await assertRejects(
     () => runGoldens(flags, output),
     DataError,
     "Cannot check fixtures/nowhere as it must exist: there is no such file or folder",

@@ -1,9 +1,10 @@
 /**
  * Compares a tokenizer with golden cases that the Rust library made: ids with and without the template, decoded texts
- * with and without special tokens, and ids that no text would give.
+ * with and without special tokens, ids that no text would give, and ids that come one at a time.
  * In: a parsed cases.json and a tokenizer. Out: every difference.
  * @module
  */
+import { streamDecoder } from "./stream_decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** The part of a cases.json that is compared. */
@@ -21,6 +22,11 @@ export interface TokenizerCases {
     readonly decoded: string;
     readonly decoded_skip_special: string;
   }[];
+  readonly stream?: readonly {
+    readonly ids: readonly number[];
+    readonly skip_special_tokens: boolean;
+    readonly concatenation: string;
+  }[];
 }
 
 /** One value that differs. */
@@ -34,21 +40,26 @@ export interface CaseDifference {
 }
 
 /** All differences between `tokenizer` and `golden`, in the order of the file. */
-export function compareCases(tokenizer: Tokenizer, golden: TokenizerCases): CaseDifference[] {
+export async function compareCases(
+  tokenizer: Tokenizer,
+  golden: TokenizerCases,
+): Promise<CaseDifference[]> {
   const differences: CaseDifference[] = [];
   const compare = (difference: CaseDifference): void => {
     if (JSON.stringify(difference.expected) !== JSON.stringify(difference.actual)) {
       differences.push(difference);
     }
   };
-  for (const { text, ids, ...expected } of golden.cases) {
-    const bare = [...tokenizer.encode(text, { special: false })];
-    compare({ field: "ids", input: text, expected: ids, actual: [...tokenizer.encode(text)] });
+  const texts = golden.cases.map(({ text }) => text);
+  const whole = await tokenizer.encodeAll(texts);
+  const bare = await tokenizer.encodeAll(texts, { special: false });
+  for (const [k, { text, ids, ...expected }] of golden.cases.entries()) {
+    compare({ field: "ids", input: text, expected: ids, actual: [...whole[k]!] });
     compare({
       field: "ids_without_special",
       input: text,
       expected: expected.ids_without_special,
-      actual: bare,
+      actual: [...bare[k]!],
     });
     compareTexts(ids, expected);
     const decoded = tokenizer.decode(expected.ids_without_special);
@@ -60,6 +71,11 @@ export function compareCases(tokenizer: Tokenizer, golden: TokenizerCases): Case
     });
   }
   for (const { ids, ...expected } of golden.decode) compareTexts(ids, expected);
+  for (const { ids, skip_special_tokens: skipSpecial, concatenation } of golden.stream ?? []) {
+    const stream = streamDecoder(tokenizer.decode, { skipSpecial });
+    const actual = ids.map((id) => stream.push(id)).join("");
+    compare({ field: "stream", input: ids, expected: concatenation, actual });
+  }
   return differences;
 
   function compareTexts(

@@ -1,22 +1,32 @@
 /**
- * A model's tokenizer: text to ids and back, as the Rust library `tokenizers` does it. This folder is the only one that
- * knows `@huggingface/tokenizers`. In: a model directory in Hugging Face layout. Out: a `Tokenizer`.
+ * A model's tokenizer: text to ids and back, by the Rust library `tokenizers` that models were trained with. This folder
+ * is the only one that knows it; docs/tokenizers.md says why. In: a model directory in Hugging Face layout. Out: a `Tokenizer`.
  * @module
  */
-import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { createHash } from "node:crypto";
+import type * as Library from "tokenizers";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { repairLibrary } from "./library_repairs.ts";
+import { nativeLibrary } from "./native_library.ts";
+import { surroundingsOf } from "./post_processor.ts";
 import { type SpecialIds, specialIds, type TokenizerFiles } from "./special_ids.ts";
 import { checkTokenizerSpec, type JsonObject, messageOf, readJsonObject } from "./tokenizer_file.ts";
 
 /** Turns text into token ids and back. */
 export interface Tokenizer extends SpecialIds {
   /**
-   * Ids of `text`. Special tokens that are written out in the text become their ids either way.
+   * Ids of `text`. Special tokens that are written out in the text become their ids either way. Half a surrogate pair
+   * becomes U+FFFD.
    * @param options.special whether the tokenizer's own template (BOS, for example) is put around; default true
    */
-  readonly encode: (text: string, options?: { readonly special?: boolean }) => Int32Array<ArrayBuffer>;
+  readonly encode: (
+    text: string,
+    options?: { readonly special?: boolean },
+  ) => Promise<Int32Array<ArrayBuffer>>;
+  /** `encode` of many texts, on all threads. */
+  readonly encodeAll: (
+    texts: readonly string[],
+    options?: { readonly special?: boolean },
+  ) => Promise<Int32Array<ArrayBuffer>[]>;
   /**
    * Text of `ids`: the tokenizer's own decoder and nothing else, no clean-up of spaces. Ids beyond the vocabulary (rows
    * that pad an embedding) have no text and are left out, as in Rust.
@@ -36,6 +46,8 @@ export interface Tokenizer extends SpecialIds {
    * vocabulary, with a factor of 4 for what normalisers join and with runs of white space counted once.
    */
   readonly leastTokens: (text: string) => number;
+  /** id of a token by its exact text, undefined if there is none */
+  readonly idOf: (token: string) => number | undefined;
   /** SHA-256 of tokenizer.json, in hexadecimal digits */
   readonly digest: string;
 }
@@ -74,27 +86,39 @@ export function tokenizerOf(
 ): Tokenizer {
   checkTokenizerSpec(spec, origin.file);
   const library = createLibraryTokenizer(spec, origin.file);
-  const vocabulary = library.get_vocab();
-  const vocabSize = vocabulary.size;
-  const encode: Tokenizer["encode"] = (text, options = {}) =>
-    Int32Array.from(library.encode(text, { add_special_tokens: options.special ?? true }).ids);
-  const decode: Tokenizer["decode"] = (ids, options = {}) => {
-    const known = Array.from(ids).filter((id) => id >= 0 && id < vocabSize);
-    if (known.length === 0) return "";
-    return library.decode(known, {
-      skip_special_tokens: options.skipSpecial ?? false,
-      clean_up_tokenization_spaces: false,
-    });
+  const vocabulary = library.getVocab(true);
+  const idOf = (token: string): number | undefined =>
+    Object.hasOwn(vocabulary, token) ? vocabulary[token] : undefined;
+  const vocabSize = library.getVocabSize(true);
+  const added = spec.added_tokens as readonly { readonly content: string; readonly special?: boolean }[];
+  // by text, not by id: a vocabulary may hold a piece twice, as unigram models do with <unk>
+  const specials = new Set(added.filter(({ special }) => special).map(({ content }) => content));
+  const tokens = Array.from({ length: vocabSize }, (_, id) => library.idToToken(id) ?? "");
+  const decoder = library.getDecoder();
+  const encodeAll: Tokenizer["encodeAll"] = async (texts, options = {}) => {
+    const addSpecialTokens = options.special ?? true;
+    const encodings = await library.encodeBatch([...texts], { addSpecialTokens });
+    return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
   };
-  const special = specialIds(origin.files, (token) => vocabulary.get(token), vocabSize);
+  // The addon decodes a list of ids in the background only. This is what it does there, at once: a stop string must be
+  // seen before the next token is drawn.
+  const decode: Tokenizer["decode"] = (ids, options = {}) => {
+    const skipSpecial = options.skipSpecial ?? false;
+    const texts = Array.from(ids, (id) => tokens[id]).filter((token): token is string =>
+      token !== undefined && !(skipSpecial && specials.has(token))
+    );
+    return decoder === null ? texts.join(" ") : decoder.decode(texts);
+  };
   return {
-    ...special,
-    ...templateOf(encode),
-    encode,
+    ...specialIds(origin.files, idOf, vocabSize),
+    ...surroundingsOf(spec.post_processor),
+    encode: async (text, options) => (await encodeAll([text], options))[0]!,
+    encodeAll,
     decode,
+    idOf,
     vocabSize,
     contextLength: contextLengthOf(origin.files.config ?? {}, origin.files.dir),
-    leastTokens: leastTokensBy(library),
+    leastTokens: leastTokensBy(tokens),
     digest: origin.digest,
   };
 }
@@ -114,19 +138,15 @@ function contextLengthOf(config: JsonObject, dir: string): number | null {
   );
 }
 
-function leastTokensBy(library: LibraryTokenizer): Tokenizer["leastTokens"] {
-  let longest = 1;
-  for (const token of library.get_vocab().keys()) longest = Math.max(longest, token.length);
+function leastTokensBy(tokens: readonly string[]): Tokenizer["leastTokens"] {
+  const longest = tokens.reduce((most, token) => Math.max(most, token.length), 1);
   return (text) => Math.floor(text.replace(/\s+/g, " ").length / (4 * longest));
 }
 
-function createLibraryTokenizer(spec: JsonObject, file: string): LibraryTokenizer {
+function createLibraryTokenizer(spec: JsonObject, file: string): Library.Tokenizer {
+  const { Tokenizer } = nativeLibrary();
   try {
-    const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, ...spec };
-    const library = new LibraryTokenizer(parts, {});
-    repairLibrary(library);
-    library.encode("a 1", {}); // patterns are compiled at first use
-    return library;
+    return Tokenizer.fromString(JSON.stringify({ ...spec, truncation: null, padding: null }));
   } catch (error) {
     throw new DataError(
       `Cannot load ${file} as it must hold parts that are known here: ${messageOf(error)}`,
@@ -134,17 +154,4 @@ function createLibraryTokenizer(spec: JsonObject, file: string): LibraryTokenize
       { cause: error },
     );
   }
-}
-
-/** What the template puts around a text, found by encoding one with it and without. */
-function templateOf(encode: Tokenizer["encode"]): Pick<Tokenizer, "prefixIds" | "suffixIds"> {
-  const inner = encode("a", { special: false });
-  const outer = encode("a");
-  const extra = outer.length - inner.length;
-  for (let at = 0; at <= extra; at++) {
-    if (inner.every((id, k) => outer[at + k] === id)) {
-      return { prefixIds: [...outer.slice(0, at)], suffixIds: [...outer.slice(at + inner.length)] };
-    }
-  }
-  return { prefixIds: [], suffixIds: [] };
 }

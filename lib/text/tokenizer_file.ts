@@ -15,7 +15,30 @@ interface AddedEntry {
   readonly content: string;
 }
 
-const MODEL_TYPES = ["BPE", "Unigram", "WordPiece"];
+const MODEL_TYPES = ["BPE", "Unigram", "WordPiece", "WordLevel"];
+
+/** Parts of a tokenizer.json and the types that the Rust library knows; its own message names none of them. */
+const PART_TYPES: Readonly<Record<string, readonly string[]>> = {
+  normalizer: words(
+    "BertNormalizer Strip StripAccents NFC NFD NFKC NFKD Sequence Lowercase Nmt Precompiled Replace Prepend ByteLevel",
+  ),
+  pre_tokenizer: words(
+    "BertPreTokenizer ByteLevel CharDelimiterSplit Metaspace Whitespace Sequence Split Punctuation WhitespaceSplit " +
+      "Digits UnicodeScripts FixedLength",
+  ),
+  post_processor: words("RobertaProcessing BertProcessing ByteLevel TemplateProcessing Sequence"),
+  decoder: words(
+    "BPEDecoder ByteLevel WordPiece Metaspace CTC Sequence Replace Fuse Strip ByteFallback",
+  ),
+};
+
+/** Under which key a part of type Sequence lists what it is made of. */
+const MEMBERS = ["normalizers", "pretokenizers", "processors", "decoders"];
+
+function words(list: string): readonly string[] {
+  return list.split(" ");
+}
+
 const MOST_PROBLEMS = 5;
 
 /** Whether `value` is a JSON object (neither null nor an array). */
@@ -78,10 +101,30 @@ export function checkTokenizerSpec(spec: JsonObject, file: string): void {
       if (model.type === "BPE") checkMerges(model, vocab, problems);
     }
   }
+  for (const [name, types] of Object.entries(PART_TYPES)) checkPart(spec[name], { name, types, problems });
   if (problems.length === 0) return;
   const shown = problems.slice(0, MOST_PROBLEMS).join("; ");
   const rest = problems.length > MOST_PROBLEMS ? `; and ${problems.length - MOST_PROBLEMS} more` : "";
   throw new DataError(`Cannot load ${file} as it must be a consistent tokenizer: ${shown}${rest}`, { file });
+}
+
+function checkPart(part: unknown, place: {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly problems: string[];
+}): void {
+  if (part === undefined || part === null) return;
+  const { name, types, problems } = place;
+  if (!isObject(part)) {
+    problems.push(`"${name}" must be an object or null: it is ${JSON.stringify(part)}`);
+  } else if (typeof part.type !== "string" || !types.includes(part.type)) {
+    problems.push(
+      `"${name}.type" must be one of ${types.join(", ")}: it is ${JSON.stringify(part.type) ?? "missing"}`,
+    );
+  } else if (part.type === "Sequence") {
+    const members = MEMBERS.map((key) => part[key]).find(Array.isArray) ?? [];
+    members.forEach((member, k) => checkPart(member, { name: `${name}[${k}]`, types, problems }));
+  }
 }
 
 /** Token and id; Unigram lists may name a piece twice, so this is no map. */

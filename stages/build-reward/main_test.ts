@@ -30,7 +30,7 @@ const SMALL = { max_new_tokens: 12, samples_per_prompt: 8, preflight_samples: 4 
 function writeRelative(directory: string, name: string, std: number): string {
   const { model, parameters } = loadModel(BASE);
   const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
-  const [stop] = loadTokenizer(BASE).encode(".", { special: false }).slice(-1);
+  const stop = loadTokenizer(BASE).idOf(".");
   table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
   const noise = new Float32Array(parameters.data.length);
   fillNormal(noise, makeKey(1, name), { std });
@@ -44,9 +44,9 @@ function writeRelative(directory: string, name: string, std: number): string {
 
 async function promptsIn(directory: string): Promise<string> {
   const path = join(directory, "prompts.arrow"), tokenizer = loadTokenizer(BASE);
-  const rows = PROMPTS.map((text, i) => ({
+  const rows = (await tokenizer.encodeAll(PROMPTS)).map((promptIds, i) => ({
     id: `p${i}`,
-    promptIds: tokenizer.encode(text),
+    promptIds,
     meta: '{"words":["was","and"]}',
   }));
   await writePrompts(path, { rows, tokenizerDigest: tokenizerDigest(BASE) });
@@ -81,8 +81,8 @@ function reportOf(dir: string): Report {
   return JSON.parse(Deno.readTextFileSync(join(dir, "report", "report.json")));
 }
 
-function rollout(response: readonly number[]): RolloutRow {
-  const promptIds = loadTokenizer(BASE).encode(PROMPTS[0]!), responseIds = Int32Array.from(response);
+async function rollout(response: readonly number[]): Promise<RolloutRow> {
+  const promptIds = await loadTokenizer(BASE).encode(PROMPTS[0]!), responseIds = Int32Array.from(response);
   const logprobs = new Float32Array(response.length);
   const names = { id: "r", promptId: "p", sample: 0, meta: "{}", finishReason: "eos" } as const;
   return { ...names, promptIds, responseIds, logprobs, logprobsT1: null };
@@ -166,7 +166,7 @@ Deno.test("the reward of a member that is the base is exactly 0 (and build-rewar
   await runStage(dir, { members: [a] });
   const manifest = readReward(join(dir, "reward"));
   const same = new RewardModel(join(dir, "reward"), { ...manifest, members: [manifest.base] });
-  const [scored] = same.score([rollout([400, 410, 420, 2])], { path: a }, 1);
+  const [scored] = same.score([await rollout([400, 410, 420, 2])], { path: a }, 1);
   assertEquals([...scored!.tokenRewards], [0, 0, 0, 0]);
   assertEquals(scored!.rawReward, 0);
 
@@ -187,9 +187,12 @@ Deno.test("the reward adds up over a split of the response, and its end counts o
   const dir = directory.path, a = writeRelative(dir, "a", 0.02);
   await runStage(dir, { members: [a] });
   const reward = new RewardModel(join(dir, "reward"));
-  const response = [400, 410, 420, 430, 2], whole = rollout(response);
-  const [first, cut] = [rollout(response.slice(0, 2)), rollout(response.slice(0, 4))];
-  const rest = { ...rollout(response.slice(2)), promptIds: Int32Array.from([...whole.promptIds, 400, 410]) };
+  const response = [400, 410, 420, 430, 2], whole = await rollout(response);
+  const [first, cut] = [await rollout(response.slice(0, 2)), await rollout(response.slice(0, 4))];
+  const rest = {
+    ...await rollout(response.slice(2)),
+    promptIds: Int32Array.from([...whole.promptIds, 400, 410]),
+  };
   const [all, head, tail, body] = reward.score([whole, first, rest, cut], { path: a }, 1).map((row) =>
     row.rawReward
   );

@@ -36,7 +36,7 @@ const GUARDS = { floor: -3, eosBound: 2, combine: "mean", lengthNorm: "mean" } a
 function writeRelative(directory: string, name: string, std: number): string {
   const { model, parameters } = loadModel(BASE);
   const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
-  const [stop] = loadTokenizer(BASE).encode(".", { special: false }).slice(-1);
+  const stop = loadTokenizer(BASE).idOf(".");
   table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
   const noise = new Float32Array(parameters.data.length);
   fillNormal(noise, makeKey(1, name), { std });
@@ -60,9 +60,9 @@ interface Setting {
 async function makeSetting(dir: string): Promise<Setting> {
   const sft = writeRelative(dir, "sft", 0.01), policy = writeRelative(dir, "policy", 0.02);
   const tokenizer = loadTokenizer(BASE), prompts = join(dir, "prompts.arrow"), reward = join(dir, "reward");
-  const rows = PROMPTS.map((text, i) => ({
+  const rows = (await tokenizer.encodeAll(PROMPTS)).map((promptIds, i) => ({
     id: `p${i}`,
-    promptIds: tokenizer.encode(text),
+    promptIds,
     meta: JSON.stringify({ words: WORDS[i] }),
   }));
   await writePrompts(prompts, { rows, tokenizerDigest: tokenizerDigest(BASE) });
@@ -226,15 +226,13 @@ Deno.test("without judges, what can be counted is counted; NLL of held-back demo
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);
   const tokenizer = loadTokenizer(BASE), validation = join(dir, "validation.arrow");
-  const rows = ["Tim had a ball. He ran.", "A dog sat on the mat and slept. It was late."].map((text, i) => {
-    const inputIds = tokenizer.encode(text);
-    return {
-      id: `v${i}`,
-      inputIds,
-      lossMask: Uint8Array.from(inputIds, (_, t) => t >= 3 ? 1 : 0),
-      source: "",
-    };
-  });
+  const texts = ["Tim had a ball. He ran.", "A dog sat on the mat and slept. It was late."];
+  const rows = (await tokenizer.encodeAll(texts)).map((inputIds, i) => ({
+    id: `v${i}`,
+    inputIds,
+    lossMask: Uint8Array.from(inputIds, (_, t) => t >= 3 ? 1 : 0),
+    source: "",
+  }));
   await writeTokens(validation, { rows, tokenizerDigest: tokenizerDigest(BASE) });
   const steps: StageProgress[] = [];
   await runStage(dir, { models: { sft }, prompts, validation }, { modes: ["greedy"] }, {

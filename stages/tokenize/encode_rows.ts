@@ -14,31 +14,44 @@ export interface EncodedDemonstration {
   readonly isSplit: boolean;
 }
 
-/** Ids of a prompt. A prompt that writes the template's prefix itself ("<s>…") does not get it twice. */
-export function encodePrompt(tokenizer: Tokenizer, prompt: string): number[] {
-  return withPrefix(tokenizer, tokenizer.encode(prompt, { special: false }));
+/** Ids of prompts. A prompt that writes the template's prefix itself ("<s>…") does not get it twice. */
+export async function encodePrompts(tokenizer: Tokenizer, prompts: readonly string[]): Promise<number[][]> {
+  const encoded = await tokenizer.encodeAll(prompts, { special: false });
+  return encoded.map((ids) => withPrefix(tokenizer, ids));
 }
 
 /**
- * Ids of a demonstration, or what keeps it from being one.
+ * Ids of demonstrations, or what keeps one from being one.
  * @param boundary what a token shared by prompt and response means; see the parameter of that name
  */
-export function encodeDemonstration(
+export async function encodeDemonstrations(
   tokenizer: Tokenizer,
-  row: { readonly prompt: string; readonly response: string },
+  rows: readonly { readonly prompt: string; readonly response: string }[],
   boundary: "error" | "split",
+): Promise<(EncodedDemonstration | { readonly problem: string })[]> {
+  const encode = (texts: readonly string[]) => tokenizer.encodeAll(texts, { special: false });
+  const prompts = await encode(rows.map(({ prompt }) => prompt));
+  const texts = await encode(rows.map(({ prompt, response }) => prompt + response));
+  const alone = boundary === "split" ? await encode(rows.map(({ response }) => response)) : [];
+  return rows.map((_, k) => joined(tokenizer, { prompt: prompts[k]!, both: texts[k]!, response: alone[k] }));
+}
+
+/** A demonstration of its prompt's ids and those of the whole text; `response` is undefined where none may be split. */
+function joined(
+  tokenizer: Tokenizer,
+  { prompt, both, response: alone }: {
+    readonly prompt: Int32Array;
+    readonly both: Int32Array;
+    readonly response: Int32Array | undefined;
+  },
 ): EncodedDemonstration | { readonly problem: string } {
-  const prompt = tokenizer.encode(row.prompt, { special: false });
-  const both = tokenizer.encode(row.prompt + row.response, { special: false });
   const isPrefix = prompt.every((id, k) => both[k] === id);
-  if (!isPrefix && boundary === "error") {
+  if (!isPrefix && alone === undefined) {
     const k = prompt.findIndex((id, at) => both[at] !== id);
     const shared = tokenizer.decode([both[k] ?? -1]);
     return { problem: `token ${JSON.stringify(shared)} reaches from the prompt into the response` };
   }
-  const response = isPrefix
-    ? both.subarray(prompt.length)
-    : tokenizer.encode(row.response, { special: false });
+  const response = isPrefix ? both.subarray(prompt.length) : alone!;
   const ended = endOnce(tokenizer, [...response]);
   return "problem" in ended
     ? ended

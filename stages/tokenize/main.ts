@@ -87,7 +87,7 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
     );
   }
   progress({ message: "encoding" });
-  const result = tokenize(tokenizer, input, settings);
+  const result = await tokenize(tokenizer, input, settings);
   signal.throwIfAborted();
   const { digest: tokenizerDigest } = tokenizer;
   const { train, validation, prompts, evalPrompts } = result;

@@ -121,15 +121,19 @@ Deno.test("equal inputs give equal bytes, and rows do not depend on the order of
     assert(digestFile(outputs.validation!) !== before[1], "another seed must hold back others");
   }));
 
-function rolloutOf(id: string, response: string, finishReason: RolloutRow["finishReason"]): RolloutRow {
+async function rolloutOf(
+  id: string,
+  response: string,
+  finishReason: RolloutRow["finishReason"],
+): Promise<RolloutRow> {
   const tokenizer = loadTokenizer(MODEL);
   const end = finishReason === "eos" ? [2] : [];
-  const responseIds = Int32Array.from([...tokenizer.encode(response, { special: false }), ...end]);
+  const responseIds = Int32Array.from([...await tokenizer.encode(response, { special: false }), ...end]);
   return {
     id,
     promptId: "p0",
     sample: 0,
-    promptIds: tokenizer.encode("There was a girl named Lucy. She had a book."),
+    promptIds: await tokenizer.encode("There was a girl named Lucy. She had a book."),
     responseIds,
     logprobs: new Float32Array(responseIds.length),
     logprobsT1: null,
@@ -139,10 +143,10 @@ function rolloutOf(id: string, response: string, finishReason: RolloutRow["finis
 }
 
 const rollouts = [
-  rolloutOf("r0", "Lucy read the book.", "eos"),
-  rolloutOf("r1", "Lucy read.", "eos"),
-  rolloutOf("r2", "Lucy read the book and", "length"),
-  rolloutOf("r3", "A book for Lucy.", "stop"),
+  await rolloutOf("r0", "Lucy read the book.", "eos"),
+  await rolloutOf("r1", "Lucy read.", "eos"),
+  await rolloutOf("r2", "Lucy read the book and", "length"),
+  await rolloutOf("r3", "A book for Lucy.", "stop"),
 ];
 
 Deno.test("answers that pass a checker become demonstrations, ids as they are and with one end", () =>

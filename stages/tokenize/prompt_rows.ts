@@ -6,7 +6,7 @@
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
-import { encodePrompt, prefixLength } from "./encode_rows.ts";
+import { encodePrompts as encodeTexts, prefixLength } from "./encode_rows.ts";
 import { fitPrompt } from "./fit.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 import type { FittedSample, Source, TokenizeSettings } from "./token_sets.ts";
@@ -36,20 +36,22 @@ interface Candidate {
  * A user's prompts in ids; equal prompts stay as many as they are.
  * @throws {DataError} that lists the prompts that are too long, unless they are to be cut or dropped; or if none is left
  */
-export function encodePrompts(
+export async function encodePrompts(
   tokenizer: Tokenizer,
   source: Source<UserRow>,
   settings: TokenizeSettings,
-): PromptSet {
+): Promise<PromptSet> {
   const mayGuess = settings.params.truncation !== "left";
-  const candidates = source.rows.map((row): Candidate => {
-    const isFarTooLong = mayGuess && tokenizer.leastTokens(row.prompt) > settings.maxPromptLength;
-    return {
-      ...row,
-      at: `line ${row.line}`,
-      promptIds: isFarTooLong ? undefined : encodePrompt(tokenizer, row.prompt),
-    };
-  });
+  const isFarTooLong = ({ prompt }: UserRow): boolean =>
+    mayGuess && tokenizer.leastTokens(prompt) > settings.maxPromptLength;
+  const counted = source.rows.filter((row) => !isFarTooLong(row));
+  const encoded = await encodeTexts(tokenizer, counted.map(({ prompt }) => prompt));
+  const idsOf = new Map(counted.map((row, k) => [row, encoded[k]]));
+  const candidates = source.rows.map((row): Candidate => ({
+    ...row,
+    at: `line ${row.line}`,
+    promptIds: idsOf.get(row),
+  }));
   return fitCandidates(tokenizer, source.file, candidates, settings);
 }
 

@@ -5,7 +5,7 @@
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
-import { encodeDemonstration, endOnce } from "./encode_rows.ts";
+import { encodeDemonstrations, endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 import type { DemonstrationRow } from "./user_rows.ts";
@@ -39,23 +39,23 @@ export interface Samples {
  * @throws {DataError} that lists the rows whose response shares a token with the prompt (unless split), or holds an end
  *   token inside.
  */
-export function samplesOfDemonstrations(
+export async function samplesOfDemonstrations(
   tokenizer: Tokenizer,
   file: string,
   rows: readonly DemonstrationRow[],
   settings: Pick<Params, "boundary" | "truncation"> & { readonly maxLength: number },
-): Samples {
+): Promise<Samples> {
   const { boundary, truncation, maxLength } = settings;
   const mayGuess = truncation === "error" || truncation === "drop";
   const problems: Problem[] = [];
   const samples: Sample[] = [];
-  const farTooLong: DemonstrationRow[] = [];
-  for (const row of rows) {
-    if (mayGuess && tokenizer.leastTokens(row.prompt + row.response) > maxLength) {
-      farTooLong.push(row);
-      continue;
-    }
-    const encoded = encodeDemonstration(tokenizer, row, boundary);
+  const isFarTooLong = ({ prompt, response }: DemonstrationRow): boolean =>
+    mayGuess && tokenizer.leastTokens(prompt + response) > maxLength;
+  const farTooLong = rows.filter(isFarTooLong);
+  const counted = rows.filter((row) => !isFarTooLong(row));
+  const all = await encodeDemonstrations(tokenizer, counted, boundary);
+  for (const [k, row] of counted.entries()) {
+    const encoded = all[k]!;
     if ("problem" in encoded) {
       problems.push({ at: `line ${row.line}`, line: row.line, what: encoded.problem });
     } else samples.push({ ...row, ...encoded, source: `demonstrations:${row.line}` });

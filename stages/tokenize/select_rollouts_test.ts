@@ -10,11 +10,15 @@ import { selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts
 const tokenizer = loadTokenizer("fixtures/stories260k");
 const decode = (ids: Int32Array): string => tokenizer.decode(ids, { skipSpecial: true });
 
-function rollout(id: string, response: string, finishReason: RolloutRow["finishReason"] = "eos"): RolloutRow {
-  const responseIds = tokenizer.encode(`${response}</s>`, { special: false });
+async function rollout(
+  id: string,
+  response: string,
+  finishReason: RolloutRow["finishReason"] = "eos",
+): Promise<RolloutRow> {
+  const responseIds = await tokenizer.encode(`${response}</s>`, { special: false });
   const logprobs = new Float32Array(responseIds.length);
   const meta = '{"words":["Lucy","book"]}';
-  const promptIds = tokenizer.encode("Once");
+  const promptIds = await tokenizer.encode("Once");
   return {
     id,
     promptId: "p",
@@ -28,21 +32,29 @@ function rollout(id: string, response: string, finishReason: RolloutRow["finishR
   };
 }
 
-function scored(id: string, reward: number, finishReason: RolloutRow["finishReason"] = "eos"): ScoredRow {
-  const row = rollout(id, "x", finishReason);
+async function scored(
+  id: string,
+  reward: number,
+  finishReason: RolloutRow["finishReason"] = "eos",
+): Promise<ScoredRow> {
+  const row = await rollout(id, "x", finishReason);
   const zeros = row.logprobs;
   const lists = { sftLogprobs: zeros, targetLogprobs: zeros, baseLogprobs: zeros, tokenRewards: zeros };
   return { ...row, ...lists, rawReward: reward, reward, baseNll: 1 };
 }
 
-Deno.test("an answer that was cut off is never chosen", () => {
-  const rows = [rollout("a", "x", "length"), rollout("b", "x"), rollout("c", "x", "stop")];
+Deno.test("an answer that was cut off is never chosen", async () => {
+  const rows = [await rollout("a", "x", "length"), await rollout("b", "x"), await rollout("c", "x", "stop")];
   const { rows: chosen, ...counts } = selectEnded(rows);
   assertEquals([chosen.map(({ id }) => id), counts], [["b", "c"], { offered: 3, ended: 2 }]);
 });
 
-Deno.test("selectByScore() takes the answers that the checker gives at least the threshold", () => {
-  const rows = [rollout("both", "Lucy and a book."), rollout("one", "Lucy."), rollout("none", "Tim.")];
+Deno.test("selectByScore() takes the answers that the checker gives at least the threshold", async () => {
+  const rows = [
+    await rollout("both", "Lucy and a book."),
+    await rollout("one", "Lucy."),
+    await rollout("none", "Tim."),
+  ];
   const chosen = (threshold: number): string[] =>
     selectByScore(rows, { check: wordsChecker(), threshold, decode }).rows.map(({ id }) => id);
   assertEquals(chosen(1), ["both"]);
@@ -50,14 +62,15 @@ Deno.test("selectByScore() takes the answers that the checker gives at least the
   assertEquals(chosen(2), []);
 });
 
-Deno.test("selectByScore() names the rollout that cannot be scored", () => {
+Deno.test("selectByScore() names the rollout that cannot be scored", async () => {
   const options = { check: wordsChecker({ field: "names" }), threshold: 1, decode };
-  const error = assertThrows(() => selectByScore([rollout("r7", "x")], options), DataError);
+  const row = await rollout("r7", "x");
+  const error = assertThrows(() => selectByScore([row], options), DataError);
   assertEquals(
     error.message,
     'Cannot check a response as field "names" of its prompt must be a text or a list of texts: it is missing (rollout r7)',
   );
-  const broken = { ...rollout("r8", "x"), meta: "[1" };
+  const broken = { ...await rollout("r8", "x"), meta: "[1" };
   const meta = assertThrows(() => selectByScore([broken], options), DataError);
   assertEquals(
     meta.message,
@@ -65,8 +78,14 @@ Deno.test("selectByScore() names the rollout that cannot be scored", () => {
   );
 });
 
-Deno.test("selectByReward() takes the best share of those that ended, in the order of the file", () => {
-  const rows = [scored("a", 1), scored("b", 5), scored("c", 9, "length"), scored("d", 3), scored("e", 4)];
+Deno.test("selectByReward() takes the best share of those that ended, in the order of the file", async () => {
+  const rows = [
+    await scored("a", 1),
+    await scored("b", 5),
+    await scored("c", 9, "length"),
+    await scored("d", 3),
+    await scored("e", 4),
+  ];
   const chosen = (fraction: number): string[] => selectByReward(rows, fraction).rows.map(({ id }) => id);
   assertEquals(chosen(0.5), ["b", "e"]);
   assertEquals(chosen(0.75), ["b", "d", "e"]);
@@ -74,8 +93,8 @@ Deno.test("selectByReward() takes the best share of those that ended, in the ord
   assertEquals(chosen(1), ["a", "b", "d", "e"]);
 });
 
-Deno.test("selectByReward() does not depend on the order of rows with equal reward", () => {
-  const rows = [scored("c", 1), scored("a", 1), scored("b", 1), scored("d", 1)];
+Deno.test("selectByReward() does not depend on the order of rows with equal reward", async () => {
+  const rows = [await scored("c", 1), await scored("a", 1), await scored("b", 1), await scored("d", 1)];
   assertEquals(selectByReward(rows, 0.5).rows.map(({ id }) => id), ["a", "b"]);
   assertEquals(selectByReward(rows.toReversed(), 0.5).rows.map(({ id }) => id), ["b", "a"]);
 });

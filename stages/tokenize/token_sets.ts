@@ -54,17 +54,20 @@ export interface TokenSet {
  * Train and validation; without validation_fraction there is no validation, without demonstrations there is neither.
  * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
  */
-export function tokenSets(
+export async function tokenSets(
   tokenizer: Tokenizer,
   input: DemonstrationInput,
   settings: TokenizeSettings,
-): { readonly train?: TokenSet; readonly validation?: TokenSet } {
+): Promise<{ readonly train?: TokenSet; readonly validation?: TokenSet }> {
   const { params, maxLength, seed } = settings;
   const { demonstrations, rollouts } = input;
   if (demonstrations === undefined && rollouts === undefined) return {};
   const user = demonstrations === undefined
     ? { samples: [], farTooLong: [] }
-    : samplesOfDemonstrations(tokenizer, demonstrations.file, demonstrations.rows, { ...params, maxLength });
+    : await samplesOfDemonstrations(tokenizer, demonstrations.file, demonstrations.rows, {
+      ...params,
+      maxLength,
+    });
   const model = rollouts === undefined ? [] : samplesOfRollouts(tokenizer, rollouts.file, rollouts.rows);
   const names = [demonstrations?.file, rollouts?.file].filter((file) => file !== undefined).join(" and ");
   refuseEqualIds(names, [...user.samples, ...model]);

@@ -33,16 +33,20 @@ export interface Tokenized {
  * Tokenizes everything.
  * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
  */
-export function tokenize(tokenizer: Tokenizer, input: TokenizeInput, settings: TokenizeSettings): Tokenized {
-  const sets = tokenSets(tokenizer, input, settings);
+export async function tokenize(
+  tokenizer: Tokenizer,
+  input: TokenizeInput,
+  settings: TokenizeSettings,
+): Promise<Tokenized> {
+  const sets = await tokenSets(tokenizer, input, settings);
   const derived = (set: TokenSet | undefined, isEval: boolean): PromptSet | undefined =>
     set === undefined ? undefined : promptsOfSamples(tokenizer, set.samples, settings, isEval);
   const prompts = input.prompts === undefined
     ? derived(sets.train, false)
-    : encodePrompts(tokenizer, input.prompts, settings);
+    : await encodePrompts(tokenizer, input.prompts, settings);
   const evalPrompts = input.evalPrompts === undefined
     ? derived(sets.validation, true)
-    : encodePrompts(tokenizer, input.evalPrompts, settings);
+    : await encodePrompts(tokenizer, input.evalPrompts, settings);
   return {
     ...sets,
     ...(prompts === undefined ? {} : { prompts }),

@@ -1,5 +1,5 @@
 /** The stage's function without files: splits, masks, derived prompts, refusals. @module */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
@@ -27,16 +27,18 @@ function demonstrations(
   return { demonstrations: { file: "d.jsonl", rows: full } };
 }
 
-Deno.test("train and validation are disjoint by prompt, complete, and the same for any order of the rows", () => {
+Deno.test("train and validation are disjoint by prompt, complete, and the same for any order of the rows", async () => {
   const prompt = fc.integer({ min: 0, max: 30 }).map((k) => `Question ${k}.`);
   const rows = fc.array(fc.record({ prompt }), { minLength: 24, maxLength: 40 });
-  fc.assert(
-    fc.property(rows, fc.nat(), (given, seed) => {
+  await fc.assert(
+    fc.asyncProperty(rows, fc.nat(), async (given, seed) => {
       const prompts = new Set(given.map((row) => row.prompt));
       if (prompts.size < 10) return;
-      const halves = (order: readonly { readonly prompt: string }[]): Set<string>[] | undefined => {
+      const halves = async (
+        order: readonly { readonly prompt: string }[],
+      ): Promise<Set<string>[] | undefined> => {
         try {
-          const result = tokenize(
+          const result = await tokenize(
             tokenizer,
             demonstrations(order),
             settings({ validation_fraction: 0.4 }, { seed }),
@@ -50,8 +52,8 @@ Deno.test("train and validation are disjoint by prompt, complete, and the same f
           throw error;
         }
       };
-      const split = halves(given);
-      assertEquals(halves(given.toReversed()), split);
+      const split = await halves(given);
+      assertEquals(await halves(given.toReversed()), split);
       if (split === undefined) return;
       assertEquals(split[0]!.isDisjointFrom(split[1]!), true);
       assertEquals(split[0]!.union(split[1]!), prompts);
@@ -60,14 +62,15 @@ Deno.test("train and validation are disjoint by prompt, complete, and the same f
   );
 });
 
-Deno.test("the mask is 0 on the whole prompt and 1 on the whole response with its end", () => {
+Deno.test("the mask is 0 on the whole prompt and 1 on the whole response with its end", async () => {
   const response = fc.array(fc.constantFrom(" a", " cat", ".", " Lucy"), { minLength: 1, maxLength: 9 }).map((
     w,
   ) => w.join(""));
-  fc.assert(
-    fc.property(response, (text) => {
+  await fc.assert(
+    fc.asyncProperty(response, async (text) => {
       const input = demonstrations([{ prompt: "She had a book.", response: text }]);
-      const { row, promptIds, responseIds } = tokenize(tokenizer, input, settings()).train!.samples[0]!;
+      const { row, promptIds, responseIds } = (await tokenize(tokenizer, input, settings())).train!
+        .samples[0]!;
       assertEquals(row.lossMask.length, row.inputIds.length);
       assertEquals(
         [...row.lossMask].map((mask, k) => mask === 1 ? row.inputIds[k]! : -1).filter((id) => id >= 0),
@@ -80,24 +83,28 @@ Deno.test("the mask is 0 on the whole prompt and 1 on the whole response with it
   );
 });
 
-Deno.test("without prompts, those of the demonstrations are taken once each, with the first one's fields", () => {
+Deno.test("without prompts, those of the demonstrations are taken once each, with the first one's fields", async () => {
   const input = demonstrations([{ prompt: "A?" }, { prompt: "B?" }, { prompt: "A?", response: " No." }]);
-  const { prompts, evalPrompts } = tokenize(tokenizer, input, settings());
+  const { prompts, evalPrompts } = await tokenize(tokenizer, input, settings());
   assertEquals(prompts!.rows.map(({ id, meta }) => [id, meta]), [["d0", '{"k":0}'], ["d1", '{"k":1}']]);
-  assertEquals([...prompts!.rows[0]!.promptIds], [...tokenizer.encode("A?")]);
+  assertEquals([...prompts!.rows[0]!.promptIds], [...await tokenizer.encode("A?")]);
   assertEquals(evalPrompts, undefined);
 });
 
-Deno.test("evaluation prompts of the validation split bring the demonstrated response for a checker", () => {
+Deno.test("evaluation prompts of the validation split bring the demonstrated response for a checker", async () => {
   const input = demonstrations(Array.from({ length: 20 }, (_, k) => ({ prompt: `Q${k}?` })));
-  const { validation, evalPrompts } = tokenize(tokenizer, input, settings({ validation_fraction: 0.5 }));
+  const { validation, evalPrompts } = await tokenize(
+    tokenizer,
+    input,
+    settings({ validation_fraction: 0.5 }),
+  );
   assertEquals(evalPrompts!.rows.map(({ id }) => id), validation!.samples.map(({ id }) => id));
   assertEquals(JSON.parse(evalPrompts!.rows[0]!.meta).response, " Yes.");
 });
 
-Deno.test("given prompts are kept as many as they are, with all their fields", () => {
+Deno.test("given prompts are kept as many as they are, with all their fields", async () => {
   const rows = ["a", "b"].map((id, k) => ({ id, line: k + 1, prompt: "Same.", meta: { words: [id] } }));
-  const { prompts, train } = tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
+  const { prompts, train } = await tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
   assertEquals(prompts!.rows.map(({ meta }) => meta), ['{"words":["a"]}', '{"words":["b"]}']);
   assertEquals(train, undefined);
 });
@@ -147,8 +154,9 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
 ];
 
 for (const [what, input, options, message] of refusals) {
-  Deno.test(`tokenize() refuses ${what}`, () => {
-    assertEquals(assertThrows(() => tokenize(tokenizer, input, options), DataError).message, message);
+  Deno.test(`tokenize() refuses ${what}`, async () => {
+    const error = await assertRejects(() => tokenize(tokenizer, input, options), DataError);
+    assertEquals(error.message, message);
   });
 }
 

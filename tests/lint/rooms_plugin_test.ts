@@ -20,7 +20,7 @@ const CLEAN: readonly [path: string, source: string][] = [
     "lib/arrow/table.ts",
     `import { tableToIPC } from "apache-arrow"; import { readFile } from "node:fs/promises";`,
   ],
-  ["lib/text/tokenizer.ts", `export { Tokenizer } from "@huggingface/tokenizers";`],
+  ["lib/text/tokenizer.ts", `export { Tokenizer } from "tokenizers";`],
   [
     "lib/app/registry.ts",
     "/** Loads. */ export const load = (id: string) => import(`@/stages/${id}/main.ts`);",

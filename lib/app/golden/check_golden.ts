@@ -6,28 +6,29 @@ import { checkTokenizer } from "./check_tokenizer.ts";
 import type { Golden, GoldenKind } from "./find_goldens.ts";
 import type { CheckLine } from "./tally.ts";
 
-const CHECKERS: Readonly<Partial<Record<GoldenKind, (path: string) => CheckLine[]>>> = {
-  family: checkFamily,
-  ppo: checkPpo,
-  srppo: checkSrppo,
-  tokenizer: checkTokenizer,
-};
+const CHECKERS: Readonly<Partial<Record<GoldenKind, (path: string) => CheckLine[] | Promise<CheckLine[]>>>> =
+  {
+    family: checkFamily,
+    ppo: checkPpo,
+    srppo: checkSrppo,
+    tokenizer: checkTokenizer,
+  };
 
 /**
  * The lines of a golden.
  * @param onError is told of every error that became a line
  */
-export function checkGolden(
+export async function checkGolden(
   { kind, path }: Golden,
   onError: (error: unknown) => void = () => {},
-): CheckLine[] {
+): Promise<CheckLine[]> {
   const checker = CHECKERS[kind];
   if (!checker) {
     const known = Object.keys(CHECKERS).join(", ");
     return [problemLine(kind, `Cannot check ${path} as its kind must be one of ${known}: it is ${kind}`)];
   }
   try {
-    return checker(path);
+    return await checker(path);
   } catch (error) {
     onError(error);
     return [problemLine(kind, error instanceof Error ? error.message : String(error))];

@@ -6,13 +6,20 @@ import { compareCases, type TokenizerCases } from "@/lib/text/golden_cases.ts";
 import { tokenizerOf } from "@/lib/text/tokenizer.ts";
 import { type Bar, type CheckLine, tally } from "./tally.ts";
 
-const FIELDS = ["ids", "ids_without_special", "decoded", "decoded_skip_special", "decoded_without_special"];
+const FIELDS = [
+  "ids",
+  "ids_without_special",
+  "decoded",
+  "decoded_skip_special",
+  "decoded_without_special",
+  "stream",
+];
 
 /**
  * Checks a folder with cases.json, which names its tokenizer.
  * @throws {DataError} if a file cannot be read
  */
-export function checkTokenizer(directory: string): CheckLine[] {
+export async function checkTokenizer(directory: string): Promise<CheckLine[]> {
   const path = join(directory, "cases.json"), json = readJsonObject(path);
   if (typeof json.tokenizer !== "string" || !Array.isArray(json.cases) || !Array.isArray(json.decode)) {
     throw new DataError(
@@ -24,7 +31,7 @@ export function checkTokenizer(directory: string): CheckLine[] {
   }
   const file = join(directory, json.tokenizer);
   const tokenizer = tokenizerOf(readJsonObject(file), { file, digest: "", files: { dir: dirname(file) } });
-  const differences = compareCases(tokenizer, json as unknown as TokenizerCases);
+  const differences = await compareCases(tokenizer, json as unknown as TokenizerCases);
   const checks = tally();
   for (const field of FIELDS) {
     const bar: Bar = { check: `cases: ${field}`, measure: "absolute", bar: 0 };
