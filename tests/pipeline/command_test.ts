@@ -7,28 +7,8 @@ import { inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-
-/** Starts the launcher with the permissions that the tasks in deno.json give it. */
-function launch(args: readonly string[]): Deno.ChildProcess {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(join(projectRoot, "deno.json"))) as {
-    tasks: Record<string, { command: string }>;
-  };
-  const [command, ...rest] = args as [string, ...string[]];
-  const flags = tasks[command]!.command.replace(/\$\([^)]*\)/, Deno.execPath()).split(" ").slice(1);
-  return new Deno.Command(Deno.execPath(), {
-    args: [...flags, ...rest],
-    cwd: projectRoot,
-    env: { NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-async function finish(child: Deno.ChildProcess): Promise<{ code: number; out: string; err: string }> {
-  const { code, stdout, stderr } = await child.output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
 
 const TOKENIZE =
   `inputs: { base: ${projectRoot}/fixtures/stories260k, texts: ${projectRoot}/fixtures/quickstart/prompts.jsonl }

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { moments } from "@/tests/support/moments.ts";
 import { ToyProject } from "./toy.ts";
 
 function start(toy: ToyProject, runDir: string, executor: string): Deno.ChildProcess {
@@ -27,16 +28,6 @@ function start(toy: ToyProject, runDir: string, executor: string): Deno.ChildPro
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-}
-
-/** A generator of the same moments in every run (mulberry32). */
-function moments(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** The digest of `outputs/` and the keys of all nodes, as the program prints them. */

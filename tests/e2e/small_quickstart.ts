@@ -1,0 +1,118 @@
+/**
+ * The quickstart with all of its stages, made small enough for tests: forty demonstrations, two members, three rounds of
+ * sixteen rollouts. It learns nothing worth having; what it shows is that the bytes are the same.
+ * @module
+ */
+import { join } from "node:path";
+import type { RunEvent } from "@/lib/contracts/events.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { parseRecord } from "@/lib/pipeline/action_record.ts";
+import { assertEquals } from "@std/assert";
+import { finish, launch } from "@/tests/support/launch.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+
+const SETTINGS = [
+  "sft.max_updates=4",
+  "sft.batch_size=8",
+  "members.count=2",
+  "members.sft.max_updates=4",
+  "members.sft.batch_size=8",
+  "reward.max_new_tokens=12",
+  "reward.calibration_prompts=8",
+  "ppo.count=3",
+  "ppo.rollout.rollouts=16",
+  "ppo.rollout.max_new_tokens=12",
+  "ppo.update.minibatch_size=8",
+  "ppo.update.epochs=1",
+  "ppo.update.critic_warmup_rounds=1",
+  "eval.max_new_tokens=12",
+  "eval.modes=[greedy]",
+];
+
+/** Nodes of an undisturbed run: tokenize, SFT, two members, the reward, three rounds of three, continued SFT, eval. */
+export const NODES = 16;
+
+/** A folder with the small quickstart's files; runs go into it. */
+export class SmallQuickstart implements Disposable {
+  readonly #directory = new TemporaryDirectory();
+  readonly #inputs: readonly string[];
+
+  constructor() {
+    const first = (name: string, rows: number) =>
+      this.#directory.write(name, firstRows(join("fixtures/quickstart", name), rows));
+    this.#inputs = [
+      `demonstrations=${first("demos.jsonl", 40)}`,
+      `prompts=${first("prompts.jsonl", 24)}`,
+      `eval_prompts=${first("eval.jsonl", 12)}`,
+    ];
+  }
+
+  /** Absolute path of an entry of the folder. */
+  file(name: string): string {
+    return this.#directory.file(name);
+  }
+
+  /** Flags of a run in the folder `run`, with a store of its own; later flags win over earlier ones. */
+  flags(run: string, ...more: readonly string[]): string[] {
+    return [
+      "--run-dir",
+      this.file(run),
+      ...this.#inputs.flatMap((input) => ["--input", input]),
+      ...SETTINGS.flatMap((setting) => ["--set", setting]),
+      "--threads",
+      "2",
+      ...more,
+    ];
+  }
+
+  /** Starts `deno task pipeline` in the folder `run`. */
+  start(run: string, ...more: readonly string[]): Deno.ChildProcess {
+    return launch(["pipeline", ...this.flags(run, ...more)]);
+  }
+
+  /** Runs it to its end and gives the events that it printed. */
+  async run(run: string, ...more: readonly string[]): Promise<RunEvent[]> {
+    const { code, out, err } = await finish(this.start(run, "--json", ...more));
+    assertEquals(code, 0, err);
+    return out.trim().split("\n").map((line) => JSON.parse(line) as RunEvent);
+  }
+
+  /** What a run in `run` left: the digests of its outputs, and of everything that any of its actions wrote, by key. */
+  bytes(run: string): { readonly outputs: unknown; readonly actions: Readonly<Record<string, unknown>> } {
+    const folder = join(this.file(run), "store", "actions");
+    const records = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".json"))
+      .map(({ name }) => parseRecord(Deno.readTextFileSync(join(folder, name)))!);
+    return {
+      outputs: digestDirectory(join(this.file(run), "outputs")),
+      actions: Object.fromEntries(records.map(({ key, outputs }) => [key, outputs])),
+    };
+  }
+
+  /** Removes the folder. */
+  [Symbol.dispose](): void {
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+/** The first `rows` lines of a file of the project. */
+export function firstRows(path: string, rows: number): string {
+  const lines = Deno.readTextFileSync(join(projectRoot, path)).split("\n");
+  return lines.slice(0, rows).map((line) => `${line}\n`).join("");
+}
+
+/** The stages that ran, by their path and copy or round: `members.sft[1]`, `ppo.update[3]`. */
+export function ran(events: readonly RunEvent[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type !== "stage_finished") return [];
+    const at = event.index ?? event.iteration;
+    return [at === undefined ? event.stage : `${event.stage}[${at}]`];
+  }).sort();
+}
+
+/** How many stages ran and how many came from the store, as the run's last event says. */
+export function counts(events: readonly RunEvent[]): { readonly ran: number; readonly cached: number } {
+  const last = events.at(-1);
+  if (last?.type !== "run_finished") throw new Error(`The run did not finish: ${JSON.stringify(last)}`);
+  return { ran: last.ran, cached: last.cached };
+}

@@ -1,0 +1,69 @@
+/** Runs one stage of a finished pipeline again by `deno task stage`, on files, as its run.lock.yaml says. @module */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { parseRecord } from "@/lib/pipeline/action_record.ts";
+import type { KeyParts } from "@/lib/pipeline/key.ts";
+import { readTree } from "@/lib/pipeline/tree.ts";
+import { finish, launch } from "@/tests/support/launch.ts";
+import type { SmallQuickstart } from "./small_quickstart.ts";
+
+interface Lock {
+  readonly inputs: Readonly<Record<string, { readonly path: string; readonly digest: string } | null>>;
+  readonly nodes: Readonly<Record<string, KeyParts & { readonly key: string }>>;
+}
+
+/** Runs the stage of `node` in the finished run `run` alone and compares every output with the store's. */
+export async function runAlone(quickstart: SmallQuickstart, run: string, node: string): Promise<void> {
+  const lock = parse(Deno.readTextFileSync(join(quickstart.file(run), "run.lock.yaml"))) as Lock;
+  const { key, stage, params, inputs, seed, iteration } = lock.nodes[node]!;
+  const paths = pathsByDigest(join(quickstart.file(run), "store"), lock);
+  const record = readRecord(join(quickstart.file(run), "store"), key);
+  const to = (port: string) => quickstart.file(`alone/${node}/${record.names[port]}`);
+  const args = [
+    ...Object.entries(inputs).flatMap(([port, value]) => {
+      if (typeof value === "string") return [`--in.${port}=${paths.get(value)}`];
+      if (Array.isArray(value)) return value.map((digest) => `--in.${port}=${paths.get(digest)}`);
+      return Object.entries(value).map(([name, digest]) => `--in.${port}.${name}=${paths.get(digest)}`);
+    }),
+    ...Object.keys(record.outputs).map((port) => `--out.${port}=${to(port)}`),
+    ...Object.entries(params).map(([name, value]) =>
+      `--${name}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    ),
+    ...(seed === undefined ? [] : [`--seed=${seed}`, `--iteration=${iteration}`]),
+  ];
+  const { code, err } = await finish(launch(["stage", stage, ...args]));
+  assertEquals([code, err], [0, ""], node);
+  for (const [port, tree] of Object.entries(record.outputs)) {
+    assertEquals(readTree(to(port)), tree, `${node}: ${port}`);
+  }
+}
+
+/** Where a value of that digest lies: the run's inputs, and the views of everything in the store. */
+function pathsByDigest(store: string, lock: Lock): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const input of Object.values(lock.inputs)) if (input) paths.set(input.digest, input.path);
+  for (const { name } of Deno.readDirSync(join(store, "actions"))) {
+    if (!name.endsWith(".json")) continue;
+    const record = readRecord(store, name.slice(0, -5));
+    for (const [port, { digest }] of Object.entries(record.outputs)) {
+      const path = join(store, "views", record.key, record.names[port]!);
+      if (isThere(path)) paths.set(digest, path);
+    }
+  }
+  return paths;
+}
+
+function readRecord(store: string, key: string) {
+  return parseRecord(Deno.readTextFileSync(join(store, "actions", `${key}.json`)))!;
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    // Pruned: an earlier round's model.
+    return false;
+  }
+}
