@@ -33,7 +33,7 @@ def check_contract(directory: pathlib.Path, name: str, expected: dict) -> None:
     header = json.loads(table.schema.metadata[b"srppo"])
     assert list(table.schema.metadata) == [b"srppo"] and header["contract"] == f"{name}@1", header
     assert all(rows == 2048 for rows in batches[:-1]) and batches[-1] <= 2048, batches
-    print(f"pyarrow reads {name}@1: {table.num_rows} rows in {len(batches)} batches")
+    print(f"ok      pyarrow reads {name}@1: {table.num_rows} rows in {len(batches)} batches")
 
 
 def check_safetensors(directory: pathlib.Path) -> None:
@@ -58,7 +58,7 @@ def check_safetensors(directory: pathlib.Path) -> None:
         assert ours[name].ravel().tolist() == values["data"], name
     with safetensors.safe_open(directory / "ours.safetensors", "numpy") as file:
         assert file.metadata() == {"format": "pt"}
-    print(f"safetensors reads ours: {len(ours)} tensors")
+    print(f"ok      safetensors reads ours: {len(ours)} tensors")
 
 
 def rewrite(directory: pathlib.Path) -> None:

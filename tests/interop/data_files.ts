@@ -177,13 +177,13 @@ function readBack(directory: string): void {
     readRollouts(join(directory, "pyarrow.arrow")),
     readRollouts(join(directory, "rollouts.arrow")),
   );
-  console.log("we read rollouts@1 as pyarrow writes it");
+  console.log("ok      we read rollouts@1 as pyarrow writes it");
   const path = join(directory, "python.safetensors");
   using file = openSafetensors(path);
   const copy = join(directory, "copy.safetensors");
   writeSafetensors(copy, file.names.map((name) => ({ name, tensor: file.read(name) })), file.metadata);
   assertEquals(Deno.readFileSync(copy), Deno.readFileSync(path));
-  console.log("our safetensors writer gives the bytes of Python's");
+  console.log("ok      our safetensors writer gives the bytes of Python's");
 }
 
 if (import.meta.main) {

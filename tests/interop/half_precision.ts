@@ -1,0 +1,73 @@
+/**
+ * One update of SFT from a checkpoint in half precision, as `deno task stage sft` makes it.
+ * @module
+ */
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { readMetrics } from "@/lib/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { writeTokens } from "@/lib/contracts/tokens.ts";
+import { params } from "@/stages/sft/params.ts";
+
+/** What torch needs to make the same update. */
+export interface HalfPrecisionCase {
+  readonly name: string;
+  readonly source: string;
+  readonly policy: string;
+  readonly state: string;
+  /** ids and loss mask of every row */
+  readonly rows: readonly (readonly [ids: readonly number[], mask: readonly number[]])[];
+  readonly options: Readonly<Record<string, unknown>>;
+  /** what the stage's metrics say: loss, grad_norm, lr */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/**
+ * Trains the golden family `name` in `directory`, which must not exist.
+ * @param run runs `deno task stage` with arguments
+ */
+export async function trainHalfPrecision(
+  name: string,
+  directory: string,
+  run: (args: readonly string[]) => Promise<void>,
+): Promise<HalfPrecisionCase> {
+  const source = join(directory, "source");
+  Deno.mkdirSync(source, { recursive: true });
+  const golden = join(projectRoot, "fixtures/goldens/families", name);
+  for (const file of ["config.json", "model.safetensors"]) {
+    Deno.copyFileSync(join(golden, file), join(source, file));
+  }
+  // Any tokenizer will do: the rows are ids, and the stage only asks that they name the model's own.
+  const tokenizer = join(projectRoot, "fixtures/stories260k/tokenizer.json");
+  Deno.copyFileSync(tokenizer, join(source, "tokenizer.json"));
+
+  const rows = [5, 19, 11, 30].map((length, r): [number[], number[]] => [
+    Array.from({ length }, (_, t) => (1 + 7 * r + 13 * t + t * t) % 96),
+    Array.from({ length }, (_, t) => t > 2 + r ? 1 : 0),
+  ]);
+  const tokens = join(directory, "tokens.arrow");
+  await writeTokens(tokens, {
+    rows: rows.map(([ids, mask], r) => ({
+      id: `${r}`,
+      inputIds: Int32Array.from(ids),
+      lossMask: Uint8Array.from(mask),
+      source: "interop",
+    })),
+    tokenizerDigest: tokenizerDigest(source),
+  });
+  const at = (output: string) => join(directory, output);
+  await run([
+    ...["sft", "--in.tokens", tokens, "--in.model", source, "--max_updates", "1", "--lr", "1e-3"],
+    ...["--out.policy", at("policy"), "--out.state", at("state"), "--out.metrics", at("metrics.arrow")],
+  ]);
+  const metrics = readMetrics(at("metrics.arrow")).filter(({ step }) => step === 0);
+  return {
+    name,
+    source,
+    policy: at("policy"),
+    state: at("state"),
+    rows,
+    options: params.parse({}),
+    metrics: Object.fromEntries(metrics.map(({ name, value }) => [name, value])),
+  };
+}

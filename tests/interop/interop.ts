@@ -1,0 +1,198 @@
+/**
+ * `deno task test:interop`: runs a short pipeline and checks what it wrote with the libraries that users will load it
+ * with, transformers, torch, pyarrow, safetensors and PyPI's ONNX Runtime. Argument: the Python of environment.sh.
+ * Everything lies below runs/interop. Prints one line a check; exit code 1 if one failed.
+ * @module
+ */
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { writeSafetensors } from "@/lib/files/safetensors.ts";
+import { trainHalfPrecision } from "./half_precision.ts";
+import { logitsOf, tokensOf, valuesOf } from "./our_figures.ts";
+import { TEXTS } from "./texts.ts";
+
+const HOME = join(projectRoot, "runs/interop/files");
+const RUN = join(HOME, "run");
+/** The quickstart, so short that its policy is only just another one. */
+const SHORT = [
+  "sft.max_updates=24",
+  "members.count=2",
+  "members.sft.max_updates=24",
+  "reward.calibration_prompts=32",
+  "reward.export_onnx=true",
+  "ppo.count=2",
+  "ppo.rollout.rollouts=32",
+  "ppo.update.critic_warmup_rounds=0",
+];
+/** Contracts that a run of all seven stages writes. */
+const CONTRACTS = ["tokens", "prompts", "rollouts", "scored", "metrics", "samples", "evals"];
+
+/** Runs a program of the project to its end. */
+async function runTask(args: readonly string[]): Promise<void> {
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "--quiet", ...args],
+    cwd: projectRoot,
+    stdout: "null",
+    stderr: "inherit",
+  }).output();
+  if (code !== 0) {
+    throw new Error(`Cannot check what ${args[0]} writes as it must end well: exit code ${code}`);
+  }
+}
+
+/** Runs a program that prints a line a check, shows its lines and counts them. A program that breaks off has failed. */
+async function count(
+  program: string,
+  args: readonly string[],
+): Promise<{ readonly passed: number; readonly failed: number }> {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    cwd: projectRoot,
+    env: { HF_HUB_OFFLINE: "1", TOKENIZERS_PARALLELISM: "false", PYTHONDONTWRITEBYTECODE: "1" },
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let passed = 0, failed = 0, rest = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) {
+      if (line.startsWith("ok ")) passed++;
+      if (line.startsWith("FAILED ")) failed++;
+      console.log(line);
+    }
+  }
+  const { code } = await child.status;
+  if (code === 0 && passed + failed > 0) return { passed, failed };
+  console.log(`FAILED  ${args.find((arg) => /\.(py|ts)$/.test(arg))} broke off: exit code ${code}`);
+  return { passed, failed: failed + 1 };
+}
+
+/** The quickstart's manifest with critic and optimizer state among its outputs. */
+function writeManifest(): string {
+  const text = Deno.readTextFileSync(join(projectRoot, "pipelines/quickstart.yaml"));
+  const more = text.replace(
+    /^outputs: \{/m,
+    "outputs: { critic: ppo.critic, state: ppo.state, sft: sft.policy,",
+  );
+  if (more === text) {
+    throw new Error("Cannot add to pipelines/quickstart.yaml as it must have outputs on a line");
+  }
+  const path = join(HOME, "short.yaml");
+  Deno.writeTextFileSync(path, more.replaceAll(/: fixtures\//g, `: ${projectRoot}/fixtures/`));
+  return path;
+}
+
+/** Arrow files in `folders`, by what they begin with: blobs of a store have no names. Of hard links, the first found. */
+function arrowFiles(folders: readonly string[]): string[] {
+  const found = new Map<string, string>();
+  const visit = (folder: string): void => {
+    for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+      const path = join(folder, name);
+      if (isDirectory) visit(path);
+      else if (beginsWith(path, "ARROW1")) {
+        const { dev, ino } = Deno.statSync(path);
+        if (!found.has(`${dev}:${ino}`)) found.set(`${dev}:${ino}`, path);
+      }
+    }
+  };
+  folders.forEach(visit);
+  return [...found.values()].sort();
+}
+
+function beginsWith(path: string, text: string): boolean {
+  using file = Deno.openSync(path);
+  const start = new Uint8Array(text.length);
+  return file.readSync(start) === text.length && new TextDecoder().decode(start) === text;
+}
+
+/** Ragged prompts of ids below `vocabulary`, the longest as long as the context allows. */
+function raggedPrompts(vocabulary: number, context: number): number[][] {
+  return [1, 2, 7, Math.floor(context / 3), context].map((length, r) =>
+    Array.from({ length }, (_, t) => (3 + 31 * r + 17 * t + t * t) % vocabulary)
+  );
+}
+
+/** Makes all files and the description of the checks for Python. @returns the latter's path */
+async function makeCase(): Promise<string> {
+  const manifest = writeManifest();
+  const settings = SHORT.flatMap((setting) => ["--set", setting]);
+  await runTask(["pipeline", manifest, "--run-dir", RUN, ...settings]);
+  const trainings = [];
+  for (const name of ["llama_bf16", "llama_f16"]) {
+    const run = (args: readonly string[]) => runTask(["stage", ...args]);
+    trainings.push(await trainHalfPrecision(name, join(HOME, name), run));
+  }
+  const output = (name: string) => join(RUN, "outputs", name);
+  const reward = JSON.parse(Deno.readTextFileSync(join(output("reward"), "reward.json"))) as {
+    members: { path: string }[];
+    base: { path: string };
+  };
+  const prompts = raggedPrompts(512, 200), small = raggedPrompts(96, 64);
+  const models = [
+    { name: "policy", path: output("policy"), prompts },
+    { name: "sft", path: output("sft"), prompts },
+    ...reward.members.map(({ path }, m) => ({
+      name: `member ${m}`,
+      path: join(output("reward"), path),
+      prompts,
+    })),
+    { name: "base", path: join(output("reward"), reward.base.path), prompts },
+    ...trainings.flatMap(({ name, source, policy }) => [
+      { name, path: source, prompts: small },
+      { name: `${name} after an update`, path: policy, prompts: small },
+    ]),
+  ];
+  const figures = join(HOME, "ours.safetensors");
+  writeSafetensors(figures, [
+    ...models.flatMap(({ name, path, prompts }) => logitsOf(name, path, prompts)),
+    ...valuesOf(output("critic"), prompts),
+  ]);
+  const { ids, decoded } = tokensOf(output("policy"), TEXTS);
+  const arrow = arrowFiles(["store/views", "store/blobs", "outputs"].map((folder) => join(RUN, folder)));
+  const scored = arrow.filter((path) => path.endsWith("/scored.arrow"));
+  const path = join(HOME, "case.json");
+  const described = {
+    arrow,
+    contracts: CONTRACTS.map((name) => `${name}@1`),
+    figures,
+    models,
+    critic: { path: output("critic"), prompts },
+    tokenizer: { path: output("policy"), texts: TEXTS, expected: ids, decoded },
+    trainings,
+    moments: { path: output("state"), models: { policy: output("policy"), critic: output("critic") } },
+    reward: { graph: join(output("reward"), "reward.onnx"), files: scored },
+  };
+  Deno.writeTextFileSync(path, JSON.stringify(described));
+  return path;
+}
+
+/** Runs all checks. @returns the number that failed */
+async function main(python: string): Promise<number> {
+  Deno.mkdirSync(HOME, { recursive: true });
+  for (const { name } of Deno.readDirSync(HOME)) Deno.removeSync(join(HOME, name), { recursive: true });
+  const contracts = join(HOME, "contracts");
+  Deno.mkdirSync(contracts);
+  const permissions = ["--no-prompt", "--allow-read", `--allow-write=${contracts}`, `--allow-run=${python}`];
+  const script = (name: string) => join(import.meta.dirname!, name);
+  const results = [
+    await count(Deno.execPath(), ["run", ...permissions, script("data_files.ts"), python, contracts]),
+  ];
+  const described = await makeCase();
+  for (const name of ["arrow_files.py", "checkpoints.py"]) {
+    results.push(await count(python, [script(name), described]));
+  }
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed;
+}
+
+if (import.meta.main) {
+  const [python] = Deno.args;
+  if (python === undefined) {
+    console.error("Usage: interop.ts PYTHON");
+    Deno.exit(64);
+  }
+  Deno.exit(await main(python) === 0 ? 0 : 1);
+}

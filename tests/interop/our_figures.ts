@@ -1,0 +1,64 @@
+/**
+ * What this project computes from the files of a run, for Python to compare with: logits, values, token ids.
+ * @module
+ */
+import { loadLanguageModel, loadModel } from "@/lib/models/checkpoint.ts";
+import type { HostTensor } from "@/lib/tensor/tensor.ts";
+import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { targetsFrom } from "@/lib/train/batching.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogits } from "@/lib/train/token_logits.ts";
+import { tokenValues } from "@/lib/train/token_logprobs.ts";
+
+/** A tensor with its name in the file of figures. */
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: HostTensor;
+}
+
+/** Logits f32[T,V] of every prompt under the model in `directory`: one batch, padded on the right. */
+export function logitsOf(
+  name: string,
+  directory: string,
+  prompts: readonly (readonly number[])[],
+): NamedTensor[] {
+  const { model, parameters } = loadLanguageModel(directory);
+  const length = Math.max(...prompts.map((ids) => ids.length));
+  const ids = new Int32Array(prompts.length * length);
+  prompts.forEach((prompt, row) => ids.set(prompt, row * length));
+  const positions = prompts.flatMap((prompt, row) => prompt.map((_, t) => row * length + t));
+  const batch = { ids, rows: prompts.length, length };
+  const logits = tokenLogits(new Network(model, parameters), batch, Int32Array.from(positions));
+  const vocabulary = logits.length / positions.length;
+  let at = 0;
+  return prompts.map((prompt, row) => {
+    const data = logits.slice(at * vocabulary, (at + prompt.length) * vocabulary);
+    at += prompt.length;
+    return {
+      name: `logits.${name}.${row}`,
+      tensor: hostTensor("f32", [prompt.length, vocabulary], data),
+    };
+  });
+}
+
+/** Values f32[T] at every token of every prompt under the critic in `directory`. */
+export function valuesOf(directory: string, prompts: readonly (readonly number[])[]): NamedTensor[] {
+  const { model, parameters } = loadModel(directory);
+  // A target's value is that of the state before it: one more token makes the last prompt token such a state.
+  const sequences = prompts.map((ids) => ({ ids: [...ids, 0], targets: targetsFrom(1, ids.length + 1) }));
+  return tokenValues(new Network(model, parameters), sequences).map((values, row) => ({
+    name: `values.${row}`,
+    tensor: hostTensor("f32", [values.length], Float32Array.from(values)),
+  }));
+}
+
+/** Ids of texts, and the texts of those ids without special tokens. */
+export function tokensOf(
+  directory: string,
+  texts: readonly string[],
+): { readonly ids: number[][]; readonly decoded: string[] } {
+  const tokenizer = loadTokenizer(directory);
+  const ids = texts.map((text) => Array.from(tokenizer.encode(text)));
+  return { ids, decoded: ids.map((row) => tokenizer.decode(row, { skipSpecial: true })) };
+}
