@@ -96,6 +96,11 @@ function pick(members: readonly number[], sequences: readonly Sequence[]) {
   return { batch, weight: 1 / tokens, of };
 }
 
+/** Adds numbers one by one: a call with a whole large micro-batch as arguments would overflow the stack. */
+function append(to: number[], from: ArrayLike<number>): void {
+  for (let i = 0; i < from.length; i++) to.push(from[i]!);
+}
+
 function updateCritic(
   members: readonly number[],
   sequences: readonly Sequence[],
@@ -120,9 +125,9 @@ function updateCritic(
       tokens,
       train: true,
     });
-    seen.values.push(...result.tokens.value!);
-    seen.oldValues.push(...tokens.oldValue);
-    seen.returns.push(...tokens.return);
+    append(seen.values, result.tokens.value!);
+    append(seen.oldValues, tokens.oldValue);
+    append(seen.returns, tokens.return);
   }
   const { loss, clipFraction } = valueStatistics(seen, { clipRange: params.clip_range_value });
   const norm = optimizer.update(params.critic_lr);
@@ -166,9 +171,9 @@ function updatePolicy(
     });
     loss += result.loss;
     for (const e of result.tokens.entropy!) entropy += e * weight;
-    seen.logprobs.push(...result.tokens.logprob!);
-    seen.oldLogprobs.push(...tokens.oldLogprob);
-    seen.advantages.push(...tokens.advantage);
+    append(seen.logprobs, result.tokens.logprob!);
+    append(seen.oldLogprobs, tokens.oldLogprob);
+    append(seen.advantages, tokens.advantage);
   }
   const s = policyStatistics(seen, clip);
   const norm = optimizer.update(lr);
