@@ -24,6 +24,7 @@ RUN deno install --frozen \
   && for folder in node_modules/onnxruntime-node/bin/napi-v6/*/*/; do \
        case "$folder" in */linux/$arch/) ;; *) rm -r "$folder" ;; esac; \
      done \
+  && find node_modules/tokenizers/ -name '*.node' ! -name "*.linux-$arch-gnu.node" -delete \
   && deno cache --frozen stages/*/main.ts lib/app/*.ts \
   && find .deno/npm -type f ! -name registry.json -delete
 

@@ -131,8 +131,9 @@ export class SafetensorsFile implements Disposable {
 export function openSafetensors(path: string): SafetensorsFile {
   let file: Deno.FsFile | undefined;
   try {
+    // By path: the same question to an open file asks leave for what a link leads to, as in a cache of downloads.
+    const { size, isDirectory } = Deno.statSync(path);
     file = Deno.openSync(path, { read: true });
-    const { size, isDirectory } = file.statSync();
     if (isDirectory) {
       throw new DataError(`Cannot read ${path} as it must be a readable file: it is a directory`, {
         file: path,

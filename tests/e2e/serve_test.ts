@@ -9,6 +9,7 @@ import { projectRoot } from "@/lib/app/project_root.ts";
 import { stage as sft } from "@/stages/sft/main.ts";
 import { stage as tokenize } from "@/stages/tokenize/main.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
+import { symlink } from "@/tests/support/symlink.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const TOKEN = "a secret of this test";
@@ -68,12 +69,13 @@ class Server {
   }
 }
 
-/** A data root with the quickstart's model and its first demonstrations. */
+/** A data root with the quickstart's model, laid out with links as a cache of downloads is, and its first demonstrations. */
 function dataRoot(directory: TemporaryDirectory): string {
-  Deno.mkdirSync(directory.file("stories260k"));
+  for (const folder of ["stories260k", "blobs"]) Deno.mkdirSync(directory.file(folder));
   const model = join(projectRoot, "fixtures/stories260k");
   for (const { name } of Deno.readDirSync(model)) {
-    Deno.copyFileSync(join(model, name), directory.file(`stories260k/${name}`));
+    Deno.copyFileSync(join(model, name), directory.file(`blobs/${name}`));
+    symlink(`../blobs/${name}`, directory.file(`stories260k/${name}`));
   }
   const rows = Deno.readTextFileSync(join(projectRoot, "fixtures/quickstart/demos.jsonl")).split("\n");
   directory.write("demos.jsonl", rows.slice(0, 64).join("\n") + "\n");
@@ -175,7 +177,7 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
         file,
       );
     }
-    assertEquals(namesIn(root), [".srppo", "demos.jsonl", "sft", "stories260k", "tokens"]);
+    assertEquals(namesIn(root), [".srppo", "blobs", "demos.jsonl", "sft", "stories260k", "tokens"]);
     assertEquals(namesIn(join(root, "sft")), ["metrics", "policy", "state"]);
     assertEquals(namesIn(join(root, ".srppo/scratch")), []);
   } finally {
@@ -198,7 +200,7 @@ Deno.test("deno task serve answers while a stage computes, and ends a run whose 
 
     await run.return(undefined); // cancels the body, which closes the connection
     while ((await server.health()).running !== 0) await new Promise((resolve) => setTimeout(resolve, 20));
-    assertEquals(namesIn(directory.path), [".srppo", "demos.jsonl", "sft", "stories260k", "tokens"]);
+    assertEquals(namesIn(directory.path), [".srppo", "blobs", "demos.jsonl", "sft", "stories260k", "tokens"]);
     assertEquals(namesIn(directory.file("sft")), []);
 
     const again = eventsOf(await server.send("/stages/sft", endless));
