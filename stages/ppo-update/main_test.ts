@@ -169,21 +169,23 @@ Deno.test("beyond the KL stop everything passes through unchanged, before any up
 
 Deno.test("two rounds and two more from their files equal four rounds (statement 60)", async () => {
   using directory = new TemporaryDirectory();
-  const four = await rounds(directory, 4), two = await rounds(directory, 2);
-  const more = await rounds(directory, 2, { from: two[1]!, first: 2 });
+  const params = { epochs: 1 };
+  const four = await rounds(directory, 4, { params });
+  const two = await rounds(directory, 2, { params });
+  const more = await rounds(directory, 2, { from: two[1]!, first: 2, params });
   assertEquals([...two, ...more].map(bytesOf), four.map(bytesOf));
   assertEquals(
     [...two, ...more].map(({ metricsPath }) => digestFile(metricsPath)),
     four.map(({ metricsPath }) => digestFile(metricsPath)),
   );
   const { state: _, ...withoutState } = two[1]!;
-  const forgetful = await rounds(directory, 1, { from: withoutState, first: 2 });
+  const forgetful = await rounds(directory, 1, { from: withoutState, first: 2, params });
   assertNotEquals(bytesOf(forgetful[0]!), bytesOf(four[2]!), "the moments matter");
 });
 
 Deno.test("centre and scale of the reward are fitted in the first round and kept", async () => {
   using directory = new TemporaryDirectory();
-  const all = await rounds(directory, 3);
+  const all = await rounds(directory, 3, { params: { epochs: 1 } });
   const scales = all.map(({ metrics }) => [metrics.reward_centre, metrics.reward_scale]);
   assertEquals(scales[1], scales[0]);
   assertEquals(scales[2], scales[0]);
