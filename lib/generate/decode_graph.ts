@@ -142,7 +142,7 @@ function cachedAttention(
         kvHeads: spec.kvHeads,
         scale: spec.scale,
         window: spec.window ?? -1,
-        softcap: 0,
+        softcap: spec.softcap ?? 0,
       });
       updated(key, value);
       const heads = reshape(output, [rows, spec.heads, 1, wide]);

@@ -40,7 +40,8 @@ function prefillGraph(model: Model, block: Block, rows: number, length: number):
       [local, trace.input(`w.${local}`, "f32", shape)] as const
     );
     let captured: { key: Value; value: Value } | undefined;
-    const context = causalAttention(trace, rows, length, (key, value) => captured = { key, value });
+    const seen = (key: Value, value: Value) => void (captured = { key, value });
+    const context = causalAttention(trace, rows, length, { seen });
     const y = model.applyBlock(block, Object.fromEntries(weights), x, context);
     const inputs = [x, ...weights.map(([, value]) => value)];
     return new Session(encodeModel(lower({ name: "prefill", inputs, outputs: { y, ...captured! } })));

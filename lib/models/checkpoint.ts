@@ -14,12 +14,6 @@ export interface LoadedModel {
   readonly parameters: ParameterVector;
 }
 
-/** Tensors that some exporters add and that carry nothing: rotary frequencies, and a head that is tied. */
-function isRedundant(name: string, model: Model): boolean {
-  const tied = model.headKind === "lm" && model.head.output?.name !== "lm_head.weight";
-  return name.endsWith("rotary_emb.inv_freq") || (tied && name === "lm_head.weight");
-}
-
 /**
  * Reads a model directory; weights are widened to f32.
  * @throws {DataError} if the config or a file is bad, a weight is missing, has another shape, is not finite, or is not
@@ -45,13 +39,18 @@ export function loadLanguageModel(directory: string): LoadedModel {
 
 function loadParameters(directory: string, model: Model): ParameterVector {
   using files = openCheckpointFiles(directory);
-  const specs = parametersOf(model), names = new Set(specs.map((s) => s.name));
+  const specs = parametersOf(model), { ignored } = model.checkpoint;
+  const stored = storedName(model.checkpoint.prefix, files.names);
+  const names = new Set(specs.map((s) => stored(s.name)));
   const problems = [
-    ...specs.filter((s) => !files.has(s.name)).map((s) => `${s.name} is missing`),
-    ...specs.filter((s) => files.has(s.name) && !sameShape(files.shape(s.name), s.shape)).map((s) =>
-      `${s.name} is [${files.shape(s.name).join(",")}], not [${s.shape.join(",")}]`
-    ),
-    ...files.names.filter((n) => !names.has(n) && !isRedundant(n, model)).map((n) =>
+    ...specs.filter((s) => !files.has(stored(s.name))).map((s) => `${stored(s.name)} is missing`),
+    ...specs.flatMap(({ name, shape }) => {
+      const found = files.has(stored(name)) ? files.shape(stored(name)) : shape;
+      return sameShape(found, shape)
+        ? []
+        : [`${stored(name)} is [${found.join(",")}], not [${shape.join(",")}]`];
+    }),
+    ...files.names.filter((n) => !names.has(n) && !ignored.some((pattern) => pattern.test(n))).map((n) =>
       `${n} of ${basename(files.path(n))} has no place in the model`
     ),
   ];
@@ -64,8 +63,14 @@ function loadParameters(directory: string, model: Model): ParameterVector {
     );
   }
   const parameters = new ParameterVector(specs);
-  for (const { name } of specs) files.readFloat32(name, parameters.view(name));
+  for (const { name } of specs) files.readFloat32(stored(name), parameters.view(name));
   return parameters;
+}
+
+/** What a parameter is called in files with these tensors: files of the bare trunk leave its prefix out. */
+function storedName(prefix: string, names: readonly string[]): (name: string) => string {
+  if (names.some((name) => name.startsWith(prefix))) return (name) => name;
+  return (name) => name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
 /**
@@ -73,19 +78,13 @@ function loadParameters(directory: string, model: Model): ParameterVector {
  * Weights are copied: the critic is trained on its own.
  */
 export function criticFrom({ model, parameters }: LoadedModel): LoadedModel {
-  const config = { ...model.config, architectures: [classifierName(model)], num_labels: 1 };
+  const config = { ...model.config, architectures: [model.classifierName], num_labels: 1 };
   const critic = modelFromConfig(config, { headKind: "score" });
   const weights = new ParameterVector(parametersOf(critic));
   for (const { name } of weights.specs) {
     if (name !== critic.head.output!.name) weights.view(name).set(parameters.view(name));
   }
   return { model: critic, parameters: weights };
-}
-
-function classifierName(model: Model): string {
-  const architecture = Array.isArray(model.config.architectures) ? String(model.config.architectures[0]) : "";
-  const stem = architecture.replace(/For(CausalLM|SequenceClassification)$/, "");
-  return `${stem || model.modelType}ForSequenceClassification`;
 }
 
 /** Writes config.json and model.safetensors (f32) into an existing directory. */

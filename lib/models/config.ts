@@ -1,36 +1,59 @@
 /** Reads config.json and finds the family that it names. @module */
 import { join } from "node:path";
-import { z } from "zod";
 import { readWholeFile } from "@/lib/files/whole_file.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { gemma } from "./gemma.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gemma3 } from "./gemma3.ts";
+import { gpt2 } from "./gpt2.ts";
+import { gptNeoX } from "./gpt_neox.ts";
 import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
 import type { Model } from "./model.ts";
-
-/** A config and the kind of head that the model gets. */
-export interface ConfigInput {
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly headKind: "lm" | "score";
-  /** for messages */
-  readonly path: string;
-}
+import { olmo2 } from "./olmo2.ts";
+import type { ConfigInput } from "./parse_config.ts";
+import { phi3 } from "./phi3.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
+import { smollm3 } from "./smollm3.ts";
 
 /** Families by `model_type`. */
-const FAMILIES: Readonly<Record<string, (input: ConfigInput) => Model>> = { llama };
+const FAMILIES: Readonly<Record<string, (input: ConfigInput) => Model>> = {
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3_text: gemma3,
+  phi3,
+  gpt2,
+  gpt_neox: gptNeoX,
+  olmo2,
+  smollm3,
+};
 
 /** Fields that change the weights or the arithmetic of any family and are not supported. */
-const UNSUPPORTED = ["quantization_config", "auto_map", "pruned_heads"];
+const UNSUPPORTED = [
+  "quantization_config",
+  "pruned_heads",
+  "num_experts",
+  "num_local_experts",
+  "n_routed_experts",
+  "attention_sinks",
+  "attn_sinks",
+];
 
-/**
- * Validates a config with a family's schema.
- * @throws {DataError} listing every field that is wrong
- */
-export function parseConfig<S extends z.ZodType>(schema: S, input: ConfigInput): z.output<S> {
-  const result = schema.safeParse(input.json);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new DataError(`Cannot read ${input.path} as it must describe a model: ${problems.join("; ")}`, {
-    file: input.path,
-  });
+/** False for what exporters write where there is nothing: null, 0, false, an empty list or object. */
+function says(value: unknown): boolean {
+  return typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value);
+}
+
+/** True for code that was part of a repository before transformers had the family: it computes the same. */
+function isOwnCode(autoMap: unknown, type: string): boolean {
+  const own = new RegExp(`^(.*--)?(configuration|modeling|tokenization)_${type}\\.`);
+  return typeof autoMap === "object" &&
+    Object.values(autoMap!).flat().every((path) => path === null || own.test(String(path)));
 }
 
 /** config.json of a model directory. @throws {DataError} if it is missing or no JSON object */
@@ -76,7 +99,8 @@ export function modelFromConfig(
       { file: path },
     );
   }
-  const present = UNSUPPORTED.filter((key) => json[key] !== undefined && json[key] !== null);
+  const present = UNSUPPORTED.filter((key) => says(json[key]));
+  if (says(json.auto_map) && !isOwnCode(json.auto_map, type as string)) present.push("auto_map");
   if (present.length > 0) {
     throw new DataError(`Cannot read ${path} as these fields are not supported: ${present.join(", ")}`, {
       file: path,

@@ -19,12 +19,17 @@ export type PartParameters = Readonly<Record<string, ParameterSpec>>;
 /** The same, as values of a trace. */
 export type PartValues = Readonly<Record<string, Value>>;
 
-/** Rotary embedding: how fast each pair of dimensions turns. */
+/** Rotary embedding: how fast each pair of dimensions turns. The first 2·pairs dimensions of a head are rotated. */
 export interface Rope {
   /** radians per position, one per pair of rotated dimensions */
   readonly frequencies: Float64Array;
   /** factor on cos and sin (1 but for some kinds of scaling) */
   readonly attentionFactor: number;
+  /**
+   * The frequencies of a row of `length` tokens, where the kind of scaling stretches with the row; null where they are
+   * `frequencies` for every row. Rows within the model's context have `frequencies` in either case.
+   */
+  readonly atLength: ((length: number) => Float64Array) | null;
 }
 
 /** How queries, keys and values of one layer meet. */
@@ -34,6 +39,8 @@ export interface AttentionSpec {
   readonly headDim: number;
   /** factor on q·k */
   readonly scale: number;
+  /** c of c·tanh(score / c) on the scaled scores; null leaves them as they are */
+  readonly softcap: number | null;
   /** tokens that a position sees, itself included; null is all before it */
   readonly window: number | null;
   readonly rope: Rope | null;
@@ -59,11 +66,22 @@ export interface Block {
   readonly parameters: PartParameters;
 }
 
+/** How checkpoints of a family may differ from the names of its parameters. */
+export interface CheckpointNames {
+  /** what the names of the trunk begin with; files of the bare trunk leave it out */
+  readonly prefix: string;
+  /** tensors that some files hold and that carry nothing: buffers, and the output weights where they are tied */
+  readonly ignored: readonly RegExp[];
+}
+
 /** A causal language model or a critic. */
 export interface Model {
   /** config.json as it was read; written back unchanged */
   readonly config: Readonly<Record<string, unknown>>;
   readonly modelType: string;
+  /** the architecture that a critic of this family has in config.json */
+  readonly classifierName: string;
+  readonly checkpoint: CheckpointNames;
   /** `lm`: logits over the vocabulary; `score`: one number per position (a critic) */
   readonly headKind: "lm" | "score";
   readonly vocabSize: number;

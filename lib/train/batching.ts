@@ -74,7 +74,7 @@ function pack(sequences: readonly Sequence[], members: readonly number[], length
     }
   });
   return {
-    batch: { ids, rows, length },
+    batch: { ids, rows, length, lengths: members.map((member) => sequences[member]!.ids.length) },
     members,
     positions: Int32Array.from(positions),
     targetIds: Int32Array.from(targetIds),

@@ -11,6 +11,7 @@ import { encodeModel } from "@/lib/onnx/encode.ts";
 import { Session } from "@/lib/ort/session.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
 import { cached } from "./graph_cache.ts";
+import { stretchedRope } from "./row_angles.ts";
 
 /** A saved intermediate: the output of the forward graph and input of the backward graph under one name. */
 export interface Residual {
@@ -20,7 +21,7 @@ export interface Residual {
 
 /** Compiled graphs of one block kind at one batch shape. */
 export interface BlockGraphs {
-  /** x and weights → y and residuals */
+  /** x, weights and angles (cos, sin) where rows have their own → y and residuals */
   readonly forward: Session;
   /** x, weights, residuals, dy, accumulators g.<weight> → dx, accumulators */
   readonly backward: Session;
@@ -55,12 +56,16 @@ export function blockGraphs(
     const weights = Object.entries(block.parameters).map(([local, { shape }]) =>
       [local, trace.input(`w.${local}`, "f32", shape)] as const
     );
-    const context = causalAttention(trace, rows, length);
+    const stretched = stretchedRope(model), table = [tokens, stretched?.frequencies.length ?? 0];
+    const angles = stretched &&
+      { cos: trace.input("cos", "f32", table), sin: trace.input("sin", "f32", table) };
+    const context = causalAttention(trace, rows, length, { angles });
     const y = model.applyBlock(block, Object.fromEntries(weights), x, context);
     const weightValues = weights.map(([, value]) => value);
+    const given = [x, ...Object.values(angles ?? {}), ...weightValues];
     const mark = trace.equations.length;
     if (!save) {
-      const graph = lower({ name: "block", inputs: [x, ...weightValues], outputs: { y } });
+      const graph = lower({ name: "block", inputs: given, outputs: { y } });
       const session = new Session(encodeModel(graph));
       const inputs = graph.inputs.map(({ name }) => name);
       return {
@@ -79,12 +84,12 @@ export function blockGraphs(
     const saved = residuals(trace.equations, mark, Object.values(outputs), isSaved);
     const forwardGraph = lower({
       name: "block",
-      inputs: [x, ...weightValues],
+      inputs: given,
       outputs: { y, ...Object.fromEntries(saved.map((v) => [`r.${v.name}`, v])) },
     });
     const backwardGraph = lower({
       name: "block_backward",
-      inputs: [x, ...weightValues, dy, ...accumulators, ...saved],
+      inputs: [...given, dy, ...accumulators, ...saved],
       outputs,
     });
     return {

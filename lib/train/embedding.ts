@@ -12,6 +12,8 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   readonly rows: number;
   readonly length: number;
+  /** tokens of each row, those included that are not fed; the rotation of some models depends on them. Default: `length` */
+  readonly lengths?: readonly number[];
 }
 
 function indexOf(table: EmbeddingTable, batch: TokenBatch, token: number): number {

@@ -13,6 +13,7 @@ import { blockGraphs } from "./block_graphs.ts";
 import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
 import { headGraph } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
+import { type RowAngles, rowAngles } from "./row_angles.ts";
 import { workspaceGeneration, workspaceValue } from "./workspace.ts";
 
 /** Tokens that go through the head at a time; a last chunk is padded up to a multiple of CHUNK_STEP. */
@@ -25,6 +26,7 @@ interface Plan {
   readonly last: Float32Array;
   readonly dlast: Float32Array;
   readonly dx: Float32Array;
+  readonly angles: RowAngles | undefined;
   readonly forward: readonly PreparedRun[];
   readonly backward: readonly PreparedRun[];
 }
@@ -74,6 +76,7 @@ export class Network {
     const { batch } = pass, train = pass.train === true;
     const plan = this.#plan(batch.rows, batch.length, train);
     embed(this.model.embeddings, this.parameters, batch, plan.x);
+    plan.angles?.fill(batch);
     for (const run of plan.forward) run.run();
     if (train) plan.dlast.fill(0);
     const result = this.#head(pass, plan, train);
@@ -121,6 +124,7 @@ export class Network {
     const activation = (i: number) => workspaceValue(train ? `x${i}` : `turn${i % 2}`, shape);
     const acts = model.blocks.map((_, i) => activation(i)).concat(activation(model.blocks.length));
     const grads = [workspaceValue("dx0", shape), workspaceValue("dx1", shape)];
+    const angles = rowAngles(model, tokens);
     const forward: PreparedRun[] = [], backward: PreparedRun[] = [];
     model.blocks.forEach((block, i) => {
       const graphs = blockGraphs(model, this.#signature, block, rows, length, train);
@@ -132,7 +136,7 @@ export class Network {
         Object.fromEntries(names.map((name) => [name, from[name]!]));
       const residualOutputs = Object.fromEntries(saved.map(([name, value]) => [`r.${name}`, value]));
       forward.push(graphs.forward.prepare(
-        pick(graphs.forwardInputs, { x: acts[i]!, ...weights }),
+        pick(graphs.forwardInputs, { x: acts[i]!, ...angles?.inputs, ...weights }),
         { y: acts[i + 1]!, ...residualOutputs },
       ));
       if (!train) return;
@@ -140,6 +144,7 @@ export class Network {
       const outputs = this.#bind("a.", block.parameters, this.gradients!, "g");
       const inputs = {
         x: acts[i]!,
+        ...angles?.inputs,
         ...weights,
         dy: grads[(i + 1) % 2]!,
         ...accumulators,
@@ -155,6 +160,7 @@ export class Network {
       last: float32Of(acts.at(-1)!),
       dlast: float32Of(grads[model.blocks.length % 2]!),
       dx: float32Of(grads[0]!),
+      angles,
       forward,
       backward,
     };

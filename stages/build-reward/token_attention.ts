@@ -12,23 +12,24 @@ import { emit, inferencePrimitive, lengthOf, placesOf } from "./token_shapes.ts"
 /** Added to the scores of tokens that a position must not see, as in training: e^(−1e9) is 0. */
 const HIDDEN = -1e9;
 
-type Spec = Omit<AttentionSpec, "rope"> & { readonly hasRope: boolean };
+/** `rotated`: dimensions of a head that are rotated, the first ones; 0 is none. */
+type Spec = Omit<AttentionSpec, "rope"> & { readonly rotated: number };
 
 const attentionPrimitive = inferencePrimitive<Spec>({
   name: "tokenAttention",
   abstractEval: ([q]) => [{ dtype: q!.dtype, shape: q!.shape }],
   lower(lowering) {
     const { inputs: [q, k, v, ids, cos, sin], params, ints, constant, node } = lowering;
-    const { heads, kvHeads, headDim, scale, hasRope } = params, groups = heads / kvHeads;
+    const { heads, kvHeads, headDim, scale, softcap, rotated } = params, groups = heads / kvHeads;
     const shape = emit(lowering, "Shape", [ids!]); // [B,T]
     const split = (x: string, n: number) => { // [B·T,n·D] → [B,n,T,D]
       const to = emit(lowering, "Concat", [shape, ints([n, headDim])], { axis: 0 });
       return emit(lowering, "Transpose", [emit(lowering, "Reshape", [x, to])], { perm: [0, 2, 1, 3] });
     };
-    const tables = hasRope
+    const tables = rotated > 0
       ? [firstRows(lowering, cos!, ids!), firstRows(lowering, sin!, ids!)] as const
       : undefined;
-    const turn = (x: string) => tables ? rotate(lowering, x, tables, headDim / 2) : x;
+    const turn = (x: string) => tables ? rotate(lowering, x, tables) : x;
     // Query heads of one group share a key and a value head: [B,KV,G,T,D] against [B,KV,1,T,D].
     const length = lengthOf(lowering, ids!);
     const grouped = emit(lowering, "Concat", [ints([0, kvHeads, groups]), length, ints([headDim])], {
@@ -38,7 +39,10 @@ const attentionPrimitive = inferencePrimitive<Spec>({
     const widen = (x: string) => emit(lowering, "Unsqueeze", [x, ints([2])]);
     const keys = emit(lowering, "Transpose", [widen(turn(split(k!, kvHeads)))], { perm: [0, 1, 2, 4, 3] });
     const products = emit(lowering, "MatMul", [queries, keys]); // [B,KV,G,T,T]
-    const scores = emit(lowering, "Mul", [products, constant(f32([], [scale]))]);
+    const times = (x: string, factor: number) => emit(lowering, "Mul", [x, constant(f32([], [factor]))]);
+    const scores = softcap === null
+      ? times(products, scale)
+      : times(emit(lowering, "Tanh", [times(products, scale / softcap)]), softcap);
     const masked = emit(lowering, "Add", [scores, mask(lowering, ids!)]);
     const weights = emit(lowering, "Softmax", [masked], { axis: -1 });
     const mixed = emit(lowering, "MatMul", [weights, widen(split(v!, kvHeads))]); // [B,KV,G,T,D]
@@ -53,20 +57,17 @@ function firstRows(lowering: Lowering<Spec>, table: string, ids: string): string
   return emit(lowering, "Slice", [table, ints([0]), lengthOf(lowering, ids), ints([0])]);
 }
 
-/** [a, b] → [a·cos − b·sin, b·cos + a·sin] over the halves of the last axis of x[B,n,T,D]; tables are [T,D/2]. */
-function rotate(
-  lowering: Lowering<Spec>,
-  x: string,
-  tables: readonly [string, string],
-  half: number,
-): string {
-  const { ints } = lowering, [cos, sin] = tables;
-  const part = (from: number) => emit(lowering, "Slice", [x, ints([from]), ints([from + half]), ints([3])]);
-  const [a, b] = [part(0), part(half)];
+/** [a, b, c] → [a·cos − b·sin, b·cos + a·sin, c] over the last axis of x[B,n,T,D]; tables are [T,R/2], c is what R leaves. */
+function rotate(lowering: Lowering<Spec>, x: string, tables: readonly [string, string]): string {
+  const { ints, params: { headDim, rotated } } = lowering, [cos, sin] = tables, half = rotated / 2;
+  const part = (from: number, to: number) =>
+    emit(lowering, "Slice", [x, ints([from]), ints([to]), ints([3])]);
+  const [a, b] = [part(0, half), part(half, rotated)];
   const times = (left: string, right: string) => emit(lowering, "Mul", [left, right]);
   return emit(lowering, "Concat", [
     emit(lowering, "Sub", [times(a, cos), times(b, sin)]),
     emit(lowering, "Add", [times(b, cos), times(a, sin)]),
+    ...(rotated < headDim ? [part(rotated, headDim)] : []),
   ], { axis: 3 });
 }
 
@@ -107,7 +108,7 @@ export function tokenAttention(ids: Value, contextLength: number, known: RopeTab
     attend: (q, k, v, { rope, ...spec }) =>
       ids.trace.bind(attentionPrimitive, [q, k, v, ids, ...rope ? tablesOf(rope) : []], {
         ...spec,
-        hasRope: rope !== null,
+        rotated: rope ? 2 * rope.frequencies.length : 0,
       })[0]!,
   };
 }

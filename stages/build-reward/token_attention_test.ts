@@ -19,7 +19,15 @@ function drawn(name: string, width: number): HostTensor {
   return f32([ROWS * LENGTH, width], values);
 }
 
-const PLAIN: AttentionSpec = { heads: 4, kvHeads: 2, headDim: 6, scale: 0.4, window: null, rope: null };
+const PLAIN: AttentionSpec = {
+  heads: 4,
+  kvHeads: 2,
+  headDim: 6,
+  scale: 0.4,
+  softcap: null,
+  window: null,
+  rope: null,
+};
 
 for (
   const [name, spec] of Object.entries(
@@ -27,6 +35,8 @@ for (
       "grouped heads": PLAIN,
       "a window of 2": { ...PLAIN, window: 2 },
       "rotary embedding": { ...PLAIN, rope: ropeFrequencies(10000, 6, null) },
+      "rotation of 4 of 6 dimensions": { ...PLAIN, rope: ropeFrequencies(10000, 4, null) },
+      "a soft cap": { ...PLAIN, softcap: 0.3 },
       "one key head, scaled rotary embedding": {
         ...PLAIN,
         kvHeads: 1,

@@ -72,7 +72,8 @@ Deno.test("heads that do not fit are refused", () => {
 Deno.test("an activation or a rope scaling that is not known is refused with those that are", () => {
   assertEquals(
     refusal({ hidden_act: "softsign" }),
-    "Cannot read the config as hidden_act must be one of silu, swish, gelu, gelu_new, gelu_pytorch_tanh, relu: " +
+    "Cannot read the config as hidden_act must be one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, " +
+      "gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, quick_gelu, relu, relu2, sigmoid, tanh: " +
       'it is "softsign"',
   );
   assertEquals(

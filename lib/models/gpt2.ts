@@ -1,0 +1,118 @@
+/**
+ * GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks with biases everywhere, q, k and v in one matrix. Its
+ * linear maps are stored [in, out], as Conv1D of transformers has them. Fields, their second spellings and defaults are
+ * those of transformers' GPT2Config.
+ * @module
+ */
+import { z } from "zod";
+import { add, matmul, slice, type Value } from "@/lib/autodiff/mod.ts";
+import { activation } from "./activations.ts";
+import { decoder } from "./decoder.ts";
+import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
+import type { AttentionSpec, Model, PartParameters, PartValues } from "./model.ts";
+import { absent, type ConfigInput, parseConfig, positive } from "./parse_config.ts";
+
+/** Second spellings, which transformers takes for the first ones. */
+const ALIASES: Readonly<Record<string, string>> = {
+  hidden_size: "n_embd",
+  max_position_embeddings: "n_positions",
+  num_attention_heads: "n_head",
+  num_hidden_layers: "n_layer",
+};
+
+const Gpt2Config = z.looseObject({
+  vocab_size: positive,
+  n_embd: positive,
+  n_layer: positive,
+  n_head: positive,
+  n_positions: positive.default(1024),
+  n_inner: positive.nullish(),
+  activation_function: z.string().default("gelu_new"),
+  layer_norm_epsilon: z.number().nonnegative().default(1e-5),
+  scale_attn_weights: z.boolean().default(true),
+  scale_attn_by_inverse_layer_idx: z.boolean().default(false),
+  add_cross_attention: absent("there is no encoder to attend to"),
+  tie_word_embeddings: z.boolean().default(true),
+}).superRefine(({ n_embd: width, n_head: heads }, context) => {
+  if (width % heads === 0) return;
+  context.addIssue({ code: "custom", path: ["n_head"], message: `must divide n_embd ${width}: ${heads}` });
+});
+
+type Config = z.output<typeof Gpt2Config>;
+
+/** The fields under their first names. A field under both must not say two things. */
+function renamed(input: ConfigInput): ConfigInput {
+  const json: Record<string, unknown> = { ...input.json };
+  for (const [alias, name] of Object.entries(ALIASES)) json[name] ??= json[alias];
+  return { ...input, json };
+}
+
+/** A GPT-2 from its config. @throws {DataError} if a field is missing, out of range, or not supported */
+export function gpt2(input: ConfigInput): Model {
+  const config = parseConfig(Gpt2Config, renamed(input)),
+    { n_embd: width, layer_norm_epsilon: epsilon } = config;
+  const act = activation(config.activation_function, "activation_function");
+  const at = "transformer.",
+    table = (name: string, rows: number) => ({ name: at + name, shape: [rows, width] });
+  return decoder(input, {
+    modelType: "gpt2",
+    classifierName: "GPT2ForSequenceClassification",
+    contextLength: config.n_positions,
+    prefix: at,
+    buffers: [/^(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)$/], // the causal mask and what it hides with
+    embeddings: [
+      { parameter: table("wte.weight", config.vocab_size), index: "token", factor: 1 },
+      { parameter: table("wpe.weight", config.n_positions), index: "position", factor: 1 },
+    ],
+    layers: Array.from({ length: config.n_layer }, (_, layer) => ({
+      attention: attentionOf(config, layer),
+      parameters: blockParameters(config, `${at}h.${layer}.`),
+    })),
+    applyBlock({ attention: spec }, p, x, context) {
+      const qkv = conv1d(p, "qkv", applyLayerNorm(p, "attentionNorm", x, epsilon));
+      const [q, k, v] = [0, 1, 2].map((i) => slice(qkv, 1, i * width, (i + 1) * width));
+      const middle = add(x, conv1d(p, "o", context.attend(q!, k!, v!, spec)));
+      const inner = act(conv1d(p, "up", applyLayerNorm(p, "mlpNorm", middle, epsilon)));
+      return add(middle, conv1d(p, "down", inner));
+    },
+    finalNorm: layerNormParameters("norm", `${at}ln_f`, width),
+    normalise: (p, x) => applyLayerNorm(p, "norm", x, epsilon),
+    outputName: "lm_head.weight",
+    tied: config.tie_word_embeddings,
+  });
+}
+
+function attentionOf(config: Config, layer: number): AttentionSpec {
+  const heads = config.n_head, headDim = config.n_embd / heads;
+  const scale = config.scale_attn_weights ? 1 / Math.sqrt(headDim) : 1;
+  return {
+    heads,
+    kvHeads: heads,
+    headDim,
+    scale: config.scale_attn_by_inverse_layer_idx ? scale / (layer + 1) : scale,
+    softcap: null,
+    window: null,
+    rope: null,
+  };
+}
+
+function blockParameters(config: Config, at: string): PartParameters {
+  const width = config.n_embd, inner = config.n_inner ?? 4 * width;
+  const map = (local: string, module: string, from: number, to: number) => ({
+    [local]: { name: `${at}${module}.weight`, shape: [from, to] },
+    [`${local}Bias`]: { name: `${at}${module}.bias`, shape: [to] },
+  });
+  return {
+    ...layerNormParameters("attentionNorm", `${at}ln_1`, width),
+    ...map("qkv", "attn.c_attn", width, 3 * width),
+    ...map("o", "attn.c_proj", width, width),
+    ...layerNormParameters("mlpNorm", `${at}ln_2`, width),
+    ...map("up", "mlp.c_fc", width, inner),
+    ...map("down", "mlp.c_proj", inner, width),
+  };
+}
+
+/** x·W + b for W [in, out]. */
+function conv1d(p: PartValues, local: string, x: Value): Value {
+  return add(matmul(x, p[local]!), p[`${local}Bias`]!);
+}
