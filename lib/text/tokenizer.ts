@@ -11,6 +11,13 @@ import { surroundingsOf } from "./post_processor.ts";
 import { type SpecialIds, specialIds, type TokenizerFiles } from "./special_ids.ts";
 import { checkTokenizerSpec, type JsonObject, messageOf, readJsonObject } from "./tokenizer_file.ts";
 
+/** Ids with the part of the text that each stands for, in UTF-16 units. */
+export interface Encoded {
+  readonly ids: Int32Array<ArrayBuffer>;
+  readonly starts: Int32Array<ArrayBuffer>;
+  readonly ends: Int32Array<ArrayBuffer>;
+}
+
 /** Turns text into token ids and back. */
 export interface Tokenizer extends SpecialIds {
   /**
@@ -27,6 +34,8 @@ export interface Tokenizer extends SpecialIds {
     texts: readonly string[],
     options?: { readonly special?: boolean },
   ) => Promise<Int32Array<ArrayBuffer>[]>;
+  /** `encodeAll` without the tokenizer's template, and with the place of each token. */
+  readonly encodeWithPlaces: (texts: readonly string[]) => Promise<Encoded[]>;
   /**
    * Text of `ids`: the tokenizer's own decoder and nothing else, no clean-up of spaces. Ids beyond the vocabulary (rows
    * that pad an embedding) have no text and are left out, as in Rust.
@@ -100,6 +109,10 @@ export function tokenizerOf(
     const encodings = await library.encodeBatch([...texts], { addSpecialTokens });
     return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
   };
+  const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = async (texts) => {
+    const encodings = await library.encodeBatch([...texts], { addSpecialTokens: false });
+    return encodings.map((encoding, k) => placed(texts[k]!, encoding));
+  };
   // The addon decodes a list of ids in the background only. This is what it does there, at once: a stop string must be
   // seen before the next token is drawn.
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
@@ -114,6 +127,7 @@ export function tokenizerOf(
     ...surroundingsOf(spec.post_processor),
     encode: async (text, options) => (await encodeAll([text], options))[0]!,
     encodeAll,
+    encodeWithPlaces,
     decode,
     idOf,
     vocabSize,
@@ -121,6 +135,28 @@ export function tokenizerOf(
     leastTokens: leastTokensBy(tokens),
     digest: origin.digest,
   };
+}
+
+/** Rust counts places in code points. */
+function placed(text: string, encoding: Library.Encoding): Encoded {
+  const offsets = encoding.getOffsets();
+  const units = codePointStarts(text);
+  return {
+    ids: Int32Array.from(encoding.getIds()),
+    starts: Int32Array.from(offsets, ([start]) => units[start!]!),
+    ends: Int32Array.from(offsets, ([, end]) => units[end!]!),
+  };
+}
+
+/** Where each code point of `text` begins, and where the text ends. */
+function codePointStarts(text: string): number[] {
+  const starts: number[] = [];
+  let at = 0;
+  for (const character of text) {
+    starts.push(at);
+    at += character.length;
+  }
+  return [...starts, at];
 }
 
 /** Names under which configs give the context, in the order of how common they are. */
