@@ -3,7 +3,7 @@
 # capabilities, as a user that is not root. Needs buildah, podman and runc; without BASE also debootstrap, which makes
 # the base image from Debian's mirror.
 #
-#   deno task test:container                          base image by debootstrap (first time: half a minute)
+#   deno task test:container                          base image by debootstrap (first time: half a minute more)
 #   BASE=docker.io/library/debian:bookworm-slim deno task test:container
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ work=$PWD/runs/container
 image=localhost/srppo:test
 mkdir -p "$work"
 
-say() { printf '\n== %s\n' "$*"; }
+say() { printf '\n== %s [%d s]\n' "$*" "$SECONDS"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 for tool in buildah podman tar; do
   command -v "$tool" >/dev/null || { echo "Cannot test the container as $tool must be installed: it is not" >&2; exit 69; }
@@ -61,11 +61,12 @@ rm -rf "$context" && mkdir -p "$context"
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
   [[ ! -e "$file" ]] || printf '%s\0' "$file"
 done | tar --null -T - -c | tar -C "$context" -x
-(cd "$context" && DENO_DIR=$context/.deno deno install --frozen >/dev/null)
+(cd "$context" && DENO_DIR=$context/.deno deno install --frozen >"$work/install.log" 2>&1) ||
+  { tail "$work/install.log" >&2; fail "deno install"; }
 
 say "build"
 buildah bud -q --isolation chroot --network host --build-arg BASE="$base" --build-arg DENO=localhost/deno:bin \
-  -t "$image" "$context" >/dev/null
+  -t "$image" "$context" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; fail "build"; }
 rm -rf "$context"
 podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' "$image"
 
@@ -73,19 +74,39 @@ hard=(--rm --network none --read-only --cap-drop all --security-opt no-new-privi
 data=$work/data
 rm -rf "$data" && mkdir -p "$data" && chmod 777 "$data"
 cp -r fixtures/quickstart fixtures/stories260k "$data/"
+head -n 32 fixtures/quickstart/eval.jsonl >"$data/quickstart/few.jsonl"
 
 say "doctor"
 podman run "${hard[@]}" --entrypoint deno "$image" task --quiet doctor | tee "$work/doctor.txt"
 grep -q 'Everything that the pipeline needs is here' "$work/doctor.txt" || fail "doctor"
 
-say "a stage, in the container and here: equal bytes"
-podman run "${hard[@]}" -v "$data:/data" "$image" tokenize --in.demonstrations /data/quickstart/demos.jsonl \
-  --in.model /data/stories260k --out.train /data/there/train.arrow --out.validation /data/there/validation.arrow \
-  --out.prompts /data/there/prompts.arrow --out.eval_prompts /data/there/eval_prompts.arrow --out.report /data/there/report
-deno task --quiet stage tokenize --in.demonstrations "$data/quickstart/demos.jsonl" \
-  --in.model "$data/stories260k" --out.train "$data/here/train.arrow" --out.validation "$data/here/validation.arrow" \
-  --out.prompts "$data/here/prompts.arrow" --out.eval_prompts "$data/here/eval_prompts.arrow" --out.report "$data/here/report"
-for file in train prompts; do cmp "$data/here/$file.arrow" "$data/there/$file.arrow" || fail "bytes of $file"; done
+# Runs a stage in the container, then here: DATA is the data folder of either side, SIDE the folder that it writes.
+both() {
+  local there=("${@//DATA//data}") here=("${@//DATA/$data}")
+  podman run "${hard[@]}" -v "$data:/data" "$image" "${there[@]//SIDE/there}" || fail "$1 in the container"
+  deno task --quiet stage "${here[@]//SIDE/here}" || fail "$1 here"
+}
+same() { cmp "$data/here/$1" "$data/there/$1" || fail "bytes of $1"; }
+
+say "stages, in the container and here: equal bytes"
+both tokenize --in.demonstrations DATA/quickstart/demos.jsonl --in.model DATA/stories260k \
+  --out.train DATA/SIDE/train.arrow --out.prompts DATA/SIDE/prompts.arrow \
+  --out.report DATA/SIDE/tokenize
+same train.arrow
+same prompts.arrow
+both sft --in.tokens DATA/SIDE/train.arrow --in.model DATA/stories260k --max_updates 6 --batch_size 16 --lr 1e-3 \
+  --seed 5 --out.policy DATA/SIDE/sft --out.state DATA/SIDE/state --out.metrics DATA/SIDE/sft.arrow
+same sft/model.safetensors
+same sft.arrow
+both build-reward --in.members DATA/SIDE/sft --in.base DATA/stories260k --out.reward DATA/SIDE/reward \
+  --out.report DATA/SIDE/calibration
+same reward/reward.json
+both rollout --in.prompts DATA/SIDE/prompts.arrow --in.policy DATA/SIDE/sft --rollouts 16 --max_new_tokens 24 \
+  --seed 5 --out.rollouts DATA/SIDE/rollouts.arrow
+same rollouts.arrow
+both score --in.rollouts DATA/SIDE/rollouts.arrow --in.reward DATA/SIDE/reward --in.sft DATA/SIDE/sft \
+  --out.scored DATA/SIDE/scored.arrow
+same scored.arrow
 
 say "exit codes: 64 for a stage that is not there, 65 for a file that is not what it must be"
 code=0; podman run "${hard[@]}" "$image" tokenise >/dev/null 2>"$work/stderr" || code=$?
@@ -96,23 +117,54 @@ code=0; podman run "${hard[@]}" -v "$data:/data" "$image" tokenize --in.demonstr
   --out.eval_prompts /data/x/e --out.report /data/x/r 2>"$work/stderr" || code=$?
 ((code == 65)) || fail "exit code $code instead of 65: $(cat "$work/stderr")"
 
-say "the pipeline"
-podman run "${hard[@]}" --tmpfs /tmp -v "$data:/data" --entrypoint deno "$image" task --quiet pipeline pipelines/quickstart.yaml \
-  --run-dir /data/run --set ppo.count=1 --set members.count=1
-[[ -s "$data/run/outputs/policy/model.safetensors" ]] || fail "the pipeline left no policy"
+say "a short pipeline, in the container and here: equal bytes"
+short=(pipelines/quickstart.yaml --set sft.max_updates=24 --set members.count=2 --set members.sft.max_updates=24
+  --set ppo.count=1 --set ppo.rollout.rollouts=32 --set reward.calibration_prompts=32)
+podman run "${hard[@]}" --tmpfs /tmp -v "$data:/data" --entrypoint deno "$image" task --quiet pipeline "${short[@]}" \
+  --input eval_prompts=/data/quickstart/few.jsonl --run-dir /data/there/run
+deno task --quiet pipeline "${short[@]}" --input eval_prompts="$data/quickstart/few.jsonl" --run-dir "$data/here/run" \
+  >/dev/null
+for file in policy/model.safetensors reward/reward.json evals.arrow; do same "run/outputs/$file"; done
 
-say "the server: answers with its token, runs a stage, ends gently on SIGTERM"
-server=$(podman run -d --network host --read-only --cap-drop all --security-opt no-new-privileges -e SRPPO_TOKEN=secret \
-  -v "$data:/data" --entrypoint deno "$image" task --quiet serve --port 18080 --data /data)
-for _ in $(seq 100); do curl -fs http://127.0.0.1:18080/healthz >/dev/null && break; sleep 0.1; done
-curl -fs http://127.0.0.1:18080/healthz
+serve() {
+  server=$(podman run -d --network host --read-only --cap-drop all --security-opt no-new-privileges -e SRPPO_TOKEN=secret \
+    -v "$data:/data" --entrypoint deno "$image" task --quiet serve --port 18080 --data /data)
+  for _ in $(seq 200); do health >/dev/null 2>&1 && break; sleep 0.1; done
+  health
+}
+health() { curl -fs http://127.0.0.1:18080/healthz && echo; }
+# Stops the server as a platform does and checks its exit code.
+stop() {
+  podman stop -t 20 "$server" >/dev/null
+  local code
+  code=$(podman inspect -f '{{.State.ExitCode}}' "$server")
+  [[ "$code" == "$1" ]] || fail "the server ended with $code instead of $1"
+  podman rm "$server" >/dev/null
+  server=
+}
+
+say "the server: answers with its token, runs a stage, ends with 0"
+serve
 [[ $(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/stages) == 401 ]] || fail "stages without a token"
 curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/tokenize -d '{
   "inputs": { "demonstrations": "quickstart/demos.jsonl", "model": "stories260k" },
   "outputs": { "train": "served/train.arrow", "validation": "served/validation.arrow", "prompts": "served/prompts.arrow",
     "eval_prompts": "served/eval_prompts.arrow", "report": "served/report" } }' | tail -n 3
 cmp "$data/here/train.arrow" "$data/served/train.arrow" || fail "bytes of the served stage"
-podman stop -t 20 "$server" >/dev/null
-[[ $(podman inspect -f '{{.State.ExitCode}}' "$server") == 0 ]] || fail "the server did not end with 0"
+stop 0
+
+say "the server: SIGTERM while a stage computes keeps a checkpoint and ends with 75"
+serve
+curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/sft -d '{
+  "inputs": { "tokens": "served/train.arrow", "model": "stories260k" }, "params": { "max_updates": 100000 },
+  "outputs": { "policy": "served/policy", "checkpoints": "served/checkpoints", "state": "served/state",
+    "metrics": "served/metrics" } }' >"$work/events.txt" &
+until grep -q '"step":2,' "$work/events.txt" 2>/dev/null; do kill -0 $! || fail "the served run"; sleep 0.1; done
+health
+stop 75
+wait $! || true
+tail -n 2 "$work/events.txt"
+grep -q '"exit_code":75' "$work/events.txt" || fail "the client was not told"
+[[ -n $(ls "$data/.srppo/scratch") ]] || fail "no checkpoint was kept"
 
 say "all passed"

@@ -148,7 +148,7 @@ async function makeCase(): Promise<string> {
     ...models.flatMap(({ name, path, prompts }) => logitsOf(name, path, prompts)),
     ...valuesOf(output("critic"), prompts),
   ]);
-  const { ids, decoded } = tokensOf(output("policy"), TEXTS);
+  const { ids, decoded } = await tokensOf(output("policy"), TEXTS);
   const arrow = arrowFiles(["store/views", "store/blobs", "outputs"].map((folder) => join(RUN, folder)));
   const scored = arrow.filter((path) => path.endsWith("/scored.arrow"));
   const path = join(HOME, "case.json");

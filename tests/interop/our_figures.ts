@@ -54,11 +54,11 @@ export function valuesOf(directory: string, prompts: readonly (readonly number[]
 }
 
 /** Ids of texts, and the texts of those ids without special tokens. */
-export function tokensOf(
+export async function tokensOf(
   directory: string,
   texts: readonly string[],
-): { readonly ids: number[][]; readonly decoded: string[] } {
+): Promise<{ readonly ids: number[][]; readonly decoded: string[] }> {
   const tokenizer = loadTokenizer(directory);
-  const ids = texts.map((text) => Array.from(tokenizer.encode(text)));
+  const ids = (await tokenizer.encodeAll(texts)).map((row) => Array.from(row));
   return { ids, decoded: ids.map((row) => tokenizer.decode(row, { skipSpecial: true })) };
 }
