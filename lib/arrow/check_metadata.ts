@@ -12,6 +12,7 @@ const MAX_FIELDS = 10_000;
 const SIZES = { table: 4, block: 24, node: 16, buffer: 16, i64: 8 } as const;
 
 /** Header types of a message. */
+const SCHEMA = 1;
 const DICTIONARY_BATCH = 2;
 const RECORD_BATCH = 3;
 
@@ -46,6 +47,21 @@ export function checkMetadata(
   }
 }
 
+/**
+ * Checks a stream: a schema, then batches, up to its end mark or the end of the bytes.
+ * @throws {RangeError} naming the length or position that does not fit
+ */
+export function checkStream(bytes: Uint8Array<ArrayBuffer>): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const walk: Walk = { view, size: bytes.byteLength, fields: 0 };
+  let position = 0;
+  for (let count = 0; position < walk.size; count++) {
+    const marked = view.getInt32(position, true) === -1;
+    if (view.getInt32(position + (marked ? 4 : 0), true) === 0) return;
+    position = checkMessage(walk, position, count === 0);
+  }
+}
+
 function checkSchema(walk: Walk, schema: number): void {
   vector(walk, schema, 2, SIZES.table, "metadata");
   vector(walk, schema, 3, SIZES.i64, "features");
@@ -58,8 +74,12 @@ function checkField(walk: Walk, field: number): void {
   for (const child of vector(walk, field, 5, SIZES.table, "children")) checkField(walk, follow(walk, child));
 }
 
-/** A message at `position`: its length, perhaps after the marker -1, then a flatbuffer, then its body. */
-function checkMessage(walk: Walk, position: number): void {
+/**
+ * A message at `position`: its length, perhaps after the marker -1, then a flatbuffer, then its body.
+ * @param isSchema whether it must be a schema; a batch else
+ * @returns where the next message begins
+ */
+function checkMessage(walk: Walk, position: number, isSchema = false): number {
   const marked = walk.view.getInt32(position, true) === -1;
   const begin = position + (marked ? 8 : 4);
   const length = walk.view.getInt32(begin - 4, true);
@@ -76,10 +96,20 @@ function checkMessage(walk: Walk, position: number): void {
   const header = slot(walk, message, 2);
   if (type === 0 || header === 0) throw misfit("message", "have a header", "it has none");
   const kind = walk.view.getUint8(type);
-  if (kind === RECORD_BATCH) return checkBatch(walk, follow(walk, header), body);
+  const next = begin + length + body;
+  if (isSchema) {
+    if (kind !== SCHEMA) throw misfit("first message", "be a schema", `it is of type ${kind}`);
+    checkSchema(walk, follow(walk, header));
+    return next;
+  }
+  if (kind === RECORD_BATCH) {
+    checkBatch(walk, follow(walk, header), body);
+    return next;
+  }
   const data = kind === DICTIONARY_BATCH ? slot(walk, follow(walk, header), 1) : 0;
   if (data === 0) throw misfit("message", "be a batch", `it is of type ${kind}`);
   checkBatch(walk, follow(walk, data), body);
+  return next;
 }
 
 function checkBatch(walk: Walk, batch: number, body: number): void {

@@ -93,7 +93,7 @@ function opened<T>(
 }
 
 /** Checks magic and footer length, so that the library finds a file and not a stream. Gives the footer's position. */
-function checkFrame(bytes: Uint8Array<ArrayBuffer>, file: string): number {
+export function checkFrame(bytes: Uint8Array<ArrayBuffer>, file: string): number {
   if (bytes.length === 0) throw refuse(file, "it is empty");
   if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw refuse(file, "it does not begin with ARROW1");
   const end = bytes.length - MAGIC.length;

@@ -4,7 +4,7 @@
  * @module
  */
 import { maskOfSpans } from "./assistant_mask.ts";
-import type { Message } from "./chat_template.ts";
+import type { ChatTemplate, Message } from "./chat_template.ts";
 import { loadChatTemplate } from "./load_chat_template.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 import { messageOf } from "./tokenizer_file.ts";
@@ -78,18 +78,14 @@ export async function compareChatCases(
 }
 
 /** As transformers chooses: the template that is named, else `tool_use` with tools if there is one, else `default`. */
-function templateFor(directory: string, chat: ChatCase, clock: Date) {
-  const names = chat.template_name !== undefined
-    ? [chat.template_name]
-    : chat.tools === undefined
-    ? ["default"]
-    : ["tool_use", "default"];
-  for (const [k, variant] of names.entries()) {
-    try {
-      return loadChatTemplate(directory, { template: "model", clock, variant })!;
-    } catch (error) {
-      if (k === names.length - 1) throw error;
-    }
+function templateFor(directory: string, chat: ChatCase, clock: Date): ChatTemplate {
+  const load = (variant: string) => loadChatTemplate(directory, { template: "model", clock, variant })!;
+  if (chat.template_name !== undefined || chat.tools === undefined) {
+    return load(chat.template_name ?? "default");
   }
-  throw new RangeError("no template is named");
+  try {
+    return load("tool_use");
+  } catch {
+    return load("default");
+  }
 }

@@ -126,7 +126,7 @@ function range(...bounds: readonly number[]): number[] {
   const [start, stop, step] = bounds.length === 1
     ? [0, bounds[0]!, 1]
     : [bounds[0]!, bounds[1]!, bounds[2] ?? 1];
-  if (step === 0) throw new RangeError("range() arg 3 must not be zero");
+  if (step === 0) throw new RangeError("Cannot count by a step as it must not be zero: it is 0");
   return Array.from({ length: Math.max(0, Math.ceil((stop - start) / step)) }, (_, k) => start + k * step);
 }
 
@@ -151,7 +151,11 @@ function unusedPair(used: string): readonly [string, string] {
     const character = String.fromCharCode(code);
     if (!used.includes(character)) free.push(character);
   }
-  if (free.length < 2) throw new RangeError("the messages use every private character");
+  if (free.length < 2) {
+    throw new RangeError(
+      "Cannot mark answers as two private characters must be unused: the messages use all of them",
+    );
+  }
   return [free[0]!, free[1]!];
 }
 
