@@ -38,8 +38,14 @@ export interface DecodeOptions {
   readonly outputs: readonly StepOutput[];
 }
 
+/** Whether a model asks where a token stands; the graph of one that does not has no input `position`. */
+export function readsPosition({ blocks, embeddings }: Model): boolean {
+  return blocks.some(({ attention }) => attention.rope !== null) ||
+    embeddings.some(({ index }) => index === "position");
+}
+
 /**
- * Inputs: ids i64[B], position i64[B,1], last_index i32[B] (position again: the row's length minus one), total i32[1]
+ * Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (position again: the row's length minus one), total i32[1]
  * (the batch's longest), temperature f32[], key.<l> and value.<l>. Outputs: those asked for, next_key.<l>, next_value.<l>.
  */
 export function decodeSession(

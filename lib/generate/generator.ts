@@ -12,7 +12,7 @@ import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { atOnce, type Work } from "@/lib/train/breathe.ts";
-import { decodeSession, type StepOutput } from "./decode_graph.ts";
+import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { prefill } from "./prefill.ts";
 import { checkSampling, draw, mostProbable, type Sampling } from "./sampler.ts";
@@ -189,7 +189,7 @@ export class Generator {
     const updated = Object.fromEntries(Object.entries(cache).map(([name, value]) => [`next_${name}`, value]));
     const inputs = {
       ids,
-      position,
+      ...(readsPosition(this.model) ? { position } : {}),
       last_index: lastIndex,
       total: this.#total,
       temperature: this.#temperature,
