@@ -87,17 +87,21 @@ async function runToOutputs(
   { root, executor, threads, signal }: RunSettings,
   progress: (p: StageProgress) => void,
 ): Promise<string[]> {
-  const id = crypto.randomUUID().slice(0, 8);
+  const scratch = scratchOf(stage, request, root);
+  // Named after the action, so that the next attempt clears away what a killed one left.
+  const id = basename(scratch).slice(0, 8);
   const private_ = Object.entries(request.outputs).map(([port, to]) => {
     const folder = join(dirname(to), `.${basename(to)}.${id}.partial`);
     // A folder further down: a process finds its task.json beside the folder that it may write.
     return { port, to, folder, from: join(folder, "outputs", basename(to)) };
   });
-  const scratch = scratchOf(stage, request, root);
   const lock = `${scratch}.lock`;
   const { params, inputs, seed, iteration } = request;
   try {
-    for (const { from } of private_) Deno.mkdirSync(dirname(from), { recursive: true });
+    for (const { folder, from } of private_) {
+      if (isThere(folder)) Deno.removeSync(folder, { recursive: true });
+      Deno.mkdirSync(dirname(from), { recursive: true });
+    }
     Deno.mkdirSync(scratch, { recursive: true });
     await executor.run({
       version: 1,

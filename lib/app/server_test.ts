@@ -358,6 +358,20 @@ Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from
     assertEquals(names(`${dir}/data/.srppo/scratch`), []);
   }));
 
+Deno.test("a run clears away what a killed attempt of the same request left", () =>
+  withServer(async ({ send, dir }) => {
+    const spoiled = await events(await send("/stages/spoil", REQUEST));
+    assertEquals(spoiled.at(-1)?.[0], "failed");
+    // What a kill leaves are the private folders, named after the kept scratch directory.
+    const [kept] = names(`${dir}/data/.srppo/scratch`);
+    const left = `${dir}/data/.out.txt.${kept!.slice(0, 8)}.partial/outputs/out.txt`;
+    await Deno.mkdir(left, { recursive: true });
+    await Deno.writeTextFile(`${left}/half`, "half");
+    const again = await events(await send("/stages/spoil", REQUEST));
+    assertEquals(again, spoiled);
+    assertEquals(names(`${dir}/data`), [".srppo", "in.txt"]);
+  }));
+
 Deno.test("a client that goes away stops its run and frees the slot", () =>
   withServer(async ({ send, dir }) => {
     const running = await send("/stages/count", REQUEST);
