@@ -7,8 +7,8 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Checker, CheckerInput, CheckerOptions } from "./checker.ts";
-import { containsChecker, exactChecker, regexChecker } from "./text_checkers.ts";
-import { wordsChecker } from "./words.ts";
+import { ANSWER_FIELD, containsChecker, exactChecker, PATTERN_FIELD, regexChecker } from "./text_checkers.ts";
+import { WORDS_FIELD, wordsChecker } from "./words.ts";
 
 const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => Checker>> = {
   words: wordsChecker,
@@ -19,6 +19,20 @@ const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => Checker>> =
 
 /** Names of the checkers that are built in. */
 export const CHECKER_NAMES: readonly string[] = Object.keys(CHECKERS);
+
+/** The field of a prompt's row that each built-in checker looks at, unless told otherwise. */
+const FIELDS: Readonly<Record<string, string>> = {
+  words: WORDS_FIELD,
+  exact: ANSWER_FIELD,
+  contains: ANSWER_FIELD,
+  regex: PATTERN_FIELD,
+};
+
+/** The field of a prompt's row without which checker `name` cannot score; undefined for a module, and for a fixed pattern. */
+export function neededField(name: string, options: CheckerOptions = {}): string | undefined {
+  if (!Object.hasOwn(FIELDS, name) || name === "regex" && options.pattern !== undefined) return undefined;
+  return options.field ?? FIELDS[name];
+}
 
 /**
  * The checker `name`: words, exact, contains, regex, or the path of a JavaScript or TypeScript module that exports

@@ -11,6 +11,12 @@ import {
   expectedTexts,
 } from "./checker.ts";
 
+/** Where `exact` and `contains` look unless told otherwise. */
+export const ANSWER_FIELD = "answer";
+
+/** Where `regex` looks unless told otherwise. */
+export const PATTERN_FIELD = "pattern";
+
 /**
  * 1 when the response, apart from white space around it, is the text in `meta.answer` (or the field of `options.field`),
  * or one of its texts. A response that did not end is no exact answer: 0.
@@ -18,14 +24,14 @@ import {
 export function exactChecker(options: CheckerOptions = {}): Checker {
   return compareWith(
     options,
-    "answer",
+    ANSWER_FIELD,
     (response, expected, ended) => ended && response.trim() === expected.trim(),
   );
 }
 
 /** 1 when the response contains the text in `meta.answer` (or the field of `options.field`), or one of its texts. */
 export function containsChecker(options: CheckerOptions = {}): Checker {
-  return compareWith(options, "answer", (response, expected) => response.includes(expected));
+  return compareWith(options, ANSWER_FIELD, (response, expected) => response.includes(expected));
 }
 
 function compareWith(
@@ -49,7 +55,9 @@ export function regexChecker(options: CheckerOptions = {}): Checker {
   const fixed = options.pattern === undefined ? undefined : compilePattern(options.pattern, ignoreCase);
   const patternsOf = ({ meta }: CheckerInput): readonly RegExp[] =>
     fixed === undefined
-      ? expectedTexts(meta, options.field ?? "pattern").map((pattern) => compilePattern(pattern, ignoreCase))
+      ? expectedTexts(meta, options.field ?? PATTERN_FIELD).map((pattern) =>
+        compilePattern(pattern, ignoreCase)
+      )
       : [fixed];
   return (input) => ({ score: patternsOf(input).some((pattern) => pattern.test(input.response)) ? 1 : 0 });
 }

@@ -10,6 +10,9 @@ const WORD = "[\\p{L}\\p{N}_]";
 /** Python's `\b`: a place between a word character and none. JavaScript's own knows ASCII only. */
 const BOUNDARY = `(?:(?<!${WORD})(?=${WORD})|(?<=${WORD})(?!${WORD}))`;
 
+/** Where `words` looks unless told otherwise. */
+export const WORDS_FIELD = "words";
+
 /** Whether `word` occurs in `text` as a whole word: Python's `re.search(rf"\b{re.escape(word)}\b", text)`. */
 export function hasWord(
   text: string,
@@ -26,7 +29,7 @@ export function hasWord(
  * Source: the quickstart's README (fixtures/quickstart), "Metric".
  */
 export function wordsChecker(options: CheckerOptions = {}): Checker {
-  const field = options.field ?? "words";
+  const field = options.field ?? WORDS_FIELD;
   return ({ meta, response, ended }) => {
     const words = expectedTexts(meta, field);
     const hits = words.filter((word) => hasWord(response, word, options)).length;

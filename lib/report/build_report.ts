@@ -110,6 +110,13 @@ function updates(result: RunResult, tables: RunTables): Report["updates"] {
   };
 }
 
+/** What to say where the manifest names a checker that found nothing to check. */
+function withoutScore(result: RunResult, comparison: RunTables["comparison"]): string[] {
+  const checker = result.nodes.find((node) => node.uses === "eval")?.params.checker;
+  if (!checker || comparison.some((row) => row.metric === "score")) return [];
+  return [`No score: no evaluation prompt has the field that checker ${checker} looks at`];
+}
+
 /** The samples of the first prompts that were answered, in the order of the file. */
 function chosenSamples(samples: readonly SampleRow[]): SampleRow[] {
   const prompts = new Set([...new Set(samples.map((s) => s.prompt_id))].slice(0, SAMPLE_PROMPTS));
@@ -129,6 +136,7 @@ export function buildReport(
 ): Report {
   const { events } = options;
   const differing = differences(tables.comparison, tables.samples);
+  const { headline: text, findings } = headline(tables.comparison, differing);
   const started = events.find((e) => e.type === "run_started");
   return {
     version: 1,
@@ -136,7 +144,8 @@ export function buildReport(
     seed: result.seed,
     seconds: result.seconds,
     stage_seconds: result.nodes.reduce((sum, node) => sum + node.seconds, 0),
-    ...headline(tables.comparison, differing),
+    headline: text,
+    findings: [...findings, ...withoutScore(result, tables.comparison)],
     comparison: [...tables.comparison],
     differences: differing,
     rounds: rounds(result, tables, events),

@@ -38,6 +38,12 @@ export const params = z.strictObject({
   checker_pattern: z.string().default("")
     .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
     .meta({ source: "lib/evals" }),
+  checker_optional: z.boolean().default(false)
+    .describe(
+      "Goes without the checker where no prompt has the field that it looks at. Otherwise, and where some have it and some " +
+        "have not, that is an error.",
+    )
+    .meta({ source: "false: a score that was asked for does not go missing in silence" }),
   kept_samples: z.int().min(0).default(8)
     .describe(
       "Prompts, from the first on, whose answers are kept as text. 0: all, which lets a report pair differences.",

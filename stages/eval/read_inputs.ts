@@ -10,13 +10,13 @@ import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { readTokens } from "@/lib/contracts/tokens.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
-import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { modelFromConfig, readConfig } from "@/lib/models/config.ts";
 import { type ModelSource, RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Sequence } from "@/lib/train/batching.ts";
+import { checkerFor } from "./checker.ts";
 import { checkInputs } from "./check_inputs.ts";
 import type { Params } from "./params.ts";
 import { supervisedSequences } from "./validation.ts";
@@ -87,7 +87,7 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
     prompts,
     promptsPath,
     tokenizer: loadTokenizer(models[0]![1]),
-    checker: await checkerOf(params),
+    checker: await checkerFor(params, prompts, promptsPath),
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),
@@ -97,13 +97,6 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
 
 function sourceOf(path: string): Required<ModelSource> {
   return { path, digest: digestDirectory(path).digest };
-}
-
-function checkerOf(
-  { checker, checker_field: field, checker_pattern: pattern }: Params,
-): Promise<Checker> | undefined {
-  if (checker === "") return undefined;
-  return loadChecker(checker, { ...(field === "" ? {} : { field }), ...(pattern === "" ? {} : { pattern }) });
 }
 
 function mapValues<T>(values: Readonly<Record<string, string>>, to: (value: string) => T): Record<string, T> {

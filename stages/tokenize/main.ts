@@ -51,7 +51,7 @@ export const stage = defineStage({
     },
     validation: {
       contract: "tokens@1",
-      description: "demonstrations held back; only written with validation_fraction",
+      description: "demonstrations held back; not written where validation_fraction is 0",
       optional: true,
     },
     prompts: {

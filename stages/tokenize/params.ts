@@ -35,11 +35,12 @@ export const params = z.strictObject({
     .meta({
       source: "a policy is asked after the prompt's own tokens, so such a row teaches what never occurs",
     }),
-  validation_fraction: z.number().min(0).lt(1).default(0)
+  validation_fraction: z.number().min(0).lt(1).nullable().default(0)
     .describe(
-      "Share of the prompts whose demonstrations are held back for validation, by a hash of prompt and seed.",
+      "Share of the prompts whose demonstrations are held back for validation, by a hash of prompt and seed. null: 0.05 " +
+        "and at least one prompt where no eval_prompts are given, else 0.",
     )
-    .meta({ unit: "1", source: "0 as in the quickstart" }),
+    .meta({ unit: "1", source: "0: nothing is held back unasked" }),
   select: z.enum(["score", "reward", "all"]).default("score")
     .describe(
       "Which rows of `rollouts` become demonstrations: by a checker's score, by reward (scored rollouts), or all that ended.",

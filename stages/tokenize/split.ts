@@ -10,6 +10,16 @@ export function splitPoint(prompt: string, seed: number): number {
   return parseInt(digestBytes(`${seed}\n${prompt}`).slice(0, 12), 16) / 2 ** 48;
 }
 
+/** What is held back where the user leaves the share to us. */
+const USUAL_SHARE = 0.05;
+
+/** The usual share of `prompts`, or as much as holds one of them back. */
+export function usualShare(prompts: readonly string[], seed: number): number {
+  const least = prompts.reduce((point, prompt) => Math.min(point, splitPoint(prompt, seed)), 1);
+  // The next point, as a share holds back what lies below it.
+  return Math.max(USUAL_SHARE, least + 2 ** -48);
+}
+
 /** Whether `prompt` is held back when `fraction` of all prompts are. A larger fraction holds back these and more. */
 export function isValidation(prompt: string, seed: number, fraction: number): boolean {
   return splitPoint(prompt, seed) < fraction;

@@ -1,7 +1,7 @@
 /** The split by prompt: disjoint, stable, of the size asked for. @module */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { isValidation, splitPoint } from "./split.ts";
+import { isValidation, splitPoint, usualShare } from "./split.ts";
 
 Deno.test("splitPoint() is the hash of seed and prompt, and nothing else", () => {
   // printf '7\nOnce' | sha256sum | cut -c1-12
@@ -34,4 +34,16 @@ Deno.test("a fraction of 0 holds nothing back", () => {
   fc.assert(fc.property(fc.string(), fc.nat(), (prompt, seed) => !isValidation(prompt, seed, 0)), {
     seed: 5,
   });
+});
+
+Deno.test("usualShare() is 0.05, or as much as holds one prompt back", () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 40 }), fc.nat(), (prompts, seed) => {
+      const share = usualShare(prompts, seed);
+      const heldBack = prompts.filter((prompt) => isValidation(prompt, seed, share));
+      const usual = prompts.filter((prompt) => isValidation(prompt, seed, 0.05));
+      assertEquals(heldBack.length, Math.max(1, usual.length));
+    }),
+    { seed: 3 },
+  );
 });

@@ -13,7 +13,7 @@ import { fitDemonstration } from "./fit.ts";
 import type { Params } from "./params.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 import { type Sample, samplesOfDemonstrations, samplesOfRollouts } from "./samples.ts";
-import { isValidation } from "./split.ts";
+import { isValidation, usualShare } from "./split.ts";
 import type { DemonstrationRow } from "./user_rows.ts";
 
 /** Rows and the file that messages name. */
@@ -51,7 +51,7 @@ export interface TokenSet {
 }
 
 /**
- * Train and validation; without validation_fraction there is no validation, without demonstrations there is neither.
+ * Train and validation; with a validation_fraction of 0 there is no validation, without demonstrations there is neither.
  * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
  */
 export async function tokenSets(
@@ -77,7 +77,9 @@ export async function tokenSets(
     line,
     what: "far too long",
   }));
-  const isHeldBack = (prompt: string): boolean => isValidation(prompt, seed, params.validation_fraction);
+  const share = params.validation_fraction ??
+    usualShare([...user.samples, ...model].map(({ prompt }) => prompt), seed);
+  const isHeldBack = (prompt: string): boolean => isValidation(prompt, seed, share);
   const train: FittedSample[] = [];
   const validation: FittedSample[] = [];
   let droppedTrain = user.farTooLong.filter(({ prompt }) => !isHeldBack(prompt)).length;
@@ -105,9 +107,9 @@ export async function tokenSets(
       tooLong,
     );
   }
-  refuseEmpty(names, "train", train.length, droppedTrain, params.validation_fraction);
-  if (params.validation_fraction === 0) return { train: { samples: train, dropped: droppedTrain } };
-  refuseEmpty(names, "validation", validation.length, droppedValidation, params.validation_fraction);
+  refuseEmpty(names, "train", train.length, droppedTrain, share);
+  if (share === 0) return { train: { samples: train, dropped: droppedTrain } };
+  refuseEmpty(names, "validation", validation.length, droppedValidation, share);
   return {
     train: { samples: train, dropped: droppedTrain },
     validation: { samples: validation, dropped: droppedValidation },

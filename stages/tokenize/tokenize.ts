@@ -38,7 +38,12 @@ export async function tokenize(
   input: TokenizeInput,
   settings: TokenizeSettings,
 ): Promise<Tokenized> {
-  const sets = await tokenSets(tokenizer, input, settings);
+  // Nobody needs held-back demonstrations for their prompts where evaluation has prompts of its own.
+  const validation_fraction = settings.params.validation_fraction ?? (input.evalPrompts ? 0 : null);
+  const sets = await tokenSets(tokenizer, input, {
+    ...settings,
+    params: { ...settings.params, validation_fraction },
+  });
   const derived = (set: TokenSet | undefined, isEval: boolean): PromptSet | undefined =>
     set === undefined ? undefined : promptsOfSamples(tokenizer, set.samples, settings, isEval);
   const prompts = input.prompts === undefined

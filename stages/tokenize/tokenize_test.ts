@@ -102,6 +102,16 @@ Deno.test("evaluation prompts of the validation split bring the demonstrated res
   assertEquals(JSON.parse(evalPrompts!.rows[0]!.meta).response, " Yes.");
 });
 
+Deno.test("validation_fraction null holds back something unless evaluation has prompts of its own", async () => {
+  const input = demonstrations(Array.from({ length: 6 }, (_, k) => ({ prompt: `Q${k}?` })));
+  const held = await tokenize(tokenizer, input, settings({ validation_fraction: null }));
+  assertEquals([held.train!.samples.length, held.validation!.samples.length], [5, 1]);
+  assertEquals(held.evalPrompts!.rows.map(({ id }) => id), [held.validation!.samples[0]!.id]);
+  const evalPrompts = { file: "e.jsonl", rows: [{ id: "e", line: 1, prompt: "Q?", meta: {} }] };
+  const all = await tokenize(tokenizer, { ...input, evalPrompts }, settings({ validation_fraction: null }));
+  assertEquals([all.train!.samples.length, all.validation], [6, undefined]);
+});
+
 Deno.test("given prompts are kept as many as they are, with all their fields", async () => {
   const rows = ["a", "b"].map((id, k) => ({ id, line: k + 1, prompt: "Same.", meta: { words: [id] } }));
   const { prompts, train } = await tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());

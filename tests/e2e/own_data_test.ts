@@ -1,0 +1,88 @@
+/** A user's own model and demonstrations, by two flags: no YAML, no prompts, no words to check. @module */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { readPrompts } from "@/lib/contracts/prompts.ts";
+import type { Report } from "@/lib/report/report_schema.ts";
+import { finish, launch } from "@/tests/support/launch.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { firstRows } from "./small_quickstart.ts";
+
+const SMALL = [
+  "sft.max_updates=4",
+  "sft.batch_size=8",
+  "members.count=2",
+  "members.sft.max_updates=4",
+  "members.sft.batch_size=8",
+  "reward.max_new_tokens=12",
+  "reward.calibration_prompts=8",
+  "ppo.count=2",
+  "ppo.rollout.rollouts=8",
+  "ppo.rollout.max_new_tokens=12",
+  "ppo.update.minibatch_size=4",
+  "ppo.update.epochs=1",
+  "ppo.update.critic_warmup_rounds=1",
+  "eval.max_new_tokens=12",
+];
+
+/** Metrics that need no checker. */
+const UNCHECKED = [
+  "base_nll",
+  "distinct_2",
+  "eos_rate",
+  "kl_to_sft",
+  "response_tokens",
+  "reward",
+  "validation_nll",
+];
+
+for (
+  const [name, settings] of [["quickstart", []], ["align", ["sft.lr=1e-3", "members.sft.lr=1e-3"]]] as const
+) {
+  Deno.test(`pipelines/${name}.yaml takes --input base and --input demonstrations alone`, async () => {
+    using dir = new TemporaryDirectory();
+    const demonstrations = dir.write("own.jsonl", firstRows("fixtures/quickstart/demos.jsonl", 60));
+    const { code, out, err } = await finish(launch([
+      "pipeline",
+      `pipelines/${name}.yaml`,
+      "--run-dir",
+      dir.file("run"),
+      "--input=base=fixtures/stories260k",
+      `--input=demonstrations=${demonstrations}`,
+      ...[...SMALL, ...settings].map((setting) => `--set=${setting}`),
+    ]));
+    assertEquals([code, err], [0, ""]);
+    const report = JSON.parse(Deno.readTextFileSync(dir.file("run/report.json"))) as Report;
+
+    const metrics = [...new Set(report.comparison.map((row) => row.metric))].sort();
+    assertEquals(metrics, UNCHECKED);
+    const models = [...new Set(report.comparison.map((row) => row.model))];
+    assertEquals(models, ["base", "sft", "continued_sft", "srppo"]);
+    const unscored = "No score: no evaluation prompt has the field that checker words looks at";
+    assertEquals(report.findings.filter((f) => f.startsWith("No score")), name === "align" ? [] : [unscored]);
+    assertEquals(out.includes(unscored), name === "quickstart");
+
+    const rows = (port: string) => readPrompts(view(dir.file("run"), port)).rows;
+    const heldBack = new Set(rows("eval_prompts").map(({ id }) => id));
+    assertEquals(heldBack.size > 0 && heldBack.size < 12, true, `${heldBack.size} of 60 are held back`);
+    assertEquals(rows("prompts").filter(({ id }) => heldBack.has(id)), []);
+    assertEquals(
+      report.samples.every((sample) => heldBack.has(sample.prompt_id)) && report.samples.length > 0,
+      true,
+    );
+  });
+}
+
+/** Path of an output of tokenize, which is the only stage here that writes prompts. */
+function view(runDir: string, port: string): string {
+  const views = join(runDir, "store", "views");
+  for (const { name } of Deno.readDirSync(views)) {
+    const path = join(views, name, `${port}.arrow`);
+    try {
+      Deno.statSync(path);
+      return path;
+    } catch {
+      // Another stage's outputs.
+    }
+  }
+  throw new Error(`Cannot find ${port} as tokenize must have written it: ${views} has none`);
+}
