@@ -15,7 +15,7 @@ import { openInputDigests } from "./input_digests.ts";
 import { lastMetric, lastMetrics } from "./metric_values.ts";
 import { createPruner } from "./prune.ts";
 import { reasonToRun } from "./reasons.ts";
-import { copyOutput, holdRunDirectory } from "./run_directory.ts";
+import { copyOutput, holdRunDirectory, removeHalfMade } from "./run_directory.ts";
 import { openStore } from "./store.ts";
 import { joinStore } from "./store_users.ts";
 import type { Executor } from "./task.ts";
@@ -252,6 +252,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   async function copyOutputs(values: OutputValues): Promise<Record<string, string>> {
     const paths: Record<string, string> = {};
     Deno.mkdirSync(join(options.runDir, "outputs"), { recursive: true });
+    removeHalfMade(join(options.runDir, "outputs"));
     for (const [name, value] of Object.entries(values)) {
       if (!value) continue;
       await ensure(value);

@@ -108,6 +108,15 @@ function header(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | nul
   return `# Every resolved parameter and input digest of the last run here. Written by the pipeline.\n${head}nodes:\n`;
 }
 
+/** Removes the copies in `folder` that a killed run left half-made. */
+export function removeHalfMade(folder: string): void {
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (HALF_MADE.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
+  }
+}
+
+const HALF_MADE = /\.[0-9a-f]{8}\.partial$/;
+
 /** Puts a copy of `tree`, whose files lie at `from`, at `to`: real files of its own, unless they are there already. */
 export function copyOutput(from: string, to: string, current: () => string | undefined, tree: Tree): void {
   if (current() === tree.digest) return;
