@@ -33,14 +33,20 @@ const Gpt2Config = z.looseObject({
   scale_attn_by_inverse_layer_idx: z.boolean().default(false),
   add_cross_attention: absent("there is no encoder to attend to"),
   tie_word_embeddings: z.boolean().default(true),
-}).superRefine(({ n_embd: width, n_head: heads }, context) => {
-  if (width % heads === 0) return;
-  context.addIssue({ code: "custom", path: ["n_head"], message: `must divide n_embd ${width}: ${heads}` });
+}).superRefine((config, context) => {
+  const { n_embd: width, n_head: heads } = config;
+  const issue = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  if (width % heads !== 0) issue("n_head", `must divide n_embd ${width}: ${heads}`);
+  for (const [alias, name] of Object.entries(ALIASES)) {
+    const value = config[alias] ?? config[name];
+    if (value !== config[name]) issue(alias, `must equal ${name}, which is ${config[name]}: ${value}`);
+  }
 });
 
 type Config = z.output<typeof Gpt2Config>;
 
-/** The fields under their first names. A field under both must not say two things. */
+/** The fields under their first names. */
 function renamed(input: ConfigInput): ConfigInput {
   const json: Record<string, unknown> = { ...input.json };
   for (const [alias, name] of Object.entries(ALIASES)) json[name] ??= json[alias];

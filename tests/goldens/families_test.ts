@@ -5,8 +5,23 @@ import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FOLDER = "fixtures/goldens/families";
-const FAMILIES = ["llama", "llama3_rope", "llama_bf16", "llama_f16", "llama_sharded"];
-const CHECKS = [
+const FAMILIES = [
+  ...["llama", "llama3_rope", "llama_bf16", "llama_f16", "llama_sharded", "llama_rope_yarn"],
+  ...[
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "phi3",
+    "gpt2",
+    "gpt_neox",
+    "olmo2",
+    "smollm3",
+  ],
+];
+const FORWARD_AND_TRAINING = [
   "logits",
   "logits of rows alone",
   "log-probabilities",
@@ -14,10 +29,16 @@ const CHECKS = [
   "losses of 4 AdamW steps",
   "gradient norms of 4 AdamW steps",
   "parameters after 4 AdamW steps",
-  "greedy ids",
-  "logits of decoding",
-  "decoding against training",
 ];
+const CHECKS = [...FORWARD_AND_TRAINING, "greedy ids", "logits of decoding", "decoding against training"];
+
+Deno.test("llama_rope_dynamic gives the logits, gradients and steps of transformers, ten times under the bars", () => {
+  const lines = checkFamily(`${FOLDER}/llama_rope_dynamic`);
+  assertEquals(lines.map(({ check }) => check), FORWARD_AND_TRAINING);
+  for (const { check, largestError, bar, worst } of lines) {
+    assert(largestError <= bar / 10, `${check}: ${largestError} at ${worst}`);
+  }
+});
 
 for (const family of FAMILIES) {
   Deno.test(`${family} gives the logits, gradients, steps and greedy texts of transformers, ten times under the bars`, () => {
