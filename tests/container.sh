@@ -70,7 +70,8 @@ buildah bud -q --isolation chroot --network host --build-arg BASE="$base" --buil
 rm -rf "$context"
 podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' "$image"
 
-hard=(--rm --network none --read-only --cap-drop all --security-opt no-new-privileges --memory 4g --pids-limit 200)
+locked=(--read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges)
+hard=(--rm --network none --memory 4g --pids-limit 200 "${locked[@]}")
 data=$work/data
 rm -rf "$data" && mkdir -p "$data" && chmod 777 "$data"
 cp -r fixtures/quickstart fixtures/stories260k "$data/"
@@ -120,14 +121,14 @@ code=0; podman run "${hard[@]}" -v "$data:/data" "$image" tokenize --in.demonstr
 say "a short pipeline, in the container and here: equal bytes"
 short=(pipelines/quickstart.yaml --set sft.max_updates=24 --set members.count=2 --set members.sft.max_updates=24
   --set ppo.count=1 --set ppo.rollout.rollouts=32 --set reward.calibration_prompts=32)
-podman run "${hard[@]}" --tmpfs /tmp -v "$data:/data" --entrypoint deno "$image" task --quiet pipeline "${short[@]}" \
+podman run "${hard[@]}" -v "$data:/data" --entrypoint deno "$image" task --quiet pipeline "${short[@]}" \
   --input eval_prompts=/data/quickstart/few.jsonl --run-dir /data/there/run
 deno task --quiet pipeline "${short[@]}" --input eval_prompts="$data/quickstart/few.jsonl" --run-dir "$data/here/run" \
   >/dev/null
 for file in policy/model.safetensors reward/reward.json evals.arrow; do same "run/outputs/$file"; done
 
 serve() {
-  server=$(podman run -d --network host --read-only --cap-drop all --security-opt no-new-privileges -e SRPPO_TOKEN=secret \
+  server=$(podman run -d --network host "${locked[@]}" -e SRPPO_TOKEN=secret \
     -v "$data:/data" --entrypoint deno "$image" task --quiet serve --port 18080 --data /data)
   for _ in $(seq 200); do health >/dev/null 2>&1 && break; sleep 0.1; done
   health
@@ -154,6 +155,7 @@ cmp "$data/here/train.arrow" "$data/served/train.arrow" || fail "bytes of the se
 stop 0
 
 say "the server: SIGTERM while a stage computes keeps a checkpoint and ends with 75"
+rm -f "$work/events.txt"
 serve
 curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/sft -d '{
   "inputs": { "tokens": "served/train.arrow", "model": "stories260k" }, "params": { "max_updates": 100000 },
