@@ -10,7 +10,7 @@ import { encodeModel } from "@/lib/onnx/encode.ts";
 import { type PreparedRun, Session } from "@/lib/ort/session.ts";
 import { TensorValue } from "@/lib/ort/tensor_value.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
-import { benchModel, randomWeights, type ShapeName, SHAPES } from "./shapes.ts";
+import { benchModel, fillUniform, randomWeights, type ShapeName, SHAPES } from "./shapes.ts";
 import { summarise, timed } from "./timing.ts";
 
 /** Figures of the ceilings: `gemm_gflops`, and `matvec_<shape>_ms` for each shape. */
@@ -74,15 +74,23 @@ export class Ceilings {
   }
 }
 
-/** a[n,n] · b[n,n], both given at run time, as a train step's products are. */
+/**
+ * a[n,n] · b[n,n], both given at run time, as a train step's products are. The numbers are not zeros: a buffer that was
+ * never written lies in one page of memory over and over, whose lines push one another out of the cache, and the product
+ * takes twice as long.
+ */
 function gemmRun(n: number): PreparedRun {
   const trace = new Trace(), shape = [n, n];
   const a = trace.input("a", "f32", shape), b = trace.input("b", "f32", shape);
   const session = new Session(
     encodeModel(lower({ name: "gemm", inputs: [a, b], outputs: { y: matmul(a, b) } })),
   );
-  const zeros = () => TensorValue.zeros("f32", shape);
-  return session.prepare({ a: zeros(), b: zeros() }, { y: zeros() });
+  const filled = (seed: number) => {
+    const data = new Float32Array(n * n);
+    fillUniform(data, seed);
+    return new TensorValue(hostTensor("f32", shape, data));
+  };
+  return session.prepare({ a: filled(4), b: filled(5) }, { y: TensorValue.zeros("f32", shape) });
 }
 
 /** Every matrix of the model by a vector of one token, the weights constants as the decoder's are. */

@@ -50,18 +50,22 @@ export function benchModel(shape: BenchShape, contextLength: number): Model {
   });
 }
 
-/**
- * Weights without structure, of about the size that training starts from: norms 1, matrices uniform in ±0.05. A linear
- * congruential generator over 32 bits (Numerical Recipes, §7.1.5) fills 135 M weights in a fraction of a second.
- */
+/** The next state of a linear congruential generator over 32 bits (Numerical Recipes, §7.1.5), as an i32. */
+function nextState(state: number): number {
+  return (Math.imul(state, 1664525) + 1013904223) | 0;
+}
+
+/** Numbers uniform in ±0.05; 135 M of them take a fraction of a second. */
+export function fillUniform(data: Float32Array, seed: number): void {
+  let state = seed | 0;
+  for (let i = 0; i < data.length; i++) data[i] = (state = nextState(state)) * (0.05 / 0x80000000);
+}
+
+/** Weights without structure, of about the size that training starts from: norms 1, matrices uniform in ±0.05. */
 export function randomWeights(model: Model, seed: number): ParameterVector {
   const parameters = new ParameterVector(parametersOf(model));
   const { data, decayed } = parameters;
-  let state = seed | 0;
-  for (let i = 0; i < decayed; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    data[i] = state * (0.05 / 0x80000000);
-  }
+  fillUniform(data.subarray(0, decayed), seed);
   data.fill(1, decayed);
   return parameters;
 }
@@ -70,7 +74,7 @@ export function randomWeights(model: Model, seed: number): ParameterVector {
 export function randomIds(count: number, vocab: number, seed: number): Int32Array {
   let state = seed | 0;
   return Int32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    state = nextState(state);
     return (state >>> 8) % vocab; // the low bits of such a generator have short periods
   });
 }
