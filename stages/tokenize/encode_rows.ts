@@ -7,9 +7,15 @@ import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 
 /** A demonstration in ids: the model sees both, and learns the response. */
 export interface EncodedDemonstration {
+  /** text of the prompt; "" for a text by itself */
+  readonly prompt: string;
+  /** text of the (first) response */
+  readonly response: string;
   readonly promptIds: readonly number[];
-  /** ends with one end token */
+  /** all ids from the first learned one on; ends with one end token, unless a template writes more behind it */
   readonly responseIds: readonly number[];
+  /** 1 = learned; undefined: all of `responseIds` are */
+  readonly responseMask?: Uint8Array | undefined;
   /** prompt and response share a token when encoded together, so the response was encoded by itself */
   readonly isSplit: boolean;
 }
@@ -33,7 +39,10 @@ export async function encodeDemonstrations(
   const prompts = await encode(rows.map(({ prompt }) => prompt));
   const texts = await encode(rows.map(({ prompt, response }) => prompt + response));
   const alone = boundary === "split" ? await encode(rows.map(({ response }) => response)) : [];
-  return rows.map((_, k) => joined(tokenizer, { prompt: prompts[k]!, both: texts[k]!, response: alone[k] }));
+  return rows.map(({ prompt, response }, k) => {
+    const ids = joined(tokenizer, { prompt: prompts[k]!, both: texts[k]!, response: alone[k] });
+    return "problem" in ids ? ids : { prompt, response, ...ids };
+  });
 }
 
 /** A demonstration of its prompt's ids and those of the whole text; `response` is undefined where none may be split. */
@@ -44,7 +53,7 @@ function joined(
     readonly both: Int32Array;
     readonly response: Int32Array | undefined;
   },
-): EncodedDemonstration | { readonly problem: string } {
+): Omit<EncodedDemonstration, "prompt" | "response"> | { readonly problem: string } {
   const isPrefix = prompt.every((id, k) => both[k] === id);
   if (!isPrefix && alone === undefined) {
     const k = prompt.findIndex((id, at) => both[at] !== id);

@@ -41,6 +41,7 @@ Deno.test("a token that reaches from the prompt into the response is a problem, 
   });
   const split = await encodeDemonstration(row, "split");
   assertEquals(split, {
+    ...row,
     promptIds: [...await tokenizer.encode(row.prompt)],
     responseIds: [...await tokenizer.encode(row.response, { special: false }), END],
     isSplit: true,

@@ -8,7 +8,9 @@ import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { loadChatTemplate } from "@/lib/text/load_chat_template.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Chat } from "./encode_chats.ts";
 import { type Params, params } from "./params.ts";
 import { readInput } from "./read_input.ts";
 import { tokenizeReport } from "./report.ts";
@@ -23,17 +25,19 @@ export const stage = defineStage({
   inputs: {
     demonstrations: {
       contract: "file",
-      description: "JSON Lines with a prompt and a response each",
+      description:
+        "demonstrations: JSON Lines, JSON, CSV, Parquet, Arrow or text, or directories of such files",
+      many: "list",
       optional: true,
     },
     prompts: {
       contract: "file",
-      description: "JSON Lines with a prompt each, to be answered in training",
+      description: "prompts to be answered in training, in the same formats",
       optional: true,
     },
     eval_prompts: {
       contract: "file",
-      description: "JSON Lines with a prompt each, to be answered in evaluation",
+      description: "prompts to be answered in evaluation, in the same formats",
       optional: true,
     },
     rollouts: {
@@ -136,7 +140,22 @@ function settingsOf(params: Params, tokenizer: Tokenizer, model: string, seed: n
       `Cannot tokenize as a prompt must leave room for an answer within max_length ${maxLength}: max_prompt_length is ${maxPromptLength}`,
     );
   }
-  return { params, maxLength, maxPromptLength, seed };
+  return { params, maxLength, maxPromptLength, seed, chat: chatOf(params, model) };
+}
+
+/** The chat template that conversations go through; undefined for plain text. */
+function chatOf({ chat_template: name, template_date: date }: Params, model: string): Chat | undefined {
+  if (name === "none") return undefined;
+  const template = name === "auto" ? "model" : name;
+  const found = loadChatTemplate(model, { template, clock: new Date(`${date}T12:00:00Z`) });
+  if (found === undefined && name === "model") {
+    throw new DataError(
+      `Cannot tokenize for ${model} as chat_template=model must find one (chat_template.jinja, or chat_template of ` +
+        "tokenizer_config.json): there is none",
+      { file: model },
+    );
+  }
+  return found && { template: found, addsPrefix: template !== "model" };
 }
 
 if (import.meta.main) {

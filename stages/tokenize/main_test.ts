@@ -238,7 +238,6 @@ Deno.test("every corrupt JSONL file and tokenizer is refused with one clear Data
     );
     let tried = 0;
     for (const { file, kind, must_mention, generate } of cases) {
-      if (file.startsWith("messages_")) continue;
       let path = `${CORRUPT}/${file}`;
       if (generate) {
         path = `${dir}/${file}`;
@@ -258,7 +257,7 @@ Deno.test("every corrupt JSONL file and tokenizer is refused with one clear Data
       assert(/^Cannot .+ as .+: .+/s.test(error.message), error.message);
       tried++;
     }
-    assertEquals(tried, 25);
+    assertEquals(tried, 27);
     assertEquals(await exists(`${dir}/out`), false);
     await runStage({ demonstrations: `${CORRUPT}/ok_rows.jsonl` }, outputs);
     assert(readTokens(outputs.train!).rows.length > 0);

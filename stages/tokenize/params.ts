@@ -3,15 +3,33 @@
  * @module
  */
 import { z } from "zod";
+import { LAYOUTS } from "./layouts.ts";
 
 /** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
 export const params = z.strictObject({
-  prompt_field: z.string().min(1).default("prompt")
-    .describe("Field of a user's row that holds the prompt.")
-    .meta({ source: "the quickstart's files; TRL's prompt-completion format" }),
-  response_field: z.string().min(1).default("response")
-    .describe("Field of a demonstration that holds the response.")
-    .meta({ source: "the quickstart's files" }),
+  layout: z.enum(["auto", ...LAYOUTS]).default("auto")
+    .describe("Shape of the rows of users' files. auto: what their columns show.")
+    .meta({ source: "docs/data.md lists the layouts and how they are told apart" }),
+  prompt_field: z.string().default("")
+    .describe("Field that holds the prompt, or the messages. Empty: the layout's own.")
+    .meta({ source: "docs/data.md" }),
+  response_field: z.string().default("")
+    .describe("Field that holds the response. Empty: the layout's own.")
+    .meta({ source: "docs/data.md" }),
+  weights: z.array(z.number().gt(0)).default([])
+    .describe(
+      "How often the rows of each path of `demonstrations` are repeated; 0.5 takes every other. Empty: once.",
+    )
+    .meta({ unit: "1", source: "a mix as it comes" }),
+  chat_template: z.string().min(1).default("auto")
+    .describe(
+      "How conversations become text: auto (the model's chat template if it has one, else plain), model, none (plain text), " +
+        "chatml, llama3, mistral, zephyr, plain, or the path of a .jinja file.",
+    )
+    .meta({ source: "the model's own is what it was trained on" }),
+  template_date: z.iso.date().default("2024-07-26")
+    .describe("The date that chat templates are told by strftime_now.")
+    .meta({ source: "Llama 3.1's template says 26 Jul 2024; a clock would give other bytes every day" }),
   id_field: z.string().min(1).default("id")
     .describe("Field that names a row. Rows without it are named after their line.")
     .meta({ source: "the quickstart's files" }),

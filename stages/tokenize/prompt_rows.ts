@@ -6,7 +6,9 @@
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
-import { encodePrompts as encodeTexts, prefixLength } from "./encode_rows.ts";
+import type { EncodedPrompt } from "./encode_chats.ts";
+import { encodePromptContents, textOf } from "./encode_contents.ts";
+import { prefixLength } from "./encode_rows.ts";
 import { fitPrompt } from "./fit.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 import type { FittedSample, Source, TokenizeSettings } from "./token_sets.ts";
@@ -42,21 +44,28 @@ export async function encodePrompts(
   settings: TokenizeSettings,
 ): Promise<PromptSet> {
   const mayGuess = settings.params.truncation !== "left";
-  const isFarTooLong = ({ prompt }: UserRow): boolean =>
-    mayGuess && tokenizer.leastTokens(prompt) > settings.maxPromptLength;
+  const isFarTooLong = ({ content }: UserRow): boolean =>
+    mayGuess && tokenizer.leastTokens(textOf(content)) > settings.maxPromptLength;
   const counted = source.rows.filter((row) => !isFarTooLong(row));
-  const encoded = await encodeTexts(tokenizer, counted.map(({ prompt }) => prompt));
-  const idsOf = new Map(counted.map((row, k) => [row, encoded[k]]));
-  const candidates = source.rows.map((row): Candidate => ({
-    ...row,
-    at: `line ${row.line}`,
-    promptIds: idsOf.get(row),
-  }));
+  const encoded = await encodePromptContents(tokenizer, counted.map(({ content }) => content), settings);
+  const problems: Problem[] = [];
+  const promptOf = new Map<UserRow, EncodedPrompt>();
+  for (const [k, row] of counted.entries()) {
+    const one = encoded[k]!;
+    if ("problem" in one) problems.push({ at: row.at, line: row.line, what: one.problem });
+    else promptOf.set(row, one);
+  }
+  refuseProblems(source.file, "a prompt must be one question, or fit the chat template", problems);
+  const candidates = source.rows.map((row): Candidate => {
+    const { id, at, line, meta, content } = row, found = promptOf.get(row);
+    return { id, at, line, meta, prompt: found?.text ?? textOf(content), promptIds: found?.ids };
+  });
   return fitCandidates(tokenizer, source.file, candidates, settings);
 }
 
 /**
- * The distinct prompts of demonstrations, each named after the first demonstration that has it.
+ * The distinct prompts of demonstrations, each named after the first demonstration that has it; undefined if none has one, as
+ * texts have not.
  * @param isEval adds the first demonstration's response to `meta` as `response`, so that a checker can compare with it
  */
 export function promptsOfSamples(
@@ -64,14 +73,17 @@ export function promptsOfSamples(
   samples: readonly FittedSample[],
   settings: TokenizeSettings,
   isEval: boolean,
-): PromptSet {
+): PromptSet | undefined {
   const first = new Map<string, FittedSample>();
-  for (const sample of samples) if (!first.has(sample.prompt)) first.set(sample.prompt, sample);
+  for (const sample of samples) {
+    if (sample.prompt !== "" && !first.has(sample.prompt)) first.set(sample.prompt, sample);
+  }
+  if (first.size === 0) return undefined;
   const candidates = [...first.values()].map((
-    { id, source, prompt, meta, response, promptIds },
+    { id, at, prompt, meta, response, promptIds },
   ): Candidate => ({
     id,
-    at: source,
+    at,
     prompt,
     meta: isEval ? { response, ...meta } : meta,
     promptIds,

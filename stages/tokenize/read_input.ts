@@ -32,7 +32,7 @@ export async function readInput(
   params: Params,
   tokenizer: Tokenizer,
 ): Promise<OpenedInput> {
-  const demonstrations = pathOf(paths, "demonstrations");
+  const demonstrations = pathsOf(paths, "demonstrations");
   const rollouts = pathOf(paths, "rollouts");
   const prompts = pathOf(paths, "prompts");
   const evalPrompts = pathOf(paths, "eval_prompts");
@@ -45,10 +45,10 @@ export async function readInput(
   const selection = rollouts === undefined ? undefined : await selectRollouts(rollouts, params, tokenizer);
   const input: TokenizeInput = {
     ...(demonstrations &&
-      { demonstrations: { file: demonstrations, rows: readDemonstrations(demonstrations, params) } }),
+      { demonstrations: await readDemonstrations(demonstrations, params, params.weights) }),
     ...(rollouts && selection && { rollouts: { file: rollouts, rows: selection.rows } }),
-    ...(prompts && { prompts: { file: prompts, rows: readPrompts(prompts, params) } }),
-    ...(evalPrompts && { evalPrompts: { file: evalPrompts, rows: readPrompts(evalPrompts, params) } }),
+    ...(prompts && { prompts: await readPrompts(prompts, params) }),
+    ...(evalPrompts && { evalPrompts: await readPrompts(evalPrompts, params) }),
   };
   return { input, ...(selection && { selection }) };
 }
@@ -102,6 +102,15 @@ function checkerOf(params: Params): Promise<Checker> {
     ...(params.checker_field !== "" && { field: params.checker_field }),
     ...(params.checker_pattern !== "" && { pattern: params.checker_pattern }),
   });
+}
+
+function pathsOf(paths: InputPaths, port: string): readonly string[] | undefined {
+  const given = paths[port];
+  if (given === undefined || typeof given === "string") return given === undefined ? undefined : [given];
+  if (Array.isArray(given)) return given.length === 0 ? undefined : given;
+  throw new UsageError(
+    `Cannot tokenize as input ${port} must be a list of paths: it is ${JSON.stringify(given)}`,
+  );
 }
 
 function pathOf(paths: InputPaths, port: string): string | undefined {

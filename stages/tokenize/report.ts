@@ -46,15 +46,16 @@ export function tokenizeReport(
   };
 }
 
-function tokenSetReport({ samples, dropped }: TokenSet): Readonly<Record<string, unknown>> {
+function tokenSetReport({ samples, dropped, unsupervised }: TokenSet): Readonly<Record<string, unknown>> {
   const lengths = samples.map(({ row }) => row.inputIds.length);
   const supervised = samples.map(({ row }) => row.lossMask.reduce((sum, mask) => sum + mask, 0));
-  const distinct = new Set(samples.map(({ prompt, response }) => JSON.stringify([prompt, response])));
+  const distinct = new Set(samples.map(({ row }) => row.inputIds.join()));
   return {
     rows: samples.length,
     distinct_prompts: new Set(samples.map(({ prompt }) => prompt)).size,
     repeated_rows: samples.length - distinct.size,
     dropped,
+    unsupervised,
     cut: samples.filter(({ isCut }) => isCut).length,
     boundary_splits: samples.filter(({ isSplit }) => isSplit).length,
     tokens: sumOf(lengths),

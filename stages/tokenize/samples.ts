@@ -5,10 +5,11 @@
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
-import { encodeDemonstrations, endOnce } from "./encode_rows.ts";
+import { type ContentEncoding, encodeContents, textOf } from "./encode_contents.ts";
+import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
-import type { DemonstrationRow } from "./user_rows.ts";
+import type { UserRow } from "./user_rows.ts";
 
 /** A demonstration in ids, whole. */
 export interface Sample {
@@ -16,13 +17,17 @@ export interface Sample {
   /** input port and line, or input port and rollout */
   readonly source: string;
   readonly line?: number;
+  /** where it stands, for messages */
+  readonly at: string;
   /** text of the prompt: what splits and duplicates go by */
   readonly prompt: string;
   readonly response: string;
   readonly meta: Readonly<Record<string, unknown>>;
   readonly promptIds: readonly number[];
-  /** ends with one end token */
+  /** all ids from the first learned one on */
   readonly responseIds: readonly number[];
+  /** 1 = learned; undefined: all of `responseIds` are */
+  readonly responseMask?: Uint8Array | undefined;
   /** the response was encoded by itself as it shares a token with its prompt */
   readonly isSplit: boolean;
 }
@@ -30,7 +35,9 @@ export interface Sample {
 /** Samples, and the rows that are so long that nobody needed to count. */
 export interface Samples {
   readonly samples: readonly Sample[];
-  readonly farTooLong: readonly DemonstrationRow[];
+  readonly farTooLong: readonly UserRow[];
+  /** rows in which nothing is left to learn: every answer is empty */
+  readonly unsupervised: readonly UserRow[];
 }
 
 /**
@@ -42,28 +49,34 @@ export interface Samples {
 export async function samplesOfDemonstrations(
   tokenizer: Tokenizer,
   file: string,
-  rows: readonly DemonstrationRow[],
-  settings: Pick<Params, "boundary" | "truncation"> & { readonly maxLength: number },
+  rows: readonly UserRow[],
+  settings: Pick<Params, "truncation"> & ContentEncoding & { readonly maxLength: number },
 ): Promise<Samples> {
-  const { boundary, truncation, maxLength } = settings;
+  const { truncation, maxLength } = settings;
   const mayGuess = truncation === "error" || truncation === "drop";
   const problems: Problem[] = [];
   const samples: Sample[] = [];
-  const isFarTooLong = ({ prompt, response }: DemonstrationRow): boolean =>
-    mayGuess && tokenizer.leastTokens(prompt + response) > maxLength;
+  const isFarTooLong = ({ content }: UserRow): boolean =>
+    mayGuess && tokenizer.leastTokens(textOf(content)) > maxLength;
   const farTooLong = rows.filter(isFarTooLong);
   const counted = rows.filter((row) => !isFarTooLong(row));
-  const all = await encodeDemonstrations(tokenizer, counted, boundary);
+  const all = await encodeContents(tokenizer, counted.map(({ content }) => content), settings);
+  const unsupervised: UserRow[] = [];
   for (const [k, row] of counted.entries()) {
     const encoded = all[k]!;
     if ("problem" in encoded) {
-      problems.push({ at: `line ${row.line}`, line: row.line, what: encoded.problem });
-    } else samples.push({ ...row, ...encoded, source: `demonstrations:${row.line}` });
+      problems.push({ at: row.at, line: row.line, what: encoded.problem });
+    } else if (encoded.responseMask !== undefined && !encoded.responseMask.includes(1)) {
+      unsupervised.push(row);
+    } else {
+      const { id, line, at, place, meta } = row;
+      samples.push({ id, line, at, meta, ...encoded, source: `demonstrations:${place}` });
+    }
   }
   const requirement =
     "a response must begin with a token of its own (or --boundary split) and hold an end token at most at its end";
   refuseProblems(file, requirement, problems);
-  return { samples, farTooLong };
+  return { samples, farTooLong, unsupervised };
 }
 
 /**
@@ -83,6 +96,7 @@ export function samplesOfRollouts(tokenizer: Tokenizer, file: string, rows: read
     samples.push({
       id: row.id,
       source: `rollouts:${row.id}`,
+      at: `rollouts:${row.id}`,
       prompt: tokenizer.decode(row.promptIds, { skipSpecial: true }),
       response: tokenizer.decode(row.responseIds, { skipSpecial: true }),
       meta: JSON.parse(row.meta),

@@ -8,13 +8,15 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Chat } from "./encode_chats.ts";
+import { textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";
 import { fitDemonstration } from "./fit.ts";
 import type { Params } from "./params.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 import { type Sample, samplesOfDemonstrations, samplesOfRollouts } from "./samples.ts";
 import { isValidation, usualShare } from "./split.ts";
-import type { DemonstrationRow } from "./user_rows.ts";
+import type { UserRow } from "./user_rows.ts";
 
 /** Rows and the file that messages name. */
 export interface Source<Row> {
@@ -24,7 +26,7 @@ export interface Source<Row> {
 
 /** Where demonstrations come from; either, both or none. */
 export interface DemonstrationInput {
-  readonly demonstrations?: Source<DemonstrationRow> | undefined;
+  readonly demonstrations?: Source<UserRow> | undefined;
   readonly rollouts?: Source<RolloutRow> | undefined;
 }
 
@@ -36,6 +38,8 @@ export interface TokenizeSettings {
   /** tokens, the limit of a prompt */
   readonly maxPromptLength: number;
   readonly seed: number;
+  /** undefined: prompts and responses are plain text */
+  readonly chat?: Chat | undefined;
 }
 
 /** A demonstration cut to length. */
@@ -48,6 +52,8 @@ export interface FittedSample extends Sample {
 export interface TokenSet {
   readonly samples: readonly FittedSample[];
   readonly dropped: number;
+  /** rows of its share in which there was nothing to learn */
+  readonly unsupervised: number;
 }
 
 /**
@@ -63,37 +69,41 @@ export async function tokenSets(
   const { demonstrations, rollouts } = input;
   if (demonstrations === undefined && rollouts === undefined) return {};
   const user = demonstrations === undefined
-    ? { samples: [], farTooLong: [] }
+    ? { samples: [], farTooLong: [], unsupervised: [] }
     : await samplesOfDemonstrations(tokenizer, demonstrations.file, demonstrations.rows, {
       ...params,
       maxLength,
+      chat: settings.chat,
     });
   const model = rollouts === undefined ? [] : samplesOfRollouts(tokenizer, rollouts.file, rollouts.rows);
   const names = [demonstrations?.file, rollouts?.file].filter((file) => file !== undefined).join(" and ");
   refuseEqualIds(names, [...user.samples, ...model]);
 
-  const tooLong: Problem[] = user.farTooLong.map(({ line }) => ({
-    at: `line ${line}`,
+  const tooLong: Problem[] = user.farTooLong.map(({ at, line }) => ({
+    at,
     line,
     what: "far too long",
   }));
   const share = params.validation_fraction ??
-    usualShare([...user.samples, ...model].map(({ prompt }) => prompt), seed);
-  const isHeldBack = (prompt: string): boolean => isValidation(prompt, seed, share);
+    usualShare([...user.samples, ...model].map(splitKey), seed);
+  const isHeldBack = (key: string): boolean => isValidation(key, seed, share);
+  // rows that were not encoded go by what they say, so that the counts add up
+  const heldBack = (rows: readonly UserRow[]): number =>
+    rows.filter((row) => isHeldBack(textOf(row.content))).length;
   const train: FittedSample[] = [];
   const validation: FittedSample[] = [];
-  let droppedTrain = user.farTooLong.filter(({ prompt }) => !isHeldBack(prompt)).length;
-  let droppedValidation = user.farTooLong.length - droppedTrain;
+  let droppedValidation = heldBack(user.farTooLong);
+  let droppedTrain = user.farTooLong.length - droppedValidation;
+  const emptyValidation = heldBack(user.unsupervised);
+  const emptyTrain = user.unsupervised.length - emptyValidation;
   for (const sample of [...user.samples, ...model]) {
     const fitted = fitSample(tokenizer, sample, settings);
     if (fitted === "too_long") {
       const what = `${sample.promptIds.length + sample.responseIds.length} tokens`;
       tooLong.push(
-        sample.line === undefined
-          ? { at: sample.source, what }
-          : { at: `line ${sample.line}`, line: sample.line, what },
+        sample.line === undefined ? { at: sample.at, what } : { at: sample.at, line: sample.line, what },
       );
-    } else if (isHeldBack(sample.prompt)) {
+    } else if (isHeldBack(splitKey(sample))) {
       if (fitted === "dropped") droppedValidation++;
       else validation.push(fitted);
     } else if (fitted === "dropped") droppedTrain++;
@@ -108,12 +118,19 @@ export async function tokenSets(
     );
   }
   refuseEmpty(names, "train", train.length, droppedTrain, share);
-  if (share === 0) return { train: { samples: train, dropped: droppedTrain } };
+  if (share === 0) {
+    return { train: { samples: train, dropped: droppedTrain, unsupervised: emptyTrain } };
+  }
   refuseEmpty(names, "validation", validation.length, droppedValidation, share);
   return {
-    train: { samples: train, dropped: droppedTrain },
-    validation: { samples: validation, dropped: droppedValidation },
+    train: { samples: train, dropped: droppedTrain, unsupervised: emptyTrain },
+    validation: { samples: validation, dropped: droppedValidation, unsupervised: emptyValidation },
   };
+}
+
+/** What decides where a sample goes: its prompt, or all of a text by itself. */
+function splitKey({ prompt, response }: Sample): string {
+  return prompt || response;
 }
 
 function fitSample(
@@ -126,6 +143,9 @@ function fitSample(
   if (fitted.kind === "dropped" || fitted.kind === "too_long") return fitted.kind;
   const { promptIds, responseIds } = fitted;
   const lossMask = new Uint8Array(promptIds.length + responseIds.length).fill(1, promptIds.length);
+  if (sample.responseMask !== undefined) {
+    lossMask.set(sample.responseMask.subarray(0, responseIds.length), promptIds.length);
+  }
   const inputIds = Int32Array.from([...promptIds, ...responseIds]);
   return {
     ...sample,

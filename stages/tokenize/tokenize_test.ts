@@ -6,7 +6,7 @@ import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { quantilesOf } from "./report.ts";
 import { type TokenizeSettings } from "./token_sets.ts";
 import { tokenize, type TokenizeInput } from "./tokenize.ts";
-import type { DemonstrationRow } from "./user_rows.ts";
+import type { UserRow } from "./user_rows.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");
 
@@ -18,12 +18,27 @@ function settings(
   return { maxLength: 64, maxPromptLength: 63, seed: 3, ...limits, params: { ...base, ...params } };
 }
 
+/** A row that asks `prompt` as it stands in a JSON Lines file. */
+function promptRow(
+  id: string,
+  line: number,
+  prompt: string,
+  meta: Readonly<Record<string, unknown>> = {},
+): UserRow {
+  const content = { kind: "chat", messages: [{ role: "user", content: prompt }] } as const;
+  return { id, line, at: `line ${line}`, place: `${line}`, content, meta };
+}
+
 function demonstrations(
   rows: readonly { readonly prompt: string; readonly response?: string }[],
 ): TokenizeInput {
-  const full = rows.map(({ prompt, response = " Yes." }, k): DemonstrationRow => (
-    { id: `d${k}`, line: k + 1, prompt, response, meta: { k } }
-  ));
+  const full = rows.map(({ prompt, response = " Yes." }, k): UserRow => ({
+    ...promptRow(`d${k}`, k + 1, prompt, { k }),
+    content: {
+      kind: "chat",
+      messages: [{ role: "user", content: prompt }, { role: "assistant", content: response }],
+    },
+  }));
   return { demonstrations: { file: "d.jsonl", rows: full } };
 }
 
@@ -107,13 +122,13 @@ Deno.test("validation_fraction null holds back something unless evaluation has p
   const held = await tokenize(tokenizer, input, settings({ validation_fraction: null }));
   assertEquals([held.train!.samples.length, held.validation!.samples.length], [5, 1]);
   assertEquals(held.evalPrompts!.rows.map(({ id }) => id), [held.validation!.samples[0]!.id]);
-  const evalPrompts = { file: "e.jsonl", rows: [{ id: "e", line: 1, prompt: "Q?", meta: {} }] };
+  const evalPrompts = { file: "e.jsonl", rows: [promptRow("e", 1, "Q?")] };
   const all = await tokenize(tokenizer, { ...input, evalPrompts }, settings({ validation_fraction: null }));
   assertEquals([all.train!.samples.length, all.validation], [6, undefined]);
 });
 
 Deno.test("given prompts are kept as many as they are, with all their fields", async () => {
-  const rows = ["a", "b"].map((id, k) => ({ id, line: k + 1, prompt: "Same.", meta: { words: [id] } }));
+  const rows = ["a", "b"].map((id, k) => promptRow(id, k + 1, "Same.", { words: [id] }));
   const { prompts, train } = await tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
   assertEquals(prompts!.rows.map(({ meta }) => meta), ['{"words":["a"]}', '{"words":["b"]}']);
   assertEquals(train, undefined);
@@ -131,7 +146,7 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
   ],
   [
     "prompts that are too long",
-    { prompts: { file: "p.jsonl", rows: [{ id: "a", line: 4, prompt: "cat ".repeat(40), meta: {} }] } },
+    { prompts: { file: "p.jsonl", rows: [promptRow("a", 4, "cat ".repeat(40))] } },
     settings(),
     "Cannot tokenize p.jsonl as a prompt must have at most 63 tokens (or --truncation drop, left): 1 bad row: line 4 (82 tokens)",
   ],
@@ -157,7 +172,7 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
   ],
   [
     "prompts that are all dropped",
-    { prompts: { file: "p.jsonl", rows: [{ id: "a", line: 1, prompt: "cat ".repeat(40), meta: {} }] } },
+    { prompts: { file: "p.jsonl", rows: [promptRow("a", 1, "cat ".repeat(40))] } },
     settings({ truncation: "right" }),
     "Cannot tokenize p.jsonl as a prompt must be left: all 1 are too long",
   ],

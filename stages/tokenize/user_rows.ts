@@ -1,98 +1,162 @@
 /**
- * Reads a user's JSON Lines: demonstrations (prompt and response) or prompts. Every bad row is found before anything is
- * refused. In: a path. Out: rows with an id, their texts, and the fields that are left.
+ * Reads users' files: demonstrations or prompts, in any format and layout. Every bad row is found before anything is refused.
+ * In: paths. Out: rows with an id, what they say, and the fields that are left.
  * @module
  */
-import { readJsonl } from "@/lib/files/jsonl.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { dataFiles, type DataRow, readDataFile } from "./data_files.ts";
+import { type Content, contentOf, kindOf, type LayoutColumns, layoutOf } from "./layouts.ts";
 import type { Params } from "./params.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 
 /** A row of a user's file. */
 export interface UserRow {
   readonly id: string;
-  /** line number in the file, from 1 */
+  /** number of the line or row in its file, from 1 */
   readonly line: number;
-  readonly prompt: string;
-  /** all fields but id, prompt and response, in the row's order */
+  /** where it stands, for messages: `line 7`, or `row 7 of b.parquet` where there are several files */
+  readonly at: string;
+  /** where it stands, for the column `source`: `7`, or `2:7` in the second of several files */
+  readonly place: string;
+  readonly content: Content;
+  /** all fields but the id and those that the content is made of, in the row's order */
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** A prompt and the answer to learn. */
-export interface DemonstrationRow extends UserRow {
-  readonly response: string;
+/** Rows of one or more files, and what messages call them. */
+export interface UserRows {
+  readonly file: string;
+  readonly rows: readonly UserRow[];
 }
 
-type Fields = Pick<Params, "id_field" | "prompt_field" | "response_field">;
+type Fields = Pick<Params, "id_field" | "prompt_field" | "response_field" | "layout">;
 
 /**
- * The demonstrations in `path`.
- * @throws {DataError} that lists every row without a prompt, without a response, with an empty or broken text, or with an
- *   id that an earlier row has.
+ * The demonstrations in `paths`, in their order.
+ * @param weights how often the rows of each path are repeated; empty: once
+ * @throws {DataError} that lists every row without a prompt, without a response, with a broken text, or with an id that an
+ *   earlier row has
+ * @throws {UsageError} if there are weights, but not one for each path
  */
-export function readDemonstrations(path: string, fields: Fields): DemonstrationRow[] {
-  const { prompt_field: prompt, response_field: response } = fields;
-  return readRows(path, fields, [prompt, response]).map(({ value, ...row }) => ({
-    ...row,
-    response: value[response] as string,
-  }));
+export async function readDemonstrations(
+  paths: readonly string[],
+  fields: Fields,
+  weights: readonly number[] = [],
+): Promise<UserRows> {
+  if (weights.length > 0 && weights.length !== paths.length) {
+    throw new UsageError(
+      `Cannot mix demonstrations as there must be a weight for each of the ${paths.length} paths: there are ${weights.length}`,
+    );
+  }
+  const parts: UserRow[] = [];
+  const ids = new Map<string, string>();
+  for (const [k, path] of paths.entries()) {
+    const prefix = paths.length > 1 ? `${k + 1}:` : "";
+    const rows = await readRows(path, fields, { isPrompt: false, prefix, ids });
+    parts.push(...repeated(rows, weights[k] ?? 1));
+  }
+  return { file: paths.join(" and "), rows: parts };
 }
 
-/** The prompts in `path`; `response_field`, if there is one, is a field like others. @throws {DataError} as above */
-export function readPrompts(path: string, fields: Fields): UserRow[] {
-  return readRows(path, fields, [fields.prompt_field]).map(({ value: _, ...row }) => row);
+/** The prompts in `path`; a response, if there is one, is a field like others. @throws {DataError} as above */
+export async function readPrompts(path: string, fields: Fields): Promise<UserRows> {
+  const rows = await readRows(path, fields, { isPrompt: true, prefix: "", ids: new Map() });
+  return { file: path, rows };
 }
 
-function readRows(
+/**
+ * Rows `weight` times: as many whole copies as it has, and of the rest the rows at equal distances. Copies after the first get
+ * an id of their own.
+ */
+function repeated(rows: readonly UserRow[], weight: number): UserRow[] {
+  const whole = Math.floor(weight), rest = weight - whole;
+  const copies = Array.from({ length: whole }, (_, copy) => rows.map((row) => copyOf(row, copy)));
+  const some = rows.filter((_, k) => Math.floor((k + 1) * rest + 1e-9) > Math.floor(k * rest + 1e-9));
+  return [...copies.flat(), ...some.map((row) => copyOf(row, whole))];
+}
+
+function copyOf(row: UserRow, copy: number): UserRow {
+  return copy === 0 ? row : { ...row, id: `${row.id}#${copy + 1}` };
+}
+
+async function readRows(
   path: string,
   fields: Fields,
-  textFields: readonly string[],
-): (UserRow & { readonly value: Readonly<Record<string, unknown>> })[] {
-  const problems: Problem[] = [];
-  const lineOfId = new Map<string, number>();
-  const own = new Set([fields.id_field, ...textFields]);
-  const rows = readJsonl(path).map(({ line, value }) => {
-    const id = idOf(value, fields.id_field, line);
-    const what = textFields.flatMap((field) => problemOf(value, field)).concat(
-      problemOfId(value, fields.id_field),
-    );
-    const earlier = lineOfId.get(id);
-    if (earlier !== undefined) what.push(`id ${JSON.stringify(id)} is that of line ${earlier}`);
-    else lineOfId.set(id, line);
-    if (what.length > 0) problems.push({ at: `line ${line}`, line, what: what.join("; ") });
-    // fromEntries defines own properties, so that a field "__proto__" stays a field
-    const meta = Object.fromEntries(Object.entries(value).filter(([name]) => !own.has(name)));
-    return { id, line, prompt: value[fields.prompt_field] as string, meta, value };
-  });
-  const names = textFields.map((field) => `"${field}"`).join(" and ");
-  refuseProblems(path, `every row must have a text in ${names} and an id of its own`, problems);
+  { isPrompt, prefix, ids }: {
+    readonly isPrompt: boolean;
+    readonly prefix: string;
+    /** where the rows with these ids stand; grows */
+    readonly ids: Map<string, string>;
+  },
+): Promise<UserRow[]> {
+  const files = dataFiles(path);
+  const rows: UserRow[] = [];
+  for (const [k, file] of files.entries()) {
+    const place = files.length > 1 ? `${prefix}${k + 1}:` : prefix;
+    const ofFile = place === "" ? "" : ` of ${file}`;
+    const data = await readDataFile(file);
+    const columns = columnsOf(file, data, fields, isPrompt);
+    const problems: Problem[] = [];
+    for (const { unit, line, value } of data) {
+      const at = `${unit} ${line}`, where = at + ofFile;
+      const content = contentOf(value, columns, isPrompt);
+      const what = "problems" in content ? [...content.problems] : [];
+      const given = idIn(value, fields.id_field, what);
+      const id = given ?? `${place}${unit}-${line}`;
+      const earlier = ids.get(id);
+      if (earlier !== undefined) what.push(`id ${JSON.stringify(id)} is that of ${earlier}`);
+      else ids.set(id, where);
+      if (what.length > 0) problems.push({ at, line, what: what.join("; ") });
+      if ("problems" in content) continue;
+      const own = ownFields(columns, fields.id_field, isPrompt);
+      // fromEntries defines own properties, so that a field "__proto__" stays a field
+      const meta = Object.fromEntries(Object.entries(value).filter(([name]) => !own.has(name)));
+      rows.push({ id, line, at: where, place: `${place}${line}`, content, meta });
+    }
+    refuseProblems(file, requirementOf(columns, isPrompt), problems);
+  }
   return rows;
 }
 
-function idOf(value: Readonly<Record<string, unknown>>, field: string, line: number): string {
-  const id = Object.hasOwn(value, field) ? value[field] : undefined;
-  return typeof id === "string" || typeof id === "number" ? String(id) : `line-${line}`;
+function columnsOf(file: string, data: readonly DataRow[], fields: Fields, isPrompt: boolean): LayoutColumns {
+  const found = new Set(data.flatMap(({ value }) => Object.keys(value)));
+  const names = { prompt: fields.prompt_field, response: fields.response_field };
+  const columns = layoutOf(fields.layout, names, found, isPrompt);
+  if (columns !== undefined) return columns;
+  const list = [...found].slice(0, 20).map((name) => JSON.stringify(name)).join(", ");
+  throw new DataError(
+    `Cannot tokenize ${file} as its columns must show ${
+      isPrompt ? "prompts" : "demonstrations"
+    }: messages, conversations, ` +
+      (isPrompt
+        ? "instruction, prompt or question"
+        : "instruction and output, prompt and response (or completion), question and answer, or text") +
+      ` (or name them: --layout, --prompt_field, --response_field): its columns are ${list}`,
+    { file },
+  );
 }
 
-function problemOfId(value: Readonly<Record<string, unknown>>, field: string): string[] {
-  const id = Object.hasOwn(value, field) ? value[field] : undefined;
-  if (id === undefined || typeof id === "number" || (typeof id === "string" && id !== "")) return [];
-  return [`${field} is ${kindOf(id)}`];
-}
-
-function problemOf(value: Readonly<Record<string, unknown>>, field: string): string[] {
-  if (!Object.hasOwn(value, field)) {
-    const found = Object.keys(value).map((name) => JSON.stringify(name)).join(", ") || "no field";
-    return [`no ${field}, but ${found}`];
+function requirementOf({ layout, prompt, response }: LayoutColumns, isPrompt: boolean): string {
+  if (layout === "messages" || layout === "sharegpt") {
+    return `every row must have a conversation in "${prompt}" and an id of its own`;
   }
-  const text = value[field];
-  if (typeof text !== "string") return [`${field} is ${kindOf(text)}`];
-  if (text.trim() === "") return [`${field} is ${text === "" ? "empty" : "white space alone"}`];
-  if (!text.isWellFormed()) return [`${field} holds half a surrogate pair`];
-  return [];
+  const names = [prompt, ...(response === "" || isPrompt ? [] : [response])].map((name) => `"${name}"`);
+  return `every row must have a text in ${names.join(" and ")} and an id of its own`;
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (value === "") return "empty";
-  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+function ownFields({ layout, prompt, response }: LayoutColumns, id: string, isPrompt: boolean): Set<string> {
+  return new Set([id, prompt, ...(isPrompt ? [] : [response]), ...(layout === "alpaca" ? ["input"] : [])]);
+}
+
+/** The row's own id; undefined if it has none. A bad one is noted in `problems`. */
+function idIn(
+  value: Readonly<Record<string, unknown>>,
+  field: string,
+  problems: string[],
+): string | undefined {
+  const id = Object.hasOwn(value, field) ? value[field] : undefined;
+  if (id === undefined || id === null) return undefined;
+  if (typeof id === "number" || (typeof id === "string" && id !== "")) return String(id);
+  problems.push(`${field} is ${kindOf(id)}`);
+  return undefined;
 }

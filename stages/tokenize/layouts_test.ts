@@ -1,0 +1,160 @@
+/** Demonstrations in every format and layout give the rows that they were written from. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { params } from "./params.ts";
+import { readDemonstrations, readPrompts } from "./user_rows.ts";
+
+const LAYOUTS = "fixtures/goldens/layouts";
+const CORRUPT = "fixtures/goldens/corrupt";
+
+interface GoldenFile {
+  readonly file: string;
+  readonly layout: string;
+  readonly rows: number;
+  readonly columns?: { readonly prompt: string; readonly response: string };
+}
+
+interface GoldenRow {
+  readonly file: string;
+  readonly row: number;
+  readonly messages?: unknown;
+  readonly text?: string;
+}
+
+const lines = <T>(path: string): T[] =>
+  Deno.readTextFileSync(path).trim().split("\n").map((line) => JSON.parse(line));
+const files = lines<GoldenFile>(`${LAYOUTS}/files.jsonl`);
+const expected = lines<GoldenRow>(`${LAYOUTS}/expected.jsonl`);
+
+for (const { file, layout, rows, columns } of files) {
+  Deno.test(`${file} gives its ${rows} rows, verbatim, its layout seen or named`, async () => {
+    const names = { prompt_field: columns?.prompt ?? "", response_field: columns?.response ?? "" };
+    const wanted = expected.filter((row) => row.file === file).map(({ messages, text }) => messages ?? text);
+    assertEquals(wanted.length, rows);
+    for (const name of ["auto", layout]) {
+      const read = await readDemonstrations([`${LAYOUTS}/${file}`], params.parse({ ...names, layout: name }));
+      const found = read.rows.map(({ content }) => content.kind === "chat" ? content.messages : content.text);
+      assertEquals(found, wanted as typeof found);
+    }
+  });
+}
+
+Deno.test("all 26 files are there", () => assertEquals(files.length, 26));
+
+interface Corrupt {
+  readonly file: string;
+  readonly kind: string;
+  readonly must_mention: readonly string[];
+  readonly generate?: unknown;
+}
+
+const corrupt = lines<Corrupt>(`${CORRUPT}/expected.jsonl`).filter(({ file, generate }) =>
+  !generate && /\.(csv|json|jsonl|parquet|arrows?)$/.test(file)
+);
+
+for (const { file, kind, must_mention } of corrupt) {
+  if (kind === "rows") {
+    Deno.test(`${file} is refused once, with all that must be mentioned`, async () => {
+      const path = `${CORRUPT}/${file}`;
+      const error = await assertRejects(() => readDemonstrations([path], params.parse({})), DataError);
+      for (const word of must_mention) {
+        assert(error.message.toLowerCase().includes(word.toLowerCase()), `no "${word}" in: ${error.message}`);
+      }
+      assert(/^Cannot .+ as .+: .+/s.test(error.message), error.message);
+    });
+  } else if (kind === "control") {
+    Deno.test(`${file} is accepted`, async () => {
+      const { rows } = await readDemonstrations([`${CORRUPT}/${file}`], params.parse({}));
+      assertEquals(rows.length, 20);
+    });
+  }
+}
+
+Deno.test("the corrupt files of every format were tried", () => assertEquals(corrupt.length, 57));
+
+Deno.test("prompts are taken from every layout that has any; an answer at the end is no part of a prompt", async () => {
+  for (const name of ["prompt_response.jsonl", "qa.csv", "alpaca.json", "messages.arrow", "sharegpt.json"]) {
+    const { rows } = await readPrompts(`${LAYOUTS}/${name}`, params.parse({}));
+    assertEquals(rows[0]!.content, {
+      kind: "chat",
+      messages: [{ role: "user", content: "Name the capital of Portugal." }],
+    });
+  }
+});
+
+async function inTemporary(use: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await use(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("a directory stands for its data files, in the order of their names, and messages say which", () =>
+  inTemporary(async (dir) => {
+    await Deno.writeTextFile(`${dir}/b.csv`, "prompt,response\nB?,b\n");
+    await Deno.writeTextFile(`${dir}/a.jsonl`, '{"prompt":"A?","response":"a"}\n');
+    await Deno.writeTextFile(`${dir}/notes.md`, "no data");
+    const { rows } = await readDemonstrations([dir], params.parse({}));
+    assertEquals(rows.map(({ id, at, place }) => [id, at, place]), [
+      ["1:line-1", `line 1 of ${dir}/a.jsonl`, "1:1"],
+      ["2:line-2", `line 2 of ${dir}/b.csv`, "2:2"],
+    ]);
+    await Deno.writeTextFile(`${dir}/b.csv`, "prompt,response\nB?,\n");
+    const error = await assertRejects(() => readDemonstrations([dir], params.parse({})), DataError);
+    assertEquals(
+      error.message,
+      `Cannot tokenize ${dir}/b.csv as every row must have a text in "prompt" and "response" and an id of its own: ` +
+        "1 bad row: line 2 (response is empty)",
+    );
+  }));
+
+Deno.test("weights repeat the rows of a path, whole copies and a share at equal distances", () =>
+  inTemporary(async (dir) => {
+    const row = (k: number) => `{"id":"r${k}","prompt":"Q","response":"a"}`;
+    await Deno.writeTextFile(`${dir}/a.jsonl`, [0, 1, 2, 3].map(row).join("\n"));
+    await Deno.writeTextFile(`${dir}/b.jsonl`, [4, 5].map(row).join("\n"));
+    const paths = [`${dir}/a.jsonl`, `${dir}/b.jsonl`];
+    const idsFor = async (weights: readonly number[]) =>
+      (await readDemonstrations(paths, params.parse({}), weights)).rows.map(({ id }) => id);
+    assertEquals(await idsFor([]), ["r0", "r1", "r2", "r3", "r4", "r5"]);
+    assertEquals(await idsFor([0.5, 2.5]), ["r1", "r3", "r4", "r5", "r4#2", "r5#2", "r5#3"]);
+    const error = await assertRejects(() => idsFor([1]), UsageError);
+    assertEquals(
+      error.message,
+      "Cannot mix demonstrations as there must be a weight for each of the 2 paths: there are 1",
+    );
+  }));
+
+Deno.test("a format is seen from the first bytes where a name does not tell", () =>
+  inTemporary(async (dir) => {
+    for (
+      const name of ["rows.arrow", "rows.arrows", "rows.zstd.parquet", "prompt_response.jsonl", "alpaca.json"]
+    ) {
+      await Deno.copyFile(`${LAYOUTS}/${name}`, `${dir}/data`);
+      assertEquals((await readDemonstrations([`${dir}/data`], params.parse({}))).rows.length, 20);
+    }
+    await Deno.writeTextFile(`${dir}/data`, "hello");
+    const error = await assertRejects(() => readDemonstrations([`${dir}/data`], params.parse({})), DataError);
+    assertEquals(
+      error.message,
+      `Cannot read ${dir}/data as its name must end with .jsonl, .ndjson, .json, .csv, .tsv, .parquet, .arrow, .arrows, ` +
+        '.feather, .txt, or its content tell: it is "hello" …',
+    );
+  }));
+
+Deno.test("columns that show no layout are named", () =>
+  inTemporary(async (dir) => {
+    await Deno.writeTextFile(`${dir}/x.csv`, "foo,bar\n1,2\n");
+    const error = await assertRejects(
+      () => readDemonstrations([`${dir}/x.csv`], params.parse({})),
+      DataError,
+    );
+    assertEquals(
+      error.message,
+      `Cannot tokenize ${dir}/x.csv as its columns must show demonstrations: messages, conversations, instruction and output, ` +
+        "prompt and response (or completion), question and answer, or text (or name them: --layout, --prompt_field, " +
+        '--response_field): its columns are "foo", "bar"',
+    );
+  }));
