@@ -14,9 +14,9 @@ export interface AssistantText {
 
 /**
  * The chat's text with the assistant's parts: what lies in `{% generation %}` where the template has such blocks, else what
- * each answer adds to the rendering of the messages before it. Both include the turn's end.
- * @returns a sentence, if the rendering of some messages is not the beginning of that of all of them, so that nobody can say
- *   who wrote what
+ * each answer adds to the rendering of the messages before it, as far as it stands in the whole chat.
+ * @returns a sentence, if the messages before an answer do not begin the whole chat, or nothing of the answer is in it, so that
+ *   nobody can say who wrote what
  * @throws {DataError} if the template refuses the messages
  */
 export function assistantText(
@@ -31,15 +31,24 @@ export function assistantText(
     if (role !== "assistant") continue;
     const before = template.render(messages.slice(0, k), { ...options, addGenerationPrompt: true }).text;
     const after = template.render(messages.slice(0, k + 1), { ...options, addGenerationPrompt: false }).text;
-    if (!after.startsWith(before) || !text.startsWith(after)) {
+    // Some templates close a whole chat with one more token (Phi 3): what `after` and the chat share is the answer's.
+    const end = commonLength(after, text);
+    if (!text.startsWith(before) || end <= before.length) {
       return {
         problem:
           `the template of ${template.name} writes the messages before answer ${k} differently when more follow`,
       };
     }
-    spans.push({ start: before.length, end: after.length });
+    spans.push({ start: before.length, end });
   }
   return { text, spans };
+}
+
+/** How many units two texts begin with that are the same. */
+function commonLength(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
 }
 
 /** 1 for every token that lies, even in part, in one of `spans`. Tokens without text are 0. */

@@ -1,13 +1,20 @@
 /** The special ids of a model directory without building its tokenizer; also of one that has none. @module */
 import { type SpecialIds, specialIds } from "./special_ids.ts";
+import { turnEndOf } from "./turn_end.ts";
 import { isObject, type JsonObject, readJsonObject } from "./tokenizer_file.ts";
+
+interface AddedToken {
+  readonly content: string;
+  readonly id: number;
+}
+
+function addedTokens(spec: JsonObject | undefined): readonly AddedToken[] {
+  return Array.isArray(spec?.added_tokens) ? spec.added_tokens as readonly AddedToken[] : [];
+}
 
 /** Ids of tokens by their text, from the parts of tokenizer.json that hold any. */
 function tokenIds(spec: JsonObject | undefined): (token: string) => number | undefined {
-  const added = Array.isArray(spec?.added_tokens)
-    ? spec.added_tokens as { content: string; id: number }[]
-    : [];
-  const ids = new Map(added.map(({ content, id }) => [content, id]));
+  const ids = new Map(addedTokens(spec).map(({ content, id }) => [content, id]));
   const model = isObject(spec?.model) ? spec.model : {};
   const vocab = isObject(model.vocab) ? model.vocab as Readonly<Record<string, number>> : {};
   return (token) => ids.get(token) ?? (Object.hasOwn(vocab, token) ? vocab[token] : undefined);
@@ -29,6 +36,7 @@ export function loadSpecialIds(modelDir: string): SpecialIds {
       specialTokensMap: spec && read("special_tokens_map.json"),
       config,
       generationConfig: read("generation_config.json"),
+      turnEnd: spec && turnEndOf(modelDir, addedTokens(spec).map(({ content }) => content)),
     },
     tokenIds(spec),
     vocabSize,

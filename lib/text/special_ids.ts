@@ -14,6 +14,8 @@ export interface TokenizerFiles {
   readonly specialTokensMap?: JsonObject | undefined;
   readonly config?: JsonObject | undefined;
   readonly generationConfig?: JsonObject | undefined;
+  /** text of the token with which the chat template ends an answer */
+  readonly turnEnd?: string | undefined;
 }
 
 /** Ids of a model's special tokens. */
@@ -28,7 +30,8 @@ export interface SpecialIds {
  * BOS and padding: tokenizer_config.json, special_tokens_map.json, then the ids of generation_config.json and config.json;
  * an explicit null in tokenizer_config.json means that there is none (Qwen names a BOS in config.json that its tokenizer never writes).
  * EOS: generation_config.json (one id or a list), else config.json, else the tokenizer's token. The tokenizer's own EOS
- * token comes first where it is among them: it ends a turn in the text that the model was trained on.
+ * token comes first where it is among them: it ends a turn in the text that the model was trained on. The chat template's turn
+ * end is one of them, whether a file lists it or not.
  * @param idOf the id of a token's text, undefined if there is none
  * @throws {DataError} that lists every entry which names no token.
  */
@@ -85,7 +88,10 @@ export function specialIds(
   const own = eosId === undefined || eosId === null ? [] : [eosId];
   const eosIds = [...new Set(listed ?? own)];
   const first = eosIds.filter((id) => own.includes(id));
-  return { bosId, padId, eosIds: [...first, ...eosIds.filter((id) => !own.includes(id))] };
+  const turnEnd = files.turnEnd === undefined ? undefined : idOf(files.turnEnd);
+  const rest = eosIds.filter((id) => !own.includes(id));
+  const ends = [...first, ...rest, ...(turnEnd === undefined ? [] : [turnEnd])];
+  return { bosId, padId, eosIds: [...new Set(ends)] };
 }
 
 function named(files: TokenizerFiles, names: readonly string[]): readonly [string, JsonObject][] {

@@ -9,7 +9,14 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { nativeLibrary } from "./native_library.ts";
 import { surroundingsOf } from "./post_processor.ts";
 import { type SpecialIds, specialIds, type TokenizerFiles } from "./special_ids.ts";
-import { checkTokenizerSpec, type JsonObject, messageOf, readJsonObject } from "./tokenizer_file.ts";
+import { turnEndOf } from "./turn_end.ts";
+import {
+  checkTokenizerSpec,
+  isObject,
+  type JsonObject,
+  messageOf,
+  readJsonObject,
+} from "./tokenizer_file.ts";
 
 /** Ids with the part of the text that each stands for, in UTF-16 units. */
 export interface Encoded {
@@ -84,6 +91,7 @@ export function loadTokenizer(modelDir: string): Tokenizer {
       specialTokensMap: readJsonObject(`${modelDir}/special_tokens_map.json`),
       config: readJsonObject(`${modelDir}/config.json`),
       generationConfig: readJsonObject(`${modelDir}/generation_config.json`),
+      turnEnd: turnEndOf(modelDir, addedContents(spec)),
     },
   });
 }
@@ -135,6 +143,12 @@ export function tokenizerOf(
     leastTokens: leastTokensBy(tokens),
     digest: origin.digest,
   };
+}
+
+/** Texts of the added tokens, as far as they are any: the spec is not checked yet. */
+function addedContents({ added_tokens: added }: JsonObject): string[] {
+  if (!Array.isArray(added)) return [];
+  return added.filter(isObject).map(({ content }) => content).filter((text) => typeof text === "string");
 }
 
 /** Rust counts places in code points. */

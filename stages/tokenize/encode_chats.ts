@@ -67,12 +67,13 @@ export async function encodeChats(
       return { problem: `token ${token} reaches from the prompt into the response` };
     }
     const encoded = shared === undefined ? whole[k]! : await encodeInPieces(tokenizer, it.text, it.spans);
-    const mask = learnedMask(tokenizer, encoded, it.spans);
+    const conversation = conversations[k]!;
+    const answers = conversation.filter(({ role }) => role === "assistant").map(({ content }) => content);
+    const mask = learnedMask(tokenizer, { encoded, text: it.text, spans: it.spans, answers });
     if ("problem" in mask) return mask;
     const first = mask.indexOf(1);
     const at = first < 0 ? encoded.ids.length : first;
-    const conversation = conversations[k]!;
-    const answer = conversation.find(({ role }) => role === "assistant")?.content;
+    const [answer] = answers;
     return {
       prompt: it.text.slice(0, it.spans[0]!.start),
       response: typeof answer === "string" ? answer : "",
@@ -118,8 +119,13 @@ async function encodeInPieces(tokenizer: Tokenizer, text: string, spans: readonl
  */
 function learnedMask(
   tokenizer: Tokenizer,
-  encoded: Encoded,
-  spans: readonly Span[],
+  { encoded, text, spans, answers }: {
+    readonly encoded: Encoded;
+    readonly text: string;
+    readonly spans: readonly Span[];
+    /** what the assistant said, answer by answer */
+    readonly answers: readonly unknown[];
+  },
 ): Uint8Array<ArrayBuffer> | RowProblem {
   const { ids } = encoded;
   const learned = new Uint8Array(ids.length);
@@ -134,7 +140,15 @@ function learnedMask(
       return { problem: `answer ${k} ends with none of the model's end tokens ${ends}` };
     }
     const end = inside < 0 ? stop : start + inside;
-    if (ids.subarray(end + 1, stop).some(isEnd)) {
+    // The end must stand behind what was said: one that the content writes itself would end the answer too early.
+    const said = typeof answers[k] === "string" && spans.length === answers.length
+      ? answers[k].trim()
+      : undefined;
+    const at = said === undefined ? -1 : text.slice(span.start, span.end).indexOf(said);
+    const isInside = at < 0
+      ? ids.subarray(end + 1, stop).some(isEnd)
+      : end < ids.length && encoded.starts[end]! < span.start + at + said!.length;
+    if (isInside) {
       return { problem: `end token ${JSON.stringify(tokenizer.decode([ids[end]!]))} inside answer ${k}` };
     }
     if (end > start) learned.fill(1, start, end + 1);
