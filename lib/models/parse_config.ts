@@ -46,10 +46,16 @@ export const ROTARY = {
   original_max_position_embeddings: positive.nullish(),
 };
 
+const WHOLE = "must be 1: this family rotates whole heads";
+
 /** Of families that rotate whole heads. */
 export const WHOLE_ROTARY = {
   ...ROTARY,
-  partial_rotary_factor: z.literal(1, "must be 1: this family rotates whole heads").nullish(),
+  rope_parameters: ROTARY.rope_parameters.refine(
+    (rope) => (rope?.partial_rotary_factor ?? 1) === 1,
+    `partial_rotary_factor ${WHOLE}`,
+  ),
+  partial_rotary_factor: z.literal(1, WHOLE).nullish(),
 };
 
 /** Of families whose layers all see every token before them. */

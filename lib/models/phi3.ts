@@ -55,10 +55,21 @@ const Phi3Config = z.looseObject({
   lm_head_bias: absent("its output has no bias"),
 }).superRefine((config, context) => {
   checkHeads(config, context, { wholeRotary: false });
-  checkRotated(headDimOf(config), config.partial_rotary_factor, context);
+  checkRotated(headDimOf(config), rotaryShare(config), context);
 });
 
 type Config = z.output<typeof Phi3Config>;
+
+/** The share of a head that is rotated; transformers 5 has it in `rope_parameters`. */
+function rotaryShare(
+  { partial_rotary_factor: share, rope_parameters: newer }: Pick<
+    Config,
+    "partial_rotary_factor" | "rope_parameters"
+  >,
+): number {
+  const own = newer?.partial_rotary_factor;
+  return typeof own === "number" ? own : share;
+}
 
 /** A Phi 3 from its config. @throws {DataError} if a field is missing, out of range, or not supported */
 export function phi3(input: ConfigInput): Model {
@@ -98,7 +109,7 @@ export function phi3(input: ConfigInput): Model {
 }
 
 function attentionOf(config: Config): AttentionSpec {
-  const headDim = headDimOf(config), rotated = rotatedDims(headDim, config.partial_rotary_factor);
+  const headDim = headDimOf(config), rotated = rotatedDims(headDim, rotaryShare(config));
   return {
     heads: config.num_attention_heads,
     kvHeads: kvHeadsOf(config),

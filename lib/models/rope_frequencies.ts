@@ -148,7 +148,7 @@ const KINDS: Readonly<Record<string, (source: Source) => Rope>> = {
 const UNSCALED = new Set(["rope_theta", "partial_rotary_factor"]);
 
 /** The type of scaling; `rope_type`, or `type` as it was called first. @throws {DataError} if it is not clear */
-function kindOf(scaling: RopeScaling): unknown {
+export function ropeKind(scaling: RopeScaling): unknown {
   const { rope_type: name, type: older } = scaling ?? {};
   if (name !== undefined && older !== undefined && name !== older) {
     throw new DataError(
@@ -174,7 +174,7 @@ export function ropeFrequencies(
   scaling: RopeScaling,
   context: RopeContext = { maxPositions: 2048 },
 ): Rope {
-  const kind = kindOf(scaling);
+  const kind = ropeKind(scaling);
   const make = typeof kind === "string" && Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
   if (make) return make({ ...context, theta, dim, scaling: scaling ?? {}, kind: kind as string });
   throw new DataError(

@@ -1,7 +1,8 @@
 /** The rotation that a config describes, and how far rows may reach under it. @module */
 import type { z } from "zod";
+import { DataError } from "@/lib/tensor/errors.ts";
 import type { Rope } from "./model.ts";
-import { type RopeContext, ropeFrequencies, type RopeScaling } from "./rope_frequencies.ts";
+import { type RopeContext, ropeFrequencies, ropeKind, type RopeScaling } from "./rope_frequencies.ts";
 
 /** Fields of a config that rotary embedding reads. */
 export interface RotaryConfig {
@@ -12,14 +13,29 @@ export interface RotaryConfig {
   readonly original_max_position_embeddings?: number | null | undefined;
 }
 
+/** θ, which transformers 5 has in `rope_parameters`. */
+function thetaOf({ rope_theta: theta }: RotaryConfig, scaling: RopeScaling): number {
+  const newer = scaling?.rope_theta ?? theta;
+  if (typeof newer === "number" && newer > 0) return newer;
+  throw new DataError(
+    `Cannot read rope_parameters as rope_theta must be a positive number: it is ${JSON.stringify(newer)}`,
+  );
+}
+
 /**
  * The rotation of a head.
  * @param dim rotated dimensions
- * @throws {DataError} if the kind of scaling is not known or lacks a number
+ * @throws {DataError} if the kind of scaling is not known, lacks a number, or is said twice in two ways
  */
 export function ropeOf(config: RotaryConfig, dim: number): Rope {
-  const scaling = config.rope_parameters ?? config.rope_scaling;
-  const theta = typeof scaling?.rope_theta === "number" ? scaling.rope_theta : config.rope_theta;
+  const { rope_parameters: newer, rope_scaling: older } = config, scaling = newer ?? older;
+  if (newer && older && ropeKind(newer) !== ropeKind(older)) {
+    throw new DataError(
+      "Cannot read rope_parameters and rope_scaling as their types must not differ: they are " +
+        `${JSON.stringify(ropeKind(newer))} and ${JSON.stringify(ropeKind(older))}`,
+    );
+  }
+  const theta = thetaOf(config, scaling);
   const context: RopeContext = {
     maxPositions: config.max_position_embeddings,
     originalMaxPositions: config.original_max_position_embeddings,

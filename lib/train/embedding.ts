@@ -16,8 +16,10 @@ export interface TokenBatch {
   readonly lengths?: readonly number[];
 }
 
+/** The row that a token reads. Padding may reach beyond the positions that a model has: it reads the last one. */
 function indexOf(table: EmbeddingTable, batch: TokenBatch, token: number): number {
-  return table.index === "token" ? batch.ids[token]! : token % batch.length;
+  if (table.index === "token") return batch.ids[token]!;
+  return Math.min(token % batch.length, table.parameter.shape[0]! - 1);
 }
 
 /** x[token] = Σ factor · table[index] into `x` [B·T, C]. */

@@ -1,0 +1,384 @@
+/**
+ * Families by their configs: defaults of transformers' config classes, older spellings, refusals by name, names in
+ * checkpoints. That they compute the right thing is shown by tests/goldens.
+ * @module
+ */
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { Generator } from "@/lib/generate/generator.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { Network } from "@/lib/train/network.ts";
+import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { targetsFrom } from "@/lib/train/batching.ts";
+import { numbers } from "@/tests/support/check_grads.ts";
+import { modelFromConfig } from "./config.ts";
+import { type Model, parametersOf } from "./model.ts";
+import { ParameterVector } from "./parameters.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const SIZES = {
+  vocab_size: 40,
+  hidden_size: 32,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 8,
+};
+const GPT2 = { vocab_size: 40, n_embd: 32, n_layer: 2, n_head: 8 };
+
+function family(type: string, change: Fields = {}): Model {
+  return modelFromConfig({ model_type: type, ...(type === "gpt2" ? GPT2 : SIZES), ...change });
+}
+
+function refusal(type: string, change: Fields): string {
+  return assertThrows(() => family(type, change), DataError).message;
+}
+
+/** What a model is made of, in few words. */
+function outline(model: Model) {
+  const { attention } = model.blocks[0]!, names = parametersOf(model).map(({ name }) => name);
+  return {
+    kvHeads: attention.kvHeads,
+    headDim: attention.headDim,
+    scale: attention.scale,
+    softcap: attention.softcap,
+    windows: model.blocks.map((block) => block.attention.window),
+    rotated: model.blocks.map((block) => 2 * (block.attention.rope?.frequencies.length ?? 0)),
+    context: model.contextLength,
+    output: model.head.output!.name,
+    biases: names.filter((name) => name.endsWith(".bias") && /\.0\./.test(name)).length,
+    critic: model.classifierName,
+  };
+}
+
+const PLAIN = { softcap: null, windows: [null, null], biases: 0 };
+const EMBEDDING = "model.embed_tokens.weight";
+
+/** Sizes given, every other field left out. */
+const DEFAULTS: Readonly<Record<string, ReturnType<typeof outline>>> = {
+  llama: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [4, 4], context: 2048, output: "lm_head.weight" },
+    critic: "LlamaForSequenceClassification",
+  },
+  mistral: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [4, 4], context: 131072, output: "lm_head.weight" },
+    windows: [4096, 4096],
+    critic: "MistralForSequenceClassification",
+  },
+  gemma: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 256, scale: 1 / 16, rotated: [256, 256], context: 8192, output: EMBEDDING },
+    critic: "GemmaForSequenceClassification",
+  },
+  gemma2: {
+    ...{ kvHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, windows: [4096, null], rotated: [256, 256] },
+    ...{ context: 8192, output: EMBEDDING, biases: 0, critic: "Gemma2ForSequenceClassification" },
+  },
+  gemma3_text: {
+    ...{ kvHeads: 4, headDim: 256, scale: 1 / 16, softcap: null, windows: [4096, 4096] },
+    ...{ rotated: [256, 256], context: 131072, output: EMBEDDING, biases: 0 },
+    critic: "Gemma3TextForSequenceClassification",
+  },
+  phi3: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [4, 4], context: 4096, output: "lm_head.weight" },
+    critic: "Phi3ForSequenceClassification",
+  },
+  gpt2: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [0, 0], context: 1024, biases: 6 },
+    output: "transformer.wte.weight",
+    critic: "GPT2ForSequenceClassification",
+  },
+  gpt_neox: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [2, 2], context: 2048, biases: 6 },
+    output: "embed_out.weight",
+    critic: "GPTNeoXForSequenceClassification",
+  },
+  olmo2: {
+    ...PLAIN,
+    ...{ kvHeads: 8, headDim: 4, scale: 0.5, rotated: [4, 4], context: 2048, output: "lm_head.weight" },
+    critic: "Olmo2ForSequenceClassification",
+  },
+  smollm3: {
+    ...PLAIN,
+    ...{ kvHeads: 4, headDim: 4, scale: 0.5, rotated: [4, 4], context: 32768, output: EMBEDDING },
+    critic: "SmolLM3ForSequenceClassification",
+  },
+};
+
+for (const [type, expected] of Object.entries(DEFAULTS)) {
+  const change = type === "gemma" ? { num_key_value_heads: 8 } : {}; // its default of 16 fits no 8 heads
+  Deno.test(`${type}: absent fields have the defaults of transformers' config class`, () =>
+    assertEquals(outline(family(type, change)), expected));
+}
+
+Deno.test("qwen2 and qwen3: absent fields have the defaults of transformers' config classes", () => {
+  const wide = { num_attention_heads: 32, hidden_size: 64 }; // 32 key heads by default
+  const common = { ...PLAIN, kvHeads: 32, context: 32768, output: "lm_head.weight" };
+  assertEquals(outline(family("qwen2", wide)), {
+    ...common,
+    ...{ headDim: 2, scale: 1 / Math.sqrt(2), rotated: [2, 2], biases: 3 },
+    critic: "Qwen2ForSequenceClassification",
+  });
+  assertEquals(outline(family("qwen3", wide)), {
+    ...common,
+    ...{ headDim: 128, scale: 1 / Math.sqrt(128), rotated: [128, 128] },
+    critic: "Qwen3ForSequenceClassification",
+  });
+});
+
+const WINDOWS: readonly (readonly [string, Fields, (number | null)[]])[] = [
+  ["mistral", { sliding_window: null }, [null, null]],
+  ["qwen2", { num_key_value_heads: 8, sliding_window: 6 }, [null, null]],
+  ["qwen2", { num_key_value_heads: 8, use_sliding_window: true, sliding_window: 6 }, [null, null]],
+  [
+    "qwen2",
+    { num_key_value_heads: 8, use_sliding_window: true, sliding_window: 6, max_window_layers: 1 },
+    [null, 6],
+  ],
+  [
+    "qwen3",
+    {
+      ...{ num_key_value_heads: 8, use_sliding_window: true, sliding_window: 6 },
+      layer_types: ["sliding_attention", "full_attention"],
+    },
+    [6, null],
+  ],
+  ["gemma2", { sliding_window: 6, num_hidden_layers: 3 }, [6, null, 6]],
+  ["gemma2", { sliding_window: 6, layer_types: ["full_attention", "sliding_attention"] }, [null, 6]],
+  ["gemma3_text", { sliding_window: 6, num_hidden_layers: 7 }, [6, 6, 6, 6, 6, null, 6]],
+  ["gemma3_text", { sliding_window: 6, sliding_window_pattern: 2, num_hidden_layers: 3 }, [6, null, 6]],
+  ["phi3", { sliding_window: 6 }, [6, 6]],
+  ["smollm3", { sliding_window: 6 }, [null, null]],
+  ["smollm3", { use_sliding_window: true, sliding_window: 6, no_rope_layers: [1, 0] }, [null, 6]],
+  ["smollm3", { sliding_window: 6, layer_types: ["sliding_attention", "full_attention"] }, [6, null]],
+];
+
+for (const [type, change, windows] of WINDOWS) {
+  Deno.test(`${type} sees windows of ${JSON.stringify(windows)} with ${JSON.stringify(change)}`, () =>
+    assertEquals(family(type, change).blocks.map(({ attention }) => attention.window), windows));
+}
+
+Deno.test("gemma3_text: layers with a window have a rotation of their own, in both spellings", () => {
+  const bases = (change: Fields) =>
+    family("gemma3_text", { head_dim: 8, sliding_window_pattern: 2, ...change }).blocks
+      .map(({ attention }) => Math.round(attention.rope!.frequencies[1]! ** -4));
+  assertEquals(bases({}), [10000, 1000000]);
+  assertEquals(bases({ rope_theta: 500, rope_local_base_freq: 20 }), [20, 500]);
+  const rope_parameters = {
+    full_attention: { rope_type: "default", rope_theta: 500 },
+    sliding_attention: { rope_type: "default", rope_theta: 20 },
+  };
+  assertEquals(bases({ rope_parameters }), [20, 500]);
+});
+
+Deno.test("gpt2: second spellings are read, and what is said twice must be said alike", () => {
+  const json = {
+    ...{ model_type: "gpt2", vocab_size: 40, hidden_size: 32, num_hidden_layers: 1 },
+    ...{ num_attention_heads: 4, max_position_embeddings: 20 },
+  };
+  const model = modelFromConfig(json);
+  assertEquals([model.hiddenSize, model.blocks.length, model.contextLength], [32, 1, 20]);
+  assertEquals(
+    refusal("gpt2", { hidden_size: 64, num_hidden_layers: 2 }),
+    "Cannot read config.json as it must describe a model: hidden_size: must equal n_embd, which is 32: 64",
+  );
+});
+
+Deno.test("gpt2: scores may be unscaled, or scaled by layer: layers then differ", () => {
+  const scales = (change: Fields) => family("gpt2", change).blocks.map(({ attention }) => attention.scale);
+  assertEquals(scales({ scale_attn_weights: false }), [1, 1]);
+  assertEquals(scales({ scale_attn_by_inverse_layer_idx: true }), [0.5, 0.25]);
+  const kinds = (change: Fields) => new Set(family("gpt2", change).blocks.map(({ kind }) => kind)).size;
+  assertEquals([kinds({}), kinds({ scale_attn_by_inverse_layer_idx: true })], [1, 2]);
+});
+
+Deno.test("gpt_neox: the family's own spellings of θ and the rotated share count, and those of transformers 5", () => {
+  const rope = (change: Fields) =>
+    family("gpt_neox", { hidden_size: 128, ...change }).blocks[0]!.attention.rope!;
+  const theta = (change: Fields) =>
+    Math.round(rope(change).frequencies[1]! ** -(rope(change).frequencies.length));
+  assertEquals([rope({}).frequencies.length, theta({})], [2, 10000]);
+  assertEquals([rope({ rotary_pct: 1 }).frequencies.length, theta({ rotary_emb_base: 81 })], [8, 81]);
+  const rope_parameters = { rope_type: "default", rope_theta: 81, partial_rotary_factor: 0.5 };
+  assertEquals([rope({ rope_parameters }).frequencies.length, theta({ rope_parameters })], [4, 81]);
+  assertEquals(
+    refusal("gpt_neox", { rope_theta: 500, partial_rotary_factor: 1 }),
+    "Cannot read config.json as it must describe a model: rope_theta: must equal rotary_emb_base, which is 10000: " +
+      "500; partial_rotary_factor: must equal rotary_pct, which is 0.25: 1",
+  );
+});
+
+const REFUSED: readonly (readonly [string, Fields, string])[] = [
+  ["mistral", { attention_bias: true }, "attention_bias: must be false: its projections have no bias"],
+  [
+    "mistral",
+    { layer_types: ["full_attention"] },
+    "layer_types: must be absent: its layers all attend alike",
+  ],
+  [
+    "qwen2",
+    { num_key_value_heads: 8, layer_types: ["linear_attention", "full_attention"] },
+    "layer_types.0: must be sliding_attention or full_attention, others are not supported: " +
+    '"linear_attention"',
+  ],
+  [
+    "qwen3",
+    { num_key_value_heads: 8, layer_types: ["full_attention"] },
+    "layer_types: must have one entry per layer, 2: 1",
+  ],
+  [
+    "qwen2",
+    { num_key_value_heads: 8, layer_types: ["sliding_attention", "full_attention"] },
+    "sliding_window: must be a number, as layers with sliding_attention need it",
+  ],
+  ["gemma", { num_key_value_heads: undefined }, "num_key_value_heads: must divide num_attention_heads 8: 16"],
+  [
+    "gemma2",
+    { use_bidirectional_attention: true },
+    "use_bidirectional_attention: must be false: attention " +
+    "must be causal",
+  ],
+  [
+    "gemma3_text",
+    { attn_logit_softcapping: 50 },
+    "attn_logit_softcapping: must be null: Gemma 3 has no soft " +
+    "cap on attention",
+  ],
+  ["phi3", { lm_head_bias: true }, "lm_head_bias: must be false: its output has no bias"],
+  [
+    "phi3",
+    { rope_scaling: { type: "linear", factor: 2 } },
+    'rope_scaling: must be of type longrope (once called su, yarn): it is "linear"',
+  ],
+  ["phi3", { head_dim: 5 }, "head_dim: must be even for rotary embedding: 5"],
+  [
+    "gpt2",
+    { add_cross_attention: true },
+    "add_cross_attention: must be false: there is no encoder to attend to",
+  ],
+  ["gpt2", { n_head: 5 }, "n_head: must divide n_embd 32: 5"],
+  ["gpt_neox", { sliding_window: 8 }, "sliding_window: must be null: this family has no sliding window"],
+  [
+    "olmo2",
+    { partial_rotary_factor: 0.5 },
+    "partial_rotary_factor: must be 1: this family rotates whole heads",
+  ],
+  ["smollm3", { no_rope_layers: [1] }, "no_rope_layers: must have one entry per layer, 2: 1"],
+];
+
+for (const [type, change, problem] of REFUSED) {
+  Deno.test(`${type} refuses ${JSON.stringify(change)}`, () =>
+    assertEquals(
+      refusal(type, change),
+      `Cannot read config.json as it must describe a model: ${problem}`,
+    ));
+}
+
+Deno.test("the field of an activation that is not known is named as the family spells it", () => {
+  for (
+    const [type, field] of [
+      ["gpt2", "activation_function"],
+      ["gemma2", "hidden_activation"],
+      ["gemma3_text", "hidden_activation"],
+      ["gpt_neox", "hidden_act"],
+    ] as const
+  ) {
+    const message = refusal(type, { [field]: "softsign" });
+    assert(message.startsWith(`Cannot read the config as ${field} must be one of silu, `), message);
+  }
+});
+
+Deno.test("experts, sinks, quantized weights and foreign code are refused; empty fields and own code are not", () => {
+  assertEquals(
+    refusal("qwen3", { num_experts: 8, attention_sinks: 4, quantization_config: { bits: 4 } }),
+    "Cannot read config.json as these fields are not supported: quantization_config, num_experts, attention_sinks",
+  );
+  assertEquals(
+    refusal("llama", { auto_map: { AutoModelForCausalLM: "modeling_other.OtherForCausalLM" } }),
+    "Cannot read config.json as these fields are not supported: auto_map",
+  );
+  family("gpt2", { pruned_heads: {} });
+  family("phi3", {
+    auto_map: {
+      AutoConfig: "configuration_phi3.Phi3Config",
+      AutoModelForCausalLM: "microsoft/Phi-3-mini-4k-instruct--modeling_phi3.Phi3ForCausalLM",
+    },
+  });
+});
+
+/** Weights that keep activations near 1. */
+function randomWeights(model: Model): ParameterVector {
+  const parameters = new ParameterVector(parametersOf(model)), next = numbers(5);
+  for (const { name, shape } of parameters.specs) {
+    const view = parameters.view(name), isScale = shape.length === 1 && name.endsWith("weight");
+    const size = shape.length === 2 ? 2 / Math.sqrt(shape[1]!) : 0.3;
+    for (let i = 0; i < view.length; i++) view[i] = (isScale ? 1 : 0) + size * (2 * next() - 1);
+  }
+  return parameters;
+}
+
+/** Where padding, windows and the end of the context meet. */
+const EDGES: readonly (readonly [string, string, Fields])[] = [
+  ["a context that ends within a bucket of lengths", "gpt2", { n_positions: 21 }],
+  ["a window of one token", "mistral", { sliding_window: 1, max_position_embeddings: 21 }],
+  ["soft caps, windows and heads of 10", "gemma2", {
+    ...{ sliding_window: 3, head_dim: 10, attn_logit_softcapping: 2, final_logit_softcapping: 3 },
+    max_position_embeddings: 21,
+  }],
+  ["2 of 5 dimensions rotated", "gpt_neox", {
+    ...{ hidden_size: 40, rotary_pct: 0.4, max_position_embeddings: 21 },
+  }],
+  ["no positions at all", "smollm3", { no_rope_layers: [0, 0], max_position_embeddings: 21 }],
+  ["rows within the context of a dynamic rotation", "llama", {
+    ...{ max_position_embeddings: 21, rope_scaling: { rope_type: "dynamic", factor: 2 } },
+  }],
+];
+
+for (const [what, type, change] of EDGES) {
+  Deno.test(`decoding to the end of the context gives training's log-probabilities: ${what}`, () => {
+    const model = family(type, change), parameters = randomWeights(model);
+    const prompts = [[3, 7, 1, 9, 12, 30, 2, 8, 4, 5], [6, 11]].map((ids, i) => ({
+      id: `${i}`,
+      ids: Int32Array.from(ids),
+    }));
+    const responses = new Generator(model, parameters).generate({
+      prompts,
+      sampling: { temperature: 1 },
+      maxNewTokens: 11,
+      eosIds: [],
+      seed: 3,
+      batchSize: 2,
+    });
+    const sequences = prompts.map(({ ids }, i) => {
+      const whole = Int32Array.from([...ids, ...responses[i]!.responseIds]);
+      return { ids: whole, targets: targetsFrom(ids.length, whole.length) };
+    });
+    assertEquals(sequences[0]!.ids.length, 21);
+    tokenLogprobs(new Network(model, parameters), sequences).forEach((logprobs, i) => {
+      assertEquals(logprobs.length, 11);
+      logprobs.forEach((x, t) =>
+        assertAlmostEquals(x, responses[i]!.logprobs[t]!, 1e-5, `row ${i}, token ${t}`)
+      );
+    });
+  });
+}
+
+Deno.test("a row means the same in any batch where its rotation depends on its length", () => {
+  const model = family("llama", {
+    ...{ max_position_embeddings: 8, rope_scaling: { rope_type: "dynamic", factor: 3 } },
+  });
+  const network = new Network(model, randomWeights(model));
+  const sequences = [24, 19, 12, 7].map((length) => ({
+    ids: Int32Array.from({ length }, (_, t) => (t * 7 + length) % 40),
+    targets: targetsFrom(1, length),
+  }));
+  const together = tokenLogprobs(network, sequences, 4096);
+  sequences.forEach((sequence, i) => {
+    const [alone] = tokenLogprobs(network, [sequence], 8);
+    alone!.forEach((x, t) => assertAlmostEquals(x, together[i]![t]!, 1e-5, `row ${i}, token ${t}`));
+  });
+});
