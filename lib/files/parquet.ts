@@ -22,7 +22,9 @@ const COMPRESSORS: Compressors = {
 
 function checked(length: number): number {
   if (length <= MOST_PAGE_BYTES) return Math.max(1, length);
-  throw new RangeError(`a page claims ${length} bytes`);
+  throw new RangeError(
+    `Cannot unpack a page as it must have at most ${MOST_PAGE_BYTES} bytes: it claims ${length}`,
+  );
 }
 
 /**
@@ -41,11 +43,15 @@ export async function readParquet(path: string): Promise<JsonLine[]> {
   try {
     const metadata = parquetMetadata(file);
     if (Number(metadata.num_rows) > 0 && metadata.row_groups.length === 0) {
-      throw new RangeError(`it claims ${metadata.num_rows} rows in no group`);
+      throw new RangeError(
+        `Cannot find its rows as groups must hold them: it claims ${metadata.num_rows} in no group`,
+      );
     }
     rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS });
     if (rows.length !== Number(metadata.num_rows)) {
-      throw new RangeError(`it claims ${metadata.num_rows} rows and has ${rows.length}`);
+      throw new RangeError(
+        `Cannot find its rows as there must be ${metadata.num_rows}: there are ${rows.length}`,
+      );
     }
   } catch (cause) {
     throw refuse(path, (cause as Error).message, cause);

@@ -36,6 +36,8 @@ export interface GenerationOptions {
   readonly batchSize: number;
   /** log-probabilities at temperature 1 too, where sampling differs from it */
   readonly untempered?: boolean;
+  /** called with every token that is no end; true ends the response behind it, with the reason `stop` */
+  readonly onToken?: (prompt: number, id: number) => boolean;
   /** called with the logits [V] of every step before its token is chosen; the array is reused */
   readonly onLogits?: (prompt: number, position: number, logits: Float32Array) => void;
   /** called after every step with the number of tokens so far; may throw to stop */
@@ -50,7 +52,7 @@ export interface Generated {
   readonly logprobs: Float32Array;
   /** nats under the model itself; undefined where equal to `logprobs` or not asked for */
   readonly logprobsT1: Float32Array | undefined;
-  readonly finishReason: "eos" | "length";
+  readonly finishReason: "eos" | "length" | "stop";
 }
 
 interface Slot {
@@ -119,9 +121,15 @@ export class Generator {
         const slot = slots[row]!;
         this.#choose(slot, row, step, options);
         tokens++;
-        const ended = ends.has(slot.next), full = slot.ids.length >= maxNewTokens;
-        if (!ended && !full) continue;
-        results[slot.prompt] = resultOf(slot, ended, sampling);
+        const reason = ends.has(slot.next)
+          ? "eos"
+          : options.onToken?.(slot.prompt, slot.next)
+          ? "stop"
+          : slot.ids.length >= maxNewTokens
+          ? "length"
+          : undefined;
+        if (reason === undefined) continue;
+        results[slot.prompt] = resultOf(slot, reason, sampling);
         finished++;
         const last = slots.pop()!;
         if (last !== slot) {
@@ -243,12 +251,16 @@ function newSlot(prompt: number, ids: Int32Array, key: Key): Slot {
   return { prompt, key, ids: [], logprobs: [], logprobsT1: [], next: ids.at(-1)!, position: ids.length - 1 };
 }
 
-function resultOf(slot: Slot, ended: boolean, { temperature, topK = 0, topP = 1 }: Sampling): Generated {
+function resultOf(
+  slot: Slot,
+  finishReason: Generated["finishReason"],
+  { temperature, topK = 0, topP = 1 }: Sampling,
+): Generated {
   const plain = (temperature === 1 || temperature === 0) && topK === 0 && topP === 1;
   return {
     responseIds: Int32Array.from(slot.ids),
     logprobs: Float32Array.from(slot.logprobs),
     logprobsT1: plain ? undefined : Float32Array.from(slot.logprobsT1),
-    finishReason: ended ? "eos" : "length",
+    finishReason,
   };
 }

@@ -8,6 +8,8 @@ import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { Generator } from "@/lib/generate/generator.ts";
 import type { Sampling } from "@/lib/generate/sampler.ts";
+import { stopWatch } from "@/lib/text/stop_strings.ts";
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Params } from "./params.ts";
 
 /** Batches that are generated in one go; between goes a stop is heard. Does not change any answer. */
@@ -19,9 +21,11 @@ export interface AnswerOptions {
   readonly seed: number;
   /** ids that end an answer of this model */
   readonly eosIds: readonly number[];
+  /** turns ids into the text in which `stop` is looked for */
+  readonly tokenizer: Pick<Tokenizer, "decode">;
   readonly params:
     & Pick<Params, "temperature" | "top_k" | "top_p" | "max_new_tokens">
-    & Pick<Params, "batch_size" | "samples_per_prompt">;
+    & Pick<Params, "batch_size" | "samples_per_prompt" | "stop">;
   /** awaited between goes; may throw to stop */
   readonly pause?: () => Promise<void>;
 }
@@ -33,7 +37,7 @@ export interface AnswerOptions {
 export async function answerPrompts(
   generator: Generator,
   prompts: readonly PromptRow[],
-  { mode, seed, eosIds, params, pause }: AnswerOptions,
+  { mode, seed, eosIds, tokenizer, params, pause }: AnswerOptions,
 ): Promise<RolloutRow[]> {
   const count = mode === "greedy" ? 1 : params.samples_per_prompt;
   const sampling: Sampling = mode === "greedy"
@@ -46,6 +50,7 @@ export async function answerPrompts(
   const step = BATCHES_PER_GO * params.batch_size;
   for (let start = 0; start < asked.length; start += step) {
     const group = asked.slice(start, start + step);
+    const stop = stopWatch(tokenizer, params.stop);
     const responses = generator.generate({
       prompts: group.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })),
       sampling,
@@ -54,6 +59,7 @@ export async function answerPrompts(
       seed,
       batchSize: params.batch_size,
       untempered: true,
+      ...(stop ? { onToken: stop } : {}),
     });
     group.forEach(({ prompt, sample, id }, i) => {
       const { logprobsT1, ...response } = responses[i]!;

@@ -44,7 +44,15 @@ export async function evaluate(
     for (const id of own) eosIds.add(id);
     for (const mode of modes) {
       progress({ step, total, message: `${model} answers, ${mode}` });
-      const rows = await answerPrompts(generator, prompts, { mode, seed, eosIds: own, params, pause });
+      const { tokenizer } = evaluation;
+      const rows = await answerPrompts(generator, prompts, {
+        mode,
+        seed,
+        eosIds: own,
+        tokenizer,
+        params,
+        pause,
+      });
       answers.push(...rows.map((row) => ({ model, mode, row })));
       progress({ step: ++step, total });
     }

@@ -371,3 +371,22 @@ Deno.test("every parameter tells what it is and where its default comes from", (
   }
   params.parse({});
 });
+
+Deno.test("a stop text ends answers in both modes, alike in any batch, and no end token is counted", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, policy, prompts } = await makeSetting(directory.path);
+  const given = { stop: [" and", "."], max_new_tokens: 40 }, file = join(dir, "samples.arrow");
+  await runStage(dir, { models: { policy }, prompts }, given);
+  const before = digestFile(file), samples = readSamples(file);
+  const stopped = samples.filter(({ finishReason }) => finishReason === "stop");
+  assert(stopped.length > 0, "no answer was stopped");
+  for (const { response, scores, mode } of stopped) {
+    assert(given.stop.some((stop) => response.includes(stop)), `${mode}: ${response}`);
+    assertEquals(JSON.parse(scores).eos_rate, 0);
+  }
+  for (const { response, finishReason } of samples) {
+    if (finishReason !== "stop") assert(!given.stop.some((stop) => response.includes(stop)), response);
+  }
+  await runStage(dir, { models: { policy }, prompts }, { ...given, batch_size: 1 });
+  assertEquals(digestFile(file), before);
+});

@@ -21,6 +21,11 @@ export const params = z.strictObject({
   max_new_tokens: z.int().positive().default(256)
     .describe("Longest answer, its end included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
+  stop: z.array(z.string().min(1)).default([])
+    .describe(
+      "Texts that end an answer, as an end token does, but without one: the answer keeps the text. As in rollouts.",
+    )
+    .meta({ source: "none: a model trained on demonstrations ends by itself" }),
   batch_size: z.int().positive().default(128)
     .describe("Answers that are generated side by side. Does not change any byte of the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),

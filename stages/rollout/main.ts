@@ -11,6 +11,8 @@ import { Generator } from "@/lib/generate/generator.ts";
 import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { stopWatch } from "@/lib/text/stop_strings.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import { type Params, params } from "./params.ts";
 import { rollOut } from "./rollout.ts";
@@ -53,6 +55,7 @@ async function run(
     seed,
     iteration,
     eosIds,
+    stop: params.stop.length === 0 ? undefined : stopWatch(loadTokenizer(policy), params.stop),
     onStep(tokens, finished) {
       if (signal.aborted) {
         throw new TryAgainError("Cannot finish rollout as a stop was asked for: the round is not kept");

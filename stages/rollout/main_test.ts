@@ -5,6 +5,7 @@ import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { digestFile } from "@/lib/files/digest.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -186,4 +187,27 @@ Deno.test("a policy with another tokenizer, or a critic, is refused", async () =
     DataError,
     `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
   );
+});
+
+Deno.test("a stop text ends answers without an end token, alike in any batch", async () => {
+  using directory = new TemporaryDirectory();
+  const policy = "fixtures/stories260k", tokenizer = loadTokenizer(policy);
+  const [promptIds] = await tokenizer.encodeAll(["Once upon a time"]);
+  const rows = prompts(6).map((row) => ({ ...row, promptIds: promptIds! }));
+  const given = { rows, policy, digest: tokenizerDigest(policy) };
+  const params = { rollouts: 6, max_new_tokens: 60, stop: [" was", ", "] };
+  const files = [];
+  for (const batch_size of [1, 4]) {
+    files.push(await runStage(directory, { ...given, params: { ...params, batch_size } }));
+  }
+  assertEquals(digestFile(files[0]!), digestFile(files[1]!));
+  const free = readRollouts(await runStage(directory, { ...given, params: { ...params, stop: [] } })).rows;
+  for (const [k, { responseIds, finishReason, logprobs }] of readRollouts(files[0]!).rows.entries()) {
+    const texts = Array.from(responseIds, (_, t) => tokenizer.decode(responseIds.subarray(0, t + 1)));
+    const holds = texts.map((text) => params.stop.some((stop) => text.includes(stop)));
+    assertEquals([finishReason, holds.indexOf(true)], ["stop", responseIds.length - 1]);
+    assertEquals([...responseIds].includes(2), false);
+    assertEquals([...responseIds], [...free[k]!.responseIds.subarray(0, responseIds.length)]);
+    assertEquals([...logprobs], [...free[k]!.logprobs.subarray(0, responseIds.length)]);
+  }
 });

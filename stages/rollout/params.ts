@@ -21,6 +21,11 @@ export const params = z.strictObject({
   top_p: z.number().gt(0).max(1).default(1)
     .describe("Only the most probable tokens that together reach this probability.")
     .meta({ unit: "1", source: "1: restricted sampling biases PPO's ratio" }),
+  stop: z.array(z.string().min(1)).default([])
+    .describe(
+      "Texts that end an answer, as an end token does, but without one: the answer keeps the text, and no end is rewarded.",
+    )
+    .meta({ source: "none: a model trained on demonstrations ends by itself" }),
   batch_size: z.int().positive().default(128)
     .describe("Sequences that are generated side by side. Does not change any byte of the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),

@@ -2,6 +2,7 @@
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { Generator } from "@/lib/generate/generator.ts";
+import type { StopWatch } from "@/lib/text/stop_strings.ts";
 import { inTurns } from "@/lib/train/breathe.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Params } from "./params.ts";
@@ -11,6 +12,8 @@ export interface Round {
   readonly seed: number;
   readonly iteration: number;
   readonly eosIds: readonly number[];
+  /** ends answers by their text; undefined: none */
+  readonly stop?: StopWatch | undefined;
   /** called after every decoding step; may throw to stop */
   readonly onStep?: (tokens: number, finished: number) => void;
 }
@@ -52,6 +55,7 @@ export async function rollOut(
     seed: round.seed,
     batchSize: batch_size,
     untempered: true,
+    ...(round.stop ? { onToken: round.stop } : {}),
     ...(round.onStep ? { onStep: round.onStep } : {}),
   }));
   return asked.map(({ id, prompt, sample }, i): RolloutRow => ({
