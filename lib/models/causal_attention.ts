@@ -2,10 +2,12 @@
 import {
   add,
   attention,
+  concat,
   matmul,
   mul,
   reshape,
   rope,
+  slice,
   softmax,
   tanh,
   type Trace,
@@ -23,14 +25,25 @@ import { ropeTables } from "./rope_frequencies.ts";
  */
 const HIDDEN = -1e9;
 
-/** 0 where a query may see a key, else HIDDEN: [groups·T, T], the mask of T rows once per query head of a group. */
-function causalMask(length: number, groups: number, window: number | null): Float32Array {
-  const mask = new Float32Array(groups * length * length);
-  for (let row = 0; row < groups * length; row++) {
-    const query = row % length;
-    for (let key = 0; key < length; key++) {
-      const seen = key <= query && (window === null || key > query - window);
-      if (!seen) mask[row * length + key] = HIDDEN;
+/** Queries that meet the keys before them together; the keys after them are left out, not only masked. */
+const QUERY_BLOCK = Number(Deno.env.get("QB") ?? 32);
+
+/** Positions first … end − 1 of a row. */
+interface Span {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** 0 where a query may see a key, else HIDDEN: [queries·groups, keys]; the heads of a group are neighbouring rows. */
+function causalMask(queries: Span, keys: Span, groups: number, window: number | null): Float32Array {
+  const width = keys.end - keys.first,
+    mask = new Float32Array((queries.end - queries.first) * groups * width);
+  let at = 0;
+  for (let query = queries.first; query < queries.end; query++) {
+    for (let head = 0; head < groups; head++) {
+      for (let key = keys.first; key < keys.end; key++, at++) {
+        if (key > query || (window !== null && key <= query - window)) mask[at] = HIDDEN;
+      }
     }
   }
   return mask;
@@ -52,7 +65,8 @@ export interface CausalAttentionOptions {
 
 /**
  * Attention of B rows of T tokens: softmax(scale·q·kᵀ + mask)·v per head, positions from 0. The query heads that share
- * a key head are stacked as rows, so that keys and values are never repeated.
+ * a key head are stacked as rows, so that keys and values are never repeated. Queries go in blocks, each with the keys
+ * that it can see: about half of the scores of long rows are never computed.
  */
 export function causalAttention(
   trace: Trace,
@@ -62,26 +76,48 @@ export function causalAttention(
 ): BlockContext {
   return {
     attend(q: Value, k: Value, v: Value, spec: AttentionSpec): Value {
-      const { heads, kvHeads, headDim } = spec, groups = heads / kvHeads;
-      const split = (x: Value, n: number) => transpose(reshape(x, [rows, length, n, headDim]), [0, 2, 1, 3]);
+      const { heads, kvHeads, headDim } = spec, groups = heads / kvHeads, batch = rows * kvHeads;
       const turn = spec.rope
-        ? rotation(trace, { rows, length, angles, dtype: q.dtype }, spec.rope)
+        ? rotation(trace, { tokens: rows * length, length, angles, dtype: q.dtype }, spec.rope)
         : undefined;
-      const rotated = (x: Value) => turn ? turn(x) : x; // [B,n,T,D]
-      const batch = rows * kvHeads;
-      const queries = reshape(rotated(split(q, heads)), [batch, groups * length, headDim]);
-      const key = rotated(split(k, kvHeads)), value = split(v, kvHeads);
+      const rotated = (x: Value, n: number) => turn ? turn(reshape(x, [rows * length, n, 1, headDim])) : x;
+      // [B·T, kvHeads·w] → [B, kvHeads, T, w]
+      const split = (x: Value, width: number) =>
+        transpose(reshape(x, [rows, length, kvHeads, width]), [0, 2, 1, 3]);
+      const queries = reshape(split(rotated(q, heads), groups * headDim), [batch, length * groups, headDim]);
+      const key = split(rotated(k, kvHeads), headDim), value = split(v, headDim);
       seen?.(key, value);
       const keys = reshape(key, [batch, length, headDim]), values = reshape(value, [batch, length, headDim]);
-      const shape = [groups * length, length];
-      const mask = constantOf(trace, q.dtype, shape, causalMask(length, groups, spec.window));
-      const mixed = spec.softcap === null
-        ? attention(queries, keys, values, mask, spec.scale)
-        : softcappedAttention(queries, keys, values, mask, { scale: spec.scale, softcap: spec.softcap });
-      const joined = transpose(reshape(mixed, [rows, heads, length, headDim]), [0, 2, 1, 3]); // [B·KV, G·T, D]
-      return reshape(joined, [rows * length, heads * headDim]);
+      const mixed = blocksOf(length).map((block) => {
+        const visible = {
+          first: spec.window === null ? 0 : Math.max(0, block.first - spec.window + 1),
+          end: block.end,
+        };
+        const mask = constantOf(
+          trace,
+          q.dtype,
+          [(block.end - block.first) * groups, visible.end - visible.first],
+          causalMask(block, visible, groups, spec.window),
+        );
+        const some = slice(queries, 1, block.first * groups, block.end * groups);
+        const [before, what] = [keys, values].map((x) => slice(x, 1, visible.first, visible.end));
+        return spec.softcap === null
+          ? attention(some, before!, what!, mask, spec.scale)
+          : softcappedAttention(some, before!, what!, mask, { scale: spec.scale, softcap: spec.softcap });
+      });
+      const joined = reshape(concat(mixed, 1), [rows, kvHeads, length, groups * headDim]);
+      return reshape(transpose(joined, [0, 2, 1, 3]), [rows * length, heads * headDim]);
     },
   };
+}
+
+/** Blocks of queries of a row: of equal length, but for the last. */
+function blocksOf(length: number): Span[] {
+  const count = Math.max(1, Math.floor(length / QUERY_BLOCK)), size = Math.ceil(length / count);
+  return Array.from(
+    { length: count },
+    (_, i) => ({ first: i * size, end: Math.min(length, (i + 1) * size) }),
+  );
 }
 
 /** softmax(c·tanh(scale·q·kᵀ / c) + mask) · v for a soft cap c (Gemma Team 2024, arXiv:2408.00118, §2). */
@@ -96,23 +132,23 @@ function softcappedAttention(
   return matmul(softmax(add(mul(tanh(scores), softcap), mask)), v);
 }
 
-/** Rotates x[B,n,T,D] by the positions of its tokens. */
+/** Rotates x[B·T, n, 1, D], each token by its position. */
 function rotation(
   trace: Trace,
-  { rows, length, angles, dtype }: Pick<CausalAttentionOptions, "angles"> & {
-    readonly rows: number;
+  { tokens, length, angles, dtype }: Pick<CausalAttentionOptions, "angles"> & {
+    readonly tokens: number;
     readonly length: number;
     readonly dtype: DType;
   },
   spec: Rope,
 ): (x: Value) => Value {
   const ids = (position: (token: number) => number) => {
-    const values = BigInt64Array.from({ length: rows * length }, (_, token) => BigInt(position(token)));
-    return trace.constant(hostTensor("i64", [rows, length], values));
+    const values = BigInt64Array.from({ length: tokens }, (_, token) => BigInt(position(token)));
+    return trace.constant(hostTensor("i64", [tokens, 1], values));
   };
   if (spec.atLength && angles) { // a table row for every token of the batch
-    const tokens = ids((token) => token);
-    return (x) => rope(x, tokens, angles.cos, angles.sin);
+    const own = ids((token) => token);
+    return (x) => rope(x, own, angles.cos, angles.sin);
   }
   const tables = ropeTables(spec, length), half = spec.frequencies.length;
   const [cos, sin] = [tables.cos, tables.sin].map((table) => constantOf(trace, dtype, [length, half], table));

@@ -49,11 +49,14 @@ function says(value: unknown): boolean {
   return typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** True for code that was part of a repository before transformers had the family: it computes the same. */
+/**
+ * True for code that was part of a repository before transformers had the family: it computes the same. A tokenizer's
+ * code is no matter of the model.
+ */
 function isOwnCode(autoMap: unknown, type: string): boolean {
-  const own = new RegExp(`^(.*--)?(configuration|modeling|tokenization)_${type}\\.`);
+  const own = new RegExp(`^(.*--)?(configuration|modeling)_${type}\\.`);
   return typeof autoMap === "object" &&
-    Object.values(autoMap!).flat().every((path) => path === null || own.test(String(path)));
+    Object.entries(autoMap!).every(([auto, path]) => /^AutoTokenizer/.test(auto) || own.test(String(path)));
 }
 
 /** config.json of a model directory. @throws {DataError} if it is missing or no JSON object */

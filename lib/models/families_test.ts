@@ -306,6 +306,7 @@ Deno.test("experts, sinks, quantized weights and foreign code are refused; empty
     auto_map: {
       AutoConfig: "configuration_phi3.Phi3Config",
       AutoModelForCausalLM: "microsoft/Phi-3-mini-4k-instruct--modeling_phi3.Phi3ForCausalLM",
+      AutoTokenizer: "Xenova/gpt-4o",
     },
   });
 });
