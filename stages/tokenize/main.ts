@@ -14,6 +14,7 @@ import type { Chat } from "./encode_chats.ts";
 import { type Params, params } from "./params.ts";
 import { readInput } from "./read_input.ts";
 import { tokenizeReport } from "./report.ts";
+import { reportText, type ShownReport } from "./report_text.ts";
 import { tokenize } from "./tokenize.ts";
 import type { TokenizeSettings } from "./token_sets.ts";
 
@@ -106,17 +107,19 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
   }
   if (prompts) await writePrompts(outputs.prompts!, { rows: prompts.rows, tokenizerDigest });
   if (evalPrompts) await writePrompts(outputs.eval_prompts!, { rows: evalPrompts.rows, tokenizerDigest });
-  const report = `${JSON.stringify(tokenizeReport(tokenizer, result, settings, selection), undefined, 2)}\n`;
+  const report = tokenizeReport(tokenizer, result, settings, selection);
   await publishDirectory(
     outputs.report!,
-    (directory) => Deno.writeTextFile(`${directory}/report.json`, report),
+    (directory) =>
+      Deno.writeTextFile(`${directory}/report.json`, `${JSON.stringify(report, undefined, 2)}\n`),
   );
   const count = (
     set: { readonly samples?: readonly unknown[]; readonly rows?: readonly unknown[] } | undefined,
   ): number => (set?.samples ?? set?.rows ?? []).length;
   progress({
     message: `${count(train)} demonstrations, ${count(validation)} held back, ${count(prompts)} prompts, ` +
-      `${count(evalPrompts)} for evaluation`,
+      `${count(evalPrompts)} for evaluation\n` +
+      reportText(report as unknown as ShownReport, { colors: Deno.stderr.isTerminal() && !Deno.noColor }),
   });
 }
 
