@@ -14,7 +14,7 @@ export { silu } from "./primitives/silu.ts";
 export { gelu, geluTanh } from "./primitives/gelu.ts";
 export { reduceMean, reduceSum, sumTo } from "./primitives/reduce_sum.ts";
 export { reduceMax } from "./primitives/reduce_max.ts";
-export { broadcastTo, pad, reshape, slice, stopGradient, transpose } from "./primitives/shape.ts";
+export { broadcastTo, concat, pad, reshape, slice, stopGradient, transpose } from "./primitives/shape.ts";
 export { linear, matmul } from "./primitives/matmul.ts";
 export { logSoftmax, softmax } from "./primitives/softmax.ts";
 export { tokenLogprob } from "./primitives/token_logprob.ts";

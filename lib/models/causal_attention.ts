@@ -26,7 +26,7 @@ import { ropeTables } from "./rope_frequencies.ts";
 const HIDDEN = -1e9;
 
 /** Queries that meet the keys before them together; the keys after them are left out, not only masked. */
-const QUERY_BLOCK = Number(Deno.env.get("QB") ?? 32);
+const QUERY_BLOCK = 32;
 
 /** Positions first … end − 1 of a row. */
 interface Span {

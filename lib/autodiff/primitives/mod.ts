@@ -45,6 +45,7 @@ export const PRIMITIVES = {
   broadcastTo: shape.broadcastToPrimitive,
   slice: shape.slicePrimitive,
   pad: shape.padPrimitive,
+  concat: shape.concatPrimitive,
   stopGradient: shape.stopGradientPrimitive,
   matmul: matmulPrimitive,
   softmax: softmaxes.softmaxPrimitive,

@@ -55,6 +55,7 @@ const CASES: Record<string, Case[]> = {
   broadcastTo: [{ fn: (x) => ad.broadcastTo(x!, [2, 3, 4]), inputs: [r([3, 1])] }],
   slice: [{ fn: (x) => ad.slice(x!, 1, 1, 3), inputs: [r([3, 4])] }],
   pad: [{ fn: (x) => ad.pad(x!, -1, 2, 1), inputs: [r([3, 4])] }],
+  concat: [{ fn: (a, b) => ad.concat([a!, b!, ad.mul(a!, a!)], 1), inputs: [r([2, 3]), r([2, 1])] }],
   stopGradient: [{ fn: (x) => ad.mul(x!, ad.stopGradient(ad.mul(x!, 0))), inputs: [r([3])] }],
   matmul: [false, true].flatMap((transA) =>
     [false, true].map((transB) => ({

@@ -68,6 +68,25 @@ export const padPrimitive = definePrimitive<{ axis: number; before: number; afte
   },
 });
 
+/** The primitive of `concat()`. */
+export const concatPrimitive = definePrimitive<{ axis: number }>({
+  name: "concat",
+  abstractEval(inputs, { axis }) {
+    const rest = (v: { shape: Shape }) => v.shape.filter((_, i) => i !== axis).join();
+    const fits = inputs.every((v) =>
+      rest(v) === rest(inputs[0]!) && v.shape.length === inputs[0]!.shape.length
+    );
+    requireShape(fits, "concat", `all dimensions but axis ${axis} must be equal`, inputs);
+    const size = inputs.reduce((sum, v) => sum + v.shape[axis]!, 0);
+    return [{ dtype: inputs[0]!.dtype, shape: inputs[0]!.shape.map((d, i) => i === axis ? size : d) }];
+  },
+  vjp({ inputs, cotangents, params: { axis } }) {
+    let start = 0;
+    return inputs.map((v) => slice(cotangents[0]!, axis, start, start += v.shape[axis]!));
+  },
+  lower: ({ node, inputs, params }) => node("Concat", inputs, { axis: params.axis }),
+});
+
 /** The primitive of `stopGradient()`. */
 export const stopGradientPrimitive = definePrimitive<object>({
   name: "stopGradient",
@@ -96,6 +115,11 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
   return start === 0 && end === x.shape[at]
     ? x
     : x.trace.bind(slicePrimitive, [x], { axis: at, start, end })[0]!;
+}
+/** Values of equal shape but for one axis, end to end along it. */
+export function concat(values: readonly Value[], axis: number): Value {
+  const at = axis < 0 ? axis + values[0]!.shape.length : axis;
+  return values.length === 1 ? values[0]! : values[0]!.trace.bind(concatPrimitive, values, { axis: at })[0]!;
 }
 /** Zeros before and after one axis. */
 export function pad(x: Value, axis: number, before: number, after: number): Value {
