@@ -112,15 +112,16 @@ export function tokenizerOf(
   const specials = new Set(added.filter(({ special }) => special).map(({ content }) => content));
   const tokens = Array.from({ length: vocabSize }, (_, id) => library.idToToken(id) ?? "");
   const decoder = library.getDecoder();
-  const encodeAll: Tokenizer["encodeAll"] = async (texts, options = {}) => {
-    const addSpecialTokens = options.special ?? true;
-    const encodings = await library.encodeBatch([...texts], { addSpecialTokens });
-    return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
-  };
-  const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = async (texts) => {
-    const encodings = await library.encodeBatch([...texts], { addSpecialTokens: false });
-    return encodings.map((encoding, k) => placed(texts[k]!, encoding));
-  };
+  const encodeAll: Tokenizer["encodeAll"] = (texts, options = {}) =>
+    inBatches(texts, async (batch) => {
+      const encodings = await library.encodeBatch(batch, { addSpecialTokens: options.special ?? true });
+      return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
+    });
+  const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = (texts) =>
+    inBatches(texts, async (batch) => {
+      const encodings = await library.encodeBatch(batch, { addSpecialTokens: false });
+      return encodings.map((encoding, k) => placed(batch[k]!, encoding));
+    });
   // The addon decodes a list of ids in the background only. This is what it does there, at once: a stop string must be
   // seen before the next token is drawn.
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
@@ -151,6 +152,18 @@ function addedContents({ added_tokens: added }: JsonObject): string[] {
   return added.filter(isObject).map(({ content }) => content).filter((text) => typeof text === "string");
 }
 
+/** `work` on some texts after the other: the library's encodings hold far more than ids, and are let go batch by batch. */
+async function inBatches<T>(
+  texts: readonly string[],
+  work: (batch: string[]) => Promise<T[]>,
+): Promise<T[]> {
+  const results: T[][] = [];
+  for (let start = 0; start < texts.length; start += BATCH_TEXTS) {
+    results.push(await work(texts.slice(start, start + BATCH_TEXTS)));
+  }
+  return results.flat();
+}
+
 /** Rust counts places in code points. */
 function placed(text: string, encoding: Library.Encoding): Encoded {
   const offsets = encoding.getOffsets();
@@ -172,6 +185,9 @@ function codePointStarts(text: string): number[] {
   }
   return [...starts, at];
 }
+
+/** Texts that the library encodes at once. */
+const BATCH_TEXTS = 1024;
 
 /** Names under which configs give the context, in the order of how common they are. */
 const CONTEXT_KEYS = ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"];

@@ -1,4 +1,5 @@
 /** Checks one golden of any kind; whatever goes wrong is a line of the report, not the end of it. @module */
+import { checkChatTemplate } from "./check_chat_template.ts";
 import { checkFamily } from "./check_family.ts";
 import { checkPpo } from "./check_ppo.ts";
 import { checkSrppo } from "./check_srppo.ts";
@@ -12,6 +13,7 @@ const CHECKERS: Readonly<Partial<Record<GoldenKind, (path: string) => CheckLine[
     ppo: checkPpo,
     srppo: checkSrppo,
     tokenizer: checkTokenizer,
+    chat_template: checkChatTemplate,
   };
 
 /**
