@@ -1,14 +1,20 @@
 /** Rewrites a graph to operators of the default ONNX domain, for readers that know no others. @module */
 import type { OnnxGraph, OnnxNode } from "@/lib/onnx/graph.ts";
-import { f64 } from "@/lib/tensor/tensor.ts";
+import { f64, i64, type Shape } from "@/lib/tensor/tensor.ts";
 
 /**
- * FusedMatMul becomes Transpose, MatMul and Mul. An f64 graph of our blocks holds no other operator of another domain.
- * @param rank of the operands, by name
+ * FusedMatMul becomes Transpose, MatMul and Mul, and Reshape names every size instead of 0 for one that stays. An f64
+ * graph of our blocks holds no other operator of another domain.
+ * @param shapeOf the operands and results, by name
  */
-export function plainOnnx(graph: OnnxGraph, rank: (name: string) => number): OnnxGraph {
+export function plainOnnx(graph: OnnxGraph, shapeOf: (name: string) => Shape): OnnxGraph {
   const initializers = [...graph.initializers];
   const nodes = graph.nodes.flatMap((node, i): OnnxNode[] => {
+    if (node.opType === "Reshape") {
+      const shape = shapeOf(node.outputs[0]!);
+      initializers.push({ name: `shape${i}`, tensor: i64([shape.length], shape) });
+      return [{ ...node, inputs: [node.inputs[0]!, `shape${i}`] }];
+    }
     if (node.opType !== "FusedMatMul") return [node];
     const { transA, transB, alpha } = node.attributes, made: OnnxNode[] = [];
     const emit = (
@@ -22,7 +28,7 @@ export function plainOnnx(graph: OnnxGraph, rank: (name: string) => number): Onn
     };
     const turned = (name: string, transposed: unknown, suffix: string) => {
       if (transposed !== 1) return name;
-      const axes = [...Array(rank(name)).keys()], perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
+      const axes = [...shapeOf(name).keys()], perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
       return emit("Transpose", [name], `plain${i}${suffix}`, { perm });
     };
     const operands = [turned(node.inputs[0]!, transA, "a"), turned(node.inputs[1]!, transB, "b")];
