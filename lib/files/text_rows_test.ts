@@ -1,0 +1,55 @@
+/** JSON arrays and plain text as rows. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { readJsonRows } from "./json_rows.ts";
+import { readTextDocuments } from "./text_documents.ts";
+
+function withFile<T>(content: string, use: (path: string) => T): T {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeTextFileSync(path, content);
+    return use(path);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+Deno.test("readTextDocuments() separates at blank lines and keeps everything else", () => {
+  withFile("\n\na\n  b \n \t\n\n\nc\r\n\r\n d\n\n\n", (path) => {
+    assertEquals(readTextDocuments(path), [
+      { line: 3, text: "a\n  b " },
+      { line: 8, text: "c" },
+      { line: 10, text: " d" },
+    ]);
+  });
+  withFile(" \n\n", (path) => {
+    const error = assertThrows(() => readTextDocuments(path), DataError);
+    assertEquals(
+      error.message,
+      `Cannot read ${path} as it must hold documents, separated by blank lines: it has none`,
+    );
+  });
+});
+
+Deno.test("readJsonRows() counts items from 1 and lists those that are no objects", () => {
+  withFile('[{"a":1},{"a":2}]', (path) => {
+    assertEquals(readJsonRows(path), [{ line: 1, value: { a: 1 } }, { line: 2, value: { a: 2 } }]);
+  });
+  for (
+    const [content, problem] of [
+      ['[{"a":1},2,null,[]]', "item 2 is a number, item 3 is null, item 4 is an array"],
+      ["{}", "it is an object"],
+      ["[]", "it has no row"],
+      ["", "it is empty"],
+      [
+        '[{"a":1,"a":2}]',
+        'Cannot read JSON as a key must occur once in its object: "a" occurs twice',
+      ],
+    ] as const
+  ) {
+    withFile(content, (path) => {
+      const error = assertThrows(() => readJsonRows(path), DataError);
+      assertEquals(error.message, `Cannot read ${path} as it must be a JSON array of objects: ${problem}`);
+    });
+  }
+});
