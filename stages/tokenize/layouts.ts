@@ -102,6 +102,12 @@ export function contentOf(
 ): Content | { readonly problems: readonly string[] } {
   const { layout, prompt, response } = columns;
   if (layout === "messages" || layout === "sharegpt") return conversationOf(value, columns, isPrompt);
+  const isConversational = layout === "prompt_response" && Array.isArray(value[prompt]) &&
+    (isPrompt || Array.isArray(value[response]));
+  if (isConversational) { // TRL's conversational prompt and completion: both are lists of messages
+    const both = [...value[prompt] as unknown[], ...(isPrompt ? [] : value[response] as unknown[])];
+    return conversationOf({ [prompt]: both }, { layout: "messages", prompt, response: "" }, isPrompt);
+  }
   const problems = [prompt, ...(layout === "text" || isPrompt ? [] : [response])].flatMap((field) =>
     problemOf(value, field)
   );

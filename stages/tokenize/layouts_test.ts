@@ -158,3 +158,15 @@ Deno.test("columns that show no layout are named", () =>
         '--response_field): its columns are "foo", "bar"',
     );
   }));
+
+Deno.test("prompt and completion may be lists of messages, as in TRL", () =>
+  inTemporary(async (dir) => {
+    const prompt = [{ role: "system", content: "Be brief." }, { role: "user", content: "Hi" }];
+    const completion = [{ role: "assistant", content: "Hello" }];
+    await Deno.writeTextFile(`${dir}/t.jsonl`, JSON.stringify({ prompt, completion }));
+    const { rows } = await readDemonstrations([`${dir}/t.jsonl`], params.parse({}));
+    assertEquals(rows[0]!.content, { kind: "chat", messages: [...prompt, ...completion] });
+    const asked = await readPrompts(`${dir}/t.jsonl`, params.parse({}));
+    assertEquals(asked.rows[0]!.content, { kind: "chat", messages: prompt });
+    assertEquals(asked.rows[0]!.meta, { completion });
+  }));

@@ -336,3 +336,56 @@ Deno.test("every parameter tells what it is and where its default comes from", (
   }
   params.parse({});
 });
+
+Deno.test("conversations by the model's template: several files, every answer with one end, no BOS twice, no padding", () =>
+  inTemporary(async (dir, outputs) => {
+    const model = "fixtures/goldens/chat_templates/llama3", tokenizer = loadTokenizer(model);
+    const layouts = "fixtures/goldens/layouts";
+    await Deno.writeTextFile(
+      `${dir}/empty.jsonl`,
+      '{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":""}]}',
+    );
+    const demonstrations = [
+      `${layouts}/messages.arrow`,
+      `${layouts}/sharegpt_multi.json`,
+      `${dir}/empty.jsonl`,
+    ];
+    const prompts = `${layouts}/qa.csv`;
+    await runStage({ model, demonstrations, prompts }, outputs, { max_length: 1024, boundary: "split" });
+    const { rows } = readTokens(outputs.train!);
+    assertEquals(rows.length, 30);
+    const answers: string[] = [];
+    for (const { inputIds, lossMask } of rows) {
+      assertEquals(inputIds.filter((id) => id === tokenizer.bosId).length, 1);
+      assertEquals(tokenizer.padId !== null && inputIds.includes(tokenizer.padId), false);
+      for (let k = 1; k <= inputIds.length; k++) {
+        if (lossMask[k - 1] === 1 && lossMask[k] !== 1) {
+          const start = lossMask.lastIndexOf(0, k - 1) + 1, run = inputIds.subarray(start, k);
+          assertEquals([...run].filter((id) => tokenizer.eosIds.includes(id)), [run.at(-1)!]);
+          answers.push(tokenizer.decode(run));
+        }
+      }
+    }
+    assertEquals(answers[0], "Lisbon.<|eot_id|>");
+    const report = await reportOf(outputs);
+    assertEquals((report.train as unknown as { unsupervised: number }).unsupervised, 1);
+    const [first] = readPrompts(outputs.prompts!).rows;
+    const [row] = rows;
+    assertEquals([...first!.promptIds], [...row!.inputIds.subarray(0, row!.lossMask.indexOf(1))]);
+  }));
+
+Deno.test("documents become texts that are learned whole; they have no prompts", () =>
+  inTemporary(async (_, outputs) => {
+    await runStage({ demonstrations: "fixtures/goldens/layouts/documents.txt" }, outputs);
+    const { rows } = readTokens(outputs.train!);
+    assertEquals(rows.length, 20);
+    for (const { inputIds, lossMask } of rows) {
+      assertEquals([inputIds[0], lossMask.indexOf(1), lossMask.lastIndexOf(0), inputIds.at(-1)], [
+        1,
+        1,
+        0,
+        2,
+      ]);
+    }
+    assertEquals(await exists(outputs.prompts!), false);
+  }));
