@@ -130,6 +130,10 @@ Deno.test("reward.onnx combines by mean minus deviation", () => checkExport("lla
 Deno.test("reward.onnx holds other shapes of the family: scaled rotary embedding", () =>
   checkExport("llama3_rope", {}, 1));
 
+for (const family of ["mistral", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2", "smollm3"]) {
+  Deno.test(`reward.onnx holds any family: ${family}`, () => checkExport(family, {}, 1));
+}
+
 Deno.test("equal rewards give equal bytes", () => {
   using directory = new TemporaryDirectory();
   const reward = makeReward(directory.path, "llama", {}, 1);
