@@ -67,6 +67,14 @@ const GENERATION = /\{%(-?)\s*(end)?generation\s*(-?)%\}/g;
 export function chatTemplate(source: string, setting: TemplateSetting): ChatTemplate {
   const { name, specialTokens, clock } = setting;
   const marksGeneration = source.search(GENERATION) >= 0;
+  // Marks and swaps are the same for nearly all messages, and so is the program; parsing takes longer than rendering.
+  let last: { readonly text: string; readonly program: ReturnType<typeof parse> } | undefined;
+  const programOf = (text: string): ReturnType<typeof parse> => {
+    if (last?.text !== text) {
+      last = { text, program: parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true })) };
+    }
+    return last.program;
+  };
   const render: ChatTemplate["render"] = (messages, options = {}) => {
     const items = {
       ...specialTokens,
@@ -76,13 +84,11 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
       add_generation_prompt: options.addGenerationPrompt ?? false,
       ...options.variables,
     };
-    const swapped = characterSwap(source + JSON.stringify(items));
-    const { swap, restore } = swapped;
-    const [open, close] = unusedPair(source + JSON.stringify(items) + swap(JSON.stringify(items)));
+    const used = source + JSON.stringify(items);
+    const { swap, restore } = characterSwap(used);
+    const [open, close] = unusedPair(used + swap(used));
     try {
-      const program = parse(
-        tokenize(swap(markGeneration(source, open, close)), { lstrip_blocks: true, trim_blocks: true }),
-      );
+      const program = programOf(swap(markGeneration(source, open, close)));
       const environment = environmentOf(mapTexts(items, swap) as Record<string, unknown>, clock);
       const interpreter = new Interpreter(environment);
       mendInterpreter(interpreter);

@@ -126,9 +126,9 @@ function isNumeric(value: unknown): boolean {
 export function characterSwap(
   used: string,
 ): { readonly swap: (text: string) => string; readonly restore: (text: string) => string } {
+  if (!/[\uD800-\uDFFF\uFEFF]/.test(used)) return { swap: (text) => text, restore: (text) => text };
   const taken = new Set(used);
   const odd = [...taken].filter((character) => character.length > 1 || character === "\uFEFF");
-  if (odd.length === 0) return { swap: (text) => text, restore: (text) => text };
   const there = new Map<string, string>(), back = new Map<string, string>();
   let code = 0xe000;
   for (const character of odd) {

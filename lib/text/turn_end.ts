@@ -4,6 +4,7 @@
  * In: a model directory and its special tokens. Out: the token's text.
  * @module
  */
+import { DataError } from "@/lib/tensor/errors.ts";
 import { loadChatTemplate } from "./load_chat_template.ts";
 
 /** An answer that no template writes by itself. */
@@ -16,17 +17,17 @@ const CLOCK = new Date(0);
  * Text of the token that follows an answer, white space aside; undefined if there is no template, none of `tokens` follows, or
  * the template refuses a question and an answer.
  * @param tokens texts of the added tokens
- * @throws {DataError} if the template's file is not what it must be
  */
 export function turnEndOf(modelDir: string, tokens: readonly string[]): string | undefined {
-  const template = loadChatTemplate(modelDir, { template: "model", clock: CLOCK });
-  if (template === undefined) return undefined;
-  let text: string;
+  let text: string | undefined;
   try {
-    text = template.render([{ role: "user", content: "a" }, { role: "assistant", content: ANSWER }]).text;
-  } catch {
-    return undefined; // it wants something more of a conversation; its rows will say what
+    const template = loadChatTemplate(modelDir, { template: "model", clock: CLOCK });
+    text = template?.render([{ role: "user", content: "a" }, { role: "assistant", content: ANSWER }]).text;
+  } catch (error) {
+    // It cannot be read, or wants more of a conversation: who uses the template will hear of it.
+    if (!(error instanceof DataError)) throw error;
   }
+  if (text === undefined) return undefined;
   const at = text.lastIndexOf(ANSWER);
   if (at < 0) return undefined;
   const after = text.slice(at + ANSWER.length).trimStart();
