@@ -20,6 +20,18 @@ const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => Checker>> =
 /** Names of the checkers that are built in. */
 export const CHECKER_NAMES: readonly string[] = Object.keys(CHECKERS);
 
+/** What `isCheckerName()` asks for, as the end of a message. */
+export const CHECKER_RULE = `must be one of ${
+  CHECKER_NAMES.join(", ")
+}, or the path of a module (.ts, .js, .mjs)`;
+
+/** Whether `name` can name a checker: a built-in one, or a module, which may yet not load. Empty for none. */
+export function isCheckerName(name: string): boolean {
+  return name === "" || Object.hasOwn(CHECKERS, name) || MODULE.test(name);
+}
+
+const MODULE = /\.(ts|mts|js|mjs)$/;
+
 /** The field of a prompt's row that each built-in checker looks at, unless told otherwise. */
 const FIELDS: Readonly<Record<string, string>> = {
   words: WORDS_FIELD,
@@ -41,10 +53,9 @@ export function neededField(name: string, options: CheckerOptions = {}): string 
  */
 export async function loadChecker(name: string, options: CheckerOptions = {}): Promise<Checker> {
   if (Object.hasOwn(CHECKERS, name)) return CHECKERS[name]!(options);
-  const known = `one of ${CHECKER_NAMES.join(", ")}, or the path of a module (.ts, .js, .mjs)`;
-  if (!/\.(ts|mts|js|mjs)$/.test(name)) {
+  if (!MODULE.test(name)) {
     throw new UsageError(
-      `Cannot use checker "${name}" as a checker must be ${known}: there is none of that name`,
+      `Cannot use checker "${name}" as a checker ${CHECKER_RULE}: there is none of that name`,
     );
   }
   let module: Readonly<Record<string, unknown>>;

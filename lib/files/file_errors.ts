@@ -19,7 +19,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTEMPTY: "it exists already and is not empty",
 };
 
-function reasonOf(cause: unknown): string {
+/** What the system gave as its reason, in a few words. */
+export function reasonOf(cause: unknown): string {
   if (cause instanceof Deno.errors.NotCapable) return "this program was started without permission for it";
   return REASONS[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
 }
@@ -55,4 +56,12 @@ export function writeError(path: string, cause: unknown): Error {
   return cause instanceof Error
     ? cause
     : new UsageError(`Cannot write ${path} as it must be writable: ${cause}`);
+}
+
+/**
+ * A full disk as an error that names `place`, where something was being written; any other cause as it is. For the edges
+ * of a program, where a refusal arrives that nobody closer to the file has put into words.
+ */
+export function diskError(place: string, cause: unknown): unknown {
+  return ["ENOSPC", "EDQUOT"].includes(codeOf(cause)) ? writeError(place, cause) : cause;
 }

@@ -4,6 +4,7 @@
  */
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
+import { reasonOf } from "@/lib/files/file_errors.ts";
 import { ManifestError } from "@/lib/tensor/errors.ts";
 import {
   foreachEntrySchema,
@@ -104,7 +105,7 @@ export async function readManifest(file: string, shown = file): Promise<Manifest
     text = await Deno.readTextFile(file);
   } catch (error) {
     throw new ManifestError(
-      `Cannot read manifest ${shown} as it must be a readable file: ${(error as Error).message}`,
+      `Cannot read manifest ${shown} as it must be a readable file: ${reasonOf(error)}`,
     );
   }
   return parseManifest(text, shown);

@@ -5,6 +5,7 @@
  */
 import { join } from "node:path";
 import type { FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, hostFacts } from "./action_record.ts";
 import { type ActionOptions, type KeyedNode, runAction } from "./actions.ts";
@@ -240,8 +241,9 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
       outputs,
     };
   } catch (error) {
-    await digests.save();
-    if (!signal.aborted) throw error;
+    // A memo that cannot be kept, on a full disk for one, must not hide what went wrong.
+    await digests.save().catch(() => {});
+    if (!signal.aborted) throw diskError(options.storeDir, error);
     const message = `Stopped: ${finished.size} of ${
       allNodes(blueprint).length
     } stages are done and kept; the same command goes on from there`;

@@ -76,7 +76,13 @@ export async function holdRunDirectory(dir: string, patienceMs: number): Promise
     return {
       dir,
       before,
-      log: (event) => void log.writeSync(new TextEncoder().encode(`${JSON.stringify(event)}\n`)),
+      log: (event) => {
+        try {
+          log.writeSync(new TextEncoder().encode(`${JSON.stringify(event)}\n`));
+        } catch (cause) {
+          throw writeError(paths.log, cause);
+        }
+      },
       begin: (blueprint, inputs) => {
         before("");
         Deno.writeTextFileSync(paths.plan, header(blueprint, inputs));

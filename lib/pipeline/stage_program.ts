@@ -5,7 +5,7 @@
  */
 import { dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
-import { writeError } from "@/lib/files/file_errors.ts";
+import { diskError, writeError } from "@/lib/files/file_errors.ts";
 import { DataError, exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { waitForLock } from "./file_lock.ts";
 import { readStageFlags, type StageFlags } from "./stage_flags.ts";
@@ -96,6 +96,8 @@ async function runFromFlags(
     };
     await runTask(stage, task, { signal, progress: (p) => flags.verbose && console.error(progressLine(p)) });
     for (const [port, path] of Object.entries(wanted)) await publish(temporary[port]!, path);
+  } catch (cause) {
+    throw diskError(home, cause);
   } finally {
     for (const path of [...Object.values(temporary), dropped]) {
       await Deno.remove(path, { recursive: true }).catch(() => {});

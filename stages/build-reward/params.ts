@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 import { COMBINATIONS } from "@/lib/rl/bagged_reward.ts";
 
 /** Strict schema of the stage's parameters; the empty text stands for "not set". */
@@ -39,7 +40,7 @@ export const params = z.strictObject({
   batch_size: z.int().positive().default(128)
     .describe("Answers that are generated side by side. Does not change any byte of the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
-  checker: z.string().default("")
+  checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe(
       "Scores the SFT model's answers for the preflight: words, exact, contains, regex, or the path of a module that exports " +
         "`check`. Empty: no preflight.",

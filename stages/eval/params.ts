@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 
 /** Strict schema of the stage's parameters; the empty text stands for "not set". */
 export const params = z.strictObject({
@@ -32,7 +33,7 @@ export const params = z.strictObject({
   samples_per_prompt: z.int().positive().default(1)
     .describe("Answers to each prompt in sampled mode; greedy decoding has one.")
     .meta({ unit: "1", source: "the quickstart's metric: one" }),
-  checker: z.string().default("")
+  checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe(
       "Scores answers: words, exact, contains, regex, or the path of a module that exports `check`. Empty: none.",
     )

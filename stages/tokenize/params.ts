@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 import { LAYOUTS } from "./layouts.ts";
 
 /** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
@@ -64,7 +65,7 @@ export const params = z.strictObject({
       "Which rows of `rollouts` become demonstrations: by a checker's score, by reward (scored rollouts), or all that ended.",
     )
     .meta({ source: "rejection sampling by hindsight, as the quickstart's demonstrations were made" }),
-  checker: z.string().default("")
+  checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe(
       "Checker for select=score: words, exact, contains, regex, or the path of a module that exports `check`.",
     )

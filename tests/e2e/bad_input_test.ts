@@ -1,0 +1,222 @@
+/**
+ * What a user may get wrong: one message in the project's grammar with file and row, the exit code that fits, and nothing
+ * left behind or lost.
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { finish, launch } from "@/tests/support/launch.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { writeBadData } from "./bad_data.ts";
+import { SmallQuickstart } from "./small_quickstart.ts";
+
+interface BadCall {
+  readonly what: string;
+  readonly args: readonly string[];
+  readonly code: number;
+  readonly message: string;
+}
+
+/** `deno task stage sft` on `tokens` and `model`. */
+function sft(dir: TemporaryDirectory, tokens: string, model = "fixtures/stories260k"): string[] {
+  const outputs = ["policy", "state", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
+  return ["stage", "sft", `--in.tokens=${tokens}`, `--in.model=${model}`, ...outputs];
+}
+
+/** The quickstart's manifest with another first line of its body, and paths that hold from anywhere. */
+function manifest(from: string, to: string): string {
+  const text = Deno.readTextFileSync(join(projectRoot, "pipelines/quickstart.yaml"));
+  return text.replace(from, to).replaceAll(": fixtures/", `: ${projectRoot}/fixtures/`);
+}
+
+const MODULES = "must be one of words, exact, contains, regex, or the path of a module (.ts, .js, .mjs)";
+
+async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
+  const bad = await writeBadData(dir);
+  const unknownKey = dir.write("unknown_key.yaml", manifest("seed: 0", "seed: 0\nsteps: 3"));
+  const wrongParameter = dir.write(
+    "wrong_parameter.yaml",
+    "stages:\n  tokenize:\n    uses: tokenize\n    with:\n      max_length: many\n",
+  );
+  const file = dir.write("a_file", "mine");
+  const run = ["--run-dir", dir.file("run")];
+  return [
+    {
+      what: "an unknown key in the manifest",
+      args: ["pipeline", unknownKey, ...run],
+      code: 64,
+      message:
+        `Cannot use manifest ${unknownKey} as it must be free of errors: 1 problem\n  ${unknownKey}:6:1: ` +
+        'unknown key "steps", known are description, seed, inputs, stages, outputs, keep, report',
+    },
+    {
+      what: "a parameter of another type, and an input that is left out",
+      args: ["pipeline", wrongParameter, ...run],
+      code: 64,
+      message: `Cannot use manifest ${wrongParameter} as it must be free of errors: 2 problems\n` +
+        `  ${wrongParameter}:2:3: stage "tokenize" needs input "model" under "in"\n` +
+        `  ${wrongParameter}:5:7: parameter "max_length" must be a number: it is a text`,
+    },
+    {
+      what: "a manifest that is not there",
+      args: ["pipeline", dir.file("none.yaml"), ...run],
+      code: 64,
+      message: `Cannot read manifest ${
+        dir.file("none.yaml")
+      } as it must be a readable file: there is no such file or directory`,
+    },
+    {
+      what: "an input file that is not there",
+      args: ["pipeline", ...run, `--input=demonstrations=${dir.file("none.jsonl")}`],
+      code: 65,
+      message: `Cannot read inputs as each must exist: demonstrations is ${
+        dir.file("none.jsonl")
+      } (not found)`,
+    },
+    {
+      what: "inputs that the manifest does not have",
+      args: ["pipeline", ...run, "--input=bas=x", "--input=prompt=y"],
+      code: 64,
+      message: "Cannot use --input as the manifest must have an input of that name: there is no input " +
+        '"bas", did you mean "base"?; there is no input "prompt", did you mean "prompts"?',
+    },
+    {
+      what: "settings of stages that the manifest does not have",
+      args: ["pipeline", ...run, "--set=eva.modes=greedy", "--set=ppo.updat.beta=1"],
+      code: 64,
+      message: "Cannot use --set as it must name a stage and a parameter: " +
+        '"eva.modes=greedy": there is no stage "eva", did you mean "eval"?; ' +
+        '"ppo.updat.beta=1": block "ppo" has no stage "updat", did you mean "update"?',
+    },
+    {
+      what: "a checker that there is not, before anything is trained",
+      args: ["stage", "eval", ...evalFlags(dir), "--checker=wrds"],
+      code: 64,
+      message: `Cannot run eval as its flags must be right (see --help): --checker ${MODULES}`,
+    },
+    {
+      what: "a stage's input that is not there",
+      args: sft(dir, dir.file("none.arrow")),
+      code: 65,
+      message: `Cannot read inputs as each must exist: --in.tokens ${dir.file("none.arrow")} (not found)`,
+    },
+    {
+      what: "a file of another contract",
+      args: sft(dir, bad.prompts!),
+      code: 65,
+      message: `Cannot read ${bad.prompts} as it must be tokens@1: it is prompts@1`,
+    },
+    {
+      what: "a file that is no Arrow file",
+      args: sft(dir, unknownKey),
+      code: 65,
+      message:
+        `Cannot read ${unknownKey} as it must be a whole Arrow IPC file: it does not begin with ARROW1`,
+    },
+    {
+      what: "a column of another type",
+      args: sft(dir, bad.wrongColumn!),
+      code: 65,
+      message:
+        `Cannot read ${bad.wrongColumn} as it must have the columns of its kind: column "input_ids" must be ` +
+        "list<i32>: it is list<f32>",
+    },
+    {
+      what: "a file without rows",
+      args: sft(dir, bad.noRows!),
+      code: 65,
+      message: `Cannot read ${bad.noRows} as tokens@1 must have rows: it has none`,
+    },
+    {
+      what: "NaN in a checkpoint",
+      args: sft(dir, bad.tokens!, bad.nanModel),
+      code: 65,
+      message: `Cannot read model.norm.weight of ${bad.nanModel}/model.safetensors as every weight must be ` +
+        "finite: element 63 is NaN",
+    },
+    {
+      what: "demonstrations without a row",
+      args: ["pipeline", ...run, `--input=demonstrations=${bad.emptyDemonstrations}`],
+      code: 65,
+      message:
+        `Cannot read ${bad.emptyDemonstrations} as every line must be a JSON object in UTF-8: it has no row`,
+    },
+    {
+      what: "a demonstration that is longer than the model's context",
+      args: ["pipeline", ...run, `--input=demonstrations=${bad.longDemonstrations}`],
+      code: 65,
+      message:
+        `Cannot tokenize ${bad.longDemonstrations} as prompt, response and end must have at most 512 tokens ` +
+        "(or --truncation drop, left, right): 1 bad row: line 2 (804 tokens)",
+    },
+    {
+      what: "a run directory that cannot be made",
+      args: ["pipeline", "--run-dir", join(file, "run")],
+      code: 64,
+      message: `Cannot write ${join(file, "run")} as it must be writable: a part of the path is no directory`,
+    },
+  ];
+}
+
+function evalFlags(dir: TemporaryDirectory): string[] {
+  return [
+    "--in.models.base=fixtures/stories260k",
+    `--in.prompts=${dir.file("prompts.arrow")}`,
+    `--out.evals=${dir.file("out/evals.arrow")}`,
+    `--out.samples=${dir.file("out/samples.arrow")}`,
+  ];
+}
+
+Deno.test("bad input ends with one message, the right exit code, and no trace of it", async (t) => {
+  using dir = new TemporaryDirectory();
+  const calls = await badCalls(dir);
+  const before = files(dir.path);
+  for (const { what, args, code, message } of calls) {
+    await t.step(what, async () => {
+      const { code: given, err } = await finish(launch(args));
+      assertEquals([given, err], [code, `${message}\n`]);
+      // A run directory keeps its log, and whatever was done before the error.
+      const after = files(dir.path).filter((path) => !path.startsWith("run/"));
+      assertEquals(after, before);
+    });
+  }
+});
+
+Deno.test("a model of an unknown family is refused by name, with a stack trace for --verbose alone", async () => {
+  using dir = new TemporaryDirectory();
+  const { strangeFamily, tokens } = await writeBadData(dir);
+  const plain = await finish(launch(sft(dir, tokens!, strangeFamily)));
+  assertEquals(plain.code, 65);
+  const [message, families] = plain.err.split("one of ");
+  assertEquals(message, `Cannot read ${strangeFamily}/config.json as model_type must be `);
+  // The list grows with the families.
+  assert(/^llama(, [a-z0-9_]+)*: it is "mamba"\n$/.test(families!), plain.err);
+  const verbose = await finish(launch([...sft(dir, tokens!, strangeFamily), "--verbose"]));
+  assertEquals(verbose.code, 65);
+  assertStringIncludes(verbose.err, plain.err.trim());
+  assertStringIncludes(verbose.err, "\n    at ");
+});
+
+Deno.test("a run directory in use by another process is worth another try", async () => {
+  using quickstart = new SmallQuickstart();
+  Deno.mkdirSync(quickstart.file("held"));
+  const path = quickstart.file("held/run.pid");
+  using held = Deno.openSync(path, { read: true, write: true, create: true });
+  held.lockSync(true);
+  held.writeSync(new TextEncoder().encode("process 7, since this morning\n"));
+  const inUse = await finish(quickstart.start("held"));
+  assertEquals([inUse.code, inUse.err], [
+    75,
+    `Cannot use run directory ${
+      quickstart.file("held")
+    } as one run at a time may hold it: process 7, since this morning does\n`,
+  ]);
+});
+
+/** Files below `folder`, sorted. */
+function files(folder: string, prefix = ""): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? files(join(folder, name), `${prefix}${name}/`) : [`${prefix}${name}`]
+  ).sort();
+}
