@@ -105,21 +105,24 @@ const TOKENIZE = {
   inputs: { demonstrations: "demos.jsonl", model: "stories260k" },
   outputs: Object.fromEntries(Object.keys(tokenize.outputs).map((port) => [port, `tokens/${port}`])),
 };
-function sftRequest(folder: string, updates: number) {
+function sftRequest(folder: string, updates: number, batchSize = 4) {
   return {
     inputs: { tokens: "tokens/train", model: "stories260k" },
     outputs: Object.fromEntries(Object.keys(sft.outputs).map((port) => [port, `${folder}/${port}`])),
-    params: { max_updates: updates, batch_size: 4, lr: 1e-3 },
+    params: { max_updates: updates, batch_size: batchSize, lr: 1e-3 },
     seed: 3,
   };
 }
 
 /** Runs the same two stages in this process. @returns where sft's outputs are */
-async function runHere(root: string, home: string, updates: number): Promise<Record<string, string>> {
+async function runHere(
+  root: string,
+  home: string,
+  { inputs: { model }, params, seed }: ReturnType<typeof sftRequest>,
+): Promise<Record<string, string>> {
   const at = (inputs: Record<string, string>) =>
     Object.fromEntries(Object.entries(inputs).map(([port, path]) => [port, join(root, path)]));
   const tokens = await runStage(tokenize, join(home, "tokens"), { inputs: at(TOKENIZE.inputs) });
-  const { inputs: { model }, params, seed } = sftRequest("", updates);
   return await runStage(sft, join(home, "sft"), {
     inputs: { tokens: tokens.train!, model: join(root, model) },
     params,
@@ -140,7 +143,7 @@ function step([name, data]: Told): number {
 Deno.test("deno task serve runs stages on files of its data root, with the bytes of the stages themselves", async () => {
   using directory = new TemporaryDirectory();
   using elsewhere = new TemporaryDirectory();
-  const root = dataRoot(directory), updates = 6;
+  const root = dataRoot(directory), updates = 6, request = sftRequest("sft", updates);
   const server = await Server.start(root);
   try {
     const anonymous = await server.send("/stages/tokenize", TOKENIZE, { Authorization: "" });
@@ -161,14 +164,14 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
     const tokenized = await Array.fromAsync(eventsOf(await server.send("/stages/tokenize", TOKENIZE)));
     assertEquals(tokenized.at(-1)?.[0], "finished", JSON.stringify(tokenized));
     const trained = await Array.fromAsync(
-      eventsOf(await server.send("/stages/sft", sftRequest("sft", updates))),
+      eventsOf(await server.send("/stages/sft", request)),
     );
     const [last, result] = trained.at(-1)!;
     assertEquals([last, result.outputs], ["finished", ["policy", "state", "metrics"]]);
     assertEquals(trained.slice(0, -1).map(step), [1, 2, 3, 4, 5, 6]);
     assertEquals(trained[0]![1].total, updates);
 
-    const here = await runHere(root, elsewhere.path, updates);
+    const here = await runHere(root, elsewhere.path, request);
     for (const file of ["policy/model.safetensors", "policy/config.json", "metrics"]) {
       const [port, ...rest] = file.split("/");
       assertEquals(
@@ -216,15 +219,15 @@ Deno.test("deno task serve answers while a stage computes, and ends a run whose 
 Deno.test("SIGTERM keeps what a served stage has done: exit code 75, and the next server finishes with equal bytes", async () => {
   using directory = new TemporaryDirectory();
   using elsewhere = new TemporaryDirectory();
-  const root = dataRoot(directory), updates = 40;
-  const request = sftRequest("sft", updates);
+  // Long enough that the signal, which passes through three processes, comes before the end.
+  const root = dataRoot(directory), updates = 60, request = sftRequest("sft", updates, 8);
   const server = await Server.start(root);
   await Array.fromAsync(eventsOf(await server.send("/stages/tokenize", TOKENIZE)));
   const told: Told[] = [];
   let ended: Promise<number> | undefined;
   for await (const event of eventsOf(await server.send("/stages/sft", request))) {
     told.push(event);
-    if (event[1].step === 2) ended = server.stop();
+    if (event[1].step === 1) ended = server.stop();
   }
   assertEquals(await ended, 75);
   const [name, { message, exit_code }] = told.at(-1)!;
@@ -241,7 +244,7 @@ Deno.test("SIGTERM keeps what a served stage has done: exit code 75, and the nex
   const rest = await Array.fromAsync(eventsOf(await next.send("/stages/sft", request)));
   assertEquals(await next.stop(), 0);
   assertEquals([step(rest[0]!), rest.at(-1)?.[0]], [made + 1, "finished"]);
-  const here = await runHere(root, elsewhere.path, updates);
+  const here = await runHere(root, elsewhere.path, request);
   assertEquals(
     Deno.readFileSync(directory.file("sft/policy/model.safetensors")),
     Deno.readFileSync(join(here.policy!, "model.safetensors")),
