@@ -9,8 +9,10 @@ import type { Model } from "./model.ts";
 import {
   absent,
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
-  NO_WINDOW,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   SIZES,
@@ -21,8 +23,9 @@ import { contextLengthOf } from "./rotary.ts";
 
 const GemmaConfig = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
-  ...NO_WINDOW,
   num_key_value_heads: positive.nullable().default(16),
   head_dim: positive.default(256),
   hidden_act: z.string().default("gelu_pytorch_tanh"),
@@ -32,7 +35,10 @@ const GemmaConfig = z.looseObject({
   mlp_bias: absent("its MLP has no bias"),
   tie_word_embeddings: z.boolean().default(true),
   use_bidirectional_attention: absent("attention must be causal"),
-}).superRefine((config, context) => checkHeads(config, context));
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkLikeLayers(config, context, { windowed: false });
+});
 
 /** A Gemma from its config. @throws {DataError} if a field is missing, out of range, or not supported */
 export function gemma(input: ConfigInput): Model {

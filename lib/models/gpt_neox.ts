@@ -13,8 +13,10 @@ import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
 import type { AttentionSpec, BlockContext, Model, PartParameters, PartValues } from "./model.ts";
 import {
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
-  NO_WINDOW,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   ROTARY,
@@ -24,14 +26,15 @@ import { checkRotated, contextLengthOf, ropeOf, rotatedDims } from "./rotary.ts"
 
 const GptNeoXConfig = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...ROTARY,
-  ...NO_WINDOW,
   rope_theta: z.number().positive().nullish(),
   rotary_emb_base: z.number().positive().default(10000),
   rotary_pct: z.number().min(0).max(1).default(0.25),
   partial_rotary_factor: z.number().min(0).max(1).nullish(),
-  num_key_value_heads: z.null("must be null: keys have as many heads as queries").optional(),
-  head_dim: z.null("must be null: it is hidden_size / num_attention_heads").optional(),
+  num_key_value_heads: positive.nullish(),
+  head_dim: positive.nullish(),
   hidden_act: z.string().default("gelu"),
   max_position_embeddings: positive.default(2048),
   layer_norm_eps: z.number().nonnegative().default(1e-5),
@@ -40,7 +43,15 @@ const GptNeoXConfig = z.looseObject({
   tie_word_embeddings: z.boolean().default(false),
 }).superRefine((config, context) => {
   checkHeads(config, context, { wholeRotary: false });
+  checkLikeLayers(config, context, { windowed: false });
   checkRotated(config.hidden_size / config.num_attention_heads, rotaryOf(config).share, context);
+  const fixed = (field: "num_key_value_heads" | "head_dim", size: number) => {
+    const value = config[field] ?? size;
+    if (value === size) return;
+    context.addIssue({ code: "custom", path: [field], message: `must be ${size} in this family: ${value}` });
+  };
+  fixed("num_key_value_heads", config.num_attention_heads);
+  fixed("head_dim", config.hidden_size / config.num_attention_heads);
   // transformers 4 reads the family's own spellings; the general ones must not say something else
   const differ = (general: "rope_theta" | "partial_rotary_factor", own: "rotary_emb_base" | "rotary_pct") => {
     const value = config[general];

@@ -8,8 +8,10 @@ import { z } from "zod";
 import type { Model } from "./model.ts";
 import {
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
-  NO_WINDOW,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   SIZES,
@@ -19,8 +21,9 @@ import { preNormDecoder, uniformLayers } from "./pre_norm_decoder.ts";
 
 const LlamaConfig = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
-  ...NO_WINDOW,
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
   hidden_act: z.string().default("silu"),
@@ -30,7 +33,10 @@ const LlamaConfig = z.looseObject({
   mlp_bias: z.boolean().default(false),
   tie_word_embeddings: z.boolean().default(false),
   pretraining_tp: z.literal(1, "must be 1: split products are not supported").default(1),
-}).superRefine((config, context) => checkHeads(config, context));
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkLikeLayers(config, context, { windowed: false });
+});
 
 /** A Llama from its config. @throws {DataError} if a field is missing, out of range, or not supported */
 export function llama(input: ConfigInput): Model {

@@ -8,7 +8,10 @@ import type { Model } from "./model.ts";
 import {
   absent,
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   SIZES,
@@ -18,6 +21,8 @@ import { preNormDecoder, uniformLayers } from "./pre_norm_decoder.ts";
 
 const MistralConfig = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
   num_key_value_heads: positive.nullable().default(8),
   head_dim: positive.nullish(),
@@ -28,8 +33,10 @@ const MistralConfig = z.looseObject({
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: absent("its projections have no bias"),
   mlp_bias: absent("its projections have no bias"),
-  layer_types: z.null("must be absent: its layers all attend alike").optional(),
-}).superRefine((config, context) => checkHeads(config, context));
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkLikeLayers(config, context, { windowed: true });
+});
 
 /** A Mistral from its config. @throws {DataError} if a field is missing, out of range, or not supported */
 export function mistral(input: ConfigInput): Model {

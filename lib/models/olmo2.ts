@@ -13,8 +13,10 @@ import type { Model, PartParameters } from "./model.ts";
 import {
   absent,
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
-  NO_WINDOW,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   SIZES,
@@ -25,8 +27,9 @@ import { contextLengthOf } from "./rotary.ts";
 
 const Olmo2Config = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
-  ...NO_WINDOW,
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
   hidden_act: z.string().default("silu"),
@@ -35,7 +38,10 @@ const Olmo2Config = z.looseObject({
   attention_bias: z.boolean().default(false),
   mlp_bias: absent("its MLP has no bias"),
   tie_word_embeddings: z.boolean().default(false),
-}).superRefine((config, context) => checkHeads(config, context));
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkLikeLayers(config, context, { windowed: false });
+});
 
 /** An OLMo 2 from its config. @throws {DataError} if a field is missing, out of range, or not supported */
 export function olmo2(input: ConfigInput): Model {

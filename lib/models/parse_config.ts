@@ -58,10 +58,44 @@ export const WHOLE_ROTARY = {
   partial_rotary_factor: z.literal(1, WHOLE).nullish(),
 };
 
-/** Of families whose layers all see every token before them. */
-export const NO_WINDOW = {
-  sliding_window: z.null("must be null: this family has no sliding window").optional(),
+const NO_CAP = z.null("must be null: this family has no soft cap").optional();
+
+/** Of families without soft caps. */
+export const NO_SOFTCAP = { attn_logit_softcapping: NO_CAP, final_logit_softcapping: NO_CAP };
+
+/** Of families whose layers all attend alike. */
+export const LIKE_LAYERS = {
+  sliding_window: positive.nullish(),
+  layer_types: z.array(z.string()).nullish(),
 };
+
+/** What `checkLikeLayers()` looks at. */
+export interface LikeLayers {
+  readonly max_position_embeddings: number;
+  readonly sliding_window?: number | null | undefined;
+  readonly layer_types?: readonly string[] | null | undefined;
+}
+
+/**
+ * Adds an issue for layer types that are not all the same as the family's.
+ * @param windowed whether the family has a window; one that has none takes windows that reach over the whole context
+ */
+export function checkLikeLayers(
+  { max_position_embeddings: context, sliding_window: window, layer_types: types }: LikeLayers,
+  refinement: z.RefinementCtx,
+  { windowed }: { readonly windowed: boolean },
+): void {
+  const issue = (path: string, message: string) =>
+    refinement.addIssue({ code: "custom", path: [path], message });
+  if (!windowed && typeof window === "number" && window < context) {
+    issue("sliding_window", `must be null: this family sees the whole context: ${window}`);
+  }
+  const type = windowed && typeof window === "number" ? "sliding_attention" : "full_attention";
+  const others = types?.filter((t) => t !== type) ?? [];
+  if (others.length > 0) {
+    issue("layer_types", `must all be ${type}, as all layers attend alike: ${others[0]}`);
+  }
+}
 
 /** A field that adds weights or changes the arithmetic, and that this family does not have. */
 export function absent(what: string): z.ZodType<false | null | undefined> {

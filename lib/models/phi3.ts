@@ -12,9 +12,12 @@ import type { AttentionSpec, Model, PartParameters } from "./model.ts";
 import {
   absent,
   checkHeads,
+  checkLikeLayers,
   type ConfigInput,
   headDimOf,
   kvHeadsOf,
+  LIKE_LAYERS,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   ROTARY,
@@ -38,6 +41,8 @@ const LongRope = z.record(z.string(), z.unknown()).nullish().transform((scaling,
 
 const Phi3Config = z.looseObject({
   ...SIZES,
+  ...LIKE_LAYERS,
+  ...NO_SOFTCAP,
   ...ROTARY,
   rope_scaling: LongRope,
   rope_parameters: LongRope,
@@ -55,6 +60,7 @@ const Phi3Config = z.looseObject({
   lm_head_bias: absent("its output has no bias"),
 }).superRefine((config, context) => {
   checkHeads(config, context, { wholeRotary: false });
+  checkLikeLayers(config, context, { windowed: true });
   checkRotated(headDimOf(config), rotaryShare(config), context);
 });
 

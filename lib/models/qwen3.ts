@@ -9,6 +9,7 @@ import {
   absent,
   checkHeads,
   type ConfigInput,
+  NO_SOFTCAP,
   parseConfig,
   positive,
   SIZES,
@@ -19,6 +20,7 @@ import { checkQwenLayers, QWEN_WINDOW, qwenWindows } from "./qwen_windows.ts";
 
 const Qwen3Config = z.looseObject({
   ...SIZES,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
   ...QWEN_WINDOW,
   num_key_value_heads: positive.nullable().default(32),

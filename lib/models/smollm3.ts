@@ -6,11 +6,20 @@
 import { z } from "zod";
 import { checkLayerTypes, LAYER_TYPES, type LayerType, layerTypes, windowOf } from "./layer_types.ts";
 import type { Model } from "./model.ts";
-import { checkHeads, type ConfigInput, parseConfig, positive, SIZES, WHOLE_ROTARY } from "./parse_config.ts";
+import {
+  checkHeads,
+  type ConfigInput,
+  NO_SOFTCAP,
+  parseConfig,
+  positive,
+  SIZES,
+  WHOLE_ROTARY,
+} from "./parse_config.ts";
 import { preNormDecoder, rotaryAttention } from "./pre_norm_decoder.ts";
 
 const SmolLM3Config = z.looseObject({
   ...SIZES,
+  ...NO_SOFTCAP,
   ...WHOLE_ROTARY,
   ...LAYER_TYPES,
   rope_theta: z.number().positive().default(2000000),
