@@ -36,13 +36,13 @@ export function lower(bounds: GraphBounds): OnnxGraph {
   const ints = new Map<string, string>();
   let temporaries = 0;
   const constant = (tensor: HostTensor) => {
-    const name = `k${constants.size}`;
+    const name = `.k${constants.size}`;
     constants.set(name, tensor);
     return name;
   };
   for (const { primitive, params, inputs, outputs } of equations) {
     // An output that is given from outside must not be made twice under one name.
-    const names = outputs.map((v) => given.has(v.name) ? `t${temporaries++}` : v.name);
+    const names = outputs.map((v) => given.has(v.name) ? `.t${temporaries++}` : v.name);
     primitive.lower({
       inputs: inputs.map((v) => v.name),
       outputs: names,
@@ -58,7 +58,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
           attributes,
         });
       },
-      temporary: () => `t${temporaries++}`,
+      temporary: () => `.t${temporaries++}`,
       constant,
       ints: (values) => {
         const key = values.join();

@@ -16,7 +16,7 @@ export interface Aval {
 /** A symbolic tensor. */
 export interface Value extends Aval {
   readonly trace: Trace;
-  /** unique within its trace; the name in emitted graphs */
+  /** unique within its trace; the name in emitted graphs. Names that a trace gives begin with a dot */
   readonly name: string;
 }
 
@@ -38,7 +38,7 @@ export class Trace {
   readonly #scalars = new Map<string, Value>();
   #count = 0;
 
-  #value(dtype: DType, shape: Shape, name = `v${this.#count++}`): Value {
+  #value(dtype: DType, shape: Shape, name = `.v${this.#count++}`): Value {
     return { trace: this, name, dtype, shape };
   }
 
@@ -51,7 +51,7 @@ export class Trace {
 
   /** A value that is part of the graph. */
   constant(tensor: HostTensor): Value {
-    const value = this.#value(tensor.dtype, tensor.shape, `c${this.#count++}`);
+    const value = this.#value(tensor.dtype, tensor.shape, `.c${this.#count++}`);
     this.constants.set(value.name, tensor);
     return value;
   }

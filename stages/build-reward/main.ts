@@ -11,6 +11,7 @@ import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { writeJson } from "@/lib/files/json.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
@@ -50,7 +51,10 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ params, inputs, outputs, seed, signal, progress }: StageContext<Params>): Promise<void> {
+async function run(
+  { params, inputs, outputs, seed, signal, progress, threads }: StageContext<Params>,
+): Promise<void> {
+  configureRuntime({ threads });
   checkParams(params, inputs.members as readonly string[]);
   progress({ message: "reading models" });
   const parts = openParts({

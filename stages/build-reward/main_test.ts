@@ -65,7 +65,7 @@ function runStage(
     outputs: { reward: join(dir, "reward"), report: join(dir, "report") },
     seed: options.seed ?? 3,
     iteration: 0,
-    threads: 2,
+    threads: navigator.hardwareConcurrency,
     signal: options.signal ?? new AbortController().signal,
     progress: ({ message }) => void (message !== undefined && options.messages?.push(message)),
   });

@@ -6,6 +6,7 @@
 import { writeEvals } from "@/lib/contracts/evals.ts";
 import { writeSamples } from "@/lib/contracts/samples.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { breathe } from "@/lib/train/breathe.ts";
 import { evaluate } from "./evaluate.ts";
@@ -33,7 +34,10 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ params, inputs, outputs, seed, signal, progress }: StageContext<Params>): Promise<void> {
+async function run(
+  { params, inputs, outputs, seed, signal, progress, threads }: StageContext<Params>,
+): Promise<void> {
+  configureRuntime({ threads });
   const evaluation = await readInputs(inputs, params);
   const pause = async () => {
     await breathe();

@@ -91,7 +91,7 @@ function runStage(
     outputs: { evals: join(dir, "evals.arrow"), samples: join(dir, "samples.arrow") },
     seed: options.seed ?? 7,
     iteration: 0,
-    threads: 2,
+    threads: navigator.hardwareConcurrency,
     signal: options.signal ?? new AbortController().signal,
     progress: options.progress ?? (() => {}),
   });

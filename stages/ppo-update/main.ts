@@ -8,6 +8,7 @@ import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { type SampleRow, writeSamples } from "@/lib/contracts/samples.ts";
 import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
@@ -58,6 +59,7 @@ export const stage = defineStage({
 });
 
 async function run(context: StageContext<Params>): Promise<void> {
+  configureRuntime({ threads: context.threads });
   const { params, inputs, outputs } = context;
   const paths = {
     policy: inputs.policy as string,

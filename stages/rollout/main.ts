@@ -9,6 +9,7 @@ import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { Generator } from "@/lib/generate/generator.ts";
 import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/text/stop_strings.ts";
@@ -34,8 +35,9 @@ export const stage = defineStage({
 });
 
 async function run(
-  { params, inputs, outputs, seed, iteration, signal, progress }: StageContext<Params>,
+  { params, inputs, outputs, seed, iteration, signal, progress, threads }: StageContext<Params>,
 ): Promise<void> {
+  configureRuntime({ threads });
   const policy = inputs.policy as string;
   const { rows: prompts, tokenizerDigest: digest } = readPrompts(inputs.prompts as string);
   checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });

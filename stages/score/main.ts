@@ -9,6 +9,7 @@ import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
@@ -33,7 +34,8 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ inputs, outputs, signal, progress }: StageContext<Params>): Promise<void> {
+async function run({ inputs, outputs, signal, progress, threads }: StageContext<Params>): Promise<void> {
+  configureRuntime({ threads });
   const sft = inputs.sft as string;
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts as string);
   const reward = new RewardModel(inputs.reward as string);

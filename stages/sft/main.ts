@@ -11,6 +11,7 @@ import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
 import { type LoadedModel, loadLanguageModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { breathe } from "@/lib/train/breathe.ts";
@@ -72,6 +73,7 @@ export const stage = defineStage({
 });
 
 async function run(context: StageContext<Params>): Promise<void> {
+  configureRuntime({ threads: context.threads });
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
   const source = inputs.model as string;
   const loaded = loadLanguageModel(source), vocabulary = tokenizerDigest(source);

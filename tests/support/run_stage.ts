@@ -31,7 +31,7 @@ export async function runStage<Schema extends z.ZodObject>(
     seed,
     iteration,
     ...(scratch === undefined ? {} : { scratch }),
-    threads: 1,
+    threads: navigator.hardwareConcurrency,
     signal: stop.signal,
     progress(told) {
       progress?.(told);
