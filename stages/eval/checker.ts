@@ -14,25 +14,27 @@ import type { Params } from "./params.ts";
 const SHOWN = 10;
 
 /**
- * The checker that `params` name; none without a name, and none with `checker_optional` where no prompt has its field.
+ * The checker of the module `module`, else the one that `params` name; none without a name, and none with `checker_optional` where no prompt has its field.
  * @throws {UsageError} if there is no such checker
  * @throws {DataError} naming the prompts without the field that it looks at
  */
 export async function checkerFor(
-  { checker: name, checker_field: field, checker_pattern: pattern, checker_optional: isOptional }: Params,
+  { checker, checker_field: field, checker_pattern: pattern, checker_optional: isOptional }: Params,
+  module: string | undefined,
   prompts: readonly PromptRow[],
   promptsPath: string,
 ): Promise<Checker | undefined> {
+  const name = module ?? checker;
   if (name === "") return undefined;
   const options: CheckerOptions = {
     ...(field === "" ? {} : { field }),
     ...(pattern === "" ? {} : { pattern }),
   };
-  const checker = await loadChecker(name, options);
+  const check = await loadChecker(name, options);
   const needed = neededField(name, options);
-  if (needed === undefined) return checker;
+  if (needed === undefined) return check;
   const lacking = prompts.filter(({ meta }) => lacks(meta, needed)).map(({ id }) => id);
-  if (lacking.length === 0) return checker;
+  if (lacking.length === 0) return check;
   if (isOptional && lacking.length === prompts.length) return undefined;
   const shown = lacking.slice(0, SHOWN).map((id) => JSON.stringify(id)).join(", ");
   const more = lacking.length > SHOWN ? `, and ${lacking.length - SHOWN} more` : "";

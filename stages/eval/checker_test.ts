@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { checkerFor } from "./checker.ts";
 import { params } from "./params.ts";
 
@@ -13,8 +14,8 @@ const row = (id: string, meta: unknown): PromptRow => ({
 const WITH = row("a", { words: ["Tim"] });
 const WITHOUT = [row("b", { response: " No." }), row("c", {})];
 
-const find = (given: Readonly<Record<string, unknown>>, prompts: readonly PromptRow[]) =>
-  checkerFor(params.parse(given), prompts, "p.arrow");
+const find = (given: Readonly<Record<string, unknown>>, prompts: readonly PromptRow[], module?: string) =>
+  checkerFor(params.parse(given), module, prompts, "p.arrow");
 
 Deno.test("a checker whose field no prompt has is an error, or left out where it is optional", async () => {
   const error = await assertRejects(() => find({ checker: "words" }, WITHOUT), DataError);
@@ -48,4 +49,16 @@ Deno.test("a checker that finds its field, or needs none, is there; without a na
   });
   assertEquals((await find({ checker: "regex", checker_pattern: "ran" }, WITHOUT))!(answer), { score: 1 });
   assertEquals(await find({}, WITHOUT), undefined);
+});
+
+Deno.test("a module takes the place of the checker that is named, and asks for no field", async () => {
+  using directory = new TemporaryDirectory();
+  const module = directory.file("check.ts");
+  Deno.writeTextFileSync(
+    module,
+    "export const check = ({ response }) => ({ score: response.length > 3 ? 1 : 0 });",
+  );
+  const checker = await find({ checker: "words" }, WITHOUT, module);
+  const score = (response: string) => checker!({ meta: {}, response, ended: true }).score;
+  assertEquals([score("no"), score("indeed")], [0, 1]);
 });

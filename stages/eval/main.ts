@@ -25,6 +25,11 @@ export const stage = defineStage({
     base: { contract: "model", description: "measures fluency; else the reward's base does", optional: true },
     sft: { contract: "model", description: "the model that KL is measured against", optional: true },
     validation: { contract: "tokens@1", description: "held-back demonstrations to foresee", optional: true },
+    checker: {
+      contract: "file",
+      description: "a module that exports check(), in place of the checker that a parameter names",
+      optional: true,
+    },
   },
   outputs: {
     evals: { contract: "evals@1", description: "every metric by model and mode" },

@@ -46,7 +46,7 @@ export interface Evaluation {
 export async function readInputs(inputs: InputPaths, params: Params): Promise<Evaluation> {
   const models = Object.entries(inputs.models as Readonly<Record<string, string>>);
   const promptsPath = inputs.prompts as string;
-  const { base, sft, validation: validationPath, reward: rewardPath } = inputs as Readonly<
+  const { base, sft, validation: validationPath, reward: rewardPath, checker } = inputs as Readonly<
     Record<string, string | undefined>
   >;
   const { rows: prompts, tokenizerDigest: promptsDigest } = readPrompts(promptsPath);
@@ -87,7 +87,7 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
     prompts,
     promptsPath,
     tokenizer: loadTokenizer(models[0]![1]),
-    checker: await checkerFor(params, prompts, promptsPath),
+    checker: await checkerFor(params, checker, prompts, promptsPath),
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),
