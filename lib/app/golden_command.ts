@@ -14,8 +14,9 @@ import { workingDirectory } from "./parent.ts";
 const HELP = `deno task golden DIR… [--verbose] [--json]
 
 Compares this program with golden results: model families (logits, gradients, AdamW steps, greedy continuations),
-PPO topics, a whole Self-Rewarding PPO iteration, tokenizers, chat templates. DIR is one golden, the file of a topic, or a folder that
-holds goldens at any depth. One line per check: largest error, bar, ok or FAIL.
+PPO topics, a whole Self-Rewarding PPO iteration, tokenizers, chat templates, layouts of demonstrations, corrupt files
+that must be refused. DIR is one golden, the file of a topic, or a folder that holds goldens at any depth. One line per
+check: largest error, bar, ok or FAIL.
 
   --verbose  the error at every place (tensor, row, step), and stack traces
   --json     one JSON object per check, and one with the counts

@@ -86,7 +86,7 @@ Deno.test("what cannot be checked is a failed line with the reason", async () =>
       "FAIL",
       `Cannot check ${
         directory.file("t/lora")
-      } as its kind must be one of family, ppo, srppo, tokenizer, chat_template: it is lora`,
+      } as its kind must be one of family, ppo, srppo, tokenizer, chat_template, layouts, corrupt: it is lora`,
     ],
     ["2 checks of 2 goldens: 0 ok, 2 failed"],
   ]);

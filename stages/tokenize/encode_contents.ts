@@ -3,6 +3,7 @@
  * In: contents. Out: demonstrations and prompts in ids, or what is wrong with a row.
  * @module
  */
+import type { Content } from "@/lib/demonstrations/layouts.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import {
   type Chat,
@@ -12,7 +13,6 @@ import {
   type RowProblem,
 } from "./encode_chats.ts";
 import { type EncodedDemonstration, encodeDemonstrations, encodePrompts, endOnce } from "./encode_rows.ts";
-import type { Content } from "./layouts.ts";
 
 /** How contents become ids. */
 export interface ContentEncoding {

@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from "zod";
+import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
-import { LAYOUTS } from "./layouts.ts";
 
 /** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
 export const params = z.strictObject({

@@ -4,15 +4,15 @@
  * @module
  */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
+import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { EncodedPrompt } from "./encode_chats.ts";
 import { encodePromptContents, textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";
 import { fitPrompt } from "./fit.ts";
-import { type Problem, refuseProblems } from "./problems.ts";
 import type { FittedSample, Source, TokenizeSettings } from "./token_sets.ts";
-import type { UserRow } from "./user_rows.ts";
 
 /** One output file of prompts and how it came about. */
 export interface PromptSet {

@@ -7,6 +7,7 @@ import { readContractHeader } from "@/lib/contracts/contract_file.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored } from "@/lib/contracts/scored.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
+import { readDemonstrations, readPrompts } from "@/lib/demonstrations/user_rows.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
@@ -14,7 +15,6 @@ import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Params } from "./params.ts";
 import { selectByReward, selectByScore, selectEnded, type Selection } from "./select_rollouts.ts";
 import type { TokenizeInput } from "./tokenize.ts";
-import { readDemonstrations, readPrompts } from "./user_rows.ts";
 
 /** The rows of all inputs that are given, and how rollouts were selected. */
 export interface OpenedInput {

@@ -4,12 +4,12 @@
  * @module
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { type ContentEncoding, encodeContents, textOf } from "./encode_contents.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
-import { type Problem, refuseProblems } from "./problems.ts";
-import type { UserRow } from "./user_rows.ts";
 
 /** A demonstration in ids, whole. */
 export interface Sample {

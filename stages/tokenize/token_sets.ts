@@ -6,6 +6,8 @@
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Chat } from "./encode_chats.ts";
@@ -13,10 +15,8 @@ import { textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";
 import { fitDemonstration } from "./fit.ts";
 import type { Params } from "./params.ts";
-import { type Problem, refuseProblems } from "./problems.ts";
 import { type Sample, samplesOfDemonstrations, samplesOfRollouts } from "./samples.ts";
 import { isValidation, usualShare } from "./split.ts";
-import type { UserRow } from "./user_rows.ts";
 
 /** Rows and the file that messages name. */
 export interface Source<Row> {

@@ -4,6 +4,7 @@
  * In: a user's rows and a model's chosen answers. Out: the rows of the four output files and what the report tells.
  * @module
  */
+import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { encodePrompts, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
 import {
@@ -13,7 +14,6 @@ import {
   type TokenSet,
   tokenSets,
 } from "./token_sets.ts";
-import type { UserRow } from "./user_rows.ts";
 
 /** All that the stage was given; at least one source. */
 export interface TokenizeInput extends DemonstrationInput {

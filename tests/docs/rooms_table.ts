@@ -11,6 +11,8 @@ const HOLDS: Readonly<Record<string, string>> = {
   "lib/arrow": "Arrow IPC in and out, column types checked",
   "lib/files": "safetensors, JSON, JSON Lines, digests, publishing of whole files and directories",
   "lib/text": "tokenizers and their special tokens",
+  "lib/demonstrations":
+    "users' files of any format and layout as conversations and texts, with every bad row named",
   "lib/onnx": "graphs as data, the encoder to protobuf, a printer",
   "lib/autodiff": "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
   "lib/ort": "ONNX Runtime's C API through FFI: the only owner of native pointers",

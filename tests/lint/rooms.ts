@@ -21,6 +21,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/arrow": ["tensor"],
   "lib/files": ["tensor"],
   "lib/text": ["tensor"],
+  "lib/demonstrations": ["tensor", "arrow", "files", "text"],
   "lib/onnx": ["tensor"],
   "lib/autodiff": ["tensor", "onnx"],
   "lib/ort": ["tensor"],

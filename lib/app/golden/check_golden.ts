@@ -1,6 +1,8 @@
 /** Checks one golden of any kind; whatever goes wrong is a line of the report, not the end of it. @module */
 import { checkChatTemplate } from "./check_chat_template.ts";
+import { checkCorrupt } from "./check_corrupt.ts";
 import { checkFamily } from "./check_family.ts";
+import { checkLayouts } from "./check_layouts.ts";
 import { checkPpo } from "./check_ppo.ts";
 import { checkSrppo } from "./check_srppo.ts";
 import { checkTokenizer } from "./check_tokenizer.ts";
@@ -14,6 +16,8 @@ const CHECKERS: Readonly<Partial<Record<GoldenKind, (path: string) => CheckLine[
     srppo: checkSrppo,
     tokenizer: checkTokenizer,
     chat_template: checkChatTemplate,
+    layouts: checkLayouts,
+    corrupt: (path) => checkCorrupt(path),
   };
 
 /**

@@ -9,8 +9,8 @@ import { DataError } from "@/lib/tensor/errors.ts";
 
 /** Kinds of goldens; the second line holds those that are recognised and that nothing here can check yet. */
 export type GoldenKind =
-  | ("family" | "ppo" | "srppo" | "tokenizer" | "chat_template")
-  | ("lora" | "layouts" | "corrupt" | "unknown");
+  | ("family" | "ppo" | "srppo" | "tokenizer" | "chat_template" | "layouts" | "corrupt")
+  | ("lora" | "unknown");
 
 /** Something to check. */
 export interface Golden {
@@ -30,7 +30,8 @@ export function findGoldens(path: string): Golden[] {
   const found = search(path);
   if (found.every(({ kind }) => kind === "unknown")) {
     throw new DataError(
-      `Cannot check ${path} as it must be a golden family, ppo topic, srppo iteration, tokenizer or chat template, or a folder of them: ` +
+      `Cannot check ${path} as it must be a golden family, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or ` +
+        `of corrupt files, or a folder of them: ` +
         `it holds ${isFile(path) ? "no topic" : listOf(path)}`,
       { file: path },
     );

@@ -1,15 +1,15 @@
 /** Demonstrations in every format and layout give the rows that they were written from. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { params } from "./params.ts";
-import { readDemonstrations, readPrompts } from "./user_rows.ts";
+import type { Layout } from "./layouts.ts";
+import { readDemonstrations, readPrompts, USUAL_FIELDS } from "./user_rows.ts";
 
 const LAYOUTS = "fixtures/goldens/layouts";
 const CORRUPT = "fixtures/goldens/corrupt";
 
 interface GoldenFile {
   readonly file: string;
-  readonly layout: string;
+  readonly layout: Layout;
   readonly rows: number;
   readonly columns?: { readonly prompt: string; readonly response: string };
 }
@@ -31,8 +31,12 @@ for (const { file, layout, rows, columns } of files) {
     const names = { prompt_field: columns?.prompt ?? "", response_field: columns?.response ?? "" };
     const wanted = expected.filter((row) => row.file === file).map(({ messages, text }) => messages ?? text);
     assertEquals(wanted.length, rows);
-    for (const name of ["auto", layout]) {
-      const read = await readDemonstrations([`${LAYOUTS}/${file}`], params.parse({ ...names, layout: name }));
+    for (const name of ["auto", layout] as const) {
+      const read = await readDemonstrations([`${LAYOUTS}/${file}`], {
+        ...USUAL_FIELDS,
+        ...names,
+        layout: name,
+      });
       const found = read.rows.map(({ content }) => content.kind === "chat" ? content.messages : content.text);
       assertEquals(found, wanted as typeof found);
     }
@@ -56,7 +60,7 @@ for (const { file, kind, must_mention } of corrupt) {
   if (kind === "rows") {
     Deno.test(`${file} is refused once, with all that must be mentioned`, async () => {
       const path = `${CORRUPT}/${file}`;
-      const error = await assertRejects(() => readDemonstrations([path], params.parse({})), DataError);
+      const error = await assertRejects(() => readDemonstrations([path], USUAL_FIELDS), DataError);
       for (const word of must_mention) {
         assert(error.message.toLowerCase().includes(word.toLowerCase()), `no "${word}" in: ${error.message}`);
       }
@@ -64,7 +68,7 @@ for (const { file, kind, must_mention } of corrupt) {
     });
   } else if (kind === "control") {
     Deno.test(`${file} is accepted`, async () => {
-      const { rows } = await readDemonstrations([`${CORRUPT}/${file}`], params.parse({}));
+      const { rows } = await readDemonstrations([`${CORRUPT}/${file}`], USUAL_FIELDS);
       assertEquals(rows.length, 20);
     });
   }
@@ -74,7 +78,7 @@ Deno.test("the corrupt files of every format were tried", () => assertEquals(cor
 
 Deno.test("prompts are taken from every layout that has any; an answer at the end is no part of a prompt", async () => {
   for (const name of ["prompt_response.jsonl", "qa.csv", "alpaca.json", "messages.arrow", "sharegpt.json"]) {
-    const { rows } = await readPrompts(`${LAYOUTS}/${name}`, params.parse({}));
+    const { rows } = await readPrompts(`${LAYOUTS}/${name}`, USUAL_FIELDS);
     assertEquals(rows[0]!.content, {
       kind: "chat",
       messages: [{ role: "user", content: "Name the capital of Portugal." }],
@@ -96,13 +100,13 @@ Deno.test("a directory stands for its data files, in the order of their names, a
     await Deno.writeTextFile(`${dir}/b.csv`, "prompt,response\nB?,b\n");
     await Deno.writeTextFile(`${dir}/a.jsonl`, '{"prompt":"A?","response":"a"}\n');
     await Deno.writeTextFile(`${dir}/notes.md`, "no data");
-    const { rows } = await readDemonstrations([dir], params.parse({}));
+    const { rows } = await readDemonstrations([dir], USUAL_FIELDS);
     assertEquals(rows.map(({ id, at, place }) => [id, at, place]), [
       ["1:line-1", `line 1 of ${dir}/a.jsonl`, "1:1"],
       ["2:line-2", `line 2 of ${dir}/b.csv`, "2:2"],
     ]);
     await Deno.writeTextFile(`${dir}/b.csv`, "prompt,response\nB?,\n");
-    const error = await assertRejects(() => readDemonstrations([dir], params.parse({})), DataError);
+    const error = await assertRejects(() => readDemonstrations([dir], USUAL_FIELDS), DataError);
     assertEquals(
       error.message,
       `Cannot tokenize ${dir}/b.csv as every row must have a text in "prompt" and "response" and an id of its own: ` +
@@ -117,7 +121,7 @@ Deno.test("weights repeat the rows of a path, whole copies and a share at equal 
     await Deno.writeTextFile(`${dir}/b.jsonl`, [4, 5].map(row).join("\n"));
     const paths = [`${dir}/a.jsonl`, `${dir}/b.jsonl`];
     const idsFor = async (weights: readonly number[]) =>
-      (await readDemonstrations(paths, params.parse({}), weights)).rows.map(({ id }) => id);
+      (await readDemonstrations(paths, USUAL_FIELDS, weights)).rows.map(({ id }) => id);
     assertEquals(await idsFor([]), ["r0", "r1", "r2", "r3", "r4", "r5"]);
     assertEquals(await idsFor([0.5, 2.5]), ["r1", "r3", "r4", "r5", "r4#2", "r5#2", "r5#3"]);
     const error = await assertRejects(() => idsFor([1]), UsageError);
@@ -133,10 +137,10 @@ Deno.test("a format is seen from the first bytes where a name does not tell", ()
       const name of ["rows.arrow", "rows.arrows", "rows.zstd.parquet", "prompt_response.jsonl", "alpaca.json"]
     ) {
       await Deno.copyFile(`${LAYOUTS}/${name}`, `${dir}/data`);
-      assertEquals((await readDemonstrations([`${dir}/data`], params.parse({}))).rows.length, 20);
+      assertEquals((await readDemonstrations([`${dir}/data`], USUAL_FIELDS)).rows.length, 20);
     }
     await Deno.writeTextFile(`${dir}/data`, "hello");
-    const error = await assertRejects(() => readDemonstrations([`${dir}/data`], params.parse({})), DataError);
+    const error = await assertRejects(() => readDemonstrations([`${dir}/data`], USUAL_FIELDS), DataError);
     assertEquals(
       error.message,
       `Cannot read ${dir}/data as its name must end with .jsonl, .ndjson, .json, .csv, .tsv, .parquet, .arrow, .arrows, ` +
@@ -148,7 +152,7 @@ Deno.test("columns that show no layout are named", () =>
   inTemporary(async (dir) => {
     await Deno.writeTextFile(`${dir}/x.csv`, "foo,bar\n1,2\n");
     const error = await assertRejects(
-      () => readDemonstrations([`${dir}/x.csv`], params.parse({})),
+      () => readDemonstrations([`${dir}/x.csv`], USUAL_FIELDS),
       DataError,
     );
     assertEquals(
@@ -164,9 +168,9 @@ Deno.test("prompt and completion may be lists of messages, as in TRL", () =>
     const prompt = [{ role: "system", content: "Be brief." }, { role: "user", content: "Hi" }];
     const completion = [{ role: "assistant", content: "Hello" }];
     await Deno.writeTextFile(`${dir}/t.jsonl`, JSON.stringify({ prompt, completion }));
-    const { rows } = await readDemonstrations([`${dir}/t.jsonl`], params.parse({}));
+    const { rows } = await readDemonstrations([`${dir}/t.jsonl`], USUAL_FIELDS);
     assertEquals(rows[0]!.content, { kind: "chat", messages: [...prompt, ...completion] });
-    const asked = await readPrompts(`${dir}/t.jsonl`, params.parse({}));
+    const asked = await readPrompts(`${dir}/t.jsonl`, USUAL_FIELDS);
     assertEquals(asked.rows[0]!.content, { kind: "chat", messages: prompt });
     assertEquals(asked.rows[0]!.meta, { completion });
   }));

@@ -5,8 +5,7 @@
  */
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { dataFiles, type DataRow, readDataFile } from "./data_files.ts";
-import { type Content, contentOf, kindOf, type LayoutColumns, layoutOf } from "./layouts.ts";
-import type { Params } from "./params.ts";
+import { type Content, contentOf, kindOf, type Layout, type LayoutColumns, layoutOf } from "./layouts.ts";
 import { type Problem, refuseProblems } from "./problems.ts";
 
 /** A row of a user's file. */
@@ -29,7 +28,24 @@ export interface UserRows {
   readonly rows: readonly UserRow[];
 }
 
-type Fields = Pick<Params, "id_field" | "prompt_field" | "response_field" | "layout">;
+/** Which columns a user's rows are made of, in the names of `tokenize`'s parameters. */
+export interface RowFields {
+  /** `auto`: the one that the columns show */
+  readonly layout: Layout | "auto";
+  /** "": the layout's own */
+  readonly prompt_field: string;
+  /** "": the layout's own */
+  readonly response_field: string;
+  readonly id_field: string;
+}
+
+/** The layout that the columns show, and ids in `id`. */
+export const USUAL_FIELDS: RowFields = {
+  layout: "auto",
+  prompt_field: "",
+  response_field: "",
+  id_field: "id",
+};
 
 /**
  * The demonstrations in `paths`, in their order.
@@ -40,7 +56,7 @@ type Fields = Pick<Params, "id_field" | "prompt_field" | "response_field" | "lay
  */
 export async function readDemonstrations(
   paths: readonly string[],
-  fields: Fields,
+  fields: RowFields,
   weights: readonly number[] = [],
 ): Promise<UserRows> {
   if (weights.length > 0 && weights.length !== paths.length) {
@@ -59,7 +75,7 @@ export async function readDemonstrations(
 }
 
 /** The prompts in `path`; a response, if there is one, is a field like others. @throws {DataError} as above */
-export async function readPrompts(path: string, fields: Fields): Promise<UserRows> {
+export async function readPrompts(path: string, fields: RowFields): Promise<UserRows> {
   const rows = await readRows(path, fields, { isPrompt: true, prefix: "", ids: new Map() });
   return { file: path, rows };
 }
@@ -81,7 +97,7 @@ function copyOf(row: UserRow, copy: number): UserRow {
 
 async function readRows(
   path: string,
-  fields: Fields,
+  fields: RowFields,
   { isPrompt, prefix, ids }: {
     readonly isPrompt: boolean;
     readonly prefix: string;
@@ -118,7 +134,12 @@ async function readRows(
   return rows;
 }
 
-function columnsOf(file: string, data: readonly DataRow[], fields: Fields, isPrompt: boolean): LayoutColumns {
+function columnsOf(
+  file: string,
+  data: readonly DataRow[],
+  fields: RowFields,
+  isPrompt: boolean,
+): LayoutColumns {
   const found = new Set(data.flatMap(({ value }) => Object.keys(value)));
   const names = { prompt: fields.prompt_field, response: fields.response_field };
   const columns = layoutOf(fields.layout, names, found, isPrompt);
