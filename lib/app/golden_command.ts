@@ -115,7 +115,7 @@ async function main(): Promise<number> {
   const directory = workingDirectory();
   // Paths stay as they were typed, for messages, unless the task was called from another folder.
   const paths = directory === Deno.cwd() ? flags.paths : flags.paths.map((path) => resolve(directory, path));
-  return runGoldens({ ...flags, paths }, {
+  return await runGoldens({ ...flags, paths }, {
     print: (line) => console.log(line),
     printError: (line) => console.error(line),
     colors: Deno.stdout.isTerminal() && !Deno.noColor,
