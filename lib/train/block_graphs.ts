@@ -6,7 +6,7 @@
  */
 import { add, backward, type Equation, lower, residuals, Trace, type Value } from "@/lib/autodiff/mod.ts";
 import { causalAttention } from "@/lib/models/causal_attention.ts";
-import type { Block, Model } from "@/lib/models/model.ts";
+import type { Block, Model, PartParameters } from "@/lib/models/model.ts";
 import { encodeModel } from "@/lib/onnx/encode.ts";
 import { Session } from "@/lib/ort/session.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
@@ -23,9 +23,9 @@ export interface Residual {
 export interface BlockGraphs {
   /** x, weights and angles (cos, sin) where rows have their own → y and residuals */
   readonly forward: Session;
-  /** x, weights, residuals, dy, accumulators g.<weight> → dx, accumulators */
+  /** x, weights, residuals, dy, accumulators g.<weight> of trained ones → dx, accumulators */
   readonly backward: Session;
-  /** saved by the forward graph when `save` is asked for */
+  /** saved by the forward graph where there is a backward one */
   readonly residuals: readonly Residual[];
   readonly backwardInputs: readonly string[];
   readonly forwardInputs: readonly string[];
@@ -41,16 +41,23 @@ function isSaved({ primitive }: Equation): boolean {
   return SAVED.has(primitive.name);
 }
 
-/** Graphs of `block` for B rows of T tokens. @param save whether the forward graph gives residuals */
+/** What the graphs of a block are made for. */
+export interface BlockUse {
+  readonly rows: number;
+  readonly length: number;
+  /** parameters of the block that get gradients, the others are frozen; undefined: there is no backward pass */
+  readonly trained: PartParameters | undefined;
+}
+
+/** Graphs of `block` for B rows of T tokens. */
 export function blockGraphs(
   model: Model,
   signature: string,
   block: Block,
-  rows: number,
-  length: number,
-  save: boolean,
+  { rows, length, trained }: BlockUse,
 ): BlockGraphs {
-  return cached(`${signature}/${block.kind}/${rows}x${length}/${save ? "save" : "plain"}`, () => {
+  const use = trained ? `save ${Object.keys(trained).join()}` : "plain";
+  return cached(`${signature}/${block.kind}/${rows}x${length}/${use}`, () => {
     const trace = new Trace(), tokens = rows * length;
     const x = trace.input("x", "f32", [tokens, model.hiddenSize]);
     const weights = Object.entries(block.parameters).map(([local, { shape }]) =>
@@ -64,7 +71,7 @@ export function blockGraphs(
     const weightValues = weights.map(([, value]) => value);
     const given = [x, ...Object.values(angles ?? {}), ...weightValues];
     const mark = trace.equations.length;
-    if (!save) {
+    if (!trained) {
       const graph = lower({ name: "block", inputs: given, outputs: { y } });
       const session = new Session(encodeModel(graph));
       const inputs = graph.inputs.map(({ name }) => name);
@@ -77,10 +84,12 @@ export function blockGraphs(
       };
     }
     const dy = trace.input("dy", "f32", y.shape);
-    const gradients = backward([{ output: y, cotangent: dy }], [x, ...weightValues]) as Value[];
-    const accumulators = weights.map(([local, { shape }]) => trace.input(`g.${local}`, "f32", shape));
+    const learning = weights.filter(([local]) => trained[local]);
+    const wanted = [x, ...learning.map(([, value]) => value)];
+    const gradients = backward([{ output: y, cotangent: dy }], wanted) as Value[];
+    const accumulators = learning.map(([local, { shape }]) => trace.input(`g.${local}`, "f32", shape));
     const outputs: Record<string, Value> = { dx: gradients[0]! };
-    weights.forEach(([local], i) => outputs[`a.${local}`] = add(accumulators[i]!, gradients[i + 1]!));
+    learning.forEach(([local], i) => outputs[`a.${local}`] = add(accumulators[i]!, gradients[i + 1]!));
     const saved = residuals(trace.equations, mark, Object.values(outputs), isSaved);
     const forwardGraph = lower({
       name: "block",

@@ -1,6 +1,6 @@
 /** Final normalisation, output weights and a head program as one graph over a chunk of n tokens. @module */
 import { add, backward, lower, Trace, type Value } from "@/lib/autodiff/mod.ts";
-import type { Model } from "@/lib/models/model.ts";
+import type { Model, PartParameters } from "@/lib/models/model.ts";
 import { encodeModel } from "@/lib/onnx/encode.ts";
 import { Session } from "@/lib/ort/session.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
@@ -16,18 +16,27 @@ export interface HeadGraph {
   readonly hasLoss: boolean;
 }
 
+/** What the graph of a head is made for. */
+export interface HeadUse {
+  /** tokens */
+  readonly n: number;
+  /** parameters of the head that get gradients, the others are frozen; undefined: there is no backward pass */
+  readonly trained: PartParameters | undefined;
+}
+
 /**
- * The head over n tokens. Inputs: x [n,C], weights w.*, token inputs t.*, scalars s.*, and with `train` accumulators
- * g.*; outputs: loss, o.*, and with `train` dx [n,C] and accumulators a.*. Logits live inside the graph only.
+ * The head over n tokens. Inputs: x [n,C], weights w.*, token inputs t.*, scalars s.*, and with a backward pass
+ * accumulators g.*; outputs: loss, o.*, and with a backward pass dx [n,C] and accumulators a.*. Logits live inside the
+ * graph only.
  */
 export function headGraph(
   model: Model,
   signature: string,
   program: HeadProgram,
-  n: number,
-  train: boolean,
+  { n, trained }: HeadUse,
 ): HeadGraph {
-  return cached(`${signature}/head/${program.key}/${n}/${train ? "train" : "plain"}`, () => {
+  const use = trained ? `train ${Object.keys(trained).join()}` : "plain";
+  return cached(`${signature}/head/${program.key}/${n}/${use}`, () => {
     const trace = new Trace();
     const x = trace.input("x", "f32", [n, model.hiddenSize]);
     const weights = Object.entries(model.head).map(([local, { shape }]) =>
@@ -49,11 +58,12 @@ export function headGraph(
     for (const [name, value] of Object.entries(result.tokens)) outputs[`o.${name}`] = value;
     if (result.loss) outputs.loss = result.loss;
     const accumulators: Value[] = [];
-    if (train) {
+    if (trained) {
+      const learning = weights.filter(([local]) => trained[local]);
       const seed = { output: result.loss!, cotangent: trace.scalar(1, "f32") };
-      const [dx, ...gradients] = backward([seed], [x, ...weights.map(([, value]) => value)]);
+      const [dx, ...gradients] = backward([seed], [x, ...learning.map(([, value]) => value)]);
       outputs.dx = dx!;
-      weights.forEach(([local, { shape }], i) => {
+      learning.forEach(([local, { shape }], i) => {
         const accumulator = trace.input(`g.${local}`, "f32", shape);
         accumulators.push(accumulator);
         outputs[`a.${local}`] = add(accumulator, gradients[i]!);

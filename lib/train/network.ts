@@ -61,7 +61,10 @@ export class Network {
   readonly #values = new Map<string, TensorValue>();
   readonly #plans = new Map<string, Plan>();
 
-  /** @param parameters held, not copied: writing to them changes the network */
+  /**
+   * @param parameters held, not copied: writing to them changes the network. A trainable network has gradients for
+   *   them, and none for their backbone
+   */
   constructor(
     readonly model: Model,
     readonly parameters: ParameterVector,
@@ -82,7 +85,8 @@ export class Network {
     const result = this.#head(pass, plan, train);
     if (train) {
       for (const run of plan.backward) run.run();
-      embedBackward(this.model.embeddings, this.gradients!, batch, plan.dx);
+      const trained = this.model.embeddings.filter(({ parameter }) => this.gradients!.has(parameter.name));
+      embedBackward(trained, this.gradients!, batch, plan.dx);
     }
     return result;
   }
@@ -106,6 +110,11 @@ export class Network {
     );
   }
 
+  /** Those of a part that have gradients. */
+  #trained(part: PartParameters): PartParameters {
+    return Object.fromEntries(Object.entries(part).filter(([, { name }]) => this.gradients!.has(name)));
+  }
+
   #plan(rows: number, length: number, train: boolean): Plan {
     const key = `${rows}x${length}/${train}`;
     const known = this.#plans.get(key);
@@ -127,7 +136,8 @@ export class Network {
     const angles = rowAngles(model, tokens);
     const forward: PreparedRun[] = [], backward: PreparedRun[] = [];
     model.blocks.forEach((block, i) => {
-      const graphs = blockGraphs(model, this.#signature, block, rows, length, train);
+      const trained = train ? this.#trained(block.parameters) : undefined;
+      const graphs = blockGraphs(model, this.#signature, block, { rows, length, trained });
       const weights = this.#bind("w.", block.parameters, this.parameters, "w");
       const saved = graphs.residuals.map(({ name, shape }) =>
         [name, workspaceValue(`r${i}.${name}`, shape)] as const
@@ -139,9 +149,9 @@ export class Network {
         pick(graphs.forwardInputs, { x: acts[i]!, ...angles?.inputs, ...weights }),
         { y: acts[i + 1]!, ...residualOutputs },
       ));
-      if (!train) return;
-      const accumulators = this.#bind("g.", block.parameters, this.gradients!, "g");
-      const outputs = this.#bind("a.", block.parameters, this.gradients!, "g");
+      if (!trained) return;
+      const accumulators = this.#bind("g.", trained, this.gradients!, "g");
+      const outputs = this.#bind("a.", trained, this.gradients!, "g");
       const inputs = {
         x: acts[i]!,
         ...angles?.inputs,
@@ -169,11 +179,12 @@ export class Network {
   #head({ positions, program, tokens, scalars = {} }: Pass, plan: Plan, train: boolean): PassResult {
     const { model } = this, width = model.hiddenSize, total = positions.length;
     const results: Record<string, Float32Array> = {};
+    const trained = train ? this.#trained(model.head) : undefined;
     let loss = 0;
     for (let start = 0; start < total; start += CHUNK) {
       const count = Math.min(CHUNK, total - start);
       const n = Math.ceil(count / CHUNK_STEP) * CHUNK_STEP;
-      const graph = headGraph(model, this.#signature, program, n, train);
+      const graph = headGraph(model, this.#signature, program, { n, trained });
       const x = workspaceValue("head.x", [n, width]), dx = workspaceValue("head.dx", [n, width]);
       const rows = float32Of(x);
       for (let i = 0; i < count; i++) {
@@ -198,9 +209,9 @@ export class Network {
         outputs[`o.${name}`] = TensorValue.zeros("f32", shape);
       }
       if (graph.hasLoss) outputs.loss = TensorValue.zeros("f32", []);
-      if (train) {
-        Object.assign(inputs, this.#bind("g.", model.head, this.gradients!, "g"));
-        Object.assign(outputs, { dx, ...this.#bind("a.", model.head, this.gradients!, "g") });
+      if (trained) {
+        Object.assign(inputs, this.#bind("g.", trained, this.gradients!, "g"));
+        Object.assign(outputs, { dx, ...this.#bind("a.", trained, this.gradients!, "g") });
       }
       graph.session.run(Object.fromEntries(graph.inputs.map((name) => [name, inputs[name]!])), outputs);
       for (const { name, shape } of graph.tokenOutputs) {

@@ -5,8 +5,11 @@ import type { HeadProgram } from "./head_program.ts";
 import type { Network } from "./network.ts";
 import { LOGPROBS, VALUES } from "./programs.ts";
 
-/** Tokens of a micro-batch that only goes forward. */
-export const SCORING_BUDGET = 4096;
+/**
+ * Tokens of a micro-batch that only goes forward. Measured at the quickstart's shape: 1024 is a fifth faster than 4096,
+ * because activations stay in the cache and short rows do not wait for long ones.
+ */
+export const SCORING_BUDGET = 1024;
 
 /**
  * log p(token | tokens before it) in nats, for the targets of every sequence.
