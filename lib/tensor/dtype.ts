@@ -13,7 +13,16 @@ export type TypedArray =
   | Uint16Array<ArrayBuffer>;
 
 /** Bytes per element. */
-export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f64: 8, f16: 2, bf16: 2, i32: 4, i64: 8, u8: 1, bool: 1 };
+export const BYTES: Readonly<Record<DType, number>> = {
+  f32: 4,
+  f64: 8,
+  f16: 2,
+  bf16: 2,
+  i32: 4,
+  i64: 8,
+  u8: 1,
+  bool: 1,
+};
 
 const ARRAYS = {
   f32: Float32Array,
