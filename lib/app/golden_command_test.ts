@@ -69,9 +69,8 @@ Deno.test("a check that falls short says where, and the run ends with 1", async 
 Deno.test("what cannot be checked is a failed line with the reason", async () => {
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.file("t"));
-  Deno.mkdirSync(directory.file("t/lora"));
+  Deno.mkdirSync(directory.file("t/other"));
   Deno.mkdirSync(directory.file("t/gpt2"));
-  directory.write("t/lora/adapter_config.json", "{}");
   directory.write("t/gpt2/golden.safetensors", "");
   const config = directory.write("t/gpt2/config.json", '{ "model_type": "gpt9" }');
   const { code, lines } = await run([directory.file("t")]);
@@ -79,14 +78,14 @@ Deno.test("what cannot be checked is a failed line with the reason", async () =>
   assertEquals(lines.map((line) => line.split(/ {2,}/)), [
     ["t/gpt2", "family", "–", "bar 0", "FAIL", lines[0]!.split(/ {2,}/)[5]!],
     [
-      "t/lora",
-      "lora",
+      "t/other",
+      "unknown",
       "–",
       "bar 0",
       "FAIL",
       `Cannot check ${
-        directory.file("t/lora")
-      } as its kind must be one of family, ppo, srppo, tokenizer, chat_template, layouts, corrupt: it is lora`,
+        directory.file("t/other")
+      } as its kind must be one of family, lora, ppo, srppo, tokenizer, chat_template, layouts, corrupt: it is unknown`,
     ],
     ["2 checks of 2 goldens: 0 ok, 2 failed"],
   ]);

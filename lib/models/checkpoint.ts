@@ -1,27 +1,27 @@
-/** Model directories in the Hugging Face layout: weights in and out. @module */
-import { basename, join } from "node:path";
-import { openCheckpointFiles } from "@/lib/files/checkpoint_files.ts";
-import { writeSafetensors } from "@/lib/files/safetensors.ts";
+/**
+ * Model directories, plain in the Hugging Face layout or adapters in PEFT's: everything that takes a model directory
+ * takes either.
+ * @module
+ */
 import { DataError } from "@/lib/tensor/errors.ts";
-import { hostTensor, sameShape } from "@/lib/tensor/tensor.ts";
+import { join } from "node:path";
+import { sharedModel } from "./backbones.ts";
 import { modelFromConfig, readConfig } from "./config.ts";
+import { baseDirectoryOf, isAdapterDirectory, loadAdapter, writeAdapter } from "./lora/adapter_directory.ts";
+import { mergedModel } from "./lora/merge.ts";
 import { type Model, parametersOf } from "./model.ts";
 import { ParameterVector } from "./parameters.ts";
+import { type LoadedModel, loadPlainModel, writePlainModel } from "./plain_checkpoint.ts";
 
-/** A model and its weights. */
-export interface LoadedModel {
-  readonly model: Model;
-  readonly parameters: ParameterVector;
-}
+export type { LoadedModel } from "./plain_checkpoint.ts";
 
 /**
- * Reads a model directory; weights are widened to f32.
+ * Reads a model directory; weights are widened to f32. An adapter's base is shared with other adapters on it.
  * @throws {DataError} if the config or a file is bad, a weight is missing, has another shape, is not finite, or is not
  *   part of the model; all offenders are listed
  */
 export function loadModel(directory: string): LoadedModel {
-  const model = modelFromConfig(readConfig(directory), { path: join(directory, "config.json") });
-  return { model, parameters: loadParameters(directory, model) };
+  return isAdapterDirectory(directory) ? loadAdapter(directory) : loadPlainModel(directory);
 }
 
 /**
@@ -29,7 +29,19 @@ export function loadModel(directory: string): LoadedModel {
  * @throws {DataError} if it holds a critic, or as `loadModel()`
  */
 export function loadLanguageModel(directory: string): LoadedModel {
-  const loaded = loadModel(directory);
+  return checkLanguageModel(loadModel(directory), directory);
+}
+
+/**
+ * Reads a language model that nobody will train: its weights may be shared with others.
+ * @throws {DataError} if it holds a critic, or as `loadModel()`
+ */
+export function loadFrozenModel(directory: string): LoadedModel {
+  const loaded = isAdapterDirectory(directory) ? loadAdapter(directory) : sharedModel(directory);
+  return checkLanguageModel(loaded, directory);
+}
+
+function checkLanguageModel(loaded: LoadedModel, directory: string): LoadedModel {
   if (loaded.model.headKind === "lm") return loaded;
   throw new DataError(
     `Cannot take ${directory} as a language model must have a head over its vocabulary: it is a critic`,
@@ -37,47 +49,21 @@ export function loadLanguageModel(directory: string): LoadedModel {
   );
 }
 
-function loadParameters(directory: string, model: Model): ParameterVector {
-  using files = openCheckpointFiles(directory);
-  const specs = parametersOf(model), { ignored } = model.checkpoint;
-  const stored = storedName(model.checkpoint.prefix, files.names);
-  const names = new Set(specs.map((s) => stored(s.name)));
-  const problems = [
-    ...specs.filter((s) => !files.has(stored(s.name))).map((s) => `${stored(s.name)} is missing`),
-    ...specs.flatMap(({ name, shape }) => {
-      const found = files.has(stored(name)) ? files.shape(stored(name)) : shape;
-      return sameShape(found, shape)
-        ? []
-        : [`${stored(name)} is [${found.join(",")}], not [${shape.join(",")}]`];
-    }),
-    ...files.names.filter((n) => !names.has(n) && !ignored.some((pattern) => pattern.test(n))).map((n) =>
-      `${n} of ${basename(files.path(n))} has no place in the model`
-    ),
-  ];
-  if (problems.length > 0) {
-    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : "";
-    throw new DataError(
-      `Cannot load ${directory} as its weights must be those that config.json describes: ` +
-        problems.slice(0, 10).join("; ") + more,
-      { file: directory },
-    );
-  }
-  const parameters = new ParameterVector(specs);
-  for (const { name } of specs) files.readFloat32(stored(name), parameters.view(name));
-  return parameters;
-}
-
-/** What a parameter is called in files with these tensors: files of the bare trunk leave its prefix out. */
-function storedName(prefix: string, names: readonly string[]): (name: string) => string {
-  if (names.some((name) => name.startsWith(prefix))) return (name) => name;
-  return (name) => name.startsWith(prefix) ? name.slice(prefix.length) : name;
+/**
+ * The model of a directory without its weights; of an adapter: its base.
+ * @throws {DataError} if a config is bad
+ */
+export function readModel(directory: string): Model {
+  const plain = isAdapterDirectory(directory) ? baseDirectoryOf(directory) : directory;
+  return modelFromConfig(readConfig(plain), { path: join(plain, "config.json") });
 }
 
 /**
- * The critic that a causal model starts: the same trunk with a head of zeros.
- * Weights are copied: the critic is trained on its own.
+ * The critic that a causal model starts: the same trunk with a head of zeros, an adapter folded in.
+ * Weights are copied: the critic is trained on its own, all of it.
  */
-export function criticFrom({ model, parameters }: LoadedModel): LoadedModel {
+export function criticFrom(loaded: LoadedModel): LoadedModel {
+  const { model, parameters } = mergedModel(loaded);
   const config = { ...model.config, architectures: [model.classifierName], num_labels: 1 };
   const critic = modelFromConfig(config, { headKind: "score" });
   const weights = new ParameterVector(parametersOf(critic));
@@ -87,14 +73,13 @@ export function criticFrom({ model, parameters }: LoadedModel): LoadedModel {
   return { model: critic, parameters: weights };
 }
 
-/** Writes config.json and model.safetensors (f32) into an existing directory. */
-export function writeModel(directory: string, { model, parameters }: LoadedModel): void {
-  const { torch_dtype: _, ...rest } = model.config as Record<string, unknown>;
-  const config = { ...rest, dtype: "float32", torch_dtype: "float32" };
-  Deno.writeTextFileSync(join(directory, "config.json"), JSON.stringify(config, null, 2) + "\n");
-  const tensors = parameters.specs.map(({ name, shape }) => ({
-    name,
-    tensor: hostTensor("f32", shape, parameters.view(name)),
-  }));
-  writeSafetensors(join(directory, "model.safetensors"), tensors, { format: "pt" });
+/** Writes a model into an existing directory in the layout that it was read from; its tokenizer is no part of it. */
+export function writeModel(directory: string, loaded: LoadedModel): void {
+  if (loaded.model.adapter) writeAdapter(directory, loaded);
+  else writePlainModel(directory, loaded);
+}
+
+/** Writes a model as a plain checkpoint, an adapter folded in. */
+export function writeMerged(directory: string, loaded: LoadedModel): void {
+  writePlainModel(directory, mergedModel(loaded));
 }

@@ -45,7 +45,7 @@ const UNSUPPORTED = [
 ];
 
 /** False for what exporters write where there is nothing: null, 0, false, an empty list or object. */
-function says(value: unknown): boolean {
+export function says(value: unknown): boolean {
   return typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 

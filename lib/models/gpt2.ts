@@ -5,11 +5,12 @@
  * @module
  */
 import { z } from "zod";
-import { add, matmul, slice, type Value } from "@/lib/autodiff/mod.ts";
+import { add, slice } from "@/lib/autodiff/mod.ts";
 import { activation } from "./activations.ts";
+import { conv1d, conv1dParameters } from "./affine.ts";
 import { decoder } from "./decoder.ts";
 import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
-import type { AttentionSpec, Model, PartParameters, PartValues } from "./model.ts";
+import type { AttentionSpec, Model, PartParameters } from "./model.ts";
 import { absent, type ConfigInput, parseConfig, positive } from "./parse_config.ts";
 
 /** Second spellings, which transformers takes for the first ones. */
@@ -104,10 +105,8 @@ function attentionOf(config: Config, layer: number): AttentionSpec {
 
 function blockParameters(config: Config, at: string): PartParameters {
   const width = config.n_embd, inner = config.n_inner ?? 4 * width;
-  const map = (local: string, module: string, from: number, to: number) => ({
-    [local]: { name: `${at}${module}.weight`, shape: [from, to] },
-    [`${local}Bias`]: { name: `${at}${module}.bias`, shape: [to] },
-  });
+  const map = (local: string, module: string, from: number, to: number) =>
+    conv1dParameters(local, { module: at + module, out: to, inner: from });
   return {
     ...layerNormParameters("attentionNorm", `${at}ln_1`, width),
     ...map("qkv", "attn.c_attn", width, 3 * width),
@@ -116,9 +115,4 @@ function blockParameters(config: Config, at: string): PartParameters {
     ...map("up", "mlp.c_fc", width, inner),
     ...map("down", "mlp.c_proj", inner, width),
   };
-}
-
-/** x·W + b for W [in, out]. */
-function conv1d(p: PartValues, local: string, x: Value): Value {
-  return add(matmul(x, p[local]!), p[`${local}Bias`]!);
 }

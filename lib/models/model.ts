@@ -6,11 +6,14 @@
  */
 import type { Value } from "@/lib/autodiff/mod.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
+import type { Adapter } from "./lora/adapter.ts";
 
-/** A weight: its name in Hugging Face checkpoints, and its shape. Linear weights are [out, in]. */
+/** A weight: its name in Hugging Face checkpoints, and its shape. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
+  /** of linear maps: [in, out]; all others are [out, in] */
+  readonly transposed?: true;
 }
 
 /** Weights of one part of a model by the local names that its function uses. */
@@ -84,6 +87,8 @@ export interface Model {
   readonly checkpoint: CheckpointNames;
   /** `lm`: logits over the vocabulary; `score`: one number per position (a critic) */
   readonly headKind: "lm" | "score";
+  /** low-rank additions to some maps; the parameters of the model itself are frozen then */
+  readonly adapter?: Adapter;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   /** longest sequence that the positions allow */

@@ -5,8 +5,9 @@
  * @module
  */
 import { z } from "zod";
-import { add, linear, mul, rmsNorm, slice, type Value } from "@/lib/autodiff/mod.ts";
+import { add, mul, rmsNorm, slice, type Value } from "@/lib/autodiff/mod.ts";
 import { activation } from "./activations.ts";
+import { affine, affineParameters } from "./affine.ts";
 import { decoder } from "./decoder.ts";
 import type { AttentionSpec, Model, PartParameters } from "./model.ts";
 import {
@@ -96,16 +97,16 @@ export function phi3(input: ConfigInput): Model {
       parameters: blockParameters(config, attention, layer),
     })),
     applyBlock({ attention: spec }, p, x, context) {
-      const qkv = linear(norm(x, p.attentionNorm!), p.qkv!);
+      const qkv = affine(p, "qkv", norm(x, p.attentionNorm!));
       const mixed = context.attend(
         slice(qkv, 1, 0, keysFrom),
         slice(qkv, 1, keysFrom, valuesFrom),
         slice(qkv, 1, valuesFrom, qkv.shape[1]!),
         spec,
       );
-      const half = add(x, linear(mixed, p.o!)), gateUp = linear(norm(half, p.mlpNorm!), p.gateUp!);
+      const half = add(x, affine(p, "o", mixed)), gateUp = affine(p, "gateUp", norm(half, p.mlpNorm!));
       const gate = slice(gateUp, 1, 0, middle), up = slice(gateUp, 1, middle, 2 * middle);
-      return add(half, linear(mul(act(gate), up), p.down!));
+      return add(half, affine(p, "down", mul(act(gate), up)));
     },
     finalNorm: { norm: { name: "model.norm.weight", shape: [width] } },
     normalise: (p, x) => norm(x, p.norm!),
@@ -130,12 +131,14 @@ function attentionOf(config: Config): AttentionSpec {
 function blockParameters(config: Config, attention: AttentionSpec, layer: number): PartParameters {
   const { hidden_size: C, intermediate_size: F } = config, { heads, kvHeads, headDim } = attention;
   const at = `model.layers.${layer}.`;
+  const map = (local: string, module: string, inner: number, out: number) =>
+    affineParameters(local, { module: at + module, out, inner, bias: false });
   return {
     attentionNorm: { name: `${at}input_layernorm.weight`, shape: [C] },
-    qkv: { name: `${at}self_attn.qkv_proj.weight`, shape: [(heads + 2 * kvHeads) * headDim, C] },
-    o: { name: `${at}self_attn.o_proj.weight`, shape: [C, heads * headDim] },
+    ...map("qkv", "self_attn.qkv_proj", C, (heads + 2 * kvHeads) * headDim),
+    ...map("o", "self_attn.o_proj", heads * headDim, C),
     mlpNorm: { name: `${at}post_attention_layernorm.weight`, shape: [C] },
-    gateUp: { name: `${at}mlp.gate_up_proj.weight`, shape: [2 * F, C] },
-    down: { name: `${at}mlp.down_proj.weight`, shape: [C, F] },
+    ...map("gateUp", "mlp.gate_up_proj", C, 2 * F),
+    ...map("down", "mlp.down_proj", F, C),
   };
 }

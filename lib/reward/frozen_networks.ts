@@ -1,10 +1,10 @@
 /**
  * Frozen models by content: the rounds of a run score with the same base, SFT model and members again and again, so
- * their weights stay in memory, the least recently used ones leaving first.
+ * their weights stay in memory, the least recently used ones leaving first. Adapters on one base share its weights.
  * @module
  */
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
+import { loadFrozenModel } from "@/lib/models/checkpoint.ts";
 import { Network } from "@/lib/train/network.ts";
 
 /** Networks that stay loaded between uses. */
@@ -22,12 +22,16 @@ export class FrozenNetworks {
   get(directory: string, digest = digestDirectory(directory).digest): Network {
     const known = this.#networks.get(digest);
     this.#networks.delete(digest); // put back last: a Map keeps the order of insertion
-    const { model, parameters } = known ?? loadLanguageModel(directory);
+    const { model, parameters } = known ?? loadFrozenModel(directory);
     const network = known ?? new Network(model, parameters);
     this.#networks.set(digest, network);
     let bytes = 0;
-    for (const [key, { parameters: { data } }] of [...this.#networks].reverse()) {
-      bytes += data.byteLength;
+    const counted = new Set<Float32Array>(); // a backbone that several stand on takes memory once
+    for (const [key, { parameters: { data, backbone } }] of [...this.#networks].reverse()) {
+      for (const weights of backbone ? [data, backbone.data] : [data]) {
+        if (!counted.has(weights)) bytes += weights.byteLength;
+        counted.add(weights);
+      }
       if (bytes > this.keptBytes && key !== digest) this.#networks.delete(key);
     }
     return network;

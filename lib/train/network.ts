@@ -8,6 +8,7 @@ import type { Model, PartParameters } from "@/lib/models/model.ts";
 import { ParameterVector } from "@/lib/models/parameters.ts";
 import type { PreparedRun } from "@/lib/ort/session.ts";
 import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { hostTensor, sizeOf } from "@/lib/tensor/tensor.ts";
 import { blockGraphs } from "./block_graphs.ts";
 import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
@@ -64,12 +65,14 @@ export class Network {
   /**
    * @param parameters held, not copied: writing to them changes the network. A trainable network has gradients for
    *   them, and none for their backbone
+   * @throws {DataError} if an adapter is to be trained whose training drops inputs
    */
   constructor(
     readonly model: Model,
     readonly parameters: ParameterVector,
     options: { readonly trainable?: boolean } = {},
   ) {
+    if (options.trainable) checkTrainable(model);
     this.gradients = options.trainable ? parameters.zeros() : undefined;
     this.#signature = modelSignature(model);
   }
@@ -229,6 +232,12 @@ export class Network {
     }
     return { loss, tokens: results };
   }
+}
+
+function checkTrainable({ adapter }: Model): void {
+  const dropout = adapter?.config.dropout ?? 0;
+  if (dropout === 0) return;
+  throw new DataError(`Cannot train the adapter as its lora_dropout must be 0: it is ${dropout}`);
 }
 
 function chunkOf(values: ArrayLike<number>, dtype: "f32" | "i64", start: number, count: number, n: number) {

@@ -11,7 +11,7 @@ import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { readTokens } from "@/lib/contracts/tokens.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { modelFromConfig, readConfig } from "@/lib/models/config.ts";
+import { readModel } from "@/lib/models/checkpoint.ts";
 import { type ModelSource, RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
@@ -66,7 +66,7 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
   checkInputs({
     models: mapValues(
       directories,
-      (path) => modelFromConfig(readConfig(path), { path: join(path, "config.json") }),
+      readModel,
     ),
     prompts,
     promptsPath,

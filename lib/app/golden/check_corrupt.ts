@@ -12,8 +12,9 @@ import { type CorruptCase, type CorruptKind, readCorruptCases } from "./corrupt_
 import { type Bar, type CheckLine, tally } from "./tally.ts";
 
 /** What opens a file of each kind. */
-const OPENERS: Readonly<Partial<Record<CorruptKind, (path: string) => unknown>>> = {
+const OPENERS: Readonly<Record<CorruptKind, (path: string) => unknown>> = {
   model: loadModel,
+  adapter: loadModel,
   tokenizer: loadTokenizer,
   rows: (path) => readDemonstrations([path], USUAL_FIELDS),
 };
@@ -76,7 +77,6 @@ async function tryCase(
   scratch: string,
 ): Promise<{ readonly problem?: string; readonly seconds: number; readonly bytes: number }> {
   const open = OPENERS[one.kind];
-  if (open === undefined) return { problem: `nothing here opens an ${one.kind}`, seconds: 0, bytes: 0 };
   using stored = storedCase(directory, one, scratch);
   const before = memoryInUse(), start = performance.now();
   const cost = () => ({

@@ -14,12 +14,12 @@ async function check(directory: TemporaryDirectory, cases: readonly Record<strin
   return lines.slice(0, -2).map(({ check, ok, worst }) => [check, ok, worst]);
 }
 
-Deno.test("the stored corrupt files are refused as they must be, models, tokenizers and rows", async () => {
+Deno.test("the stored corrupt files are refused as they must be, models, tokenizers, adapters and rows", async () => {
   const stored = "fixtures/goldens/corrupt";
   using scratch = new TemporaryDirectory();
   const lines = await checkCorrupt(stored, scratch.path);
-  const refused = lines.filter(({ check }) => /^corrupt (model|tokenizer|rows)/.test(check));
-  assertEquals(refused.map(({ ok, worst }) => [ok, worst]), [[true, ""], [true, ""], [true, ""]]);
+  const refused = lines.filter(({ check }) => /^corrupt (model|tokenizer|adapter|rows)/.test(check));
+  assertEquals(refused.map(({ ok, worst }) => [ok, worst]), new Array(4).fill([true, ""]));
   const [valid] = lines;
   assertEquals([valid!.check, valid!.places.length], ["valid: accepted", 9]);
   assertEquals([...Deno.readDirSync(scratch.path)], [], "files that a rule made are removed");

@@ -2,6 +2,7 @@
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { checkDecoding } from "./check_decoding.ts";
 import { checkForward } from "./check_forward.ts";
+import { checkParts } from "./check_parts.ts";
 import { checkTraining } from "./check_training.ts";
 import { openFamilyGolden } from "./family_golden.ts";
 import { type CheckLine, tally } from "./tally.ts";
@@ -14,17 +15,10 @@ import { type CheckLine, tally } from "./tally.ts";
 export function checkFamily(directory: string): CheckLine[] {
   const loaded = loadModel(directory), checks = tally();
   using golden = openFamilyGolden(directory);
-  const parts: Readonly<Record<string, () => void>> = {
+  checkParts({
     "forward pass": () => checkForward(golden, loaded, directory, checks),
     training: () => checkTraining(golden, loaded, checks),
     decoding: () => checkDecoding(golden, loaded, checks),
-  };
-  for (const [check, run] of Object.entries(parts)) {
-    try {
-      run();
-    } catch (error) {
-      checks.fail({ check, measure: "differences", bar: 0 }, (error as Error).message);
-    }
-  }
+  }, checks);
   return checks.lines();
 }

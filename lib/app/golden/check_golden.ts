@@ -3,6 +3,7 @@ import { checkChatTemplate } from "./check_chat_template.ts";
 import { checkCorrupt } from "./check_corrupt.ts";
 import { checkFamily } from "./check_family.ts";
 import { checkLayouts } from "./check_layouts.ts";
+import { checkLora } from "./check_lora.ts";
 import { checkPpo } from "./check_ppo.ts";
 import { checkSrppo } from "./check_srppo.ts";
 import { checkTokenizer } from "./check_tokenizer.ts";
@@ -12,6 +13,7 @@ import type { CheckLine } from "./tally.ts";
 const CHECKERS: Readonly<Partial<Record<GoldenKind, (path: string) => CheckLine[] | Promise<CheckLine[]>>>> =
   {
     family: checkFamily,
+    lora: checkLora,
     ppo: checkPpo,
     srppo: checkSrppo,
     tokenizer: checkTokenizer,

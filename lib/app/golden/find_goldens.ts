@@ -7,10 +7,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 
-/** Kinds of goldens; the second line holds those that are recognised and that nothing here can check yet. */
+/** Kinds of goldens; `unknown` is what is none of them. */
 export type GoldenKind =
-  | ("family" | "ppo" | "srppo" | "tokenizer" | "chat_template" | "layouts" | "corrupt")
-  | ("lora" | "unknown");
+  | ("family" | "lora" | "ppo" | "srppo" | "tokenizer" | "chat_template" | "layouts" | "corrupt")
+  | "unknown";
 
 /** Something to check. */
 export interface Golden {
@@ -30,7 +30,7 @@ export function findGoldens(path: string): Golden[] {
   const found = search(path);
   if (found.every(({ kind }) => kind === "unknown")) {
     throw new DataError(
-      `Cannot check ${path} as it must be a golden family, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or ` +
+      `Cannot check ${path} as it must be a golden family, LoRA adapter, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or ` +
         `of corrupt files, or a folder of them: ` +
         `it holds ${isFile(path) ? "no topic" : listOf(path)}`,
       { file: path },

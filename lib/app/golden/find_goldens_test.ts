@@ -58,7 +58,7 @@ Deno.test("a golden itself, a topic's file, and an adapter alone may be named", 
 Deno.test("a path that is no golden and holds none is refused with what is there", () => {
   using folder = folderOf(["empty/x/y.txt", "notes.json"]);
   const what =
-    "a golden family, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or of corrupt files, " +
+    "a golden family, LoRA adapter, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or of corrupt files, " +
     "or a folder of them";
   const message = (name: string, holds: string) =>
     `Cannot check ${folder.file(name)} as it must be ${what}: it holds ${holds}`;

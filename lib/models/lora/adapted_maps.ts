@@ -1,0 +1,146 @@
+/** Which linear maps of a model an adapter's config names, by the rules of PEFT. @module */
+import { DataError } from "@/lib/tensor/errors.ts";
+import { isMap, mapSizes } from "../affine.ts";
+import type { Model, ParameterSpec } from "../model.ts";
+import type { AdaptedMap, LoraConfig } from "./adapter.ts";
+
+/** PEFT's word for all linear maps but the output. */
+const ALL = "all-linear";
+
+interface NamedMap {
+  readonly layer: number;
+  readonly local: string;
+  readonly module: string;
+  readonly spec: ParameterSpec;
+}
+
+/**
+ * The maps that `config` adapts, in the order of the layers.
+ * @param file what the config was read from, for messages
+ * @throws {DataError} listing targets that name no linear map of a block, patterns that cannot be read, and maps whose
+ *   layout is not the one that the config says
+ */
+export function adaptedMaps(model: Model, config: LoraConfig, file: string): AdaptedMap[] {
+  const all = model.blocks.flatMap(({ parameters }, layer) =>
+    Object.entries(parameters).filter(([, spec]) => isMap(spec)).map(([local, spec]): NamedMap => ({
+      layer,
+      local,
+      module: moduleOf(spec),
+      spec,
+    }))
+  );
+  const problems = missingTargets(all, model, config);
+  const layers = config.layers;
+  const outside = layers?.filter((layer) => layer >= model.blocks.length) ?? [];
+  if (outside.length > 0) {
+    problems.push(
+      `layers_to_transform: there are ${model.blocks.length} layers, none is ${outside.join(", ")}`,
+    );
+  }
+  if (layers && typeof config.targets === "string") {
+    problems.push("layers_to_transform: target_modules must be a list for it");
+  }
+  const patterns = [...Object.keys(config.rankPattern), ...Object.keys(config.alphaPattern)];
+  problems.push(
+    ...patterns.filter((key) => !compiled(endPattern(key))).map((key) => `pattern: ${key} is none`),
+  );
+  if (problems.length > 0) refuse(file, problems);
+
+  const isTarget = matcher(config.targets), isExcluded = matcher(config.excluded);
+  const chosen = all.filter(({ module, layer }) =>
+    isTarget(module) && !isExcluded(module) && (layers === null || layers.includes(layer))
+  );
+  if (chosen.length === 0) problems.push("no linear map is left");
+  const { transposed } = config;
+  if (transposed !== null && chosen.some(({ spec }) => (spec.transposed === true) !== transposed)) {
+    problems.push(
+      `fan_in_fan_out: must be ${!transposed}, as weights of ${model.modelType} are stored ${
+        transposed ? "[out, in]" : "[in, out]"
+      }`,
+    );
+  }
+  if (problems.length > 0) refuse(file, problems);
+  return chosen.map(({ spec, ...map }) => {
+    const rank = byPattern(config.rankPattern, map.module) ?? config.rank;
+    const alpha = byPattern(config.alphaPattern, map.module) ?? config.alpha;
+    return {
+      ...map,
+      ...mapSizes(spec),
+      rank,
+      scale: alpha / (config.rankStabilised ? Math.sqrt(rank) : rank),
+    };
+  });
+}
+
+/** Every target must name a map of a block, and no other part of the model. */
+function missingTargets(all: readonly NamedMap[], model: Model, { targets, excluded }: LoraConfig): string[] {
+  const problems: string[] = [];
+  for (const [field, pattern] of [["target_modules", targets], ["exclude_modules", excluded]] as const) {
+    if (typeof pattern === "string" && pattern.toLowerCase() !== ALL && !compiled(wholePattern(pattern))) {
+      problems.push(`${field}: ${pattern} is no regular expression`);
+    }
+  }
+  if (problems.length > 0) return problems;
+  const tried = typeof targets === "string" ? [targets] : targets;
+  const absent = tried.filter((target) => {
+    const isNamed = matcher(typeof targets === "string" ? target : [target]);
+    return !all.some(({ module }) => isNamed(module));
+  });
+  if (absent.length > 0) {
+    const locals = [...new Set(all.map(({ module }) => module.split(".").at(-1)!))];
+    problems.push(
+      `target_modules: ${absent.join(", ")} ${absent.length > 1 ? "name" : "names"} none of ${
+        locals.join(", ")
+      }`,
+    );
+  }
+  const others = [...model.embeddings.map(({ parameter }) => parameter), model.head.output!].map(moduleOf);
+  const isTarget = matcher(targets), isExcluded = matcher(excluded);
+  const caught = typeof targets === "string" && targets.toLowerCase() === ALL
+    ? []
+    : others.filter((module) => isTarget(module) && !isExcluded(module));
+  if (caught.length > 0) {
+    problems.push(
+      `target_modules: only maps of blocks can be adapted, not ${[...new Set(caught)].join(", ")}`,
+    );
+  }
+  return problems;
+}
+
+function moduleOf({ name }: ParameterSpec): string {
+  return name.replace(/\.weight$/, "");
+}
+
+/** PEFT's `check_target_module_exists`: a list names ends of paths, a text is an expression for the whole path. */
+function matcher(targets: readonly string[] | string): (module: string) => boolean {
+  if (typeof targets !== "string") {
+    return (module) => targets.some((target) => module === target || module.endsWith(`.${target}`));
+  }
+  if (targets.toLowerCase() === ALL) return () => true;
+  const expression = compiled(wholePattern(targets))!;
+  return (module) => targets !== "" && expression.test(module);
+}
+
+/** PEFT's `get_pattern_key`: the first key that fits the whole path or an end of it after a dot. */
+function byPattern(patterns: Readonly<Record<string, number>>, module: string): number | undefined {
+  return Object.entries(patterns).find(([key]) => compiled(endPattern(key))!.test(module))?.[1];
+}
+
+const wholePattern = (text: string) => `^(?:${text})$`;
+const endPattern = (key: string) => `^(?:.*\\.)?(?:${key})$`;
+
+function compiled(source: string): RegExp | undefined {
+  try {
+    return new RegExp(source);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined; // Python's dialect has more
+    throw error;
+  }
+}
+
+function refuse(file: string, problems: readonly string[]): never {
+  throw new DataError(
+    `Cannot adapt the model as ${file} must name linear maps of its blocks: ${problems.join("; ")}`,
+    { file },
+  );
+}
