@@ -78,6 +78,21 @@ Deno.test("greedy responses do not depend on the seed, and end with the end toke
   }
 });
 
+Deno.test("a response may end with its first token: there is no least length (statement 17)", () => {
+  const ended = new Generator(model, parameters).generate({
+    prompts: asked.slice(0, 8),
+    sampling: { temperature: 1 },
+    maxNewTokens: 24,
+    eosIds: Array.from({ length: model.vocabSize }, (_, id) => id),
+    seed: 5,
+    batchSize: 8,
+  });
+  const free = respond(asked.slice(0, 8), 8);
+  ended.forEach(({ responseIds, finishReason }, i) =>
+    assertEquals([[...responseIds], finishReason], [[free[i]!.responseIds[0]], "eos"])
+  );
+});
+
 Deno.test("log-probabilities at temperature 1 accompany those of another temperature", () => {
   const [cool] = new Generator(model, parameters).generate({
     prompts: asked.slice(9, 10),

@@ -123,6 +123,11 @@ Deno.test("an answer ends with its only end token, or at the limit without one",
   }
 });
 
+Deno.test("by default the policy itself is sampled: no temperature, top-k, top-p or stop text (statement 17)", () => {
+  const { temperature, top_k, top_p, stop: stops } = stage.params.parse({});
+  assertEquals({ temperature, top_k, top_p, stops }, { temperature: 1, top_k: 0, top_p: 1, stops: [] });
+});
+
 Deno.test("sampling other than plain keeps the log-probabilities of the policy itself beside its own", async () => {
   using directory = new TemporaryDirectory();
   for (const params of [{ temperature: 0.5 }, { top_k: 4 }, { top_p: 0.5 }]) {

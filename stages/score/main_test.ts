@@ -134,6 +134,26 @@ Deno.test("a response split in two, its head then being prompt, earns the sum of
   close(all!.tokenRewards, [...first!.tokenRewards, ...rest!.tokenRewards], "tokens");
 });
 
+Deno.test("what the prompt itself earns does not enter (statement 65)", async () => {
+  using directory = new TemporaryDirectory();
+  const prompt = [1, 40, 41, 9, 60, 33], response = [12, 70, 5, EOS];
+  const { rows: [row, longer] } = await score(directory, reward(directory, [SFT]), [
+    rollout("response", prompt, response),
+    rollout("prompt and response", [1], [...prompt.slice(1), ...response]),
+  ]);
+  // The same tokens in the same places: the second row is also paid for those of the first one's prompt.
+  const own = longer!.tokenRewards.subarray(0, prompt.length - 1).reduce((a, b) => a + b, 0);
+  assert(Math.abs(own) > 0.01, `the prompt would earn ${own}`);
+  close(row!.tokenRewards, longer!.tokenRewards.subarray(prompt.length - 1), "tokens");
+  assertAlmostEquals(row!.rawReward, longer!.rawReward - own, 1e-4);
+});
+
+Deno.test("ids, sampled log-probabilities and fields go through as they came, by models without a tokenizer (statement 50)", async () => {
+  using directory = new TemporaryDirectory();
+  const { rows } = await score(directory, reward(directory, [SFT]));
+  rows.forEach((row, i) => assertEquals({ ...row, ...ROWS[i]! }, row));
+});
+
 Deno.test("several members count by the mean of their log-probabilities, token by token", async () => {
   using directory = new TemporaryDirectory();
   const { rows } = await score(directory, reward(directory, [SFT, OTHER]));

@@ -6,11 +6,19 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { loadModel } from "@/lib/models/checkpoint.ts";
-import { gatherTokens, type MicroBatch, microBatches, type Sequence } from "@/lib/train/batching.ts";
+import {
+  gatherTokens,
+  type MicroBatch,
+  microBatches,
+  scatterTokens,
+  type Sequence,
+  targetsFrom,
+} from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
+import { policyProgram } from "@/lib/train/ppo_programs.ts";
 import { LOGPROBS, SUPERVISED } from "@/lib/train/programs.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
 import { allTargets, raggedSequences } from "@/tests/support/ragged_sequences.ts";
 
 const { model, parameters } = loadModel("fixtures/goldens/families/llama_sharded");
@@ -86,6 +94,28 @@ Deno.test("what padding holds changes no bit of the loss and of any gradient", (
     }),
     RUNS,
   );
+});
+
+Deno.test("padding is not told by its id: the end token is learned, and may stand in the padding (statements 15 and 34)", () => {
+  for (const end of [0, 2, model.vocabSize - 1]) { // 0 is what rows are filled up with
+    const sequences: Sequence[] = [
+      allTargets({ ids: [1, 7, 9, end], targets: [] }),
+      allTargets({ ids: [1, 5, 40, 41, 42, 43, 44, 45, 46, 47, 48, end], targets: [] }),
+    ];
+    const plain = lossAndGradient(sequences);
+    const filled = lossAndGradient(sequences, {
+      change: (micro) => withPadding(micro, sequences, () => end),
+    });
+    assertEquals(filled.loss, plain.loss);
+    assertEquals(filled.gradients.data, plain.gradients.data);
+    const logprobs = tokenLogprobs(new Network(model, parameters), sequences, ALL);
+    assert(
+      logprobs.every((row) => row.at(-1)! < -1),
+      "an end is as improbable as any token of random weights",
+    );
+    const all = logprobs.flatMap((row) => [...row]);
+    assertWithin([plain.loss], [-all.reduce((a, b) => a + b) / all.length], 1e-5, "loss");
+  }
 });
 
 Deno.test("a row that is all padding changes no log-probability and no gradient", () => {
@@ -181,4 +211,46 @@ Deno.test("gradients add up over passes, and a pass that does not train leaves t
   network.run({ ...pass, train: true });
   assertWithin(network.gradients!.data, once.map((g) => 2 * g), 1e-6, "gradient");
   assert(once.some((g) => g !== 0));
+});
+
+Deno.test("training drops nothing: its log-probabilities are those of scoring, in every pass (statement 24)", () => {
+  const network = new Network(model, parameters, { trainable: true });
+  const sequences = [12, 30, 7].map((length): Sequence =>
+    allTargets({ ids: Array.from({ length }, (_, t) => (t * 29 + length) % 96), targets: [] })
+  );
+  const scored = tokenLogprobs(network, sequences, ALL).flatMap((row) => [...row]);
+  const [micro] = microBatches(sequences, ALL);
+  const count = micro!.positions.length, { batch, positions, targetIds } = micro!;
+  const tokens = {
+    id: targetIds,
+    oldLogprob: new Float32Array(count),
+    advantage: new Float32Array(count),
+    weight: new Float32Array(count),
+  };
+  const program = policyProgram({
+    clip: { clipLow: 0.2, clipHigh: 0.2 },
+    temperature: 1,
+    entropyCoefficient: 0,
+  });
+  for (let pass = 0; pass < 3; pass++) {
+    const result = network.run({ batch, positions, program, tokens, train: true });
+    const rows: Float32Array[] = [];
+    scatterTokens(micro!, sequences, result.tokens.logprob!, rows);
+    assertWithin(rows.flatMap((row) => [...row]), scored, 1e-6, "log-probability");
+  }
+});
+
+Deno.test("a value depends on the prompt and the tokens before its own, not on its own and later ones (statement 14)", () => {
+  const critic = loadModel("fixtures/goldens/srppo/critic"), ids = [1, 17, 40, 8, 23, 61, 9, 30], first = 3;
+  const network = new Network(critic.model, critic.parameters), targets = targetsFrom(first, ids.length);
+  const values = (given: number[]) => [...tokenValues(network, [{ ids: given, targets }])[0]!];
+  const plain = values(ids);
+  assertEquals(plain.length, ids.length - first);
+  ids.forEach((id, t) => {
+    const changed = values(ids.with(t, id + 1));
+    // value k stands before response token first + k: it has seen the tokens 0 … first + k − 1
+    changed.forEach((value, k) =>
+      assertEquals(value === plain[k], t >= first + k, `value ${k} and token ${t}`)
+    );
+  });
 });
