@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 const ROOT = new URL("../../", import.meta.url);
 
 Deno.test("docs/correctness.md has all 70 statements and names only tests that exist", () => {
-  const text = Deno.readTextFileSync(new URL("docs/correctness.md", ROOT));
+  const text = Deno.readTextFileSync(new URL("docs/correctness.md", ROOT)).replaceAll("\\|", "|"); // bars in cells
   const rows = text.split("\n").filter((line) => /^\| \d+ \|/.test(line));
   assertEquals(rows.map((row) => Number(row.split("|")[1])), Array.from({ length: 70 }, (_, i) => i + 1));
   const missing: string[] = [];
@@ -20,6 +20,6 @@ Deno.test("docs/correctness.md has all 70 statements and names only tests that e
     }
   }
   assertEquals(missing, []);
-  assertEquals(named, text.split("“").length - 3, "every quoted name stands behind its file"); // two quotes are in the introduction
+  assertEquals(named, text.split("“").length - 2, "every quoted name stands behind its file"); // one quote is in the introduction
   assert(named > 50);
 });
