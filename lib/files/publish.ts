@@ -70,6 +70,32 @@ export function linkOrCopy(from: string, to: string): void {
   }
 }
 
+/**
+ * Gives every file of the directory `from` a second name at the same place in the directory `to`, as `linkOrCopy()`
+ * does. `to` may exist, its files must not. Entries whose names begin with a dot are left out.
+ * @throws {DataError} if `from` cannot be read
+ * @throws {TryAgainError} if the disk is full
+ * @throws {UsageError} if a file cannot be written or exists already
+ */
+export function linkTree(from: string, to: string): void {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = [...Deno.readDirSync(from)];
+  } catch (cause) {
+    throw readError(from, cause);
+  }
+  try {
+    Deno.mkdirSync(to, { recursive: true });
+  } catch (cause) {
+    throw writeError(to, cause);
+  }
+  for (const { name, isDirectory } of entries) {
+    if (name.startsWith(".")) continue;
+    if (isDirectory) linkTree(join(from, name), join(to, name));
+    else linkOrCopy(join(from, name), join(to, name));
+  }
+}
+
 /** Runs `make` with a path beside `path`, and removes what lies there if it fails. */
 async function publish(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = siblingOf(path);

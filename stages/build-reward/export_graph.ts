@@ -23,13 +23,14 @@ import {
 import type { RewardModel as RewardModelEntry } from "@/lib/contracts/reward_directory.ts";
 import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { parametersOf } from "@/lib/models/model.ts";
+import type { ParameterVector } from "@/lib/models/parameters.ts";
 import { encodeModel } from "@/lib/onnx/encode.ts";
 import type { Initializer, OnnxGraph } from "@/lib/onnx/graph.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import type { RewardModel } from "@/lib/reward/reward_model.ts";
 import type { Combination, RewardGuards } from "@/lib/rl/bagged_reward.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { type RopeTables, tokenAttention } from "./token_attention.ts";
 import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
@@ -51,7 +52,14 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   for (const { path, digest } of [base, ...members]) {
     networks.set(path, frozenNetwork(join(directory, path), digest));
   }
-  const bytes = [...networks.values()].reduce((sum, { parameters }) => sum + parameters.data.byteLength, 0);
+  // Adapters stand on one backbone, which is often the base: the graph has it once.
+  const owners = new Map<ParameterVector, string>();
+  for (const [path, { parameters }] of networks) {
+    for (const vector of [parameters, parameters.backbone]) {
+      if (vector && !owners.has(vector)) owners.set(vector, path);
+    }
+  }
+  const bytes = [...owners.keys()].reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > MOST_BYTES * 0.99) {
     throw new DataError(
       `Cannot export the reward of ${directory} as one ONNX file must be smaller than 2 GiB: its weights are ` +
@@ -59,21 +67,25 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
       { file: directory },
     );
   }
-  const trace = new Trace(), initializers: Initializer[] = [], weights: Value[] = [];
+  const trace = new Trace(), initializers: Initializer[] = [], weights = new Map<string, Value>();
+  const weightOf = (name: string, shape: Shape, data: Float32Array<ArrayBuffer>): Value => {
+    let value = weights.get(name);
+    if (!value) {
+      weights.set(name, value = trace.input(name, "f32", shape));
+      initializers.push({ name, tensor: hostTensor("f32", shape, data) });
+    }
+    return value;
+  };
   const ids = trace.input("input_ids", "i64", [ROWS, LENGTH]), next = nextTokens(ids);
   const known = new Map<string, Value>(), tables: RopeTables = new Map();
   const logprobs = ({ path }: RewardModelEntry): Value => {
     const found = known.get(path);
     if (found) return found;
     const network = networks.get(path)!, values = new Map<string, Value>();
+    const { parameters } = network;
     for (const { name, shape } of parametersOf(network.model)) {
-      const value = trace.input(`${path}/${name}`, "f32", shape);
-      values.set(name, value);
-      weights.push(value);
-      initializers.push({
-        name: value.name,
-        tensor: hostTensor("f32", shape, network.parameters.view(name)),
-      });
+      const owner = owners.get(parameters.has(name) ? parameters : parameters.backbone!)!;
+      values.set(name, weightOf(`${owner}/${name}`, shape, parameters.view(name)));
     }
     const { selected } = tokenLogprob(logits(network, values, ids, tables), next);
     known.set(path, selected);
@@ -85,7 +97,7 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   const graph = lower({
     name: "reward",
     inputs: [ids],
-    weights,
+    weights: [...weights.values()],
     outputs: { token_rewards: ofOwnTokens(rewards, ids) },
     symbolic: { input_ids: ["B", "T"], token_rewards: ["B", "T"] },
   });

@@ -1,6 +1,6 @@
 /** Models on the way, one directory each, named by the number of updates before it. @module */
 import { join } from "node:path";
-import { linkOrCopy, publishDirectory } from "@/lib/files/publish.ts";
+import { linkTree, publishDirectory } from "@/lib/files/publish.ts";
 
 /** Checkpoints of a training, in a place that outlives a stop. */
 export class CheckpointList {
@@ -24,10 +24,7 @@ export class CheckpointList {
   async publish(path: string, isLast: boolean): Promise<void> {
     await publishDirectory(path, (to) => {
       for (const model of entries(this.#directory)) {
-        Deno.mkdirSync(join(to, model));
-        for (const file of entries(join(this.#directory, model))) {
-          linkOrCopy(join(this.#directory, model, file), join(to, model, file));
-        }
+        linkTree(join(this.#directory, model), join(to, model));
       }
     });
     if (isLast) Deno.removeSync(this.home, { recursive: true });

@@ -10,7 +10,7 @@ import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
-import { type LoadedModel, loadLanguageModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { type LoadedModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
@@ -20,6 +20,7 @@ import { Network } from "@/lib/train/network.ts";
 import { writeVectors } from "@/lib/train/optimizer_file.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { type Params, params } from "./params.ts";
+import { startingModel } from "./starting_model.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
 import {
   matchedUpdates,
@@ -40,7 +41,7 @@ export const stage = defineStage({
   params,
   inputs: {
     tokens: { contract: "tokens@1", description: "demonstrations" },
-    model: { contract: "model", description: "where training starts" },
+    model: { contract: "model", description: "where training starts; an adapter is trained on as one" },
     validation: {
       contract: "tokens@1",
       description: "demonstrations to measure the loss on",
@@ -55,7 +56,10 @@ export const stage = defineStage({
     },
   },
   outputs: {
-    policy: { contract: "model", description: "the fine-tuned model" },
+    policy: {
+      contract: "model",
+      description: "the fine-tuned model: plain, or an adapter with its base where lora_rank asks for one",
+    },
     checkpoints: {
       contract: "model",
       description: "models on the way, by number of updates, where checkpoint_every asks for them",
@@ -76,7 +80,7 @@ async function run(context: StageContext<Params>): Promise<void> {
   configureRuntime({ threads: context.threads });
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
   const source = inputs.model as string;
-  const loaded = loadLanguageModel(source), vocabulary = tokenizerDigest(source);
+  const loaded = startingModel(source, params, seed), vocabulary = tokenizerDigest(source);
   const readRows = (port: "tokens" | "validation"): readonly TokenRow[] => {
     const file = inputs[port] as string, { rows, tokenizerDigest: digest } = readTokens(file);
     checkSameTokenizer({ [port]: digest, model: vocabulary });

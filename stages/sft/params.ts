@@ -41,6 +41,22 @@ export const params = z.strictObject({
   subsample: z.number().gt(0).max(1).default(1)
     .describe("Share of the demonstrations that is trained on, drawn without replacement by the seed.")
     .meta({ unit: "1", source: "1 = all; members of a bagged reward take 0.5" }),
+  lora_rank: z.int().min(0).default(0)
+    .describe(
+      "Rank r of a LoRA adapter that is trained in place of the model's weights. 0: all weights, or the adapter that the model is.",
+    )
+    .meta({ unit: "1", source: "0 = none; PEFT's default for adapters is 8" }),
+  lora_alpha: z.number().positive().default(16)
+    .describe("α of the adapter's scale α/r.")
+    .meta({ unit: "1", source: "twice PEFT's default rank; PEFT's own default is 8" }),
+  lora_target_modules: z.array(z.string().min(1)).min(1).default(["all-linear"])
+    .describe(
+      "Last parts of the names of the linear maps that get an adapter, such as q_proj; all-linear is every one but the output.",
+    )
+    .meta({ source: "QLoRA (arXiv:2305.14314, §4): adapters on all linear layers match full fine-tuning" }),
+  use_rslora: z.boolean().default(false)
+    .describe("Whether the adapter's scale is α/√r.")
+    .meta({ source: "PEFT; arXiv:2312.03732" }),
   checkpoint_every: z.int().min(0).default(0)
     .describe("A model is kept under checkpoints/ after every so many updates. 0: none.")
     .meta({ unit: "updates", source: "0 = none" }),

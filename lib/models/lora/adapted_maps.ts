@@ -16,11 +16,11 @@ interface NamedMap {
 
 /**
  * The maps that `config` adapts, in the order of the layers.
- * @param file what the config was read from, for messages
+ * @param source what names the maps, for messages: a file, or a parameter
  * @throws {DataError} listing targets that name no linear map of a block, patterns that cannot be read, and maps whose
  *   layout is not the one that the config says
  */
-export function adaptedMaps(model: Model, config: LoraConfig, file: string): AdaptedMap[] {
+export function adaptedMaps(model: Model, config: LoraConfig, source: string): AdaptedMap[] {
   const all = model.blocks.flatMap(({ parameters }, layer) =>
     Object.entries(parameters).filter(([, spec]) => isMap(spec)).map(([local, spec]): NamedMap => ({
       layer,
@@ -44,12 +44,13 @@ export function adaptedMaps(model: Model, config: LoraConfig, file: string): Ada
   problems.push(
     ...patterns.filter((key) => !compiled(endPattern(key))).map((key) => `pattern: ${key} is none`),
   );
-  if (problems.length > 0) refuse(file, problems);
+  if (problems.length > 0) refuse(source, problems);
 
   const isTarget = matcher(config.targets), isExcluded = matcher(config.excluded);
-  const chosen = all.filter(({ module, layer }) =>
-    isTarget(module) && !isExcluded(module) && (layers === null || layers.includes(layer))
-  );
+  // a target that is a whole path counts in any layer
+  const isInLayers = ({ module, layer }: NamedMap) =>
+    layers === null || layers.includes(layer) || config.targets.includes(module);
+  const chosen = all.filter((map) => isTarget(map.module) && !isExcluded(map.module) && isInLayers(map));
   if (chosen.length === 0) problems.push("no linear map is left");
   const { transposed } = config;
   if (transposed !== null && chosen.some(({ spec }) => (spec.transposed === true) !== transposed)) {
@@ -59,7 +60,7 @@ export function adaptedMaps(model: Model, config: LoraConfig, file: string): Ada
       }`,
     );
   }
-  if (problems.length > 0) refuse(file, problems);
+  if (problems.length > 0) refuse(source, problems);
   return chosen.map(({ spec, ...map }) => {
     const rank = byPattern(config.rankPattern, map.module) ?? config.rank;
     const alpha = byPattern(config.alphaPattern, map.module) ?? config.alpha;
@@ -138,9 +139,8 @@ function compiled(source: string): RegExp | undefined {
   }
 }
 
-function refuse(file: string, problems: readonly string[]): never {
+function refuse(source: string, problems: readonly string[]): never {
   throw new DataError(
-    `Cannot adapt the model as ${file} must name linear maps of its blocks: ${problems.join("; ")}`,
-    { file },
+    `Cannot adapt the model as ${source} must name linear maps of its blocks: ${problems.join("; ")}`,
   );
 }

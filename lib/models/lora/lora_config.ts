@@ -77,7 +77,7 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, path: s
       { file: path },
     );
   }
-  const fields = result.data, layers = fields.layers_to_transform;
+  const fields = result.data, layers = [fields.layers_to_transform ?? []].flat();
   return {
     base: fields.base_model_name_or_path ?? "",
     config: {
@@ -86,7 +86,7 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, path: s
       rankStabilised: fields.use_rslora ?? false,
       targets: fields.target_modules,
       excluded: fields.exclude_modules ?? [],
-      layers: layers === undefined || layers === null ? null : [layers].flat(),
+      layers: layers.length === 0 ? null : layers,
       rankPattern: fields.rank_pattern ?? {},
       alphaPattern: fields.alpha_pattern ?? {},
       dropout: fields.lora_dropout ?? 0,

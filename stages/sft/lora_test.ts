@@ -1,0 +1,125 @@
+/** The stage with adapters: what is trained, what is written, and that it goes on from both. @module */
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { writeTokens } from "@/lib/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { openSafetensors } from "@/lib/files/safetensors.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { runStage, type StageRun } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+
+/** 96 ids, a context of 64 tokens, two blocks. */
+const MODEL = "fixtures/goldens/srppo/base";
+const LORA = { lora_rank: 4, lora_alpha: 8, max_updates: 6, batch_size: 8, lr: 2e-2 };
+
+/** Rows that count upwards: easy to learn. */
+async function tokensIn(directory: TemporaryDirectory): Promise<string> {
+  const path = directory.file("tokens.arrow");
+  const rows = Array.from({ length: 16 }, (_, i) => {
+    const inputIds = Int32Array.from(
+      { length: 6 + i * 5 % 11 },
+      (_, t) => t === 0 ? 1 : 3 + (i * 7 + t) % 90,
+    );
+    return { id: `d${i}`, inputIds, lossMask: new Uint8Array(inputIds.length).fill(1), source: "d.jsonl" };
+  });
+  await writeTokens(path, { rows, tokenizerDigest: tokenizerDigest(MODEL) });
+  return path;
+}
+
+async function run(directory: TemporaryDirectory, home: string, given: Partial<StageRun> = {}) {
+  const { params = {}, inputs = {}, ...rest } = given;
+  return await runStage(stage, directory.file(home), {
+    inputs: { tokens: await tokensIn(directory), model: MODEL, ...inputs },
+    params: { ...LORA, ...params },
+    seed: 4,
+    ...rest,
+  });
+}
+
+const lossesOf = (rows: readonly MetricRow[]) =>
+  rows.filter(({ name }) => name === "loss").map(({ value }) => value);
+
+Deno.test("an adapter learns: PEFT's files, the base beside them unchanged, moments of the adapter alone", async () => {
+  using directory = new TemporaryDirectory();
+  const outputs = await run(directory, "out");
+  const losses = lossesOf(readMetrics(outputs.metrics!));
+  assert(losses.at(-1)! < losses[0]! - 0.2, `losses ${losses}`);
+  const policy = outputs.policy!;
+  assertEquals(Object.keys(digestDirectory(policy).files), [
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "base/config.json",
+    "base/model.safetensors",
+    "config.json",
+    ...Object.keys(digestDirectory(MODEL).files).filter((name) => name === "generation_config.json"),
+  ]);
+  assertEquals(digestFile(`${policy}/base/model.safetensors`), digestFile(`${MODEL}/model.safetensors`));
+  const { model, parameters } = loadModel(policy);
+  assertEquals(model.adapter!.maps.length, 14);
+  assert(parameters.specs.every(({ name }) => parameters.view(name).some((x) => x !== 0)));
+  using moments = openSafetensors(`${outputs.state}/optimizer.safetensors`);
+  const wanted = parameters.specs.flatMap((
+    { name },
+  ) => [`policy.exp_avg.${name}`, `policy.exp_avg_sq.${name}`]);
+  assertEquals([...moments.names].sort(), wanted.sort());
+  assertEquals(tokenizerDigest(policy), tokenizerDigest(MODEL));
+});
+
+Deno.test("targets, scale and seed are those asked for", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { lora_target_modules: ["q_proj", "down_proj"], use_rslora: true, max_updates: 1 };
+  const first = loadModel((await run(directory, "a", { params })).policy!);
+  const { maps } = first.model.adapter!;
+  assertEquals([...new Set(maps.map(({ local }) => local))], ["q", "down"]);
+  assertEquals(new Set(maps.map(({ scale }) => scale)), new Set([8 / 2]));
+  const other = loadModel((await run(directory, "b", { params, seed: 5 })).policy!);
+  assertNotEquals(first.parameters.data, other.parameters.data);
+});
+
+Deno.test("an adapter is trained on as an adapter, also from a checkpoint on the way", async () => {
+  using directory = new TemporaryDirectory();
+  const outputs = await run(directory, "out", { params: { checkpoint_every: 3 } });
+  const middle = `${outputs.checkpoints}/000003`;
+  assertEquals(digestDirectory(`${outputs.checkpoints}/000006`), digestDirectory(outputs.policy!));
+  const on = await run(directory, "on", { inputs: { model: middle }, params: { lora_rank: 0 } });
+  const before = loadModel(middle), after = loadModel(on.policy!);
+  assertEquals(after.model.adapter!.maps, before.model.adapter!.maps);
+  assertNotEquals(after.parameters.data, before.parameters.data);
+  assert(after.parameters.backbone === before.parameters.backbone);
+  const { message } = await assertRejects(
+    () => run(directory, "twice", { inputs: { model: middle } }),
+    DataError,
+  );
+  assertEquals(
+    message,
+    `Cannot put an adapter of rank 4 on ${middle} as a model may have one adapter: it is one already, which ` +
+      "lora_rank 0 trains on",
+  );
+});
+
+Deno.test("stopped and started again, the bytes are those of an undisturbed run", async () => {
+  using directory = new TemporaryDirectory();
+  const whole = await run(directory, "whole"), scratch = directory.file("scratch");
+  Deno.mkdirSync(scratch);
+  await assertRejects(() => run(directory, "parts", { scratch, stopAfter: 2 }), TryAgainError);
+  const parts = await run(directory, "parts", { scratch });
+  for (const port of ["policy", "state"]) {
+    assertEquals(digestDirectory(parts[port]!).digest, digestDirectory(whole[port]!).digest, port);
+  }
+});
+
+Deno.test("a target that names no map is refused before training", async () => {
+  using directory = new TemporaryDirectory();
+  const { message } = await assertRejects(
+    () => run(directory, "out", { params: { lora_target_modules: ["q_proj", "c_attn"] } }),
+    DataError,
+  );
+  assertEquals(
+    message,
+    "Cannot adapt the model as lora_target_modules must name linear maps of its blocks: target_modules: c_attn " +
+      "names none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+  );
+});

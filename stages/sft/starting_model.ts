@@ -1,0 +1,44 @@
+/** What is trained: all weights of a model, a new adapter on it, or the adapter that it is. @module */
+import { type LoadedModel, loadFrozenModel, loadLanguageModel } from "@/lib/models/checkpoint.ts";
+import type { LoraConfig } from "@/lib/models/lora/adapter.ts";
+import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import type { Params } from "./params.ts";
+
+/** The parameters that say whether and how an adapter is made. */
+export type LoraParams = Pick<Params, "lora_rank" | "lora_alpha" | "lora_target_modules" | "use_rslora">;
+
+/**
+ * The model that training changes.
+ * @param seed of a new adapter's weights
+ * @throws {DataError} if the directory holds no language model, or an adapter where a new one is asked for, or a target
+ *   names no linear map
+ */
+export function startingModel(directory: string, params: LoraParams, seed: number): LoadedModel {
+  if (params.lora_rank === 0) return loadLanguageModel(directory);
+  const base = loadFrozenModel(directory);
+  if (base.model.adapter) {
+    throw new DataError(
+      `Cannot put an adapter of rank ${params.lora_rank} on ${directory} as a model may have one adapter: it is one ` +
+        "already, which lora_rank 0 trains on",
+      { file: directory },
+    );
+  }
+  return newAdapter(base, configOf(params), { baseDirectory: directory, seed });
+}
+
+function configOf({ lora_rank, lora_alpha, lora_target_modules, use_rslora }: LoraParams): LoraConfig {
+  const [only, ...others] = lora_target_modules;
+  return {
+    rank: lora_rank,
+    alpha: lora_alpha,
+    rankStabilised: use_rslora,
+    targets: others.length === 0 && only === "all-linear" ? only : lora_target_modules,
+    excluded: [],
+    layers: null,
+    rankPattern: {},
+    alphaPattern: {},
+    dropout: 0,
+    transposed: null,
+  };
+}
