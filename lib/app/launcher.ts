@@ -1,7 +1,7 @@
 /**
  * `deno task pipeline` and `deno task stage` begin here, with leave to read and to start Deno. The launcher checks flags
- * and manifest, then starts Deno again with exactly the paths that this call reads and writes, foreign functions, no
- * network, and no subprocess (but for the process executor's).
+ * and manifest, has models downloaded that the hub holds, then starts Deno again with exactly the paths that this call
+ * reads and writes, foreign functions, no network, and no subprocess (but for the process executor's).
  * @module
  */
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/input
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { DownloadFailed, downloadReferences, hubInputs, withInputs, withLocalModels } from "./hub_inputs.ts";
 import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
@@ -27,8 +28,9 @@ async function launch(args: readonly string[]): Promise<number> {
   endWithTask();
   if (command === "pipeline") return await launchPipeline(rest, code);
   if (command === "stage") {
-    const { read, write } = stagePaths(rest, workingDirectory());
-    return await relaunch(new URL("stage_command.ts", import.meta.url), rest, {
+    const local = await withLocalModels(rest, workingDirectory());
+    const { read, write } = stagePaths(local, workingDirectory());
+    return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
       read: [...code, ...SYSTEM, ...read, ...write],
       write,
       env: ENV,
@@ -47,12 +49,15 @@ async function launchPipeline(args: readonly string[], code: readonly string[]):
   const source = await readManifest(flags.manifest, flags.shown);
   const manifest = applySettings(source.manifest, flags.settings);
   const places = { root: inputRoot(flags.manifest), workingDirectory: workingDirectory() };
-  const inputs = resolveInputs(manifest, flags.inputs, places);
+  const hub = hubInputs(manifest.inputs, flags.inputs);
+  const local = await downloadReferences(Object.values(hub), flags.hubCache);
+  const paths = Object.fromEntries(Object.entries(hub).map(([name, text]) => [name, local[text]!]));
+  const inputs = resolveInputs(manifest, { ...flags.inputs, ...paths }, places);
   await checkInputsExist(inputs);
   const given = Object.values(inputs).filter((path) => path !== null);
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
-    [...args, "--launched"],
+    [...withInputs(args, paths), "--launched"],
     {
       read: [...code, ...SYSTEM, flags.manifest, ...given, flags.runDir, flags.storeDir],
       write: [flags.runDir, flags.storeDir],
@@ -68,6 +73,7 @@ async function launchPipeline(args: readonly string[], code: readonly string[]):
 try {
   Deno.exit(await launch(Deno.args));
 } catch (error) {
+  if (error instanceof DownloadFailed) Deno.exit(error.exitCode);
   console.error(Deno.args.includes("--verbose") ? error : error instanceof Error ? error.message : error);
   Deno.exit(exitCodeOf(error));
 }

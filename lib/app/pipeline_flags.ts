@@ -12,7 +12,9 @@ Usage: deno task pipeline [MANIFEST] [flags]        default manifest: pipelines/
 
   --run-dir DIR              where outputs, log and report go; default runs/<manifest's name>
   --store DIR                where results are kept for reuse; default <run dir>/store. Runs may share one
-  --input NAME=PATH          replaces an input of the manifest; may be given several times
+  --input NAME=PATH          replaces an input of the manifest; may be given several times. A model may be
+                             hf:ORG/NAME or hf:ORG/NAME@REVISION, downloaded first (HF_TOKEN, HF_ENDPOINT)
+  --hub-cache DIR            where downloaded models are kept; default ~/.cache/srppo/hub
   --set STAGE.PARAM=VALUE    replaces a parameter: sft.epochs=2, ppo.update.beta=1; ppo.count=2 sets a loop's rounds
   --seed N                   seed of the run; default: the manifest's
   --threads N                default: all cores
@@ -35,6 +37,8 @@ export interface PipelineFlags {
   readonly shown: string;
   readonly runDir: string;
   readonly storeDir: string;
+  /** where downloaded models are kept; undefined: below the user's cache directory */
+  readonly hubCache?: string;
   /** as they were given */
   readonly inputs: Readonly<Record<string, string>>;
   readonly settings: readonly Setting[];
@@ -51,7 +55,7 @@ export interface PipelineFlags {
 }
 
 const BOOLEANS = ["help", "json", "fresh", "dry-run", "verify", "verbose", "launched"];
-const STRINGS = ["run-dir", "store", "seed", "threads", "executor"];
+const STRINGS = ["run-dir", "store", "hub-cache", "seed", "threads", "executor"];
 const LISTS = ["input", "set"];
 
 /**
@@ -113,6 +117,7 @@ export function readPipelineFlags(
     shown: words[0] ?? "pipelines/quickstart.yaml",
     runDir,
     storeDir: flags.store === undefined ? join(runDir, "store") : at(flags.store as string),
+    ...(flags["hub-cache"] === undefined ? {} : { hubCache: at(flags["hub-cache"] as string) }),
     inputs: parseInputs(flags.input as string[]),
     settings: parseSettings(flags.set as string[]),
     ...(seed === undefined ? {} : { seed }),

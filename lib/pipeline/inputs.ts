@@ -21,7 +21,7 @@ export function inputRoot(manifestFile: string): string {
 /**
  * Absolute path of every input, null where it is not given.
  * @param given `--input`, relative to `workingDirectory`
- * @throws {UsageError} for names that the manifest does not have
+ * @throws {UsageError} for names that the manifest does not have, or for models on the hub: the launcher downloads them
  */
 export function resolveInputs(
   manifest: Manifest,

@@ -24,6 +24,7 @@ const HOLDS: Readonly<Record<string, string>> = {
   "lib/reward": "a reward directory, opened: log-probabilities and rewards of rollouts",
   "lib/evals": "checkers of answers",
   "lib/contracts": "what passes between stages: a file per Arrow schema or directory layout; what a stage is",
+  "lib/hub": "models from the Hugging Face hub into a local cache: resumed, digests checked",
   "lib/pipeline": "manifest, plan, keys, store, run, executors, programs of stages",
   "lib/report": "what a run shows: live lines, summary, report.json, report.html",
   "lib/app": "the commands, the HTTP server, and the registry that finds stages",

@@ -32,6 +32,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/reward": ["tensor", "files", "contracts", "models", "rl", "train"],
   "lib/evals": ["tensor", "text"],
   "lib/contracts": ["tensor", "arrow", "files"],
+  "lib/hub": ["tensor", "contracts", "files"],
   "lib/pipeline": ["tensor", "contracts", "files"],
   "lib/report": ["tensor", "contracts", "arrow"],
   "lib/app": { allBut: [] },
@@ -56,7 +57,7 @@ export const TEST_PACKAGES: readonly string[] = [
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@bufbuild/protobuf": ["lib/onnx"],
-  "@huggingface/hub": ["lib/files"],
+  "@huggingface/hub": ["lib/hub"],
   "@huggingface/jinja": ["lib/text"],
   "@std/cli": ["lib/app", "lib/contracts", "stages"],
   "apache-arrow": ["lib/arrow"],

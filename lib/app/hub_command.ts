@@ -1,0 +1,37 @@
+/**
+ * The one process that talks to the Hugging Face hub: `launcher.ts` starts it before a run, with leave for the hub's
+ * hosts and the cache, and nothing else. Arguments: cache, endpoint, references. Standard output: a JSON object from
+ * each reference to its directory.
+ * @module
+ */
+import { downloadModel } from "@/lib/hub/download_model.ts";
+import { hubToken } from "@/lib/hub/hub_settings.ts";
+import { parseModelReference } from "@/lib/hub/model_reference.ts";
+import { exitCodeOf } from "@/lib/tensor/errors.ts";
+import { spellBytes } from "./machine.ts";
+
+async function main([cache, endpoint, ...references]: readonly string[]): Promise<void> {
+  const token = hubToken(Deno.env.get("HF_TOKEN"));
+  const paths: Record<string, string> = {};
+  for (const text of references) {
+    const hub = { reference: parseModelReference(text), endpoint: endpoint!, token };
+    paths[text] = await downloadModel(hub, {
+      cache: cache!,
+      onStart({ name, bytes, here }) {
+        const rest = here > 0 ? `, ${spellBytes(here)} of it here already` : "";
+        console.error(`Downloading ${name} of ${text} (${spellBytes(bytes)}${rest})`);
+      },
+      warn: (message) => console.error(`Warning: ${message}`),
+    });
+  }
+  console.log(JSON.stringify(paths));
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(exitCodeOf(error));
+  }
+}

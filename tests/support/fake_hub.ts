@@ -1,0 +1,98 @@
+/**
+ * A Hugging Face hub on this machine for tests: the questions that `@huggingface/hub` asks, large files behind a
+ * redirect, parts of files, tokens, and failures on demand.
+ * @module
+ */
+import { createHash } from "node:crypto";
+
+/** A repository and how the hub behaves. Tests change it as they go. */
+export interface FakeHub extends AsyncDisposable {
+  readonly endpoint: string;
+  /** content by path, at the commit */
+  readonly files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** what was asked: method, path without the query, and the Range header where there is one */
+  readonly requests: string[];
+  commit: string;
+  /** the only token that opens the repository; undefined: everyone may */
+  token?: string;
+  /** bytes of a large file after which its connection breaks, each time */
+  cutAfter?: number;
+  /** parts are answered with the whole */
+  ignoresRange?: boolean;
+  /** sent in place of the files with these paths */
+  readonly damaged: Map<string, Uint8Array<ArrayBuffer>>;
+}
+
+/** Files of this size and more are stored as LFS would. */
+const LARGE = 4096;
+
+/** Starts a hub with one repository, `org/tiny`, whose branch `main` is `commit`. */
+export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> | string>>): FakeHub {
+  const encoded = Object.entries(files).map(([path, content]) =>
+    [path, typeof content === "string" ? new TextEncoder().encode(content) : content] as const
+  );
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    (request) => answer(hub, request),
+  );
+  const hub: FakeHub = {
+    endpoint: `http://127.0.0.1:${server.addr.port}`,
+    files: new Map(encoded),
+    damaged: new Map(),
+    requests: [],
+    commit: "0123456789abcdef0123456789abcdef01234567",
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+  return hub;
+}
+
+function answer(hub: FakeHub, request: Request): Response {
+  const { pathname } = new URL(request.url), range = request.headers.get("Range");
+  hub.requests.push(`${request.method} ${pathname}${range === null ? "" : ` ${range}`}`);
+  if (pathname.startsWith("/storage/")) return content(hub, pathname.slice("/storage/".length), range);
+  if (hub.token !== undefined && request.headers.get("Authorization") !== `Bearer ${hub.token}`) {
+    return Response.json({ error: "Invalid credentials" }, { status: 401 });
+  }
+  const api = /^\/api\/models\/org\/tiny\/(revision|tree)\/([^/]+)$/.exec(pathname);
+  if (api && ["main", hub.commit].includes(api[2]!)) {
+    return api[1] === "tree" ? Response.json([...hub.files].map(entryOf)) : Response.json({
+      _id: "1",
+      id: "org/tiny",
+      sha: hub.commit,
+      private: false,
+      gated: false,
+      downloads: 0,
+      likes: 0,
+      lastModified: "2026-01-01T00:00:00Z",
+    });
+  }
+  const file = /^\/org\/tiny\/resolve\/([^/]+)\/(.+)$/.exec(pathname), bytes = hub.files.get(file?.[2] ?? "");
+  if (file?.[1] !== hub.commit || bytes === undefined) {
+    return Response.json({ error: "Repository not found" }, { status: 404 });
+  }
+  if (bytes.length < LARGE) return content(hub, file[2]!, range);
+  return Response.redirect(`${hub.endpoint}/storage/${file[2]}`, 302);
+}
+
+function entryOf([path, bytes]: readonly [string, Uint8Array]): Record<string, unknown> {
+  const git = createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+  if (bytes.length < LARGE) return { type: "file", path, size: bytes.length, oid: git };
+  const lfs = { oid: createHash("sha256").update(bytes).digest("hex"), size: bytes.length, pointerSize: 134 };
+  return { type: "file", path, size: bytes.length, oid: "0".repeat(40), lfs };
+}
+
+function content(hub: FakeHub, path: string, range: string | null): Response {
+  const bytes = hub.damaged.get(path) ?? hub.files.get(path)!;
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? "") ?? [];
+  const isPart = from !== undefined && !(hub.ignoresRange && from !== "0");
+  const part = isPart ? bytes.subarray(Number(from), Number(to) + 1) : bytes;
+  const headers = {
+    ETag: `"${path}"`,
+    ...(isPart && { "Content-Range": `bytes ${from}-${Number(from) + part.length - 1}/${bytes.length}` }),
+  };
+  const status = isPart ? 206 : 200, cutAfter = hub.cutAfter ?? Infinity;
+  if (bytes.length < LARGE || part.length <= cutAfter) return new Response(part.slice(), { status, headers });
+  // A body shorter than announced: the connection closes after it.
+  const body = ReadableStream.from(cutAfter === 0 ? [] : [part.slice(0, cutAfter)]);
+  return new Response(body, { status, headers: { ...headers, "Content-Length": String(part.length) } });
+}
