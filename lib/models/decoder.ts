@@ -40,6 +40,8 @@ export interface DecoderParts {
   readonly outputName: string;
   /** the output weights are the token embeddings */
   readonly tied: boolean;
+  /** weight of a norm that changes nothing, where it is not 1 */
+  readonly neutralNorm?: number;
   /** c of c·tanh(logit / c) */
   readonly logitSoftcap?: number | null;
 }
@@ -66,6 +68,7 @@ export function decoder(input: ConfigInput, parts: DecoderParts): Model {
         ...(tied && isLanguageModel ? [new RegExp(`^${outputName.replaceAll(".", "\\.")}$`)] : []),
       ],
     },
+    ...(parts.neutralNorm === undefined ? {} : { neutralNorm: parts.neutralNorm }),
     headKind: input.headKind,
     vocabSize,
     hiddenSize,

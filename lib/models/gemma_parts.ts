@@ -49,6 +49,7 @@ export function gemmaDecoder(input: ConfigInput, config: GemmaConfig, parts: Gem
   const norm = (x: Value, weight: Value) => rmsNorm(x, add(weight, 1), epsilon);
   const table = { name: "model.embed_tokens.weight", shape: [config.vocab_size, width] };
   return decoder(input, {
+    neutralNorm: 0,
     modelType: parts.modelType,
     classifierName: parts.classifierName,
     contextLength: parts.contextLength,

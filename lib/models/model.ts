@@ -85,6 +85,8 @@ export interface Model {
   /** the architecture that a critic of this family has in config.json */
   readonly classifierName: string;
   readonly checkpoint: CheckpointNames;
+  /** weight of a norm that changes nothing, where it is not 1: norms that multiply by 1 + w have 0 */
+  readonly neutralNorm?: number;
   /** `lm`: logits over the vocabulary; `score`: one number per position (a critic) */
   readonly headKind: "lm" | "score";
   /** low-rank additions to some maps; the parameters of the model itself are frozen then */

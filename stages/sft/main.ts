@@ -19,6 +19,7 @@ import { checkFits } from "@/lib/train/fit_model.ts";
 import { Network } from "@/lib/train/network.ts";
 import { writeVectors } from "@/lib/train/optimizer_file.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
+import { packed } from "./pack.ts";
 import { type Params, params } from "./params.ts";
 import { startingModel } from "./starting_model.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
@@ -82,7 +83,9 @@ async function run(context: StageContext<Params>): Promise<void> {
   const source = inputs.model as string;
   const loaded = startingModel(source, params, seed), vocabulary = tokenizerDigest(source);
   const readRows = (port: "tokens" | "validation"): readonly TokenRow[] => {
-    const file = inputs[port] as string, { rows, tokenizerDigest: digest } = readTokens(file);
+    const file = inputs[port] as string, { rows: stored, tokenizerDigest: digest } = readTokens(file);
+    const length = params.pack_length || loaded.model.contextLength;
+    const rows = params.pack ? packed(stored, length) : stored;
     checkSameTokenizer({ [port]: digest, model: vocabulary });
     checkFits(rows.map(({ id, inputIds: ids }) => ({ id, ids })), loaded.model, {
       action: port === "tokens" ? "train on" : "measure the loss on",

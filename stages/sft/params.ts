@@ -38,6 +38,15 @@ export const params = z.strictObject({
   loss: z.enum(["response", "all"]).default("response")
     .describe("Which tokens are learned: those of the loss mask, or every token (pretraining).")
     .meta({ source: "the usual for SFT" }),
+  pack: z.boolean().default(false)
+    .describe(
+      "Whether rows are joined and cut to pieces of pack_length, for pretraining: documents follow one another after their " +
+        "end tokens, and tokens attend across.",
+    )
+    .meta({ source: "GPT-2 and llama2.c pack so" }),
+  pack_length: z.union([z.literal(0), z.int().min(2)]).default(0)
+    .describe("Length of a packed piece. 0: the model's context.")
+    .meta({ unit: "tokens", source: "0 = the whole context" }),
   subsample: z.number().gt(0).max(1).default(1)
     .describe("Share of the demonstrations that is trained on, drawn without replacement by the seed.")
     .meta({ unit: "1", source: "1 = all; members of a bagged reward take 0.5" }),
