@@ -1,4 +1,4 @@
-"""Loads with transformers, torch and ONNX Runtime what a run wrote, and compares with what this project computes."""
+"""Loads with transformers, PEFT, torch and ONNX Runtime what a run wrote, and compares with what this project computes."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import onnxruntime
 import pyarrow.ipc
 import safetensors.numpy
 import torch
+from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForSequenceClassification
 
 from checks import check, read_case, within
@@ -24,9 +25,10 @@ def complete(info: dict) -> None:
 
 
 def load_policy(path: str):
-    model, info = AutoModelForCausalLM.from_pretrained(path, **LOAD)
+    adapter = Path(path, "adapter_config.json").exists()
+    model, info = AutoModelForCausalLM.from_pretrained(Path(path, "base") if adapter else path, **LOAD)
     complete(info)
-    return model.eval()
+    return (PeftModel.from_pretrained(model, path) if adapter else model).eval()
 
 
 def largest(pairs) -> float:

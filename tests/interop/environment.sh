@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Python environment of the interop checks below runs/: transformers, torch, pyarrow, safetensors and ONNX
+# Makes the Python environment of the interop checks below runs/: transformers, PEFT, torch, pyarrow, safetensors and ONNX
 # Runtime from PyPI, used as oracles and by nothing that ships. An environment of other versions is made again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

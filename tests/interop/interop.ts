@@ -1,12 +1,13 @@
 /**
  * `deno task test:interop`: runs a short pipeline and checks what it wrote with the libraries that users will load it
- * with, transformers, torch, pyarrow, safetensors and PyPI's ONNX Runtime. Argument: the Python of environment.sh.
+ * with, transformers, PEFT, torch, pyarrow, safetensors and PyPI's ONNX Runtime. Argument: the Python of environment.sh.
  * Everything lies below runs/interop. Prints one line a check; exit code 1 if one failed.
  * @module
  */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { writeSafetensors } from "@/lib/files/safetensors.ts";
+import { writeAdapters } from "./adapters.ts";
 import { trainHalfPrecision } from "./half_precision.ts";
 import { logitsOf, tokensOf, valuesOf } from "./our_figures.ts";
 import { TEXTS } from "./texts.ts";
@@ -24,7 +25,7 @@ const SHORT = [
   "ppo.rollout.rollouts=32",
   "ppo.update.critic_warmup_rounds=0",
 ];
-/** Contracts that a run of all seven stages writes. */
+/** Contracts that a run of the quickstart writes. */
 const CONTRACTS = ["tokens", "prompts", "rollouts", "scored", "metrics", "samples", "evals"];
 
 /** Runs a program of the project to its end. */
@@ -142,6 +143,11 @@ async function makeCase(): Promise<string> {
       { name, path: source, prompts: small },
       { name: `${name} after an update`, path: policy, prompts: small },
     ]),
+    ...writeAdapters(join(HOME, "adapters")).map(({ name, path, vocabSize, contextLength }) => ({
+      name,
+      path,
+      prompts: raggedPrompts(vocabSize, contextLength),
+    })),
   ];
   const figures = join(HOME, "ours.safetensors");
   writeSafetensors(figures, [

@@ -1,0 +1,57 @@
+/**
+ * LoRA adapters of several families as the project writes them: of [out, in] and [in, out] weights, of fused maps, with
+ * patterns for rank and α.
+ * @module
+ */
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { loadFrozenModel, writeModel } from "@/lib/models/checkpoint.ts";
+import type { LoraConfig } from "@/lib/models/lora/adapter.ts";
+import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+
+const CONFIG: LoraConfig = {
+  rank: 3,
+  alpha: 4,
+  rankStabilised: false,
+  targets: "all-linear",
+  excluded: [],
+  layers: null,
+  rankPattern: {},
+  alphaPattern: {},
+  dropout: 0,
+  transposed: null,
+};
+
+const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
+  llama: { rankStabilised: true, rankPattern: { "1.self_attn.q_proj": 5 }, excluded: ["0.mlp.up_proj"] },
+  gpt2: { targets: ["c_attn", "mlp.c_proj"], alphaPattern: { c_attn: 7 } },
+  phi3: { targets: ".*\\.(qkv|gate_up)_proj" },
+  gpt_neox: { targets: ["query_key_value", "dense"], layers: [1] },
+};
+
+/** A written adapter. */
+export interface AdapterCase {
+  readonly name: string;
+  readonly path: string;
+  readonly vocabSize: number;
+  readonly contextLength: number;
+}
+
+/** Writes the adapters below `home`, with numbers in B as if they were trained. */
+export function writeAdapters(home: string): AdapterCase[] {
+  return Object.entries(CASES).map(([family, change]) => {
+    const baseDirectory = join(projectRoot, "fixtures/goldens/families", family), path = join(home, family);
+    const config = { ...CONFIG, ...change };
+    const loaded = newAdapter(loadFrozenModel(baseDirectory), config, { baseDirectory, seed: 1 });
+    const { model, parameters } = loaded;
+    for (const { name } of parameters.specs) {
+      if (name.endsWith("lora_B.weight")) fillNormal(parameters.view(name), makeKey(2, name), { std: 0.1 });
+    }
+    Deno.mkdirSync(path, { recursive: true });
+    writeModel(path, loaded);
+    const { vocabSize, contextLength } = model;
+    return { name: `an adapter of ${family}`, path, vocabSize, contextLength };
+  });
+}
