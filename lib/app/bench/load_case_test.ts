@@ -1,0 +1,18 @@
+import { assert, assertEquals } from "@std/assert";
+import { parametersOf } from "@/lib/models/model.ts";
+import { sizeOf } from "@/lib/tensor/tensor.ts";
+import { benchLoad, LOAD_SHAPES } from "./load_case.ts";
+import { benchModel, SHAPES } from "./shapes.ts";
+
+Deno.test("a random bfloat16 checkpoint loads in a process of its own, which tells time and memory", async () => {
+  const figures = await benchLoad("quickstart", SHAPES.quickstart);
+  assertEquals([figures.shape, figures.weight_bytes], ["quickstart", 4 * figures.parameters]);
+  assert(figures.seconds > 0 && figures.peak_bytes >= figures.start_bytes && figures.start_bytes > 0);
+});
+
+Deno.test("the shapes have the parameters that their names say", () => {
+  const millions = Object.values(LOAD_SHAPES).map((shape) =>
+    Math.round(parametersOf(benchModel(shape, 64)).reduce((sum, { shape }) => sum + sizeOf(shape), 0) / 1e6)
+  );
+  assertEquals(millions, [135, 494]);
+});
