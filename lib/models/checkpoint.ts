@@ -3,8 +3,8 @@
  * takes either.
  * @module
  */
-import { DataError } from "@/lib/tensor/errors.ts";
 import { join } from "node:path";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { sharedModel } from "./backbones.ts";
 import { modelFromConfig, readConfig } from "./config.ts";
 import { baseDirectoryOf, isAdapterDirectory, loadAdapter, writeAdapter } from "./lora/adapter_directory.ts";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
@@ -17,15 +18,24 @@ import { ofOwnTokens } from "./token_shapes.ts";
 
 const FAMILIES = "fixtures/goldens/families";
 
-/** A reward directory of `members` noisy relatives of a golden model. */
+/** An adapter on a golden model that changes nothing yet. */
+function adapterOn(baseDirectory: string) {
+  const { config } = loadModel("fixtures/goldens/lora/adapter").model.adapter!;
+  const base = loadFrozenModel(baseDirectory);
+  return newAdapter(base, { ...config, targets: "all-linear", transposed: null }, { baseDirectory, seed: 1 });
+}
+
+/** A reward directory of `members` noisy relatives of a golden model, or adapters on it. */
 function makeReward(
   directory: string,
   family: string,
   given: Partial<RewardManifest> = {},
   members = 2,
+  adapters = false,
 ): RewardModel {
   const place = (name: string, std: number) => {
-    const { model, parameters } = loadModel(`${FAMILIES}/${family}`);
+    const source = `${FAMILIES}/${family}`;
+    const { model, parameters } = adapters && std > 0 ? adapterOn(source) : loadModel(source);
     const noise = new Float32Array(parameters.data.length);
     fillNormal(noise, makeKey(1, name), { std });
     for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
@@ -88,9 +98,14 @@ async function runExported(file: string, batches: readonly Batch[]): Promise<num
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-async function checkExport(family: string, given: Partial<RewardManifest>, members = 2): Promise<void> {
+async function checkExport(
+  family: string,
+  given: Partial<RewardManifest>,
+  members = 2,
+  adapters = false,
+): Promise<void> {
   using directory = new TemporaryDirectory();
-  const reward = makeReward(directory.path, family, given, members);
+  const reward = makeReward(directory.path, family, given, members, adapters);
   const file = directory.file("reward.onnx");
   writeRewardGraph(file, reward);
   const sft = { path: join(directory.path, "members/0"), digest: reward.manifest.members[0]!.digest };
@@ -118,6 +133,9 @@ async function checkExport(family: string, given: Partial<RewardManifest>, membe
 
 Deno.test("reward.onnx gives score's token rewards: two members, tied weights", () =>
   checkExport("llama", {}));
+
+Deno.test("reward.onnx of adapters: the backbone that members share is in it once", () =>
+  checkExport("llama", {}, 2, true));
 
 Deno.test("reward.onnx applies floor and bound of the end token", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }));
