@@ -45,7 +45,7 @@ class Server {
     }
     await reader.cancel();
     const [, address] =
-      text.match(/^Serving 7 stages on (http:\/\/127\.0\.0\.1:\d+) with files below .*\n/) ??
+      text.match(/^Serving \d+ stages on (http:\/\/127\.0\.0\.1:\d+) with files below .*\n/) ??
         [];
     assert(address !== undefined, text);
     return new Server(child, address);
