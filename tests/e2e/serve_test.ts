@@ -159,7 +159,7 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
     ]);
     assertEquals(await server.health(), { status: "ok", running: 0, slots: 1 });
     const { stages } = await (await server.send("/stages")).json();
-    assertEquals(stages.length, 7);
+    assertEquals(stages.length, 8);
 
     const tokenized = await Array.fromAsync(eventsOf(await server.send("/stages/tokenize", TOKENIZE)));
     assertEquals(tokenized.at(-1)?.[0], "finished", JSON.stringify(tokenized));
