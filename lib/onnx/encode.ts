@@ -1,23 +1,10 @@
 /** Writes a graph as an ONNX model in protobuf, through npm `onnx-proto`. @module */
 import onnxProto from "onnx-proto";
-import type { DType } from "@/lib/tensor/dtype.ts";
 import { sizeOf } from "@/lib/tensor/tensor.ts";
-import { BYTES } from "@/lib/tensor/dtype.ts";
+import { BYTES, ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
 import { type Attribute, type OnnxGraph, OPSET, type ValueInfo } from "./graph.ts";
 
 const { onnx } = onnxProto;
-
-/** TensorProto.DataType by our names. */
-const DATA_TYPE: Readonly<Record<DType, number>> = {
-  f32: 1,
-  u8: 2,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  f64: 11,
-  bf16: 16,
-};
 
 const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 const EXTERNAL = 1;
@@ -33,7 +20,7 @@ function attribute(name: string, value: Attribute) {
 
 function valueInfo({ name, dtype, shape }: ValueInfo) {
   const dim = shape.map((d) => typeof d === "number" ? { dimValue: d } : { dimParam: d });
-  return { name, type: { tensorType: { elemType: DATA_TYPE[dtype], shape: { dim } } } };
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype], shape: { dim } } } };
 }
 
 /** The bytes of a model that holds `graph`. Equal graphs give equal bytes. */
@@ -41,14 +28,14 @@ export function encodeModel(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
   const constants = graph.initializers.map(({ name, tensor: { dtype, shape, data } }) => ({
     name,
     dims: [...shape],
-    dataType: DATA_TYPE[dtype],
+    dataType: ELEMENT_TYPE[dtype],
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }));
   // The location is never opened: the session replaces these by the buffers that it is given.
   const externals = graph.externals.map(({ name, dtype, shape }) => ({
     name,
     dims: [...shape],
-    dataType: DATA_TYPE[dtype],
+    dataType: ELEMENT_TYPE[dtype],
     dataLocation: EXTERNAL,
     externalData: [
       { key: "location", value: "given-at-creation" },

@@ -3,22 +3,10 @@
  * garbage collector cannot take the memory while ONNX Runtime holds its address.
  * @module
  */
-import type { DType, TypedArray } from "@/lib/tensor/dtype.ts";
+import { type DType, ELEMENT_TYPE, type TypedArray } from "@/lib/tensor/dtype.ts";
 import { type HostTensor, hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
 import { check, ortApi, outPointer } from "./api.ts";
 import { ortRuntime } from "./runtime.ts";
-
-/** ONNX element types (onnx.proto TensorProto.DataType). */
-export const ELEMENT_TYPE: Readonly<Record<DType, number>> = {
-  f32: 1,
-  u8: 2,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  f64: 11,
-  bf16: 16,
-};
 
 const released = new FinalizationRegistry<bigint>((handle) =>
   ortApi().releaseValue(Deno.UnsafePointer.create(handle))

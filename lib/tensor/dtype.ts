@@ -39,3 +39,15 @@ const ARRAYS = {
 export function allocate(dtype: DType, length: number): TypedArray {
   return new ARRAYS[dtype](length) as TypedArray;
 }
+
+/** Numbers of the types in ONNX files and in ONNX Runtime's API (onnx.proto, TensorProto.DataType). */
+export const ELEMENT_TYPE: Readonly<Record<DType, number>> = {
+  f32: 1,
+  u8: 2,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  bf16: 16,
+};

@@ -5,7 +5,7 @@
  */
 import type { Value } from "@/lib/autodiff/mod.ts";
 import { definePrimitive, type Lowering, type Primitive } from "@/lib/autodiff/primitive.ts";
-import { ELEMENT_TYPE } from "@/lib/autodiff/primitives/element_type.ts";
+import { ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { hostTensor, i64, sizeOf } from "@/lib/tensor/tensor.ts";
 

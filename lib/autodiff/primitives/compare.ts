@@ -1,7 +1,7 @@
 /** Comparison as a 0/1 mask of the operands' type. Its derivative is zero wherever it exists. @module */
+import { ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
 import { broadcastShapes, definePrimitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { ELEMENT_TYPE } from "./element_type.ts";
 
 /** The primitive of `greaterEqual()`. */
 export const greaterEqualPrimitive = definePrimitive<object>({
