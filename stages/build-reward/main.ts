@@ -8,6 +8,7 @@ import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
 import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { writeJson } from "@/lib/files/json.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
@@ -109,11 +110,7 @@ async function tryOut(
       `Cannot run a preflight with checker "${params.checker}" as eval_prompts or prompts must be given: neither is`,
     );
   }
-  const { checker_field: field, checker_pattern: pattern } = params;
-  const checker = await loadChecker(params.checker, {
-    ...(field === "" ? {} : { field }),
-    ...(pattern === "" ? {} : { pattern }),
-  });
+  const checker = await loadChecker(params.checker, checkerOptions(params));
   const tokenizer = loadTokenizer(sft.path);
   const text = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
   return {

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 import { COMBINATIONS } from "@/lib/rl/bagged_reward.ts";
 
@@ -46,12 +47,7 @@ export const params = z.strictObject({
         "`check`. Empty: no preflight.",
     )
     .meta({ source: "none: only the user knows" }),
-  checker_field: z.string().default("")
-    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
-    .meta({ source: "lib/evals" }),
-  checker_pattern: z.string().default("")
-    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
-    .meta({ source: "lib/evals" }),
+  ...CHECKER_DETAILS,
   preflight_prompts: z.int().positive().default(256)
     .describe("Prompts of the preflight, the first of `eval_prompts` (else of `prompts`).")
     .meta({ unit: "prompts", source: "the quickstart's preflight: 256" }),

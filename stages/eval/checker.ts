@@ -4,7 +4,8 @@
  * @module
  */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import type { Checker, CheckerOptions } from "@/lib/evals/checker.ts";
+import type { Checker } from "@/lib/evals/checker.ts";
+import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker, neededField } from "@/lib/evals/load_checker.ts";
 import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -19,23 +20,20 @@ const SHOWN = 10;
  * @throws {DataError} naming the prompts without the field that it looks at
  */
 export async function checkerFor(
-  { checker, checker_field: field, checker_pattern: pattern, checker_optional: isOptional }: Params,
+  params: Params,
   module: string | undefined,
   prompts: readonly PromptRow[],
   promptsPath: string,
 ): Promise<Checker | undefined> {
-  const name = module ?? checker;
+  const name = module ?? params.checker;
   if (name === "") return undefined;
-  const options: CheckerOptions = {
-    ...(field === "" ? {} : { field }),
-    ...(pattern === "" ? {} : { pattern }),
-  };
+  const options = checkerOptions(params);
   const check = await loadChecker(name, options);
   const needed = neededField(name, options);
   if (needed === undefined) return check;
   const lacking = prompts.filter(({ meta }) => lacks(meta, needed)).map(({ id }) => id);
   if (lacking.length === 0) return check;
-  if (isOptional && lacking.length === prompts.length) return undefined;
+  if (params.checker_optional && lacking.length === prompts.length) return undefined;
   const shown = lacking.slice(0, SHOWN).map((id) => JSON.stringify(id)).join(", ");
   const more = lacking.length > SHOWN ? `, and ${lacking.length - SHOWN} more` : "";
   throw new DataError(

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from "zod";
+import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 
 /** Strict schema of the stage's parameters; the empty text stands for "not set". */
@@ -38,12 +39,7 @@ export const params = z.strictObject({
       "Scores answers: words, exact, contains, regex, or the path of a module that exports `check`. Empty: none.",
     )
     .meta({ source: "none: only the user knows" }),
-  checker_field: z.string().default("")
-    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
-    .meta({ source: "lib/evals" }),
-  checker_pattern: z.string().default("")
-    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
-    .meta({ source: "lib/evals" }),
+  ...CHECKER_DETAILS,
   checker_optional: z.boolean().default(false)
     .describe(
       "Goes without the checker where no prompt has the field that it looks at. Otherwise, and where some have it and some " +

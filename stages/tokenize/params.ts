@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
+import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 
 /** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
@@ -70,12 +71,7 @@ export const params = z.strictObject({
       "Checker for select=score: words, exact, contains, regex, or the path of a module that exports `check`.",
     )
     .meta({ source: "none: only the user knows" }),
-  checker_field: z.string().default("")
-    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
-    .meta({ source: "lib/evals" }),
-  checker_pattern: z.string().default("")
-    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
-    .meta({ source: "lib/evals" }),
+  ...CHECKER_DETAILS,
   score_threshold: z.number().default(1)
     .describe("Least score of a row that is selected by score.")
     .meta({ unit: "1", source: "checkers score from 0 to 1; 1 = all that was asked for" }),

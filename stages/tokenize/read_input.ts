@@ -9,6 +9,7 @@ import { readScored } from "@/lib/contracts/scored.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { readDemonstrations, readPrompts } from "@/lib/demonstrations/user_rows.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
+import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
@@ -98,10 +99,7 @@ function checkerOf(params: Params): Promise<Checker> {
         "module; or --select reward, all): none is named",
     );
   }
-  return loadChecker(params.checker, {
-    ...(params.checker_field !== "" && { field: params.checker_field }),
-    ...(params.checker_pattern !== "" && { pattern: params.checker_pattern }),
-  });
+  return loadChecker(params.checker, checkerOptions(params));
 }
 
 function pathsOf(paths: InputPaths, port: string): readonly string[] | undefined {
