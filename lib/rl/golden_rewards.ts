@@ -8,7 +8,7 @@ import { correlation, moments } from "./moments.ts";
 import { fitRewardScale, ppoRewards, scaleReward } from "./ppo_rewards.ts";
 import { residualPrefix } from "./residual_critic.ts";
 import { fromRows, type Row, type Rows, toRows } from "./rows.ts";
-import { LENGTH_NORMS, responseReward, tokenLogRatios } from "./srppo_reward.ts";
+import { responseReward, tokenLogRatios } from "./srppo_reward.ts";
 
 /** `kl`: the estimates and the penalty in the reward; gradients are those of golden_losses.ts. */
 export function checkKl(golden: GoldenCase, tally: GoldenTally): void {
@@ -45,7 +45,7 @@ export function checkSrppoReward(golden: GoldenCase, tally: GoldenTally): void {
   const sft = toRows(golden.rows("sft_logprobs"), mask), base = toRows(golden.rows("base_logprobs"), mask);
   const ratios = sft.map((row, b) => tokenLogRatios(row, base[b]!));
   tally.compare("token_log_ratio", fromRows(ratios, mask), golden.rows("token_log_ratio"));
-  for (const norm of LENGTH_NORMS) {
+  for (const norm of ["none", "mean", "sqrt"] as const) {
     const name = norm === "none" ? "reward_sum" : `reward_${norm}`;
     tally.compare(name, ratios.map((row) => responseReward(row, norm)), golden.list(name));
   }

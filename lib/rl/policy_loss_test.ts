@@ -112,6 +112,8 @@ Deno.test("policyStatistics() of an unchanged policy: ratio 1, no clip, KL 0 (st
     policyStatistics({ logprobs, oldLogprobs: logprobs, advantages: [1, -1, 0] }, { ...CLIP, dualClip: 3 }),
     {
       tokens: 3,
+      ratioMean: 1,
+      ratioVariance: 0,
       ratioDeviation: 0,
       clipFraction: 0,
       clippedAbove: 0,
@@ -132,4 +134,17 @@ Deno.test("policyStatistics(): k1 is mean(−l), k3 is mean(e^l − 1 − l), l 
   assertAlmostEquals(found.approxKlK2, (0.25 + 0.0625) / 4, 1e-12);
   assertAlmostEquals(found.approxKlK3, (Math.exp(0.5) - 1.5 + Math.exp(-0.25) - 0.75) / 2, 1e-12);
   assertEquals([found.clippedAbove, found.clippedBelow, found.clipFraction], [1, 1, 1]);
+});
+
+Deno.test("policyStatistics(): mean and variance of the ratio over tokens", () => {
+  const { ratioMean, ratioVariance } = policyStatistics(
+    {
+      logprobs: [Math.log(0.5), Math.log(0.25)],
+      oldLogprobs: [Math.log(0.25), Math.log(0.25)],
+      advantages: [1, 1],
+    },
+    { clipLow: 0.2, clipHigh: 0.2 },
+  );
+  assertAlmostEquals(ratioMean, 1.5, 1e-12);
+  assertAlmostEquals(ratioVariance, 0.25, 1e-12);
 });

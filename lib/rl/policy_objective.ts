@@ -1,6 +1,6 @@
 /** All that a policy's training head computes for its tokens, from logits to one loss each. @module */
 import { add, mul, sub, type Value } from "@/lib/autodiff/mod.ts";
-import type { KlEstimator } from "./kl.ts";
+import type { KlBounds, KlEstimator } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import type { PolicyClip } from "./policy_clip.ts";
 import { policyLossPerToken } from "./policy_loss.ts";
@@ -16,8 +16,10 @@ export interface PolicyObjectiveInputs {
   readonly oldLogprobs: Value;
   /** whitened by the caller */
   readonly advantages: Value;
-  /** of the KL term; needed where its coefficient is not 0 */
-  readonly refLogprobs?: Value;
+  /** of the references of the KL term, nats; the term is the mean over them. Needed where there is a term */
+  readonly refLogprobs?: readonly Value[];
+  /** truncated importance weights, which multiply the clipped loss; default 1 */
+  readonly importance?: Value;
 }
 
 /** Settings of {@linkcode policyObjectivePerToken}. */
@@ -26,10 +28,12 @@ export interface PolicyObjectiveOptions extends PolicyClip {
   readonly temperature?: number;
   /** c_ent ≥ 0; default 0 */
   readonly entropyCoefficient?: number;
-  /** c_kl ≥ 0; default 0: the KL penalty is then in the reward alone */
-  readonly klCoefficient?: number;
-  /** default k3 */
+  /** c_kl ≥ 0, a number or a scalar of the graph; default 0: the KL penalty is then in the reward alone */
+  readonly klCoefficient?: number | Value;
+  /** default k2, whose expected gradient is the KL's */
   readonly klEstimator?: KlEstimator;
+  /** default: none */
+  readonly klBounds?: KlBounds;
 }
 
 /** What {@linkcode policyObjectivePerToken} gives, [N] each. */
@@ -40,13 +44,17 @@ export interface PolicyObjective {
   readonly logprobs: Value;
   /** H, nats */
   readonly entropy: Value;
+  /** mean over the references of the KL estimate, nats; left out without a term */
+  readonly kl?: Value;
 }
 
 /**
- * ℓ = ℓ_clip − c_ent·H + c_kl·KL per token; the caller sums weight · ℓ.
+ * ℓ = w·ℓ_clip − c_ent·H + c_kl·KL per token; the caller sums weight · ℓ.
  *
+ * ℓ_clip and H are those of the distribution that was sampled from (logits/τ); the KL is that of the policy itself, at temperature 1.
  * Source: Schulman et al. 2017, eq. 9 (arXiv:1707.06347), sign flipped. The value term is not in it: policy and critic are networks of
- * their own, each with its own optimizer.
+ * their own, each with its own optimizer. KL in the loss: Shao et al. 2024 (arXiv:2402.03300), eq. 3; it pulls each token by its own estimate
+ * only, where a penalty in the reward pulls it by all that follow too. w: {@linkcode truncatedImportance}.
  *
  * @throws {RangeError} if a setting is out of range, or the KL term has no reference
  */
@@ -54,23 +62,37 @@ export function policyObjectivePerToken(
   inputs: PolicyObjectiveInputs,
   options: PolicyObjectiveOptions,
 ): PolicyObjective {
-  const { entropyCoefficient = 0, klCoefficient = 0, klEstimator = "k3" } = options;
-  if (!(entropyCoefficient >= 0 && klCoefficient >= 0)) {
+  const { temperature = 1, entropyCoefficient = 0, klCoefficient = 0 } = options;
+  if (!(entropyCoefficient >= 0 && (typeof klCoefficient !== "number" || klCoefficient >= 0))) {
     throw new RangeError(
       `Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has ${entropyCoefficient}, KL has ${klCoefficient}`,
     );
   }
-  const { logprobs, entropy } = tokenLogprobs(inputs.logits, inputs.ids, options.temperature);
-  const { oldLogprobs, advantages, refLogprobs } = inputs;
+  const { logprobs, entropy } = tokenLogprobs(inputs.logits, inputs.ids, temperature);
+  const { oldLogprobs, advantages, importance } = inputs;
   let loss = policyLossPerToken({ logprobs, oldLogprobs, advantages }, options);
+  if (importance) loss = mul(loss, importance);
   if (entropyCoefficient > 0) loss = sub(loss, mul(entropy, entropyCoefficient));
-  if (klCoefficient > 0) {
-    if (!refLogprobs) {
-      throw new RangeError(
-        "Cannot add the KL term as it needs log-probabilities of a reference: there are none",
-      );
-    }
-    loss = add(loss, mul(klLossPerToken(klEstimator, { logprobs, refLogprobs }), klCoefficient));
+  if (klCoefficient === 0) return { loss, logprobs, entropy };
+  const own = temperature === 1 ? logprobs : tokenLogprobs(inputs.logits, inputs.ids).logprobs;
+  const kl = meanKl(own, inputs.refLogprobs ?? [], options);
+  return { loss: add(loss, mul(kl, klCoefficient)), logprobs, entropy, kl };
+}
+
+function meanKl(
+  logprobs: Value,
+  references: readonly Value[],
+  { klEstimator = "k2", klBounds }: PolicyObjectiveOptions,
+): Value {
+  if (references.length === 0) {
+    throw new RangeError(
+      "Cannot add the KL term as it needs log-probabilities of a reference: there are none",
+    );
   }
-  return { loss, logprobs, entropy };
+  const bounds = klBounds ? { bounds: klBounds } : {};
+  const terms = references.map((refLogprobs) =>
+    klLossPerToken(klEstimator, { logprobs, refLogprobs }, bounds)
+  );
+  const sum = terms.reduce((a, b) => add(a, b));
+  return terms.length === 1 ? sum : mul(sum, 1 / terms.length);
 }

@@ -6,6 +6,10 @@ import { checkEqualLengths, type Row } from "./rows.ts";
 export interface PolicyStatistics {
   /** N */
   readonly tokens: number;
+  /** mean of the ratio */
+  readonly ratioMean: number;
+  /** population variance of the ratio over tokens */
+  readonly ratioVariance: number;
   /** largest |ratio − 1| */
   readonly ratioDeviation: number;
   /** share of tokens where the clipped branch is strictly the larger, before the dual clip */
@@ -49,13 +53,23 @@ export function policyStatistics(
   const { logprobs, oldLogprobs, advantages } = inputs;
   checkEqualLengths({ logprobs, oldLogprobs, advantages });
   const tokens = logprobs.length;
-  let ratioDeviation = 0, clippedAbove = 0, clippedBelow = 0, dualClipped = 0, k1 = 0, k2 = 0, k3 = 0;
+  let sum = 0,
+    squares = 0,
+    ratioDeviation = 0,
+    clippedAbove = 0,
+    clippedBelow = 0,
+    dualClipped = 0,
+    k1 = 0,
+    k2 = 0,
+    k3 = 0;
   for (let i = 0; i < tokens; i++) {
     const l = logprobs[i]! - oldLogprobs[i]!;
     const bounded = Math.min(Math.max(l, -LOG_RATIO_BOUND), LOG_RATIO_BOUND);
     const ratio = Math.exp(bounded);
     const a = advantages[i]!;
     const plain = -a * ratio, clipped = -a * clippedRatio(ratio, clip);
+    sum += ratio - 1; // about 1, where the variance keeps its digits
+    squares += (ratio - 1) ** 2;
     ratioDeviation = Math.max(ratioDeviation, Math.abs(ratio - 1));
     if (clipped > plain) {
       if (ratio > 1) clippedAbove++;
@@ -68,6 +82,8 @@ export function policyStatistics(
   }
   return {
     tokens,
+    ratioMean: 1 + sum / tokens,
+    ratioVariance: Math.max(0, squares / tokens - (sum / tokens) ** 2),
     ratioDeviation,
     clipFraction: (clippedAbove + clippedBelow) / tokens,
     clippedAbove,

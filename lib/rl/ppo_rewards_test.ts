@@ -1,6 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { adaptiveKl } from "./adaptive_kl.ts";
+import { ShapeError } from "@/lib/tensor/errors.ts";
 import { moments, sampleDeviation } from "./moments.ts";
 import { fitRewardScale, ppoRewards, scaleReward } from "./ppo_rewards.ts";
 import { residualPrefix } from "./residual_critic.ts";
@@ -79,4 +80,23 @@ Deno.test("adaptiveKl() stays at the target, moves towards it, and by at most 0.
     RangeError,
     "Cannot adapt the KL coefficient as target and horizon must be positive and the KL finite: target is 0, horizon is 1, KL is NaN",
   );
+});
+
+Deno.test("ppoRewards() with rewards as they fall pays the same in all as at the end, whatever was centred or clipped", () => {
+  const tokens = fc.array(
+    fc.record({
+      kl: fc.double({ min: -2, max: 2, noNaN: true }),
+      r: fc.double({ min: -5, max: 5, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 9 },
+  );
+  fc.assert(fc.property(tokens, fc.double({ min: -9, max: 9, noNaN: true }), (all, reward) => {
+    const kl = all.map((x) => x.kl),
+      earned = all.map((x) => x.r),
+      sum = (x: Float64Array) => x.reduce((a, b) => a + b);
+    const dense = ppoRewards(kl, { beta: 0.5, reward, earned }), end = ppoRewards(kl, { beta: 0.5, reward });
+    assertAlmostEquals(sum(dense), sum(end), 1e-9);
+    dense.slice(0, -1).forEach((x, t) => assertAlmostEquals(x, earned[t]! - 0.5 * kl[t]!, 1e-12));
+  }));
+  assertThrows(() => ppoRewards([0, 0], { beta: 0, earned: [1] }), ShapeError);
 });

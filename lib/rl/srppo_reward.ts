@@ -3,13 +3,8 @@
  * frozen; the sum runs over response tokens, EOS included once if it was emitted.
  * @module
  */
+import { type LengthNorm, lengthNormalised } from "./length_norm.ts";
 import { checkEqualLengths, type Row } from "./rows.ts";
-
-/** How a response's summed reward depends on its length. */
-export const LENGTH_NORMS = ["none", "mean", "sqrt"] as const;
-
-/** One of {@linkcode LENGTH_NORMS}; `none` is the paper's sum. */
-export type LengthNorm = typeof LENGTH_NORMS[number];
 
 /**
  * log π_target(y_t|x, y_<t) − log π_base(y_t|x, y_<t) per response token, [R], nats.
@@ -33,21 +28,14 @@ export function tokenLogRatios(targetLogprobs: Row, baseLogprobs: Row): Float64A
 }
 
 /**
- * The reward of a response: Σ_t r_t, divided by 1, R or √R.
- *
- * The paper's is the sum (`none`). Per state its expectation under the SFT model is KL(π_sft ‖ π_base) ≥ 0, so it grows with length;
- * `mean` and `sqrt` are offered for that reason and are not in the paper. A response without tokens has reward 0.
+ * The reward of a response: Σ_t r_t, the paper's, or that after length normalisation ({@linkcode lengthNormalised}). A response without tokens has
+ * reward 0.
  *
  * @param tokenRewards [R], nats
+ * @param target tokens; of the norm `target`
  */
-export function responseReward(tokenRewards: Row, norm: LengthNorm = "none"): number {
+export function responseReward(tokenRewards: Row, norm: LengthNorm = "none", target?: number): number {
   let sum = 0;
   for (let t = 0; t < tokenRewards.length; t++) sum += tokenRewards[t]!;
-  return lengthNormalised(sum, tokenRewards.length, norm);
-}
-
-/** `sum` divided by 1, `length` or √`length`; a length of 0 counts as 1. */
-export function lengthNormalised(sum: number, length: number, norm: LengthNorm): number {
-  const n = Math.max(length, 1);
-  return norm === "none" ? sum : norm === "mean" ? sum / n : sum / Math.sqrt(n);
+  return lengthNormalised(sum, tokenRewards.length, norm, target);
 }

@@ -108,7 +108,7 @@ function objective(options: PolicyObjectiveOptions): number[] {
         ids: ids!,
         oldLogprobs: oldLogprobs!,
         advantages: advantages!,
-        refLogprobs: refLogprobs!,
+        refLogprobs: [refLogprobs!],
       }, options).loss,
     inputs,
   );
@@ -126,6 +126,62 @@ Deno.test("policyObjectivePerToken() is the clipped loss minus c·entropy plus c
     assertAlmostEquals(withEntropy[n]!, plain[n]! - 0.1 * entropy, 1e-12);
     assertAlmostEquals(withKl[n]!, plain[n]! + 0.25 * d * d, 1e-12);
   });
+});
+
+Deno.test("policyObjectivePerToken() takes the mean KL over two references, of the policy at temperature 1", () => {
+  const clip = { clipLow: 0.2, clipHigh: 0.2, temperature: 0.5 }, references = [[-2, -0.5], [-1, -3]];
+  const lossOf = (options: PolicyObjectiveOptions) =>
+    Array.from(
+      evaluate(
+        (logits, ids, old, a, first, second) =>
+          policyObjectivePerToken(
+            { logits: logits!, ids: ids!, oldLogprobs: old!, advantages: a!, refLogprobs: [first!, second!] },
+            options,
+          ).loss,
+        [
+          f64([2, 3], LOGITS),
+          i64([2], IDS),
+          f64([2], [-1, -1]),
+          f64([2], [2, -1]),
+          ...references.map((r) => f64([2], r)),
+        ],
+      )[0]!.data,
+      Number,
+    );
+  const plain = lossOf(clip), withKl = lossOf({ ...clip, klCoefficient: 0.5 });
+  [0, 1].forEach((n) => {
+    const row = LOGITS.slice(3 * n, 3 * n + 3), total = row.reduce((s, x) => s + Math.exp(x), 0);
+    const logprob = row[IDS[n]!]! - Math.log(total);
+    const k2 = references.map((r) => (logprob - r[n]!) ** 2 / 2);
+    assertAlmostEquals(withKl[n]!, plain[n]! + 0.5 * (k2[0]! + k2[1]!) / 2, 1e-12);
+  });
+});
+
+Deno.test("policyObjectivePerToken() weighs the clipped loss by the importance, not entropy and KL", () => {
+  const options = { clipLow: 0.2, clipHigh: 0.2, entropyCoefficient: 0.1, klCoefficient: 0.5 };
+  const lossOf = (weights: readonly number[], settings: PolicyObjectiveOptions) =>
+    Array.from(
+      evaluate(
+        (logits, ids, old, a, ref, importance) =>
+          policyObjectivePerToken({
+            logits: logits!,
+            ids: ids!,
+            oldLogprobs: old!,
+            advantages: a!,
+            refLogprobs: [ref!],
+            importance: importance!,
+          }, settings).loss,
+        [
+          f64([2, 3], LOGITS),
+          i64([2], IDS),
+          ...[[-1, -1], [2, -1], [-2, -0.5], weights].map((x) => f64([2], [...x])),
+        ],
+      )[0]!.data,
+      Number,
+    );
+  const clip = { clipLow: 0.2, clipHigh: 0.2 }, clipped = lossOf([1, 1], clip), all = lossOf([1, 1], options);
+  const weighted = lossOf([0.5, 3], options);
+  [0.5, 3].forEach((w, n) => assertAlmostEquals(weighted[n]!, all[n]! + (w - 1) * clipped[n]!, 1e-12));
 });
 
 Deno.test("policyObjectivePerToken() refuses negative coefficients and a KL without reference", () => {
