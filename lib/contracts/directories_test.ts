@@ -69,6 +69,16 @@ Deno.test("a trainer's state gives back what was written", () => {
   };
   writeTrainerState(directory.path, state);
   assertEquals(readTrainerState(directory.path), state);
+  assertEquals(Deno.readTextFileSync(directory.file("trainer_state.json")).includes("fluency_factor"), false);
+  const full: TrainerState = {
+    ...state,
+    fluencyFactor: 1.5,
+    runningReward: { count: 4, mean: 2, squares: 0.5 },
+    episodes: 128,
+    firstRound: { reward: 6.5, base_nll: 1.25 },
+  };
+  writeTrainerState(directory.path, full);
+  assertEquals(readTrainerState(directory.path), full);
   const file = directory.write("trainer_state.json", '{"version": 1, "kind": "ppo"}');
   const error = assertThrows(() => readTrainerState(directory.path), DataError);
   assertEquals(

@@ -22,8 +22,23 @@ export interface TrainerState {
   readonly rewardCentre: number | null;
   /** nats per response, divides rewards; null before it was fitted */
   readonly rewardScale: number | null;
-  /** weight of the KL penalty, as the controller left it */
+  /** weight of the KL penalty, as the controller left it for the next round */
   readonly klCoef: number;
+  /** what the fluency budget multiplies that weight by, at least 1; absent without a budget */
+  readonly fluencyFactor?: number;
+  /** rewards of all rounds so far, nats per response; absent where the first round fixes centre and scale */
+  readonly runningReward?: RunningReward;
+  /** responses that rounds have learned from; absent in a state that does not count them */
+  readonly episodes?: number;
+  /** figures of the first round by metric, which later rounds are held against; absent before it */
+  readonly firstRound?: Readonly<Record<string, number>>;
+}
+
+/** Count, mean, and sum of squared distances from it. */
+export interface RunningReward {
+  readonly count: number;
+  readonly mean: number;
+  readonly squares: number;
 }
 
 const FILE = "trainer_state.json";
@@ -38,6 +53,14 @@ export const TrainerStateSchema = z.strictObject({
   reward_centre: z.number().nullable().describe("nats per response"),
   reward_scale: z.number().positive().nullable().describe("nats per response"),
   kl_coef: z.number().nonnegative(),
+  fluency_factor: z.number().min(1).optional().describe("of the fluency budget, on kl_coef"),
+  running_reward: z.strictObject({
+    count: z.int().positive(),
+    mean: z.number(),
+    squares: z.number().nonnegative(),
+  }).optional().describe("rewards of all rounds so far, nats per response"),
+  episodes: z.int().nonnegative().optional().describe("responses learned from"),
+  first_round: z.record(z.string(), z.number()).optional().describe("figures of the first round, by metric"),
 });
 
 /**
@@ -54,6 +77,10 @@ export function readTrainerState(directory: string): TrainerState {
     rewardCentre: state.reward_centre,
     rewardScale: state.reward_scale,
     klCoef: state.kl_coef,
+    ...(state.fluency_factor === undefined ? {} : { fluencyFactor: state.fluency_factor }),
+    ...(state.running_reward === undefined ? {} : { runningReward: state.running_reward }),
+    ...(state.episodes === undefined ? {} : { episodes: state.episodes }),
+    ...(state.first_round === undefined ? {} : { firstRound: state.first_round }),
   };
 }
 
@@ -73,6 +100,11 @@ export function writeTrainerState(directory: string, state: TrainerState): void 
     reward_centre: state.rewardCentre,
     reward_scale: state.rewardScale,
     kl_coef: state.klCoef,
+    // Undefined keys are left out of the file.
+    fluency_factor: state.fluencyFactor,
+    running_reward: state.runningReward,
+    episodes: state.episodes,
+    first_round: state.firstRound,
   };
   writeJson(join(directory, FILE), TrainerStateSchema.parse(document));
 }
