@@ -2,7 +2,6 @@
  * Reads a YAML manifest and reports all that is wrong with it at once, each as `file:line:column`.
  * @module
  */
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { reasonOf } from "@/lib/files/file_errors.ts";
 import { ManifestError } from "@/lib/tensor/errors.ts";
@@ -13,17 +12,9 @@ import {
   manifestSchema,
   stageEntrySchema,
 } from "./manifest.ts";
-import { suggestion } from "./suggest.ts";
-import { phraseOf } from "./zod_phrases.ts";
+import { parsePlacedYaml, placedError, type Pointer, type Problem, zodProblems } from "./placed_yaml.ts";
 
-/** A path of keys and indices into the manifest. */
-export type Pointer = readonly (string | number)[];
-
-/** A problem, and where in the manifest it is. */
-export interface Problem {
-  readonly at: Pointer;
-  readonly message: string;
-}
+export type { Pointer, Problem };
 
 /** A manifest with the means to point into its text. */
 export interface ManifestSource {
@@ -39,22 +30,7 @@ export function manifestError(
   problems: readonly Problem[],
   place: (at: Pointer) => string,
 ): ManifestError {
-  const issues = problems.map((p) => ({
-    pointer: `/${p.at.join("/")}`,
-    message: p.message,
-    place: place(p.at),
-  }));
-  const rank = (place: string) => {
-    const [, line, column] = /:(\d+):(\d+)$/.exec(place) ?? [];
-    return Number(line) * 1e6 + Number(column);
-  };
-  issues.sort((a, b) => rank(a.place) - rank(b.place));
-  const count = issues.length === 1 ? "1 problem" : `${issues.length} problems`;
-  const lines = issues.map((i) => `\n  ${i.place}: ${i.message}`).join("");
-  return new ManifestError(
-    `Cannot use manifest ${file} as it must be free of errors: ${count}${lines}`,
-    issues,
-  );
+  return placedError("manifest", file, problems, place);
 }
 
 /**
@@ -62,37 +38,7 @@ export function manifestError(
  * @throws {ManifestError} with every problem of syntax, keys, types and depth
  */
 export function parseManifest(text: string, file: string): ManifestSource {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
-  };
-  const place = (pointer: Pointer): string => {
-    let node: unknown = document.contents;
-    let offset = 0;
-    for (const key of pointer) {
-      if (isMap(node)) {
-        const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
-        if (!pair) break;
-        offset = (pair.key as { range?: [number, number, number] }).range?.[0] ?? offset;
-        node = pair.value;
-      } else {
-        const item = (node as { items?: unknown[] } | null)?.items?.[Number(key)];
-        const range = (item as { range?: [number, number, number] } | undefined)?.range;
-        if (!range) break;
-        offset = range[0];
-        node = item;
-      }
-    }
-    return at(offset);
-  };
-  if (document.errors.length > 0) {
-    const offsets = new Map(document.errors.map((e, i) => [String(i), e.pos[0]]));
-    const problems = document.errors.map((e, i) => ({ at: [String(i)], message: e.message }));
-    throw manifestError(file, problems, ([i]) => at(offsets.get(String(i)) ?? 0));
-  }
-  const value: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const { value, place } = parsePlacedYaml(text, file, "manifest");
   const problems = check(value);
   if (problems.length > 0) throw manifestError(file, problems, place);
   return { file, manifest: manifestSchema.parse(value), place };
@@ -150,22 +96,7 @@ function collect(
   value: unknown,
   problems: Problem[],
 ): void {
-  if (result.success) return;
-  for (const issue of result.error.issues) {
-    const path = issue.path as (string | number)[];
-    if (issue.code === "unrecognized_keys") {
-      const known = knownKeys([...prefix, ...path], value);
-      for (const key of issue.keys) {
-        problems.push({
-          at: [...prefix, ...path, key],
-          message: `unknown key "${key}"${suggestion(key, known)}`,
-        });
-      }
-    } else {
-      const what = path.length === 0 ? "" : `"${path.at(-1)}" `;
-      problems.push({ at: [...prefix, ...path], message: `${what}${phraseOf(issue)}` });
-    }
-  }
+  problems.push(...zodProblems(result, prefix, (path) => knownKeys(path, value)));
 }
 
 const KEYS = {
