@@ -19,6 +19,8 @@ export interface Prospect extends NodeName {
   readonly runs: boolean;
   /** why it runs; "in the store" where it does not */
   readonly reason: string;
+  /** key of its action; absent while inputs of it are not known */
+  readonly key?: string;
 }
 
 /** Where to look. */
@@ -54,7 +56,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       }
       const record = options.fresh ? undefined : store?.get(ready.key);
       const why = options.fresh ? "asked to run afresh" : reasonToRun(ready.parts, before(ready.node.id));
-      prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why });
+      prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why, key: ready.key });
       return Promise.resolve(record);
     },
     metric: async (record, port, metric) =>

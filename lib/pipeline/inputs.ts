@@ -2,7 +2,7 @@
  * The manifest's `inputs:` as absolute paths: which are given, by whom, and whether they are there.
  * @module
  */
-import { basename, dirname, isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, resolve, sep } from "node:path";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { suggestion } from "./suggest.ts";
@@ -12,10 +12,12 @@ const COMPANIONS: Readonly<Record<string, readonly string[]>> = {
   demonstrations: ["prompts", "eval_prompts"],
 };
 
-/** Where the relative paths of a manifest's inputs start: the project around `pipelines/`, else the manifest's folder. */
+/** Where the relative paths of a manifest's inputs start: the project around the nearest `pipelines/`, else the manifest's folder. */
 export function inputRoot(manifestFile: string): string {
   const folder = dirname(resolve(manifestFile));
-  return basename(folder) === "pipelines" ? dirname(folder) : folder;
+  const parts = folder.split(sep);
+  const at = parts.lastIndexOf("pipelines");
+  return at < 0 ? folder : parts.slice(0, at).join(sep) || sep;
 }
 
 /**

@@ -88,6 +88,8 @@ Deno.test("inputs that the manifest does not have, from the hub, or not there ar
 
 Deno.test("relative inputs start at the project around pipelines/, else at the manifest's folder", () => {
   assertEquals(inputRoot("/a/pipelines/x.yaml"), "/a");
+  assertEquals(inputRoot("/a/pipelines/controls/deep/x.yaml"), "/a");
+  assertEquals(inputRoot("/pipelines/x.yaml"), "/");
   assertEquals(inputRoot("/a/b/x.yaml"), "/a/b");
 });
 
