@@ -143,7 +143,8 @@ function settingsOf(params: Params, tokenizer: Tokenizer, model: string, seed: n
       `Cannot tokenize as a prompt must leave room for an answer within max_length ${maxLength}: max_prompt_length is ${maxPromptLength}`,
     );
   }
-  return { params, maxLength, maxPromptLength, seed, chat: chatOf(params, model) };
+  const draw = params.draw === 0 ? {} : { draw: params.draw };
+  return { params, maxLength, maxPromptLength, seed, ...draw, chat: chatOf(params, model) };
 }
 
 /** The chat template that conversations go through; undefined for plain text. */

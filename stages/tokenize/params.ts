@@ -61,6 +61,18 @@ export const params = z.strictObject({
         "and at least one prompt where no eval_prompts are given, else 0.",
     )
     .meta({ unit: "1", source: "0: nothing is held back unasked" }),
+  draw: z.int().min(0).default(0)
+    .describe(
+      "How many of the demonstrations to learn are drawn, by the seed; there must be as many. Of one seed, a smaller draw " +
+        "is part of a larger one. 0: all are learned.",
+    )
+    .meta({ unit: "rows", source: "0 = all; other trainers call it max_samples and take the first" }),
+  response_pattern: z.string().refine(isPattern, "must be a regular expression").default("")
+    .describe(
+      "Regular expression for `rollouts`: an answer whose text begins with a match ends behind it, whether or not it " +
+        "ended by itself; the others are left out. Empty: answers as they are, if they ended.",
+    )
+    .meta({ source: "none: only a base model, which never ends by itself, needs it" }),
   select: z.enum(["score", "reward", "all"]).default("score")
     .describe(
       "Which rows of `rollouts` become demonstrations: by a checker's score, by reward (scored rollouts), or all that ended.",
@@ -79,6 +91,14 @@ export const params = z.strictObject({
     .describe("Share of the rows that ended, best reward first, that is selected by reward.")
     .meta({ unit: "1", source: "RAFT (arXiv:2304.06767) keeps between 1/8 and 1/4 of its samples" }),
 });
+
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text, "u").unicode;
+  } catch {
+    return false;
+  }
+}
 
 /** Checked parameters. */
 export type Params = z.output<typeof params>;

@@ -13,6 +13,7 @@ import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { cutResponses } from "./cut_responses.ts";
 import type { Params } from "./params.ts";
 import { selectByReward, selectByScore, selectEnded, type Selection } from "./select_rollouts.ts";
 import type { TokenizeInput } from "./tokenize.ts";
@@ -56,10 +57,15 @@ export async function readInput(
 
 /**
  * The rows of a `rollouts@1` or `scored@1` file that become demonstrations.
- * @throws {UsageError} if select=score has no checker
+ * @throws {UsageError} if select=score has no checker, or select=reward a pattern
  * @throws {DataError} if the ids belong to another tokenizer, select=reward meets rollouts without rewards, or no row is left
  */
 async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer): Promise<Selection> {
+  if (params.select === "reward" && params.response_pattern !== "") {
+    throw new UsageError(
+      "Cannot select rollouts by reward as response_pattern must be empty then: a reward belongs to the whole answer",
+    );
+  }
   const { contract } = readContractHeader(file);
   if (params.select === "reward" && contract !== "scored@1") {
     throw new DataError(`Cannot select from ${file} as select=reward must have scored@1: it is ${contract}`, {
@@ -68,6 +74,7 @@ async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer
   }
   const scored = params.select === "reward" ? readScored(file) : undefined;
   const { rows, tokenizerDigest } = scored ?? readRollouts(file);
+  const decode = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
   if (tokenizerDigest !== tokenizer.digest) {
     throw new DataError(
       `Cannot select from ${file} as its ids must be those of the model's tokenizer, ${tokenizer.digest}: ` +
@@ -75,15 +82,15 @@ async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer
       { file },
     );
   }
-  const selection = scored !== undefined
+  const answers = params.response_pattern === ""
+    ? rows
+    : cutResponses(rows, { pattern: new RegExp(params.response_pattern, "uy"), decode });
+  const selected = scored !== undefined
     ? selectByReward(scored.rows, params.reward_fraction)
     : params.select === "all"
-    ? selectEnded(rows)
-    : selectByScore(rows, {
-      check: await checkerOf(params),
-      threshold: params.score_threshold,
-      decode: (ids) => tokenizer.decode(ids, { skipSpecial: true }),
-    });
+    ? selectEnded(answers)
+    : selectByScore(answers, { check: await checkerOf(params), threshold: params.score_threshold, decode });
+  const selection = { ...selected, offered: rows.length };
   if (selection.rows.length > 0) return selection;
   throw new DataError(
     `Cannot select from ${file} as a row must be left: of ${selection.offered} rows ${selection.ended} ended, none was ` +

@@ -46,12 +46,15 @@ export function tokenizeReport(
   };
 }
 
-function tokenSetReport({ samples, dropped, unsupervised }: TokenSet): Readonly<Record<string, unknown>> {
+function tokenSetReport(
+  { samples, dropped, unsupervised, drawnFrom }: TokenSet,
+): Readonly<Record<string, unknown>> {
   const lengths = samples.map(({ row }) => row.inputIds.length);
   const supervised = samples.map(({ row }) => row.lossMask.reduce((sum, mask) => sum + mask, 0));
   const distinct = new Set(samples.map(({ row }) => row.inputIds.join()));
   return {
     rows: samples.length,
+    ...(drawnFrom === undefined ? {} : { drawn_from: drawnFrom }),
     distinct_prompts: new Set(samples.map(({ prompt }) => prompt)).size,
     repeated_rows: samples.length - distinct.size,
     dropped,

@@ -38,6 +38,8 @@ export interface TokenizeSettings {
   /** tokens, the limit of a prompt */
   readonly maxPromptLength: number;
   readonly seed: number;
+  /** how many of the demonstrations to learn are drawn; undefined: all are learned */
+  readonly draw?: number;
   /** undefined: prompts and responses are plain text */
   readonly chat?: Chat | undefined;
 }
@@ -54,6 +56,8 @@ export interface TokenSet {
   readonly dropped: number;
   /** rows of its share in which there was nothing to learn */
   readonly unsupervised: number;
+  /** how many demonstrations the samples were drawn from; undefined: they are all */
+  readonly drawnFrom?: number;
 }
 
 /**

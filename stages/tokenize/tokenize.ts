@@ -6,6 +6,7 @@
  */
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { drawDemonstrations } from "./draw.ts";
 import { encodePrompts, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
 import {
   type DemonstrationInput,
@@ -40,10 +41,11 @@ export async function tokenize(
 ): Promise<Tokenized> {
   // Nobody needs held-back demonstrations for their prompts where evaluation has prompts of its own.
   const validation_fraction = settings.params.validation_fraction ?? (input.evalPrompts ? 0 : null);
-  const sets = await tokenSets(tokenizer, input, {
+  const all = await tokenSets(tokenizer, input, {
     ...settings,
     params: { ...settings.params, validation_fraction },
   });
+  const sets = { ...all, ...(all.train && { train: drawnOf(all.train, input, settings) }) };
   const derived = (set: TokenSet | undefined, isEval: boolean): PromptSet | undefined =>
     set === undefined ? undefined : promptsOfSamples(tokenizer, set.samples, settings, isEval);
   const prompts = input.prompts === undefined
@@ -57,4 +59,15 @@ export async function tokenize(
     ...(prompts === undefined ? {} : { prompts }),
     ...(evalPrompts === undefined ? {} : { evalPrompts }),
   };
+}
+
+/** What is left to learn of `train` where only a number of demonstrations is wanted. */
+function drawnOf(
+  train: TokenSet,
+  input: DemonstrationInput,
+  { draw: count, seed }: TokenizeSettings,
+): TokenSet {
+  if (count === undefined) return train;
+  const files = [input.demonstrations?.file, input.rollouts?.file].filter((file) => file !== undefined);
+  return drawDemonstrations(train, { count, seed, file: files.join(" and ") });
 }
