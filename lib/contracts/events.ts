@@ -15,6 +15,23 @@ export interface NodeName {
   readonly iteration?: number;
 }
 
+/** What a stage worked on, where it told: the last `tokens` among the fields of its progress. */
+export interface Throughput {
+  readonly tokens?: number;
+  /** over all of the stage's seconds, reading models and compiling included */
+  readonly tokens_per_second?: number;
+}
+
+/** The best round of a loop, by the figure that the manifest names. */
+export interface BestRound {
+  readonly block: string;
+  /** from 0 */
+  readonly iteration: number;
+  /** which figure: `eval.score of policy, greedy` */
+  readonly figure: string;
+  readonly value: number;
+}
+
 /** One event. `time` is milliseconds since the epoch. */
 export type RunEvent =
   & { readonly time: number }
@@ -37,7 +54,12 @@ export type RunEvent =
       readonly disk_free_bytes: number;
     }
     | NodeName & { readonly type: "stage_started"; readonly key: string; readonly reason: string }
-    | NodeName & { readonly type: "stage_cached"; readonly key: string; readonly seconds: number }
+    | NodeName & Throughput & {
+      readonly type: "stage_cached";
+      readonly key: string;
+      /** those of the run that made the outputs, as are its tokens */
+      readonly seconds: number;
+    }
     | NodeName & {
       readonly type: "stage_progress";
       readonly step?: number;
@@ -45,7 +67,7 @@ export type RunEvent =
       readonly message?: string;
       readonly fields?: Readonly<Record<string, number>>;
     }
-    | NodeName & {
+    | NodeName & Throughput & {
       readonly type: "stage_finished";
       readonly key: string;
       readonly seconds: number;
@@ -63,6 +85,7 @@ export type RunEvent =
       readonly iteration: number;
       readonly reason: string;
     }
+    | BestRound & { readonly type: "loop_best" }
     | NodeName & { readonly type: "stage_failed"; readonly message: string; readonly exit_code: number }
     | { readonly type: "run_stopped"; readonly message: string }
     | {
@@ -79,6 +102,8 @@ export interface FinishedNode extends NodeName {
   readonly cached: boolean;
   /** wall seconds of the run that made the outputs, now or earlier */
   readonly seconds: number;
+  /** tokens that it worked on in that time, where it told */
+  readonly tokens?: number;
   readonly params: Readonly<Record<string, unknown>>;
   /** readable paths of all outputs by port */
   readonly outputs: Readonly<Record<string, string>>;
@@ -91,6 +116,8 @@ export interface RunResult {
   readonly seed: number;
   readonly seconds: number;
   readonly nodes: readonly FinishedNode[];
+  /** the best round of every loop whose manifest says which that is */
+  readonly best: readonly BestRound[];
   /** the manifest's `outputs:` by key, as paths under `<run dir>/outputs` */
   readonly outputs: Readonly<Record<string, string>>;
 }

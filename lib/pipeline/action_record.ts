@@ -28,6 +28,8 @@ export interface ActionRecord {
   readonly outputs: Readonly<Record<string, Tree>>;
   /** wall time of the stage */
   readonly seconds: number;
+  /** tokens that it worked on in that time, where it told: the last `tokens` among the fields of its progress */
+  readonly tokens?: number;
   /** ISO 8601 */
   readonly finished: string;
   readonly host: HostFacts;
@@ -56,6 +58,7 @@ const recordSchema = z.object({
   names: z.record(z.string(), z.string().regex(/^[a-z0-9_.]+$/)),
   outputs: z.record(z.string(), treeSchema),
   seconds: z.number(),
+  tokens: z.number().optional(),
   finished: z.string(),
   host: z.object({
     onnxruntime: z.string(),

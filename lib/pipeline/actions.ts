@@ -7,10 +7,11 @@ import type { StageProgress } from "@/lib/contracts/stage.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, type HostFacts } from "./action_record.ts";
 import { waitForLock } from "./file_lock.ts";
+import type { Node } from "./nodes.ts";
 import type { Store } from "./store.ts";
 import { type Executor, kindOf, outputNames, type Task } from "./task.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
-import { listValues, mapValues, type Node, type ReadyNode, type Value } from "./walk.ts";
+import { listValues, mapValues, type ReadyNode, type Value } from "./walk.ts";
 
 /** A node with all that its key is made of. */
 export type KeyedNode = Extract<ReadyNode, { readonly key: string }>;
@@ -66,7 +67,12 @@ export async function runAction(
     scratch: store.scratch(ready.key),
     lock: `${store.lockFile(ready.key)}.worker`,
   };
-  await options.executor.run(task, { signal, progress: (p) => options.progress(ready.node, p) });
+  let tokens: number | undefined;
+  const progress = (p: StageProgress) => {
+    if (Number.isFinite(p.fields?.tokens)) tokens = p.fields!.tokens;
+    options.progress(ready.node, p);
+  };
+  await options.executor.run(task, { signal, progress });
   checkOutputs(ready.node, task);
   const record = await store.commit(attempt, {
     version: 1,
@@ -74,6 +80,7 @@ export async function runAction(
     parts: ready.parts,
     names,
     seconds: (performance.now() - begun) / 1000,
+    ...(tokens === undefined ? {} : { tokens }),
     finished: new Date().toISOString(),
     host: options.host(share.threads),
   });

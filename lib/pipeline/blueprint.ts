@@ -2,6 +2,7 @@
  * A checked plan before loops are unrolled: stages with validated parameters and references that point somewhere.
  * @module
  */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import type { Keep } from "./manifest.ts";
 
@@ -24,7 +25,9 @@ export type Reference =
   | { readonly from: "all"; readonly stage: StagePlan; readonly port: string }
   | { readonly from: "carry"; readonly block: IteratePlan; readonly name: string }
   /** a carried value after the last round */
-  | { readonly from: "next"; readonly block: IteratePlan; readonly name: string };
+  | { readonly from: "next"; readonly block: IteratePlan; readonly name: string }
+  /** a carried value of the loop's best round */
+  | { readonly from: "best"; readonly block: IteratePlan; readonly name: string };
 
 /** What an input port reads; references of a list or map may each give several values. */
 export type Binding =
@@ -43,7 +46,7 @@ export interface StagePlan {
   readonly params: Readonly<Record<string, unknown>>;
   readonly bindings: Record<string, Binding>;
   readonly seedLabel: string;
-  /** runs after every that many rounds */
+  /** inside a loop: runs after every that many rounds, and in the last */
   readonly every: number;
 }
 
@@ -55,6 +58,23 @@ export interface ForeachPlan {
   readonly stages: StagePlan[];
 }
 
+/** A figure that a stage of a loop leaves behind in a round. */
+export interface Figure {
+  readonly stage: StagePlan;
+  readonly port: string;
+  readonly metric: string;
+  /** which row of `evals@1` holds it; absent for `metrics@1`. Without a model there must be one alone */
+  readonly row?: { readonly model?: string; readonly mode: DecodingMode };
+}
+
+/** How the best round of a loop is told. */
+export interface BestPlan {
+  readonly figure: Figure;
+  readonly goal: "max" | "min";
+  /** what the best round carried out, or what it started from */
+  readonly take: "next" | "carry";
+}
+
 /** Rounds of the stages in it. */
 export interface IteratePlan {
   readonly kind: "iterate";
@@ -63,13 +83,8 @@ export interface IteratePlan {
   readonly stages: StagePlan[];
   readonly carry: Record<string, Reference | null>;
   readonly next: Record<string, Reference>;
-  readonly until?: {
-    readonly stage: StagePlan;
-    readonly port: string;
-    readonly metric: string;
-    readonly above?: number;
-    readonly below?: number;
-  };
+  readonly until?: { readonly figure: Figure; readonly above?: number; readonly below?: number };
+  readonly best?: BestPlan;
 }
 
 /** A block. */
@@ -106,7 +121,12 @@ export function referencesOf(binding: Binding): readonly Reference[] {
   return binding.kind === "list" ? binding.references : Object.values(binding.references);
 }
 
-/** True where a stage with `every` runs in round `iteration`: after the first `every` rounds, the next, and so on. */
-export function runsInRound(every: number, iteration: number): boolean {
-  return (iteration + 1) % every === 0;
+/** The number of the last round or copy of `block` if nothing ends it early. */
+export function lastRound(block: BlockPlan): number {
+  return block.count - 1;
+}
+
+/** True where `plan` runs in round `iteration` of its loop: after its first `every` rounds, the next, …, and in `last`. */
+export function runsInRound({ every }: Pick<StagePlan, "every">, iteration: number, last: number): boolean {
+  return (iteration + 1) % every === 0 || iteration === last;
 }

@@ -40,7 +40,8 @@ export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<stri
 function kept(plan: StagePlan, { keep }: Blueprint): number {
   if (!plan.block) return 1;
   if (plan.block.kind === "foreach" || keep === "all") return plan.block.count;
-  return Math.min(plan.block.count, Math.max(keep.states, keep.policies) + (keep.best === null ? 0 : 1) + 1);
+  const best = (keep.best === null ? 0 : 1) + (plan.block.best ? 1 : 0);
+  return Math.min(plan.block.count, Math.max(keep.states, keep.policies) + best + 1);
 }
 
 /**

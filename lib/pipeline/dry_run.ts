@@ -5,12 +5,13 @@
 import type { NodeName } from "@/lib/contracts/events.ts";
 import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
 import type { CodeDigests } from "./code_digest.ts";
+import { figureValue } from "./figures.ts";
 import { openInputDigests } from "./input_digests.ts";
-import { lastMetric } from "./metric_values.ts";
+import { nodeName } from "./nodes.ts";
 import { reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
 import { openStore, type Store } from "./store.ts";
-import { nodeName, walk } from "./walk.ts";
+import { walk } from "./walk.ts";
 
 /** The prospect of one node. */
 export interface Prospect extends NodeName {
@@ -34,7 +35,7 @@ export interface DryRunOptions {
 
 /**
  * Prospects of all nodes in the order in which they become ready. A loop whose end is not known yet is taken for as long
- * as its count allows.
+ * as its count allows, and what reads from a best round that is not known yet waits for the figures.
  */
 export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly Prospect[]> {
   // Looking must leave no trace, so a store that is not there is not made.
@@ -59,9 +60,14 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why, key: ready.key });
       return Promise.resolve(record);
     },
-    metric: async (record, port, metric) =>
-      lastMetric(await store!.view(record, port), metric, record.parts.stage),
+    async figure(_node, record, figure) {
+      const tree = record.outputs[figure.port];
+      return tree && store!.holds(tree)
+        ? figureValue(await store!.view(record, figure.port), figure)
+        : undefined;
+    },
     loopEnded: () => {},
+    loopBest: () => {},
   });
   return prospects;
 }

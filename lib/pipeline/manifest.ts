@@ -12,7 +12,7 @@ const name = z.string().regex(NAME, "must be snake_case: a letter, then letters,
 });
 const reference = z.string().min(1)
   .describe(
-    "inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME or, inside an iterate block, carry.NAME",
+    "inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or, inside an iterate block, carry.NAME",
   );
 const value = z.json().describe("a value of one of the stage's parameters");
 
@@ -27,7 +27,9 @@ export const stageEntrySchema = z.strictObject({
   seed: z.string().min(1).optional().describe(
     "label that the stage's seed is made of; default: the stage's name",
   ),
-  every: z.int().min(1).optional().describe("inside iterate: run after every N rounds only"),
+  every: z.int().min(1).optional().describe(
+    "inside iterate: run after every N rounds and after the last only",
+  ),
 }).meta({ title: "stage" });
 
 const innerStages = z.record(name, stageEntrySchema).refine(
@@ -41,11 +43,32 @@ export const foreachEntrySchema = z.strictObject({
   stages: innerStages,
 }).meta({ title: "foreach" });
 
+/** A figure of a round: `STAGE.OUTPUT.METRIC`, and of `evals@1` which row. */
+const figureShape = {
+  metric: z.string().min(1).describe(
+    "STAGE.OUTPUT.METRIC of a stage of the block whose output is metrics@1 or evals@1",
+  ),
+  model: name.optional().describe("of evals@1: the model; needed where the stage evaluates several"),
+  mode: z.enum(["greedy", "sampled"]).optional().describe(
+    "of evals@1: how answers were decoded; default greedy",
+  ),
+};
+
 const untilSchema = z.strictObject({
-  metric: z.string().min(1).describe("STAGE.OUTPUT.METRIC of a stage of the block"),
+  ...figureShape,
   above: z.number().optional().describe("end after a round whose metric is greater"),
   below: z.number().optional().describe("end after a round whose metric is less"),
 }).refine((u) => (u.above === undefined) !== (u.below === undefined), "must give either above or below");
+
+const bestSchema = z.strictObject({
+  ...figureShape,
+  goal: z.enum(["max", "min"]).default("max").describe(
+    "the best round has the greatest figure, or the least",
+  ),
+  take: z.enum(["next", "carry"]).default("next").describe(
+    "BLOCK.best is what the best round carried out (next), or what it started from (carry)",
+  ),
+});
 
 /** Rounds, each of which starts from what the one before carried over. */
 export const iterateEntrySchema = z.strictObject({
@@ -55,6 +78,7 @@ export const iterateEntrySchema = z.strictObject({
       "what the first round starts from",
     ),
     until: untilSchema.optional().describe("ends the loop early"),
+    best: bestSchema.optional().describe("tells the best round, whose values BLOCK.best gives"),
   }),
   stages: innerStages,
   next: z.record(name, reference).default({}).describe("what each carried name is in the next round"),
@@ -66,6 +90,18 @@ const keepSchema = z.strictObject({
   best: z.string().min(1).nullable().default("reward")
     .describe("and those of the round where this metric of the same stage is greatest; null: none"),
 });
+
+/** Keys of the manifest's parts, for suggestions. */
+export const MANIFEST_KEYS = {
+  stage: [...Object.keys(stageEntrySchema.shape), "foreach", "iterate"],
+  foreach: Object.keys(foreachEntrySchema.shape),
+  iterate: Object.keys(iterateEntrySchema.shape),
+  ofForeach: Object.keys(foreachEntrySchema.shape.foreach.shape),
+  ofIterate: Object.keys(iterateEntrySchema.shape.iterate.shape),
+  until: Object.keys(untilSchema.shape),
+  best: Object.keys(bestSchema.shape),
+  keep: Object.keys(keepSchema.shape),
+} as const;
 
 /** The whole manifest. */
 export const manifestSchema = z.strictObject({
@@ -89,6 +125,8 @@ export type BindingEntry = z.output<typeof binding>;
 export type StageEntry = z.output<typeof stageEntrySchema>;
 /** A `foreach` block as written. */
 export type ForeachEntry = z.output<typeof foreachEntrySchema>;
+/** A figure of a round as written. */
+export type FigureEntry = Pick<z.output<typeof untilSchema>, keyof typeof figureShape>;
 /** An `iterate` block as written. */
 export type IterateEntry = z.output<typeof iterateEntrySchema>;
 /** A checked manifest. */

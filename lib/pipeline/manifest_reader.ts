@@ -9,6 +9,7 @@ import {
   foreachEntrySchema,
   iterateEntrySchema,
   type Manifest,
+  MANIFEST_KEYS,
   manifestSchema,
   stageEntrySchema,
 } from "./manifest.ts";
@@ -99,25 +100,19 @@ function collect(
   problems.push(...zodProblems(result, prefix, (path) => knownKeys(path, value)));
 }
 
-const KEYS = {
-  top: Object.keys(manifestSchema.shape),
-  stage: [...Object.keys(stageEntrySchema.shape), "foreach", "iterate"],
-  foreach: Object.keys(foreachEntrySchema.shape),
-  iterate: Object.keys(iterateEntrySchema.shape),
-};
-
 /** The keys that were right at `path`, for suggestions. */
 function knownKeys(path: Pointer, value: unknown): readonly string[] {
-  if (path.length === 0) return KEYS.top;
-  if (path.at(-1) === "iterate") return ["count", "carry", "until"];
-  if (path.at(-1) === "foreach") return ["count"];
-  if (path.at(-1) === "until") return ["metric", "above", "below"];
-  if (path.at(-1) === "keep") return ["states", "policies", "best"];
-  if (path[0] === "stages" && path.length === 2 && isRecord(value)) {
-    if ("foreach" in value) return KEYS.foreach;
-    if ("iterate" in value) return KEYS.iterate;
+  const [first, , third, last] = path;
+  if (path.length === 0) return Object.keys(manifestSchema.shape);
+  if (path.length === 1 && first === "keep") return MANIFEST_KEYS.keep;
+  if (path.length === 3 && third === "iterate") return MANIFEST_KEYS.ofIterate;
+  if (path.length === 3 && third === "foreach") return MANIFEST_KEYS.ofForeach;
+  if (third === "iterate" && (last === "until" || last === "best")) return MANIFEST_KEYS[last];
+  if (first === "stages" && path.length === 2 && isRecord(value)) {
+    if ("foreach" in value) return MANIFEST_KEYS.foreach;
+    if ("iterate" in value) return MANIFEST_KEYS.iterate;
   }
-  return KEYS.stage;
+  return MANIFEST_KEYS.stage;
 }
 
 function isBlockLike(value: unknown): value is Record<string, unknown> {

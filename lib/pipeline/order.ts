@@ -62,8 +62,10 @@ function sort<T>(
 
 function stagesOf(reference: Reference | null): StagePlan[] {
   if (reference === null || reference.from === "input" || reference.from === "carry") return [];
-  // After the last round, a carried value needs the whole block.
-  return reference.from === "next" ? [...reference.block.stages] : [reference.stage];
+  // What a loop carries out of its last round, or its best, needs the whole block.
+  return reference.from === "next" || reference.from === "best"
+    ? [...reference.block.stages]
+    : [reference.stage];
 }
 
 function stageEdges(stage: StagePlan): StagePlan[] {

@@ -7,7 +7,8 @@ import type { ManifestSource, Pointer, Problem } from "./manifest_reader.ts";
 import { manifestError } from "./manifest_reader.ts";
 import type { BlockPlan, Blueprint, IteratePlan, Reference, StagePlan, StageSource } from "./blueprint.ts";
 import { allStages, isBlock } from "./blueprint.ts";
-import type { IterateEntry, StageEntry } from "./manifest.ts";
+import { emptyLoop, resolveCarried, resolveFigures } from "./loops.ts";
+import type { StageEntry } from "./manifest.ts";
 import { bindPorts, checkEvery } from "./ports.ts";
 import { resolveReference, type Scope } from "./references.ts";
 import { sortEntries } from "./order.ts";
@@ -82,17 +83,10 @@ export async function makeBlueprint(
     }
     const block: BlockPlan = "foreach" in entry
       ? { kind: "foreach", name, count: entry.foreach.count, stages: [] }
-      : { kind: "iterate", name, count: entry.iterate.count, stages: [], carry: {}, next: {} };
+      : emptyLoop(name, entry);
     for (const [inner, e] of Object.entries(entry.stages)) {
       const plan = await stagePlan(inner, e, [...at, "stages", inner], block);
       if (plan) block.stages.push(plan);
-    }
-    if (block.kind === "iterate") {
-      // Names first: references to them may stand anywhere. Their targets follow below.
-      for (const carried of Object.keys((entry as IterateEntry).iterate.carry)) block.carry[carried] = null;
-      for (const carried of Object.keys((entry as IterateEntry).next)) {
-        block.next[carried] = { from: "input", name: "" };
-      }
     }
     entries.set(name, block);
   }
@@ -108,10 +102,11 @@ export async function makeBlueprint(
     return undefined;
   };
 
-  for (const [name, entry] of Object.entries(manifest.stages)) {
-    const plan = entries.get(name)!;
-    if ("iterate" in entry) resolveLoop(plan as IteratePlan, entry, { resolve, problems });
-  }
+  const loops = Object.entries(manifest.stages).flatMap(([name, entry]) =>
+    "iterate" in entry ? [[entries.get(name) as IteratePlan, entry] as const] : []
+  );
+  for (const [block, entry] of loops) resolveFigures(block, entry, problems);
+  for (const [block, entry] of loops) resolveCarried(block, entry, { resolve, problems });
   for (const plan of allStages({ entries: [...entries.values()] })) {
     const at: Pointer = plan.block ? ["stages", plan.block.name, "stages", plan.name] : ["stages", plan.name];
     const top = manifest.stages[plan.block?.name ?? plan.name]!;
@@ -148,66 +143,6 @@ export async function makeBlueprint(
     keep: manifest.keep,
     warnings: unusedInputs(inputs, sorted, outputs),
   };
-}
-
-function resolveLoop(
-  block: IteratePlan,
-  entry: IterateEntry,
-  { resolve, problems }: {
-    readonly resolve: (text: string, at: Pointer, block?: BlockPlan) => Reference | undefined;
-    readonly problems: Problem[];
-  },
-): void {
-  const at: Pointer = ["stages", block.name];
-  const { carry, until } = entry.iterate;
-  for (const [name, text] of Object.entries(carry)) {
-    const where = [...at, "iterate", "carry", name];
-    // The first round starts from outside, so the block's own stages are not in sight.
-    const start = text === null ? null : resolve(text, where) ?? null;
-    if (start?.from === "all") {
-      problems.push({ at: where, message: `"${text}" is a list: a loop carries single values` });
-    }
-    block.carry[name] = start;
-    if (!Object.hasOwn(entry.next, name)) {
-      problems.push({ at: where, message: `"next" must say what "${name}" becomes` });
-    }
-  }
-  for (const [name, text] of Object.entries(entry.next)) {
-    const where = [...at, "next", name];
-    if (!Object.hasOwn(carry, name)) {
-      problems.push({ at: where, message: `"carry" must say what "${name}" starts from (null: nothing)` });
-    }
-    if (block.stages.some((stage) => stage.name === name)) {
-      problems.push({
-        at: where,
-        message: `"${name}" is a stage of the block as well: a carried name must differ`,
-      });
-    }
-    const found = resolve(text, where, block);
-    if (found?.from === "all") {
-      problems.push({ at: where, message: `"${text}" is a list: a loop carries single values` });
-    }
-    if (found) block.next[name] = found;
-  }
-  if (until === undefined) return;
-  const where = [...at, "iterate", "until", "metric"];
-  const [stageName, port, ...metric] = until.metric.split(".");
-  const stage = block.stages.find((s) => s.name === stageName);
-  if (!stage) {
-    const names = block.stages.map((s) => s.name);
-    problems.push({
-      at: where,
-      message: `block "${block.name}" has no stage "${stageName}"${suggestion(stageName!, names)}`,
-    });
-  } else if (stage.stage.outputs[port ?? ""]?.contract !== "metrics@1" || metric.length !== 1) {
-    problems.push({
-      at: where,
-      message: `"${until.metric}" must be STAGE.OUTPUT.METRIC where OUTPUT holds metrics@1`,
-    });
-  } else {
-    const bound = until.above !== undefined ? { above: until.above } : { below: until.below! };
-    Object.assign(block, { until: { stage, port: port!, metric: metric[0]!, ...bound } });
-  }
 }
 
 function paramProblems(

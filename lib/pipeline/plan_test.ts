@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { z } from "zod";
 import { defineStage, type Ports, type Stage } from "@/lib/contracts/stage.ts";
 import { ManifestError } from "@/lib/tensor/errors.ts";
-import { type Blueprint, isBlock, type StageSource } from "./blueprint.ts";
+import { type Blueprint, isBlock, type IteratePlan, type StagePlan, type StageSource } from "./blueprint.ts";
 import { parseManifest } from "./manifest_reader.ts";
 import { makeBlueprint } from "./plan.ts";
 
@@ -102,7 +102,7 @@ outputs: { policy: a.policy.x, evals: e }`);
     'm.yaml:9:27: "carry.x" stands outside an iterate block',
     'm.yaml:10:27: there is no stage "nothing", known are a, b, c, d, e, f, g, h, inputs',
     'm.yaml:11:12: stage "a" (train) has no output "policy.x", did you mean "policy"?',
-    'm.yaml:11:32: "e" must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME or carry.NAME',
+    'm.yaml:11:32: "e" must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or carry.NAME',
   ]);
 });
 
@@ -121,15 +121,99 @@ inputs: { base: base }
 outputs: { policies: loop.often.policy }`);
   assertEquals(problems, [
     'm.yaml:4:49: "next" must say what "lost" becomes',
-    'm.yaml:4:75: "train.policy.x" must be STAGE.OUTPUT.METRIC where OUTPUT holds metrics@1',
+    'm.yaml:4:75: "train.policy.x" must be STAGE.OUTPUT.METRIC where OUTPUT of "train" is metrics@1 or evals@1: those are metrics',
     'm.yaml:6:35: input "model" is needed, but carry.policy starts from null',
-    'm.yaml:6:58: next.policy need "train" in every round',
+    'm.yaml:6:58: next.policy needs "train" in every round',
     'm.yaml:7:35: "train" runs every 2 rounds: "often" cannot read it every 1',
     'm.yaml:8:35: "carry" must say what "new" starts from (null: nothing)',
     'm.yaml:9:27: input "model" takes one value: the outputs of block "loop" are a list',
     'm.yaml:10:55: "loop.metrics" needs one stage with a metrics output: train and often have one',
     'm.yaml:12:12: "loop.often.policy" is a list: name one output, such as one that next carries',
   ]);
+});
+
+Deno.test("makeBlueprint() knows the best round of a loop: its figure, and what it gives", async () => {
+  const { entries, outputs } = await plan(`inputs: { base: base }
+stages:
+  loop:
+    iterate:
+      count: 3
+      carry: { policy: inputs.base, state: null }
+      until: { metric: judge.evals.score, model: b, mode: sampled, above: 1 }
+      best: { metric: train.metrics.reward, goal: min, take: carry }
+    stages:
+      train: { uses: train, in: { model: carry.policy } }
+      judge: { uses: judge, in: { models: { a: carry.policy, b: train.policy } }, every: 2 }
+    next: { policy: train.policy, state: train.state }
+  after: { uses: train, in: { model: loop.best, state: loop.best.state } }
+outputs: { policy: loop.best.policy }`);
+  const loop = entries[0] as IteratePlan;
+  const [train, judge] = loop.stages;
+  assertEquals(loop.best, {
+    figure: { stage: train!, port: "metrics", metric: "reward" },
+    goal: "min",
+    take: "carry",
+  });
+  assertEquals(loop.until, {
+    figure: { stage: judge!, port: "evals", metric: "score", row: { model: "b", mode: "sampled" } },
+    above: 1,
+  });
+  assertEquals(outputs.policy, { from: "best", block: loop, name: "policy" });
+  const after = entries[1] as StagePlan;
+  assertEquals(after.bindings.model, { kind: "one", reference: outputs.policy! });
+});
+
+Deno.test("makeBlueprint() refuses figures and best rounds that nothing gives", async () => {
+  const loop = (best: string, more = "") =>
+    `  ${more || "x"}:
+    iterate: { count: 3, carry: { policy: inputs.base }, best: ${best} }
+    stages:
+      train: { uses: train, in: { model: carry.policy } }
+      judge: { uses: judge, in: { models: { policy: train.policy, start: carry.policy } } }
+    next: { policy: train.policy }`;
+  const problems = await problemsOf(`inputs: { base: base }
+stages:
+${loop("{ metric: jugde.evals.score }", "a")}
+${loop("{ metric: judge.evls.score, model: policy }", "b")}
+${loop("{ metric: judge.evals.score }", "c")}
+${loop("{ metric: judge.evals.score, model: polcy }", "d")}
+${loop("{ metric: train.metrics.reward, model: policy, mode: greedy }", "e")}
+  f:
+    iterate: { count: 3, carry: { best: inputs.base }, best: { metric: train.metrics.reward } }
+    stages: { train: { uses: train, in: { model: carry.best } }, best: { uses: train, in: { model: carry.best } } }
+    next: { best: train.policy }
+  g: { iterate: { count: 3, best: { metric: t.metrics.x } }, stages: { t: { uses: train, in: { model: inputs.base } } } }
+  h: { uses: train, in: { model: d.best.critic } }
+  i: { uses: train, in: { model: x.best.policy } }
+  x:
+    iterate: { count: 3, carry: { policy: inputs.base } }
+    stages: { train: { uses: train, in: { model: carry.policy } } }
+    next: { policy: train.policy }`);
+  assertEquals(problems, [
+    'm.yaml:4:66: block "a" has no stage "jugde", did you mean "judge"?',
+    'm.yaml:10:66: "judge.evls.score" must be STAGE.OUTPUT.METRIC where OUTPUT of "judge" is metrics@1 or evals@1: those are evals',
+    'm.yaml:16:66: "model" must say which model of "judge" counts: policy, start',
+    'm.yaml:22:93: "judge" evaluates no model "polcy", did you mean "policy"?',
+    'm.yaml:28:96: "model" chooses among rows of evals@1: train.metrics is metrics@1',
+    'm.yaml:28:111: "mode" chooses among rows of evals@1: train.metrics is metrics@1',
+    'm.yaml:35:66: "f.best" is the best round: the name of a stage must differ',
+    'm.yaml:36:13: "f.best" is the best round: a carried name must differ',
+    'm.yaml:36:13: "best" is a stage of the block as well: a carried name must differ',
+    'm.yaml:37:29: "best" has a meaning where "next" carries something',
+    'm.yaml:38:27: block "d" carries no "critic", known are policy',
+    'm.yaml:39:27: block "x" has no best round: "iterate" must say by which metric, under "best"',
+  ]);
+});
+
+Deno.test("makeBlueprint() refuses to start a best round from null where a value is needed", async () => {
+  const problems = await problemsOf(`inputs: { base: base }
+stages:
+  loop:
+    iterate: { count: 3, carry: { policy: null }, best: { metric: train.metrics.x, take: carry } }
+    stages: { train: { uses: train, in: { model: inputs.base } } }
+    next: { policy: train.policy }
+  after: { uses: train, in: { model: loop.best } }`);
+  assertEquals(problems, ['m.yaml:7:31: input "model" is needed, but carry.policy starts from null']);
 });
 
 Deno.test("makeBlueprint() names cycles, of entries and within a block", async () => {

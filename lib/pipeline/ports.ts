@@ -108,7 +108,10 @@ function checkBinding(name: string, port: Port, binding: Binding, context: PortC
         message: `input "${reference.name}" is not given: --input ${reference.name}=PATH`,
       });
     }
-    if (reference.from === "carry" && reference.block.carry[reference.name] === null && !port.optional) {
+    // What the best round started from may be what the first round started from.
+    const fromStart = reference.from === "carry" ||
+      reference.from === "best" && reference.block.best?.take === "carry";
+    if (fromStart && reference.block.carry[reference.name] === null && !port.optional) {
       problems.push({
         at,
         message: `input "${name}" is needed, but carry.${reference.name} starts from null`,
@@ -141,15 +144,14 @@ export function checkEvery(plan: StagePlan, at: Pointer, problems: Problem[]): v
     }
   }
   if (plan.every === 1 || plan.block?.kind !== "iterate") return;
-  const { next, until } = plan.block;
-  const carried = Object.entries(next).filter(([, r]) => r.from === "stage" && r.stage === plan).map((
-    [name],
-  ) => `next.${name}`);
-  const users = [...carried, ...(until?.stage === plan ? ["until"] : [])];
-  if (users.length > 0) {
+  const carried = Object.entries(plan.block.next).filter(([, r]) => r.from === "stage" && r.stage === plan)
+    .map(([name]) => `next.${name}`);
+  if (carried.length > 0) {
     problems.push({
       at: [...at, "every"],
-      message: `${users.join(", ")} need "${plan.name}" in every round`,
+      message: `${carried.join(", ")} ${
+        carried.length === 1 ? "needs" : "need"
+      } "${plan.name}" in every round`,
     });
   }
 }

@@ -4,20 +4,22 @@
  * @module
  */
 import type { ActionRecord } from "./action_record.ts";
-import type { KeyedNode } from "./actions.ts";
-import { allStages, type Blueprint, referencesOf, type StagePlan } from "./blueprint.ts";
+import { bestSoFar } from "./best_so_far.ts";
+import { allStages, type Blueprint, type Figure, referencesOf, type StagePlan } from "./blueprint.ts";
 import { lastMetrics } from "./metric_values.ts";
+import type { Node } from "./nodes.ts";
 import { contractsOf } from "./ports.ts";
 import type { Store } from "./store.ts";
 import type { StoreUsers } from "./store_users.ts";
-import { listValues, type Node } from "./walk.ts";
 
 /** Prunes as a run goes on. */
 export interface Pruner {
-  /** nothing that `ready` reads is dropped while `work` is under way */
-  readonly sparing: <T>(ready: KeyedNode, work: () => Promise<T>) => Promise<T>;
-  /** to be called for every finished node */
+  /** nothing that the actions of `records` wrote is dropped while `work` is under way */
+  readonly sparing: <T>(records: readonly ActionRecord[], work: () => Promise<T>) => Promise<T>;
+  /** to be called for every finished node, also for one that was made again */
   readonly finished: (node: Node, record: ActionRecord) => Promise<void>;
+  /** to be called for every figure of a round by which a best round is told */
+  readonly told: (figure: Figure, iteration: number, value: number) => void;
 }
 
 interface Round {
@@ -33,8 +35,10 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
   const { keep } = blueprint;
   const loops = new Map<StagePlan, Round[]>();
   const others: ActionRecord[] = [];
-  const inUse = new Map<ActionRecord, number>();
+  /** how many spare the outputs of an action, by its key */
+  const inUse = new Map<string, number>();
   const gathered = gatheredPorts(blueprint);
+  const bests = bestSoFar(blueprint);
 
   /** Rounds of `plan` that keep their output `port`. */
   function staying(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
@@ -46,7 +50,11 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
     const stay = new Set(rounds.slice(-(isModel ? keep.policies : keep.states)));
     const winner = isModel ? best(rounds) : undefined;
     if (winner) stay.add(winner);
-    for (const round of rounds) if (inUse.has(round.record)) stay.add(round);
+    const latest = Math.max(...rounds.map((round) => round.iteration));
+    const bestRounds = bests.rounds(plan, port, latest);
+    for (const round of rounds) {
+      if (inUse.has(round.record.key) || bestRounds.has(round.iteration)) stay.add(round);
+    }
     return stay;
   }
 
@@ -80,18 +88,15 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
   }
 
   return {
-    async sparing(ready, work) {
-      const used = Object.values(ready.inputs).flatMap(listValues).flatMap((v) =>
-        v.from === "node" ? [v.record] : []
-      );
-      for (const record of used) inUse.set(record, (inUse.get(record) ?? 0) + 1);
+    async sparing(records, work) {
+      for (const { key } of records) inUse.set(key, (inUse.get(key) ?? 0) + 1);
       try {
         return await work();
       } finally {
-        for (const record of used) {
-          const count = inUse.get(record)! - 1;
-          if (count > 0) inUse.set(record, count);
-          else inUse.delete(record);
+        for (const { key } of records) {
+          const count = inUse.get(key)! - 1;
+          if (count > 0) inUse.set(key, count);
+          else inUse.delete(key);
         }
       }
     },
@@ -106,11 +111,14 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
           score: await scoreOf(node, record),
           dropped: new Set<string>(),
         };
-        // A plan that had to be walked again comes by a second time.
+        // A plan that had to be walked again comes by a second time, and so does what was made again.
         const known = rounds.findIndex((r) => r.iteration === round.iteration);
         rounds.splice(known < 0 ? rounds.length : known, known < 0 ? 0 : 1, round);
       }
       dropAll();
+    },
+    told(figure, iteration, value) {
+      if (bests.note(figure, iteration, value)) dropAll();
     },
   };
 }

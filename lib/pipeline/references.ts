@@ -1,6 +1,6 @@
 /**
- * Turns the references of a manifest (`inputs.x`, `stage.output`, `block.stage.output`, `block.name`, `carry.x`) into
- * pointers at stages and blocks, as seen from where they stand.
+ * Turns the references of a manifest (`inputs.x`, `stage.output`, `block.stage.output`, `block.name`, `block.best.name`,
+ * `carry.x`) into pointers at stages and blocks, as seen from where they stand.
  * @module
  */
 import { type BlockPlan, isBlock, type IteratePlan, type Reference, type StagePlan } from "./blueprint.ts";
@@ -21,7 +21,8 @@ export function resolveReference(text: string, scope: Scope): Reference | { read
   const parts = text.split(".");
   const [first = "", second, third] = parts;
   if (parts.some((part) => part === "") || parts.length < 2 || parts.length > 3) {
-    return bad(`"${text}" must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME or carry.NAME`);
+    const forms = "inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or carry.NAME";
+    return bad(`"${text}" must be ${forms}`);
   }
   if (first === "inputs") {
     if (third !== undefined || !scope.inputs.includes(second!)) {
@@ -44,6 +45,8 @@ export function resolveReference(text: string, scope: Scope): Reference | { read
 
 function ofBlock(block: BlockPlan, second: string, third?: string): Reference | { readonly problem: string } {
   const inner = block.stages.find((stage) => stage.name === second);
+  const isOwn = inner !== undefined || block.kind === "iterate" && Object.hasOwn(block.next, second);
+  if (second === "best" && block.kind === "iterate" && (block.best || !isOwn)) return ofBest(block, third);
   if (third !== undefined) {
     if (inner) return output(inner, [third], "all");
     return bad(
@@ -69,6 +72,17 @@ function ofBlock(block: BlockPlan, second: string, third?: string): Reference | 
     );
   }
   return bad(`block "${block.name}" has no "${second}"${suggestion(second, names)}`);
+}
+
+/** What the best round carries as `name`; without one, the first that `next` names. */
+function ofBest(block: IteratePlan, name?: string): Reference | { readonly problem: string } {
+  if (!block.best) {
+    return bad(`block "${block.name}" has no best round: "iterate" must say by which metric, under "best"`);
+  }
+  const names = Object.keys(block.next);
+  const wanted = name ?? names[0] ?? "";
+  if (names.includes(wanted)) return { from: "best", block, name: wanted };
+  return bad(`block "${block.name}" carries no "${wanted}"${suggestion(wanted, names)}`);
 }
 
 function carried(name: string, block?: BlockPlan): Reference | { readonly problem: string } {

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import type { BestRound, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, hostFacts } from "./action_record.ts";
@@ -12,8 +12,10 @@ import { type ActionOptions, type KeyedNode, runAction } from "./actions.ts";
 import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
 import type { CodeDigests } from "./code_digest.ts";
+import { figureValue } from "./figures.ts";
 import { openInputDigests } from "./input_digests.ts";
-import { lastMetric, lastMetrics } from "./metric_values.ts";
+import { lastMetrics } from "./metric_values.ts";
+import { allNodes, type Node, nodeName } from "./nodes.ts";
 import { createPruner } from "./prune.ts";
 import { reasonToRun } from "./reasons.ts";
 import { copyOutput, holdRunDirectory, removeHalfMade } from "./run_directory.ts";
@@ -21,7 +23,7 @@ import { openStore } from "./store.ts";
 import { joinStore } from "./store_users.ts";
 import type { Executor } from "./task.ts";
 import { threadBudget } from "./thread_budget.ts";
-import { allNodes, listValues, type Node, nodeName, type OutputValues, type Value, walk } from "./walk.ts";
+import { listValues, type OutputValues, type Value, walk } from "./walk.ts";
 
 /** How a run goes about it. Nothing of this changes a byte of the outputs. */
 export interface RunOptions {
@@ -131,6 +133,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   const keyed = new Map<string, KeyedNode>();
   const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
+  const bests = new Map<string, BestRound>();
   /** actions that run again as their bytes were gone, while they do */
   const repairs = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
   /** actions under way or done in this run, by key: two nodes with one key share them */
@@ -138,11 +141,14 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   /** Runs an action with its inputs at hand, whatever was pruned or damaged. */
   async function attempt(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
+    const inputs = Object.values(ready.inputs).flatMap(listValues);
     try {
-      for (const values of Object.values(ready.inputs)) for (const v of listValues(values)) await ensure(v);
-      if (failure !== undefined) throw failure;
-      if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
-      return await runAction(ready, again, actions);
+      return await pruner.sparing(inputs.flatMap(recordsOf), async () => {
+        for (const value of inputs) await ensure(value);
+        if (failure !== undefined) throw failure;
+        if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
+        return await runAction(ready, again, actions);
+      });
     } catch (error) {
       if (failure === undefined && !(error instanceof Diverged)) {
         failure = error;
@@ -177,6 +183,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   async function remake(ready: KeyedNode): Promise<{ record: ActionRecord; ran: boolean }> {
     const result = await attempt(ready, true);
     await announce(ready.node, result.record, result.ran);
+    await pruner.finished(ready.node, result.record);
     return result;
   }
 
@@ -192,9 +199,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
         keyed.set(ready.node.id, ready);
         directory.record(ready.node.id, ready.key, ready.parts);
         const found = fresh ? undefined : store.get(ready.key);
-        const { record, ran } = found
-          ? { record: found, ran: false }
-          : await pruner.sparing(ready, () => execute(ready, fresh));
+        const { record, ran } = found ? { record: found, ran: false } : await execute(ready, fresh);
         if (found) compareHost(found);
         const told = finished.get(ready.node.id)?.record.key === record.key;
         finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
@@ -202,13 +207,27 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
         await pruner.finished(ready.node, record);
         return record;
       },
-      metric: async (record, port, metric) =>
-        lastMetric(await store.view(record, port), metric, record.parts.stage),
+      async figure(node, record, figure) {
+        try {
+          await ensure({ from: "node", node, port: figure.port, record });
+          const value = figureValue(await store.view(record, figure.port), figure);
+          pruner.told(figure, node.iteration!, value);
+          return value;
+        } catch (error) {
+          // Without it nothing is decided: more rounds would be work for nothing.
+          if (!(error instanceof Diverged)) failure ??= error;
+          throw error;
+        }
+      },
       loopEnded: (block, iteration, reason) => emit({ type: "loop_ended", block, iteration, reason }),
+      loopBest(best) {
+        bests.set(best.block, best);
+        emit({ type: "loop_best", ...best });
+      },
     });
 
   async function announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
-    const common = { ...nodeName(node), key: record.key, seconds: record.seconds };
+    const common = { ...nodeName(node), key: record.key, seconds: record.seconds, ...throughput(record) };
     if (ran) {
       const outputs = Object.fromEntries(
         Object.entries(record.outputs).map(([port, tree]) => [port, tree.digest]),
@@ -238,6 +257,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
       seed: blueprint.seed,
       seconds,
       nodes,
+      best: [...bests.values()],
       outputs,
     };
   } catch (error) {
@@ -256,17 +276,20 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     Deno.mkdirSync(join(options.runDir, "outputs"), { recursive: true });
     removeHalfMade(join(options.runDir, "outputs"));
     for (const [name, value] of Object.entries(values)) {
-      if (!value) continue;
-      await ensure(value);
-      const isInput = value.from === "input";
-      const from = isInput ? value.path : await store.view(value.record, value.port);
-      const tree = isInput ? value.tree : value.record.outputs[value.port]!;
-      const extension = tree.kind === "directory" ? "" : /\.\w+$/.exec(from)?.[0] ?? "";
-      const to = join(options.runDir, "outputs", `${name}${extension}`);
-      copyOutput(from, to, () => digestAt(to), tree);
-      paths[name] = to;
+      if (value) await pruner.sparing(recordsOf(value), async () => paths[name] = await copy(name, value));
     }
     return paths;
+  }
+
+  async function copy(name: string, value: Value): Promise<string> {
+    await ensure(value);
+    const isInput = value.from === "input";
+    const from = isInput ? value.path : await store.view(value.record, value.port);
+    const tree = isInput ? value.tree : value.record.outputs[value.port]!;
+    const extension = tree.kind === "directory" ? "" : /\.\w+$/.exec(from)?.[0] ?? "";
+    const to = join(options.runDir, "outputs", `${name}${extension}`);
+    copyOutput(from, to, () => digestAt(to), tree);
+    return to;
   }
 
   function digestAt(path: string): string | undefined {
@@ -282,9 +305,28 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     for (const [port, tree] of Object.entries(record.outputs)) {
       if (store.holds(tree)) outputs[port] = await store.view(record, port);
     }
-    const { key, seconds, parts } = record;
-    return { ...nodeName(node), key, cached, seconds, params: parts.params, outputs };
+    const { key, seconds, tokens, parts } = record;
+    return {
+      ...nodeName(node),
+      key,
+      cached,
+      seconds,
+      ...(tokens === undefined ? {} : { tokens }),
+      params: parts.params,
+      outputs,
+    };
   }
+}
+
+/** The record of the action that made `value`, if one did. */
+function recordsOf(value: Value): ActionRecord[] {
+  return value.from === "node" ? [value.record] : [];
+}
+
+/** What a stage worked on, and how fast: over its whole time, reading models and compiling included. */
+function throughput({ tokens, seconds }: ActionRecord): { tokens?: number; tokens_per_second?: number } {
+  if (tokens === undefined) return {};
+  return { tokens, ...(seconds > 0 ? { tokens_per_second: tokens / seconds } : {}) };
 }
 
 /** Walks again where an action that had to run again gave other bytes: everything on top of it has other keys then. */

@@ -58,7 +58,8 @@ export function parseInputs(texts: readonly string[]): Record<string, string> {
 
 /**
  * The manifest with `settings` in it. `STAGE.PARAM` and `BLOCK.STAGE.PARAM` set parameters, `BLOCK.count` the number of
- * copies or rounds. Values are checked later with the rest of the plan.
+ * copies or rounds, `BLOCK.STAGE.every` how often a stage of a loop runs. Values of parameters are checked later with the
+ * rest of the plan.
  * @throws {UsageError} naming all settings that name nothing
  */
 export function applySettings(manifest: Manifest, settings: readonly Setting[]): Manifest {
@@ -89,16 +90,25 @@ function applyOne(manifest: Manifest, path: readonly string[], value: unknown): 
     if (!inner) {
       return `block "${first}" has no stage "${second}"${suggestion(second, Object.keys(entry.stages))}`;
     }
-    entry.stages[second] = { ...inner, with: { ...inner.with, [third]: value } as typeof inner.with };
+    if (third === "every" && "iterate" in entry) {
+      if (!isCount(value)) return `"every" must be a whole number from 1: it is ${JSON.stringify(value)}`;
+      entry.stages[second] = { ...inner, every: value };
+    } else {
+      entry.stages[second] = { ...inner, with: { ...inner.with, [third]: value } as typeof inner.with };
+    }
     return undefined;
   }
   if (second !== "count") return `"${first}" is a block, which takes ${first}.count and ${first}.STAGE.PARAM`;
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
+  if (!isCount(value)) {
     return `the count must be a whole number from 1: it is ${JSON.stringify(value)}`;
   }
   const loop = "foreach" in entry ? entry.foreach : entry.iterate;
   loop.count = value;
   return undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
 }
 
 function quoted(text: string): string {

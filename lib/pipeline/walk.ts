@@ -3,33 +3,13 @@
  * inputs are. What a visit does (look up, run, or only say what would run) is the caller's matter.
  * @module
  */
-import type { NodeName } from "@/lib/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
-import {
-  type BlockPlan,
-  type Blueprint,
-  isBlock,
-  type IteratePlan,
-  type Reference,
-  runsInRound,
-  type StagePlan,
-} from "./blueprint.ts";
+import { type Blueprint, isBlock, type Reference } from "./blueprint.ts";
 import { actionKey, type InputDigest, type KeyParts } from "./key.ts";
+import { makeNode, type Node, nodesOf, type Position } from "./nodes.ts";
+import { followRounds, type RoundsOptions } from "./rounds.ts";
 import { stageSeed } from "./seeds.ts";
 import type { Tree } from "./tree.ts";
-
-/** Which copy or round. */
-export interface Position {
-  readonly index?: number;
-  readonly iteration?: number;
-}
-
-/** One stage at one position. */
-export interface Node extends Position {
-  /** `ppo.update[3]`: equal for equal nodes */
-  readonly id: string;
-  readonly plan: StagePlan;
-}
 
 /** A value that an input port reads: a user's file or the output of a node. */
 export type Value =
@@ -50,55 +30,20 @@ export type ReadyNode =
   | { readonly node: Node; readonly waitsFor: readonly string[] };
 
 /** What the walk asks of its caller. */
-export interface WalkOptions {
+export interface WalkOptions extends Pick<RoundsOptions, "figure" | "loopEnded" | "loopBest"> {
   readonly code: (uses: string) => string;
   readonly inputTree: (path: string) => Tree;
   /** the node's record; undefined where it is not known yet (a dry run) */
   readonly visit: (ready: ReadyNode) => Promise<ActionRecord | undefined>;
-  /** last value of a metric of a finished node */
-  readonly metric: (record: ActionRecord, port: string, metric: string) => Promise<number>;
-  readonly loopEnded: (block: string, iteration: number, reason: string) => void;
 }
+
+/** What a reference points at: the path of an input, an output of a node, or (in a dry run) something not known yet. */
+type Target = string | { readonly node: Node; readonly port: string } | {
+  readonly waitsFor: readonly string[];
+};
 
 /** The walk's answer to the manifest's `outputs:`; undefined values are not known (dry run) or were not written. */
 export type OutputValues = Readonly<Record<string, Value | undefined>>;
-
-/** Name of a node in events and messages. */
-export function nodeName(node: Node): NodeName {
-  const { plan, index, iteration } = node;
-  return {
-    stage: plan.path,
-    uses: plan.stage.id,
-    ...(index === undefined ? {} : { index }),
-    ...(iteration === undefined ? {} : { iteration }),
-  };
-}
-
-/** All nodes if no `until` ends a loop early, in the order of execution. */
-export function allNodes(blueprint: Blueprint): Node[] {
-  return blueprint.entries.flatMap((entry) => {
-    if (!isBlock(entry)) return [makeNode(entry, {})];
-    return Array.from({ length: entry.count }, (_, i) => nodesOf(entry, i)).flat();
-  });
-}
-
-function makeNode(plan: StagePlan, { index, iteration }: Position): Node {
-  const number = index ?? iteration;
-  const id = number === undefined ? plan.path : `${plan.path}[${number}]`;
-  return {
-    id,
-    plan,
-    ...(index === undefined ? {} : { index }),
-    ...(iteration === undefined ? {} : { iteration }),
-  };
-}
-
-function nodesOf(block: BlockPlan, i: number): Node[] {
-  if (block.kind === "foreach") return block.stages.map((plan) => makeNode(plan, { index: i }));
-  return block.stages.filter((plan) => runsInRound(plan.every, i)).map((plan) =>
-    makeNode(plan, { iteration: i })
-  );
-}
 
 /**
  * Visits every node of `blueprint` and gives the values of its outputs. Nodes that do not depend on one another are
@@ -107,7 +52,6 @@ function nodesOf(block: BlockPlan, i: number): Node[] {
  */
 export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<OutputValues> {
   const visits = new Map<string, Promise<ActionRecord | undefined>>();
-  const ends = new Map<string, Promise<number>>();
   const started: Promise<unknown>[] = [];
   /** Keeps a promise for the end, where its failure is looked at. */
   const later = <T>(promise: Promise<T>): Promise<T> => {
@@ -124,41 +68,10 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
     return promise;
   }
 
-  function endOf(block: IteratePlan): Promise<number> {
-    const known = ends.get(block.name);
-    if (known) return known;
-    const promise = later(rounds(block));
-    ends.set(block.name, promise);
-    return promise;
-  }
+  const rounds = followRounds({ ...options, visit, later });
 
-  async function rounds(block: IteratePlan): Promise<number> {
-    const { until } = block;
-    for (let i = 0; i < block.count; i++) {
-      for (const node of nodesOf(block, i)) visit(node);
-      if (!until) continue;
-      const record = await visit(makeNode(until.stage, { iteration: i }));
-      if (!record) continue;
-      const value = await options.metric(record, until.port, until.metric);
-      const bound = until.above ?? until.below!;
-      if (until.above !== undefined ? value > bound : value < bound) {
-        const comparison = until.above !== undefined ? "above" : "below";
-        options.loopEnded(
-          block.name,
-          i,
-          `${until.stage.name}.${until.metric} is ${value}, ${comparison} ${bound}`,
-        );
-        return i + 1;
-      }
-    }
-    return block.count;
-  }
-
-  /** Nodes and inputs that a reference gives, seen from `at`. */
-  async function targets(
-    reference: Reference,
-    at: Position,
-  ): Promise<(string | { node: Node; port: string })[]> {
+  /** Inputs and nodes that a reference gives, seen from `at`, or what must run before it is known which. */
+  async function targets(reference: Reference, at: Position): Promise<Target[]> {
     switch (reference.from) {
       case "input": {
         const path = blueprint.inputs[reference.name];
@@ -169,8 +82,8 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
       case "all": {
         const { stage, port } = reference;
         const block = stage.block!;
-        const count = block.kind === "foreach" ? block.count : await endOf(block);
-        return Array.from({ length: count }, (_, i) => nodesOf(block, i)).flat()
+        const count = block.kind === "foreach" ? block.count : await rounds.count(block);
+        return Array.from({ length: count }, (_, i) => nodesOf(block, i, count - 1)).flat()
           .filter((node) => node.plan === stage).map((node) => ({ node, port }));
       }
       case "carry": {
@@ -182,8 +95,15 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
       }
       case "next":
         return targets(reference.block.next[reference.name]!, {
-          iteration: await endOf(reference.block) - 1,
+          iteration: await rounds.count(reference.block) - 1,
         });
+      case "best": {
+        const { block, name } = reference;
+        const iteration = await rounds.best(block);
+        if (typeof iteration !== "number") return [iteration];
+        if (block.best!.take === "carry") return targets({ from: "carry", block, name }, { iteration });
+        return targets(block.next[name]!, { iteration });
+      }
     }
   }
 
@@ -194,6 +114,8 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
     for (const target of await targets(reference, at)) {
       if (typeof target === "string") {
         found.push({ from: "input", path: target, tree: options.inputTree(target) });
+      } else if ("waitsFor" in target) {
+        waitsFor.push(...target.waitsFor);
       } else {
         const record = await visit(target.node);
         if (!record) waitsFor.push(target.node.id);
@@ -238,8 +160,10 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
 
   for (const entry of blueprint.entries) {
     if (!isBlock(entry)) visit(makeNode(entry, {}));
-    else if (entry.kind === "iterate") endOf(entry);
-    else for (let i = 0; i < entry.count; i++) nodesOf(entry, i).forEach(visit);
+    else if (entry.kind === "iterate") {
+      rounds.count(entry);
+      if (entry.best) rounds.best(entry);
+    } else for (let i = 0; i < entry.count; i++) nodesOf(entry, i).forEach(visit);
   }
   // Loops add nodes while they run, so the list grows until nothing is left.
   for (let i = 0; i < started.length; i++) await started[i]!.catch(() => {});

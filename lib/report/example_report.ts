@@ -163,6 +163,7 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
     seed: 0,
     seconds: 96.2,
     nodes,
+    best: [],
     outputs: {
       policy: "runs/quickstart/outputs/policy",
       reward: "runs/quickstart/outputs/reward",

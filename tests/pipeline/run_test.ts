@@ -16,6 +16,8 @@ const ALL = [
   "loop.count[3]",
   "loop.join[1]",
   "loop.join[3]",
+  "loop.judge[1]",
+  "loop.judge[3]",
   "metrics",
   "write",
 ];
@@ -53,8 +55,9 @@ Deno.test("a changed parameter runs only what depends on it, and says why", asyn
   await toy.run();
   const changed = await toy.run({ set: ["loop.count.add=3"] });
   // 4, 7, 10: three rounds. The copies are as before.
-  const expected = ["all", "loop.count[0]", "loop.count[1]", "loop.count[2]", "loop.join[1]", "metrics"];
-  assertEquals(ran(changed.events), expected);
+  const rounds = [0, 1, 2].map((i) => `loop.count[${i}]`);
+  const seldom = ["loop.join[1]", "loop.join[2]", "loop.judge[1]", "loop.judge[2]"];
+  assertEquals(ran(changed.events), ["all", ...rounds, ...seldom, "metrics"]);
   const reasons = changed.events.flatMap((e) =>
     e.type === "stage_started" && e.stage === "loop.count" ? [e.reason] : []
   );
@@ -73,7 +76,8 @@ Deno.test("more rounds run only the new ones", async () => {
   const few = await toy.run({ set: ["loop.count=2"] });
   assertEquals(toy.outputs(few).model, "5");
   const more = await toy.run({ set: ["loop.count=3"] });
-  assertEquals(ran(more.events), ["all", "loop.count[2]", "metrics"]);
+  // The third round is the last, in which stages with "every" run too.
+  assertEquals(ran(more.events), ["all", "loop.count[2]", "loop.join[2]", "loop.judge[2]", "metrics"]);
   assertEquals(toy.outputs(more).model, "7");
 });
 
@@ -172,9 +176,9 @@ Deno.test("models of early rounds are dropped, and come back when something asks
   const rounds = result.nodes.filter((node) => node.stage === "loop.count").map((node) =>
     Object.keys(node.outputs).sort()
   );
-  // The last two stay. "reward", the metric that picks the best, is none of this stage's.
-  const [dropped, kept] = [["metrics"], ["metrics", "model", "state"]];
-  assertEquals(rounds, [dropped, dropped, dropped, kept, kept]);
+  // The last two stay, and the model of the best round. "reward", by which "keep" picks one, is no metric of this stage.
+  const [dropped, best, kept] = [["metrics"], ["metrics", "model"], ["metrics", "model", "state"]];
+  assertEquals(rounds, [dropped, best, dropped, kept, kept]);
   assertEquals(ran((await toy.run({ set })).events), [], "what was dropped is no reason to run");
   const shorter = await toy.run({ set: ["loop.count=2", "loop.count.limit=100"] });
   assertEquals(toy.outputs(shorter).model, "5");
@@ -192,8 +196,9 @@ Deno.test("keep: all keeps every round, and best keeps the round of the greatest
     return nodes.filter((n) => n.stage === "loop.count" && n.outputs.model).map((n) => n.iteration);
   };
   assertEquals(await models("all"), [0, 1, 2, 3, 4, 5]);
-  assertEquals(await models("{ policies: 1, best: value }"), [0, 5]);
-  assertEquals(await models("{ policies: 3, best: null }"), [3, 4, 5]);
+  // Round 1 is the loop's best, by its judge.
+  assertEquals(await models("{ policies: 1, best: value }"), [0, 1, 5]);
+  assertEquals(await models("{ policies: 3, best: null }"), [1, 3, 4, 5]);
 });
 
 Deno.test("a stop lets the stage save its step, keeps what is done, and the same run goes on", async () => {
@@ -216,7 +221,7 @@ Deno.test("a stop lets the stage save its step, keeps what is done, and the same
       TryAgainError,
     );
     assert(
-      /^Stopped: \d+ of 15 stages are done and kept; the same command goes on from there$/.test(
+      /^Stopped: \d+ of 18 stages are done and kept; the same command goes on from there$/.test(
         error.message,
       ),
       error.message,

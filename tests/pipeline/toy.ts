@@ -18,7 +18,7 @@ export const toyStages = stagesIn(join(projectRoot, "tests/support/stages"));
 /** Their code. */
 export const toyCode = openCodeDigests(projectRoot);
 
-/** A manifest with every construct: a chain, copies, rounds that end early, lists and maps. */
+/** A manifest with every construct: a chain, copies, rounds that end early, a best round, lists and maps. */
 export const TOY = `
 inputs: { base: base, first: first.txt }
 stages:
@@ -32,13 +32,15 @@ stages:
       count: 6
       carry: { model: inputs.base, state: null }
       until: { metric: count.metrics.stopped, above: 0 }
+      best: { metric: judge.evals.score }
     stages:
       count: { uses: count-rounds, in: { model: carry.model, state: carry.state, texts: copies.write.text }, with: { add: 2, limit: 9 } }
       join: { uses: join-text, in: { texts: count.metrics }, every: 2 }
+      judge: { uses: judge-models, in: { models: { count: count.model } }, with: { target: 5 }, every: 2 }
     next: { model: count.model, state: count.state }
   all: { uses: join-text, in: { texts: copies.write.text, named: { base: inputs.base, loop: loop.model } } }
   metrics: { uses: join-text, in: { texts: loop.metrics } }
-outputs: { text: all.text, model: loop.model }
+outputs: { text: all.text, model: loop.model, best: loop.best }
 `;
 
 /** What a toy run may change. */
@@ -100,7 +102,7 @@ export class ToyProject extends TemporaryDirectory {
   }
 
   /** Content of a run's outputs. */
-  outputs(result: RunResult): Record<string, string> {
+  outputs(result: Pick<RunResult, "outputs">): Record<string, string> {
     const read = (path: string) =>
       Deno.readTextFileSync(Deno.statSync(path).isDirectory ? join(path, "value.txt") : path);
     return Object.fromEntries(Object.entries(result.outputs).map(([name, path]) => [name, read(path)]));

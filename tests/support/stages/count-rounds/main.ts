@@ -32,7 +32,7 @@ export const stage = defineStage({
         await Deno.writeTextFile(`${scratch}/step.txt`, String(step));
         throw new TryAgainError(`Cannot finish count-rounds as it was stopped: step ${step} is kept`);
       }
-      progress({ step, total: 5, fields: { value } });
+      progress({ step, total: 5, fields: { value, tokens: 10 * (step + 1) } });
       await new Promise((resolve) => setTimeout(resolve, params.pause));
     }
     for (
