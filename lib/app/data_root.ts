@@ -8,6 +8,7 @@
  * @module
  */
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
+import { alternatives, isPattern, namedPaths, resolvePattern } from "@/lib/files/file_pattern.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 
 /** Folder of the server's own below the data root: checkpoints of stopped runs. Requests cannot name it. */
@@ -56,6 +57,21 @@ export function resolveLocation(root: DataRoot, location: string): string {
     );
   }
   return path;
+}
+
+/**
+ * `resolveLocation()` of data files, which a pattern may name: then the names of those that match, each of which must be a
+ * location itself. A pattern that no file matches stays as it is.
+ * @throws {UsageError} as `resolveLocation()`, or if a file that matches is no location
+ */
+export function resolveFiles(root: DataRoot, location: string): string {
+  const path = resolveLocation(root, location);
+  if (!isPattern(path)) return path;
+  const check = (each: string) => resolveLocation(root, relative(root.path, each));
+  alternatives(path).forEach(check);
+  const files = resolvePattern(path);
+  if (files !== path) namedPaths(files).forEach(check);
+  return files;
 }
 
 function isOutside(within: string): boolean {

@@ -1,9 +1,11 @@
 /**
- * Inputs that name models on the hub, made local before a run: the launcher starts the process that downloads them and
- * goes on with their directories, so that no stage needs the network.
+ * Inputs that name models on the hub, or files by a pattern, made plain before a run: the launcher starts the process that
+ * downloads models, finds the files that match, and goes on with their paths, so that no stage needs the network or a look at
+ * folders.
  * @module
  */
 import { join, resolve } from "node:path";
+import { resolvePattern } from "@/lib/files/file_pattern.ts";
 import { hubCache, hubEndpoint, hubHosts } from "@/lib/hub/hub_settings.ts";
 import { isModelReference, parseModelReference } from "@/lib/hub/model_reference.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
@@ -98,15 +100,28 @@ export async function withLocalModels(args: readonly string[], workingDirectory:
     if (!match) rest.push(args[i]!);
     else cache = resolve(workingDirectory, match[1] ?? args[++i] ?? "");
   }
-  const parts = rest.map((arg, k): { readonly before: string; readonly value: string } => {
-    const joined = /^(--in\b[^=]*=)(.*)$/s.exec(arg);
-    if (joined) return { before: joined[1]!, value: joined[2]! };
-    return { before: "", value: /^--in\b[^=]*$/.test(rest[k - 1] ?? "") ? arg : "" };
+  const references: string[] = [];
+  mapInputs(rest, (value) => {
+    if (isModelReference(value)) references.push(value);
+    return value;
   });
-  const references = parts.map(({ value }) => value).filter(isModelReference);
   const paths = await downloadReferences(references, cache);
-  return rest.map((arg, k) => {
-    const { before, value } = parts[k]!;
-    return isModelReference(value) ? before + paths[value]! : arg;
+  return mapInputs(rest, (value) => isModelReference(value) ? paths[value]! : value);
+}
+
+/** A stage's command line with the names of the files that match in place of patterns behind `--in.…`. */
+export function withFiles(args: readonly string[], workingDirectory: string): string[] {
+  return mapInputs(args, (value) => {
+    const path = resolve(workingDirectory, value), files = resolvePattern(path);
+    return files === path ? value : files;
+  });
+}
+
+/** `args` with every value behind `--in.…` replaced by what `change` gives for it. */
+function mapInputs(args: readonly string[], change: (value: string) => string): string[] {
+  return args.map((arg, k) => {
+    const joined = /^(--in\b[^=]*=)(.*)$/s.exec(arg);
+    if (joined) return joined[1]! + change(joined[2]!);
+    return /^--in\b[^=]*$/.test(args[k - 1] ?? "") && !arg.startsWith("--") ? change(arg) : arg;
   });
 }

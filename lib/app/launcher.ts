@@ -5,11 +5,19 @@
  * @module
  */
 import { join } from "node:path";
+import { namedPaths } from "@/lib/files/file_pattern.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
-import { DownloadFailed, downloadReferences, hubInputs, withInputs, withLocalModels } from "./hub_inputs.ts";
+import {
+  DownloadFailed,
+  downloadReferences,
+  hubInputs,
+  withFiles,
+  withInputs,
+  withLocalModels,
+} from "./hub_inputs.ts";
 import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
@@ -28,7 +36,7 @@ async function launch(args: readonly string[]): Promise<number> {
   endWithTask();
   if (command === "pipeline") return await launchPipeline(rest, code);
   if (command === "stage") {
-    const local = await withLocalModels(rest, workingDirectory());
+    const local = withFiles(await withLocalModels(rest, workingDirectory()), workingDirectory());
     const { read, write } = stagePaths(local, workingDirectory());
     return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
       read: [...code, ...SYSTEM, ...read, ...write],
@@ -53,13 +61,15 @@ async function launchPipeline(args: readonly string[], code: readonly string[]):
   const local = await downloadReferences(Object.values(hub), flags.hubCache);
   const paths = Object.fromEntries(Object.entries(hub).map(([name, text]) => [name, local[text]!]));
   const inputs = resolveInputs(manifest, { ...flags.inputs, ...paths }, places);
-  await checkInputsExist(inputs);
-  const given = Object.values(inputs).filter((path) => path !== null);
+  checkInputsExist(inputs);
+  // The run may read the files that a pattern matches and not look for them, so it is told their names.
+  const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
+  const files = given.flatMap(([, path]) => namedPaths(path));
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
-    [...withInputs(args, paths), "--launched"],
+    [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
-      read: [...code, ...SYSTEM, flags.manifest, ...given, flags.runDir, flags.storeDir],
+      read: [...code, ...SYSTEM, flags.manifest, ...files, flags.runDir, flags.storeDir],
       write: [flags.runDir, flags.storeDir],
       env: ENV,
       sys: ["systemMemoryInfo", "statfs"],

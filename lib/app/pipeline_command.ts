@@ -6,7 +6,7 @@ import type { RunEvent } from "@/lib/contracts/events.ts";
 import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
 import { dryRun, showProspects } from "@/lib/pipeline/dry_run.ts";
 import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
-import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
+import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
@@ -47,7 +47,8 @@ async function execute(flags: PipelineFlags): Promise<void> {
     inputs,
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
   });
-  await checkInputsExist(inputs);
+  checkInputsExist(inputs);
+  checkPatterns(blueprint);
   for (const warning of blueprint.warnings) warn(`Warning: ${warning}`);
   const common = {
     stages,

@@ -13,7 +13,8 @@ Usage: deno task pipeline [MANIFEST] [flags]        default manifest: pipelines/
   --run-dir DIR              where outputs, log and report go; default runs/<manifest's name>
   --store DIR                where results are kept for reuse; default <run dir>/store. Runs may share one
   --input NAME=PATH          replaces an input of the manifest; may be given several times. A model may be
-                             hf:ORG/NAME or hf:ORG/NAME@REVISION, downloaded first (HF_TOKEN, HF_ENDPOINT)
+                             hf:ORG/NAME or hf:ORG/NAME@REVISION, downloaded first (HF_TOKEN, HF_ENDPOINT);
+                             data may be a pattern in quotes: 'data/**/*.jsonl'
   --hub-cache DIR            where downloaded models are kept; default ~/.cache/srppo/hub
   --set STAGE.PARAM=VALUE    replaces a parameter: sft.epochs=2, ppo.update.beta=1; ppo.count=2 sets a loop's rounds
   --seed N                   seed of the run; default: the manifest's

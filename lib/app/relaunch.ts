@@ -3,6 +3,7 @@
  * deno.json cannot know them: it may read and start Deno, and nothing else.
  * @module
  */
+import { allowFlags } from "@/lib/pipeline/allow_flags.ts";
 import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
 
 /** What the new process may do; what is not named is refused, without a prompt. */
@@ -34,7 +35,7 @@ export function permissionFlags(permissions: Permissions): string[] {
   if (bad.size > 0) {
     throw new UsageError(`Cannot grant a permission as its path must have no comma: ${[...bad].join("; ")}`);
   }
-  const flags = lists.map(([name, values]) => `--allow-${name}=${values.join(",")}`);
+  const flags = lists.flatMap(([name, values]) => allowFlags(name, values));
   return ["--no-prompt", ...flags, ...(ffi ? ["--allow-ffi"] : [])];
 }
 

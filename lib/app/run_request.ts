@@ -5,10 +5,12 @@
  */
 import { z } from "zod";
 import type { InputPaths, Port, Stage } from "@/lib/contracts/stage.ts";
+import { whatIsMissing } from "@/lib/files/file_pattern.ts";
+import { contractsOf } from "@/lib/pipeline/ports.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { type DataRoot, resolveLocation } from "./data_root.ts";
+import { type DataRoot, resolveFiles, resolveLocation } from "./data_root.ts";
 
-const Location = z.string().describe("path relative to the data root");
+const Location = z.string().describe("path relative to the data root; for data files a pattern as well");
 
 /** The body of a request. Locations of a list port are an array, those of a map port an object. */
 export const RunBody = z.strictObject({
@@ -48,9 +50,9 @@ export function readRunRequest(stage: Stage, body: unknown, root: DataRoot): Run
   problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
   problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
 
-  function path(location: string): string {
+  function path(location: string, resolve = resolveLocation): string {
     try {
-      return resolveLocation(root, location);
+      return resolve(root, location);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(error.message);
@@ -59,14 +61,17 @@ export function readRunRequest(stage: Stage, body: unknown, root: DataRoot): Run
   }
   const inputs = mapValues(
     parsed.data.inputs,
-    (value) =>
-      typeof value === "string"
-        ? path(value)
-        : Array.isArray(value)
-        ? value.map(path)
-        : mapValues(value, path),
+    (value, port) => {
+      const input = stage.inputs[port];
+      const resolve = input !== undefined && contractsOf(input).includes("file")
+        ? resolveFiles
+        : resolveLocation;
+      if (typeof value === "string") return path(value, resolve);
+      if (Array.isArray(value)) return value.map((location) => path(location, resolve));
+      return mapValues(value, (location) => path(location, resolve));
+    },
   );
-  const outputs = mapValues(parsed.data.outputs, path);
+  const outputs = mapValues(parsed.data.outputs, (location) => path(location));
   // Only now: to tell whether something exists at a place outside the data root would tell too much.
   const taken = problems.length > 0 ? [] : Object.entries(outputs).filter(([, place]) => exists(place));
   problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" exists already`));
@@ -75,8 +80,12 @@ export function readRunRequest(stage: Stage, body: unknown, root: DataRoot): Run
   if (problems.length > 0 || !params.success) throw refusal(stage, problems);
 
   const missing = Object.entries(inputs).flatMap(([port, value]) =>
-    (typeof value === "string" ? [value] : Object.values(value)).filter((place) => !exists(place))
-      .map((place) => `inputs.${port}: "${place.slice(root.path.length + 1)}" does not exist`)
+    (typeof value === "string" ? [value] : Object.values(value)).flatMap((place) =>
+      whatIsMissing(place).map((what) =>
+        `inputs.${port}: "${place.slice(root.path.length + 1)}" ` +
+        (what === "not found" ? "does not exist" : `(${what.replaceAll(`${root.path}/`, "")})`)
+      )
+    )
   );
   if (missing.length > 0) {
     throw new DataError(`Cannot run ${stage.id} as its inputs must exist: ${missing.join("; ")}`);
@@ -119,8 +128,11 @@ function portProblems(
   return [...unknown, ...known];
 }
 
-function mapValues<A, B>(record: Readonly<Record<string, A>>, f: (value: A) => B): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  f: (value: A, key: string) => B,
+): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
 }
 
 function exists(path: string): boolean {

@@ -7,6 +7,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { digestJson } from "@/lib/files/digest.ts";
+import { namedPaths } from "@/lib/files/file_pattern.ts";
 import type { Executor, Task } from "@/lib/pipeline/task.ts";
 import { exitCodeOf } from "@/lib/tensor/errors.ts";
 import { type DataRoot, PRIVATE_FOLDER } from "./data_root.ts";
@@ -147,6 +148,8 @@ function scratchKey(stage: Stage, { params, inputs, seed, iteration }: RunReques
 }
 
 function stateOf(path: string): unknown[] {
+  const paths = namedPaths(path);
+  if (paths.length > 1) return [path, paths.map(stateOf)];
   const { isDirectory, size, mtime } = Deno.statSync(path);
   if (!isDirectory) return [path, size, mtime?.getTime() ?? 0];
   const names = [...Deno.readDirSync(path)].map((entry) => entry.name).sort();

@@ -1,5 +1,6 @@
 /** Which paths a stage's command line reads and writes, for the permissions of its process. @module */
 import { dirname, resolve } from "node:path";
+import { namedPaths } from "@/lib/files/file_pattern.ts";
 
 /**
  * Paths behind `--in.…` (read), and the folders of those behind `--out.…` and `--scratch` (written), absolute. The values
@@ -16,7 +17,7 @@ export function stagePaths(
     const value = match?.[2] ?? (match && args[i + 1]?.startsWith("--") === false ? args[i + 1] : undefined);
     if (value === undefined) continue;
     const path = resolve(workingDirectory, value);
-    if (match![1] === "in") read.push(path);
+    if (match![1] === "in") read.push(...namedPaths(path));
     else write.push(match![1] === "out" ? dirname(path) : path);
   }
   return { read, write };

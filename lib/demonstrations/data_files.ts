@@ -7,6 +7,7 @@ import { extname, join } from "node:path";
 import { decodeArrowRows } from "@/lib/arrow/decode_rows.ts";
 import { readCsv } from "@/lib/files/csv.ts";
 import { readError } from "@/lib/files/file_errors.ts";
+import { fileSet, namedPaths } from "@/lib/files/file_pattern.ts";
 import { readJsonRows } from "@/lib/files/json_rows.ts";
 import { readJsonl } from "@/lib/files/jsonl.ts";
 import { readParquet } from "@/lib/files/parquet.ts";
@@ -41,10 +42,12 @@ const ENDINGS: Readonly<Record<string, Format>> = {
 };
 
 /**
- * The data files that `path` stands for: itself, or the files of a directory with a known ending, sorted by name.
+ * The data files that `path` stands for: itself, the files of a directory with a known ending, or those that it names in
+ * braces, sorted by name.
  * @throws {DataError} if there is nothing, or a directory without such a file
  */
 export function dataFiles(path: string): string[] {
+  if (fileSet(path) !== undefined) return namedPaths(path);
   try {
     if (!Deno.statSync(path).isDirectory) return [path];
     const names = [...Deno.readDirSync(path)].filter((entry) => entry.isFile).map(({ name }) => name);

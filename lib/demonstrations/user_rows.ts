@@ -3,6 +3,7 @@
  * In: paths. Out: rows with an id, what they say, and the fields that are left.
  * @module
  */
+import { shownPath } from "@/lib/files/file_pattern.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { dataFiles, type DataRow, readDataFile } from "./data_files.ts";
 import { type Content, contentOf, kindOf, type Layout, type LayoutColumns, layoutOf } from "./layouts.ts";
@@ -71,13 +72,13 @@ export async function readDemonstrations(
     const rows = await readRows(path, fields, { isPrompt: false, prefix, ids });
     parts.push(...repeated(rows, weights[k] ?? 1));
   }
-  return { file: paths.join(" and "), rows: parts };
+  return { file: paths.map(shownPath).join(" and "), rows: parts };
 }
 
 /** The prompts in `path`; a response, if there is one, is a field like others. @throws {DataError} as above */
 export async function readPrompts(path: string, fields: RowFields): Promise<UserRows> {
   const rows = await readRows(path, fields, { isPrompt: true, prefix: "", ids: new Map() });
-  return { file: path, rows };
+  return { file: shownPath(path), rows };
 }
 
 /**

@@ -51,7 +51,14 @@ export function digestFile(path: string): string {
 export function digestDirectory(directory: string): DirectoryDigest {
   const paths: string[] = [];
   listFiles(directory, "", paths);
-  paths.sort();
+  return digestFiles(directory, paths.sort());
+}
+
+/**
+ * Digest of the files `paths` of a directory, sorted: that of a directory which holds nothing else.
+ * @throws {DataError} if a file cannot be read
+ */
+export function digestFiles(directory: string, paths: readonly string[]): DirectoryDigest {
   const files = Object.fromEntries(paths.map((path) => [path, fileDigest(`${directory}/${path}`)] as const));
   const lines = paths.map((path) => `${files[path]!.digest}  ${path}\n`);
   return { digest: digestBytes(lines.join("")), files };

@@ -7,7 +7,7 @@
  * Every alternative of braces must be there: nobody names what may be missing.
  * @module
  */
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { readError } from "./file_errors.ts";
 import { compileName, isMatch, type NamePattern } from "./name_pattern.ts";
@@ -20,8 +20,10 @@ export interface FileSet {
   readonly names: readonly string[];
 }
 
-/** The most files that a pattern may stand for, and the most characters of their names: they pass on command lines. */
-const MOST_FILES = 5000, MOST_CHARACTERS = 100_000;
+/** The most files that a pattern may stand for. */
+const MOST_FILES = 5000;
+/** The most bytes of their names: they pass on command lines, where Linux takes 128 KiB in one argument. */
+const MOST_BYTES = 120_000;
 /** No system opens longer ones. */
 const LONGEST_PATH = 4096;
 
@@ -43,10 +45,11 @@ export function resolvePattern(path: string): string {
   if (files.length === 1) return files[0]!;
   const { folder, names } = setOf(files);
   const text = `${escapeName(folder === "/" ? "" : folder)}/{${names.map(escapeName).join()}}`;
-  if (files.length <= MOST_FILES && text.length <= MOST_CHARACTERS) return text;
+  const bytes = new TextEncoder().encode(text).length;
+  if (files.length <= MOST_FILES && bytes <= MOST_BYTES) return text;
   throw new UsageError(
-    `Cannot use ${path} as a pattern must match at most ${MOST_FILES} files with ${MOST_CHARACTERS} characters in their ` +
-      `names (or name their folder): it matches ${files.length} with ${text.length}`,
+    `Cannot use ${path} as a pattern must match at most ${MOST_FILES} files with ${MOST_BYTES} bytes in their names ` +
+      `(or name their folder): it matches ${files.length} with ${bytes}`,
   );
 }
 
@@ -90,14 +93,23 @@ function reasonsMissing(path: string): string[] {
   }
 }
 
-/** The patterns without braces that `path` gives. What exists of its folders is taken by its literal name. */
-function alternatives(path: string): string[] {
+/**
+ * The patterns without braces and without `..` that `path` gives. What exists of its folders is taken by its literal name.
+ * @throws {UsageError} if they are too many
+ */
+export function alternatives(path: string): string[] {
   for (let end = path.lastIndexOf("/", LONGEST_PATH); end > 0; end = path.lastIndexOf("/", end - 1)) {
     const folder = path.slice(0, end);
     if (!/[*?[{\\]/.test(folder)) break;
-    if (isThere(folder)) return expandBraces(escapeName(folder) + path.slice(end));
+    if (isThere(folder)) return plainParts(escapeName(folder) + path.slice(end));
   }
-  return expandBraces(path);
+  return plainParts(path);
+}
+
+function plainParts(pattern: string): string[] {
+  return expandBraces(pattern).map((part) =>
+    normalize(part.replaceAll(/\\(.)/gs, (written, character) => character === "." ? "." : written))
+  );
 }
 
 /** The files that a pattern without braces matches; a path without wildcards is its own match. */

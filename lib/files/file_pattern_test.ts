@@ -128,17 +128,16 @@ Deno.test("a folder that cannot be read is an error and not an empty one", () =>
 
 Deno.test("more files than a command line holds are refused, and so are braces without end", () => {
   using dir = new TemporaryDirectory();
-  const long = "n".repeat(200);
-  for (let k = 0; k < 500; k++) dir.write(`${long}${k}`, "");
-  const names = Array.from({ length: 500 }, (_, k) => `${long}${k}`);
-  const length = dir.path.length + "/{}".length + names.join().length;
+  const names = Array.from({ length: 600 }, (_, k) => `${"é".repeat(100)}${k}`);
+  for (const name of names) dir.write(name, "");
+  const bytes = dir.path.length + "/{}".length + new TextEncoder().encode(names.join()).length;
   assertThrows(
     () => resolvePattern(dir.file("*")),
     UsageError,
     `Cannot use ${
       dir.file("*")
-    } as a pattern must match at most 5000 files with 100000 characters in their names ` +
-      `(or name their folder): it matches 500 with ${length}`,
+    } as a pattern must match at most 5000 files with 120000 bytes in their names ` +
+      `(or name their folder): it matches 600 with ${bytes}`,
   );
   const braces = dir.file("{a,b}".repeat(40));
   assertThrows(

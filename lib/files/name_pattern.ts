@@ -32,7 +32,7 @@ export function compileName(pattern: string): NamePattern {
     } else if (character === "\\" && i + 1 < characters.length) literal(characters[++i]);
     else literal(character);
   }
-  return { parts, beginsWithDot: /^\\?\./.test(pattern) };
+  return { parts, beginsWithDot: pattern.startsWith(".") };
 }
 
 /** Whether `pattern` matches all of `name`. */

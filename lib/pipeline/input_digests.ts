@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { fileSet } from "@/lib/files/file_pattern.ts";
 import { publishFile } from "@/lib/files/publish.ts";
 import { readTree, type Tree, within } from "./tree.ts";
 
@@ -32,11 +33,11 @@ export function openInputDigests(storeDir: string): InputDigests {
     tree(path: string): Tree {
       const known = entries[path];
       if (known?.tree?.files && known.stamps && same(known.stamps, stampsOf(path))) return known.tree;
-      const before = stampsOf(path);
+      const before = stampsOf(path), folder = fileSet(path)?.folder ?? path;
       const tree = readTree(path);
       // A file touched within the clock's tick of our reading could change again under the same stamp.
       if (
-        same(before, stampsOf(path)) && Object.keys(before).every((name) => isSettled(within(path, name)))
+        same(before, stampsOf(path)) && Object.keys(before).every((name) => isSettled(within(folder, name)))
       ) {
         entries[path] = { stamps: before, tree };
         changed = true;
@@ -52,8 +53,15 @@ export function openInputDigests(storeDir: string): InputDigests {
   };
 }
 
-/** Size, time and inode of every file below `path` (or of the file `path` itself, under the empty name). */
+/**
+ * Size, time and inode of every file below `path`, of those that it names in braces, or of the file `path` itself, under the
+ * empty name.
+ */
 function stampsOf(path: string): Record<string, string> {
+  const set = fileSet(path);
+  if (set !== undefined) {
+    return Object.fromEntries(set.names.map((name) => [name, stamp(Deno.statSync(join(set.folder, name)))]));
+  }
   const info = Deno.statSync(path);
   if (!info.isDirectory) return { "": stamp(info) };
   const stamps: Record<string, string> = {};

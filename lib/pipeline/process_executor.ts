@@ -4,7 +4,9 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import { namedPaths } from "@/lib/files/file_pattern.ts";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
+import { allowFlags } from "./allow_flags.ts";
 import type { StageSource } from "./blueprint.ts";
 import type { Executor, Task, TaskControl } from "./task.ts";
 import { workerMessageSchema } from "./worker_channel.ts";
@@ -27,7 +29,7 @@ export function processExecutor(options: ProcessOptions): Executor {
 /** Flags of `deno run` that grant a task what it needs. */
 export function taskPermissions(task: Task, taskFile: string, options: ProcessOptions): string[] {
   const inputs = Object.values(task.inputs).flatMap((paths) =>
-    typeof paths === "string" ? [paths] : Object.values(paths)
+    (typeof paths === "string" ? [paths] : Object.values(paths)).flatMap(namedPaths)
   );
   const written = [
     ...new Set(Object.values(task.outputs).map(dirname)),
@@ -45,8 +47,8 @@ export function taskPermissions(task: Task, taskFile: string, options: ProcessOp
   return [
     "--no-prompt",
     "--cached-only",
-    `--allow-read=${read.join(",")}`,
-    `--allow-write=${written.join(",")}`,
+    ...allowFlags("read", read),
+    ...allowFlags("write", written),
     "--allow-ffi",
   ];
 }

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { parse, stringify } from "yaml";
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
+import { fileSet } from "@/lib/files/file_pattern.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import type { Blueprint } from "./blueprint.ts";
 import { waitForLock } from "./file_lock.ts";
@@ -126,12 +127,13 @@ const HALF_MADE = /\.[0-9a-f]{8}\.partial$/;
 /** Puts a copy of `tree`, whose files lie at `from`, at `to`: real files of its own, unless they are there already. */
 export function copyOutput(from: string, to: string, current: () => string | undefined, tree: Tree): void {
   if (current() === tree.digest) return;
+  const folder = fileSet(from)?.folder ?? from;
   const temporary = `${to}.${crypto.randomUUID().slice(0, 8)}.partial`;
   try {
     for (const name of Object.keys(tree.files)) {
       const target = name === "" ? temporary : join(temporary, name);
       Deno.mkdirSync(dirname(target), { recursive: true });
-      Deno.copyFileSync(name === "" ? from : join(from, name), target);
+      Deno.copyFileSync(name === "" ? from : join(folder, name), target);
       Deno.chmodSync(target, 0o644);
     }
     Deno.removeSync(to, { recursive: true });

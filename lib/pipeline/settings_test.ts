@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { assertRejects } from "@std/assert";
 import { checkInputsExist, inputRoot, resolveInputs } from "./inputs.ts";
 import { parseManifest } from "./manifest_reader.ts";
 import { applySettings, parseInputs, parseSettings } from "./settings.ts";
@@ -72,7 +71,7 @@ Deno.test("given demonstrations unset the prompts that came with others", () => 
   );
 });
 
-Deno.test("inputs that the manifest does not have, from the hub, or not there are refused", async () => {
+Deno.test("inputs that the manifest does not have, from the hub, or not there are refused", () => {
   const places = { root: "/project", workingDirectory: "/here" };
   assertEquals(
     assertThrows(() => resolveInputs(MANIFEST, { bse: "x" }, places), UsageError).message,
@@ -82,7 +81,7 @@ Deno.test("inputs that the manifest does not have, from the hub, or not there ar
     assertThrows(() => resolveInputs(MANIFEST, { base: "hf:org/model" }, places), UsageError).message,
     "Cannot use inputs as they must be local paths (download hf: models first): base is hf:org/model",
   );
-  const error = await assertRejects(() => checkInputsExist({ base: "lib/no_such", none: null }), DataError);
+  const error = assertThrows(() => checkInputsExist({ base: "lib/no_such", none: null }), DataError);
   assertEquals(error.message, "Cannot read inputs as each must exist: base is lib/no_such (not found)");
 });
 

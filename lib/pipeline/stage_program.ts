@@ -6,8 +6,10 @@
 import { dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { diskError, writeError } from "@/lib/files/file_errors.ts";
-import { DataError, exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
+import { fileSet, resolvePattern, shownPath, whatIsMissing } from "@/lib/files/file_pattern.ts";
+import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { waitForLock } from "./file_lock.ts";
+import { contractsOf } from "./ports.ts";
 import { readStageFlags, type StageFlags } from "./stage_flags.ts";
 import { stageHelp } from "./stage_help.ts";
 import { runTask, type Task, taskSchema } from "./task.ts";
@@ -57,9 +59,11 @@ async function runFromFlags(
 ): Promise<void> {
   const at = (path: string) => resolve(start, path);
   const inputs = Object.fromEntries(
-    Object.entries(flags.inputs).map(([port, paths]) => [port, absolute(paths, at)]),
+    Object.entries(flags.inputs).map((
+      [port, paths],
+    ) => [port, absolute(paths, (path) => resolvePattern(at(path)))]),
   );
-  checkThere(inputs);
+  checkThere(stage, inputs);
   const wanted = Object.fromEntries(
     Object.entries(flags.outputs).map(([port, path]) => [port, at(path)]),
   );
@@ -111,21 +115,26 @@ function absolute(paths: StageFlags["inputs"][string], at: (path: string) => str
   return Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)]));
 }
 
-function checkThere(inputs: Task["inputs"]): void {
-  const missing: string[] = [];
-  for (const [port, paths] of Object.entries(inputs)) {
-    for (const path of typeof paths === "string" ? [paths] : Object.values(paths)) {
-      try {
-        Deno.statSync(path);
-      } catch (error) {
-        missing.push(
-          `--in.${port} ${path} (${
-            error instanceof Deno.errors.NotFound ? "not found" : (error as Error).message
-          })`,
-        );
-      }
-    }
+/**
+ * Every input is there, and none is several files where a port takes one.
+ * @throws {DataError, UsageError} naming all that are not
+ */
+function checkThere(stage: Stage, inputs: Task["inputs"]): void {
+  const all = Object.entries(inputs).flatMap(([port, paths]) =>
+    (typeof paths === "string" ? [paths] : Object.values(paths)).map((path) => ({ port, path }))
+  );
+  const several = all.filter(({ port, path }) =>
+    !contractsOf(stage.inputs[port]!).includes("file") && fileSet(path) !== undefined
+  );
+  if (several.length > 0) {
+    const list = several.map(({ port, path }) => `--in.${port} is ${shownPath(path)}`).join(", ");
+    throw new UsageError(
+      `Cannot use patterns as only ports of data files take more than one file: ${list}`,
+    );
   }
+  const missing = all.flatMap(({ port, path }) =>
+    whatIsMissing(path).map((what) => `--in.${port} ${path} (${what})`)
+  );
   if (missing.length > 0) throw new DataError(`Cannot read inputs as each must exist: ${missing.join(", ")}`);
 }
 

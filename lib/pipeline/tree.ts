@@ -2,7 +2,8 @@
  * A value of a pipeline as the store sees it: a file, or a directory as a tree of files, by digest.
  * @module
  */
-import { digestDirectory, digestFile, type FileDigest } from "@/lib/files/digest.ts";
+import { digestDirectory, digestFile, digestFiles, type FileDigest } from "@/lib/files/digest.ts";
+import { fileSet } from "@/lib/files/file_pattern.ts";
 
 /** A file or directory by content. A file is a tree whose only path is the empty one. */
 export interface Tree {
@@ -12,10 +13,12 @@ export interface Tree {
 }
 
 /**
- * Reads and digests what lies at `path`.
+ * Reads and digests what lies at `path`. Files that it names in braces are a directory that holds nothing else.
  * @throws {DataError} if it cannot be read
  */
 export function readTree(path: string): Tree {
+  const set = fileSet(path);
+  if (set !== undefined) return { kind: "directory", ...digestFiles(set.folder, set.names) };
   if (Deno.statSync(path).isDirectory) return { kind: "directory", ...digestDirectory(path) };
   const digest = digestFile(path);
   return { kind: "file", digest, files: { "": { digest, size: Deno.statSync(path).size } } };

@@ -1,0 +1,85 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { symlink } from "@/tests/support/symlink.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { openDataRoot } from "./data_root.ts";
+import { readRunRequest } from "./run_request.ts";
+
+const FILE = { contract: "file", description: "a text" } as const;
+
+const stage = defineStage({
+  id: "read",
+  summary: "Reads",
+  params: z.strictObject({}),
+  inputs: {
+    text: FILE,
+    more: { ...FILE, optional: true, many: "list" },
+    model: { contract: "model", description: "a model", optional: true },
+  },
+  outputs: {},
+  random: false,
+  run: () => Promise.resolve(),
+}) as unknown as Stage;
+
+/** A data root with some texts, one of the server's own and a link out of it; a secret lies beside it. */
+function openRoot(dir: TemporaryDirectory) {
+  const names = ["in.txt", "more/b.txt", "more/a.txt", "more/deep/c.txt", ".srppo/mine.txt", "../secret.txt"];
+  for (const name of names) {
+    Deno.mkdirSync(dirname(dir.file(`data/${name}`)), { recursive: true });
+    dir.write(`data/${name}`, "");
+  }
+  symlink(dir.path, dir.file("data/up"));
+  return openDataRoot(dir.file("data"));
+}
+
+Deno.test("a request may name data files by patterns", () => {
+  using dir = new TemporaryDirectory();
+  const root = openRoot(dir);
+  const inputs = { text: "i*.txt", more: ["more/*.txt", "**/{c,in}.txt", "more"], model: "more" };
+  assertEquals(readRunRequest(stage, { inputs }, root).inputs, {
+    text: `${root.path}/in.txt`,
+    more: [`${root.path}/more/{a.txt,b.txt}`, `${root.path}/{in.txt,more/deep/c.txt}`, `${root.path}/more`],
+    model: `${root.path}/more`,
+  });
+});
+
+Deno.test("a pattern stays within the data root, or the request is refused before a folder outside is read", () => {
+  using dir = new TemporaryDirectory();
+  const root = openRoot(dir);
+  const below = "as a location must be a path below the data root: it is not";
+  const leads = "as a location must stay below the data root: a link leads outside";
+  const bad: readonly (readonly [location: string, why: string])[] = [
+    ["../*.txt", `"../*.txt" ${below}`],
+    ["*/../../*.txt", `"*/../../*.txt" ${below}`],
+    ["{in.txt,../secret.txt}", `"../secret.txt" ${below}`],
+    ["{.,x}{.,y}/s*.txt", `"../s*.txt" ${below}`],
+    ["{up/\\..,x}/\\../s*.txt", `"../s*.txt" ${below}`],
+    ["\\.\\./{s,t}*.txt", `"../s*.txt" ${below}`],
+    ["{../nothing*,in.txt}", `"../nothing*" ${below}`],
+    ["up/s*.txt", `"up/s*.txt" ${leads}`],
+    ["u?/secret.txt", `"up/secret.txt" ${leads}`],
+    [".s*/*.txt", `".srppo/mine.txt" as .srppo/ belongs to the server: choose another name`],
+  ];
+  for (const [location, why] of bad) {
+    assertEquals(
+      assertThrows(() => readRunRequest(stage, { inputs: { text: location } }, root), UsageError).message,
+      `Cannot run read as the request must fit its ports and parameters: Cannot use ${why}`,
+    );
+  }
+});
+
+Deno.test("a pattern that no file matches is an input that is not there, and models have none", () => {
+  using dir = new TemporaryDirectory();
+  const root = openRoot(dir);
+  const inputs = { text: "no*.txt", more: ["{more,none}/a.txt", "{in,no*}.txt", "none"], model: "m[o]re" };
+  assertEquals(
+    assertThrows(() => readRunRequest(stage, { inputs }, root), DataError).message,
+    'Cannot run read as its inputs must exist: inputs.text: "no*.txt" (no file matches); ' +
+      'inputs.more: "{more/a.txt,none/a.txt}" (none/a.txt not found); ' +
+      'inputs.more: "{in,no*}.txt" (no file matches no*.txt); inputs.more: "none" does not exist; ' +
+      'inputs.model: "m[o]re" (no file matches)',
+  );
+});
