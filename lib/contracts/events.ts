@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { EvalRow } from "./evals.ts";
+
 /** Which copy of which stage: `stage` is the manifest's path without indices, for example `ppo.update`. */
 export interface NodeName {
   readonly stage: string;
@@ -78,6 +80,11 @@ export type RunEvent =
       /** the last value of every name in a `metrics` output, told for cached nodes too */
       readonly type: "metrics";
       readonly values: Readonly<Record<string, number>>;
+    }
+    | NodeName & {
+      /** what an `evals@1` output holds, told for cached nodes too */
+      readonly type: "evals";
+      readonly rows: readonly EvalRow[];
     }
     | {
       readonly type: "loop_ended";

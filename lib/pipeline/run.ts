@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { readEvals } from "@/lib/contracts/evals.ts";
 import type { BestRound, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
@@ -234,9 +235,12 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
       );
       emit({ ...common, type: "stage_finished", outputs });
     } else emit({ ...common, type: "stage_cached" });
-    const tree = record.outputs.metrics;
-    if (tree && node.plan.stage.outputs.metrics?.contract === "metrics@1" && store.holds(tree)) {
-      emit({ ...nodeName(node), type: "metrics", values: lastMetrics(await store.view(record, "metrics")) });
+    for (const [port, tree] of Object.entries(record.outputs)) {
+      const contract = node.plan.stage.outputs[port]?.contract;
+      if (contract !== "metrics@1" && contract !== "evals@1" || !store.holds(tree)) continue;
+      const path = await store.view(record, port);
+      if (contract === "evals@1") emit({ ...nodeName(node), type: "evals", rows: readEvals(path) });
+      else if (port === "metrics") emit({ ...nodeName(node), type: "metrics", values: lastMetrics(path) });
     }
   }
 

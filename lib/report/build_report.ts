@@ -8,6 +8,7 @@ import { type ComparisonRow, differences, type SampleRow } from "./comparison.ts
 import { headline } from "./headline.ts";
 import type { Environment, Report } from "./report_schema.ts";
 import { blockOf } from "./run_tracker.ts";
+import { secondsByStage } from "./stage_seconds.ts";
 
 /** One value of a metrics file. */
 export interface MetricValue {
@@ -19,6 +20,8 @@ export interface MetricValue {
 /** What the outputs of a run hold, as far as the report needs it. */
 export interface RunTables {
   readonly comparison: readonly ComparisonRow[];
+  /** of the eval stages inside loops */
+  readonly evaluations: Report["evaluations"];
   /** all samples of the eval stages, with the words that a checker looks for */
   readonly samples: readonly SampleRow[];
   /** by node, in the order of the file; nodes without metrics are absent */
@@ -81,6 +84,20 @@ function rounds(result: RunResult, tables: RunTables, events: readonly RunEvent[
     .map(({ values, ...row }) => ({ ...values, ...row }) as unknown as Report["rounds"][number]);
 }
 
+function timing(node: FinishedNode): Report["timings"][number] {
+  const { seconds, tokens = null, cached } = node;
+  return {
+    stage: node.stage,
+    uses: node.uses,
+    index: node.index ?? null,
+    iteration: node.iteration ?? null,
+    seconds,
+    tokens,
+    tokens_per_second: tokens === null || seconds === 0 ? null : tokens / seconds,
+    cached,
+  };
+}
+
 function training(result: RunResult, tables: RunTables): Report["training"] {
   return result.nodes.filter((node) => node.uses === "sft").flatMap((node) => {
     const values = (tables.metrics.get(node) ?? []).filter((v) => v.name === "loss");
@@ -112,7 +129,8 @@ function updates(result: RunResult, tables: RunTables): Report["updates"] {
 
 /** What to say where the manifest names a checker that found nothing to check. */
 function withoutScore(result: RunResult, comparison: RunTables["comparison"]): string[] {
-  const checker = result.nodes.find((node) => node.uses === "eval")?.params.checker;
+  const checker = result.nodes.find((node) => node.uses === "eval" && node.iteration === undefined)
+    ?.params.checker;
   if (!checker || comparison.some((row) => row.metric === "score")) return [];
   return [`No score: no evaluation prompt has the field that checker ${checker} looks at`];
 }
@@ -138,6 +156,7 @@ export function buildReport(
   const differing = differences(tables.comparison, tables.samples);
   const { headline: text, findings } = headline(tables.comparison, differing);
   const started = events.find((e) => e.type === "run_started");
+  const timings = result.nodes.map(timing);
   return {
     version: 1,
     manifest: result.manifest,
@@ -149,14 +168,17 @@ export function buildReport(
     comparison: [...tables.comparison],
     differences: differing,
     rounds: rounds(result, tables, events),
+    evaluations: [...tables.evaluations],
+    best: result.best.map(({ block, iteration, figure, value }) => ({ block, iteration, figure, value })),
     training: training(result, tables),
-    timings: result.nodes.map((node) => ({
-      stage: node.stage,
-      uses: node.uses,
-      index: node.index ?? null,
-      iteration: node.iteration ?? null,
-      seconds: node.seconds,
-      cached: node.cached,
+    timings,
+    phases: secondsByStage(timings).map(({ uses, copies, cached, seconds, tokens, tokensPerSecond }) => ({
+      uses,
+      stages: copies,
+      cached,
+      seconds,
+      tokens: tokens ?? null,
+      tokens_per_second: tokensPerSecond ?? null,
     })),
     samples: chosenSamples(tables.samples),
     updates: updates(result, tables),

@@ -1,6 +1,6 @@
 /** The part of the page that shows how training went: curves per round, SFT's loss, and all rounds as a table. @module */
 import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
-import { duration } from "./format.ts";
+import { duration, significant } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import { lineChart, type Series } from "./line_chart.ts";
 import type { Report } from "./report_schema.ts";
@@ -15,6 +15,8 @@ const CHARTS = [
   "explained_variance",
   "clip_fraction",
 ];
+/** Metrics of evaluations inside loops that get a chart, in this order. */
+const EVALUATED = ["score", "validation_nll", "reward", "kl_to_sft", "base_nll", "response_tokens"];
 /** Keys of a round that are not metrics. */
 const OWN = new Set(["block", "iteration", "seconds", "cached"]);
 /** Metrics that the table of rounds leaves out where there are more; the file has all. */
@@ -34,6 +36,24 @@ function roundCharts(report: Report): (Html | undefined)[] {
     }));
     const text = (value: number) => metricText(metric, value / scale);
     return lineChart({ title: label, help, xLabel: "round", series, text });
+  });
+}
+
+/** What was evaluated inside loops, by round: a curve for each stage, model and mode of decoding. */
+function evaluationCharts({ evaluations }: Report): (Html | undefined)[] {
+  const nameOf = (r: Report["evaluations"][number]) => `${r.stage} of ${r.model}, ${r.mode}`;
+  const names = [...new Set(evaluations.map(nameOf))];
+  return EVALUATED.map((metric) => {
+    const { label, help, percent } = metricInfo(metric);
+    const scale = percent ? 100 : 1;
+    const series: Series[] = names.map((name, i) => ({
+      name,
+      look: LOOKS[Math.min(i, 2)]!,
+      points: evaluations.filter((r) => r.metric === metric && nameOf(r) === name)
+        .map((r) => ({ x: r.iteration + 1, y: scale * r.mean })),
+    }));
+    const text = (value: number) => metricText(metric, value / scale);
+    return lineChart({ title: `${label} in evaluation`, help, xLabel: "round", series, text });
   });
 }
 
@@ -89,15 +109,19 @@ function roundsTable(report: Report): Html | undefined {
 
 /** The section, or nothing for a run that trained nothing. */
 export function curvesSection(report: Report): Html | undefined {
-  const charts = [...roundCharts(report), lossChart(report)].filter((chart) => chart !== undefined);
+  const charts = [...evaluationCharts(report), ...roundCharts(report), lossChart(report)]
+    .filter((chart) => chart !== undefined);
   if (charts.length === 0) return undefined;
   const { policy, continued_sft } = report.updates;
   const fair = policy === null || continued_sft === null
     ? ""
     : ` PPO made ${policy} policy updates; continued SFT got ${continued_sft}.`;
+  const best = report.best.map(({ block, iteration, figure, value }) =>
+    ` The best round of ${block} is ${iteration + 1}: ${figure} is ${significant(value)}.`
+  );
   return markup`
     <h2>Training</h2>
-    <p class="lead">Each point of a round is a mean over its rollouts, before the policy learns from them.${fair}</p>
+    <p class="lead">Each point of a round is a mean over its rollouts, before the policy learns from them.${fair}${best}</p>
     <div class="charts">${charts}</div>
     ${roundsTable(report)}
   `;

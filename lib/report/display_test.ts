@@ -163,6 +163,39 @@ Deno.test("createDisplay() tells why a loop ended, a failed stage and a stopped 
   }
 });
 
+Deno.test("createDisplay() tells the score of an evaluation in a loop when it is made, and the best round", () => {
+  const node = { stage: "ppo.eval", uses: "eval", iteration: 4, time: 0 };
+  const row = { model: "policy", mode: "greedy", stderr: 0, n: 3 } as const;
+  const evals = {
+    ...node,
+    type: "evals",
+    rows: [
+      { ...row, metric: "reward", mean: 12 },
+      { ...row, metric: "score", mean: 0.75 },
+      { ...row, mode: "sampled", metric: "score", mean: 0.5 },
+    ],
+  } as const;
+  const best = {
+    type: "loop_best",
+    time: 0,
+    block: "ppo",
+    iteration: 4,
+    figure: "eval.score",
+    value: 0.75,
+  } as const;
+  const told = (events: readonly RunEvent[]) =>
+    shown(events, { json: false, terminal: false }).all.split("\n");
+  assertEquals(told([{ ...node, type: "stage_finished", key: "k", seconds: 1, outputs: {} }, evals, best]), [
+    "● ppo round 5 evaluated: score 0.750 (policy, greedy), 0.500 (policy, sampled)",
+    "● ppo’s best round is 5: eval.score is 0.750",
+    "",
+  ]);
+  assertEquals(told([{ ...node, type: "stage_cached", key: "k", seconds: 1 }, evals]), [
+    "● 1 stage from the store: ppo round 5",
+    "",
+  ]);
+});
+
 Deno.test("createDisplay() shows a round whose metrics come after its last stage", () => {
   const events = exampleEvents({ rounds: 1 });
   const order = events.map((e) => e.type);

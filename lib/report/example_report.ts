@@ -178,7 +178,14 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
   const { result, metrics } = exampleResult();
   return buildReport(
     result,
-    { comparison: exampleComparison(), samples: exampleSamples(), metrics, policyUpdates: 136, ...tables },
+    {
+      comparison: exampleComparison(),
+      evaluations: [],
+      samples: exampleSamples(),
+      metrics,
+      policyUpdates: 136,
+      ...tables,
+    },
     { events: exampleEvents({ rounds: ROUNDS }), environment: EXAMPLE_ENVIRONMENT },
   );
 }

@@ -40,9 +40,14 @@ function finding(d: DifferenceRow): string {
     `${change(d.mean - Z95 * d.stderr)} to ${change(d.mean + Z95 * d.stderr)}: ${outcome[verdict(d)]}`;
 }
 
+/** The most telling metric of `rows`, if they hold one that can be told alone. */
+export function leadingMetric(rows: readonly { readonly metric: string }[]): string | undefined {
+  return LEADING.find((metric) => rows.some((r) => r.metric === metric));
+}
+
 function leading(rows: readonly ComparisonRow[]): { readonly subject?: string; readonly metric?: string } {
   const subject = subjectOf(modelsOf(rows));
-  const metric = LEADING.find((m) => rows.some((r) => r.model === subject && r.metric === m));
+  const metric = leadingMetric(rows.filter((r) => r.model === subject));
   return { ...(subject === undefined ? {} : { subject }), ...(metric === undefined ? {} : { metric }) };
 }
 

@@ -13,10 +13,13 @@ export function timesSection(report: Report): Html | undefined {
   const store = cached === 0
     ? ""
     : ` ${counted(cached, "stage")} came from the store and count with the seconds they took when they ran.`;
-  const bars = sums.map(({ uses, seconds, copies }) => {
+  const bars = sums.map(({ uses, seconds, copies, tokensPerSecond }) => {
     const many = copies > 1 ? markup` <small>×${decimal(copies, 0)}</small>` : undefined;
     const share = decimal((100 * seconds) / longest, 1);
-    return markup`<span>${uses}${many}</span><div><i style="width:${share}%"></i></div><span>${
+    const rate = tokensPerSecond === undefined
+      ? undefined
+      : markup`<small>${decimal(tokensPerSecond, 0)} tokens/s</small> `;
+    return markup`<span>${uses}${many}</span><div><i style="width:${share}%"></i></div><span>${rate}${
       duration(seconds)
     }</span>
 `;

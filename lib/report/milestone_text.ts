@@ -1,8 +1,9 @@
 /** What people read about a run, line by line: the words of both displays. @module */
 import type { NodeName } from "@/lib/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
-import { bytes, counted, decimal, duration, MISSING } from "./format.ts";
-import { metricText } from "./metric_catalogue.ts";
+import { bytes, counted, decimal, duration, MISSING, significant } from "./format.ts";
+import { leadingMetric } from "./headline.ts";
+import { labelInSentence, metricText } from "./metric_catalogue.ts";
 import { blockOf, labelOf, type Loop, type Milestone, type Round } from "./run_tracker.ts";
 
 /** Stages of a plan that came from the store, copies and rounds counted: `sft, members.sft ×4, ppo rounds 1–20`. */
@@ -99,6 +100,21 @@ export function milestoneLine(
     case "stage_finished":
       if (e.iteration !== undefined) return undefined; // its round tells it
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;
+    case "evals": {
+      if (e.iteration === undefined) return undefined; // the comparison tells it
+      const metric = leadingMetric(e.rows);
+      const values = e.rows.filter((r) => r.metric === metric).map((r) =>
+        `${metricText(r.metric, r.mean)} (${r.model}, ${r.mode})`
+      );
+      if (metric === undefined) return undefined;
+      return `${paint.cyan("●")} ${blockOf(e)} round ${e.iteration + 1} evaluated: ${
+        labelInSentence(metric)
+      } ${values.join(", ")}`;
+    }
+    case "loop_best":
+      return `${paint.cyan("●")} ${e.block}’s best round is ${e.iteration + 1}: ${e.figure} is ${
+        significant(e.value)
+      }`;
     case "loop_ended":
       return `${paint.cyan("●")} ${e.block} ended after ${counted(e.iteration + 1, "round")}: ${e.reason}`;
     case "stage_failed": {

@@ -86,12 +86,20 @@ export function readRunTables(result: RunResult): RunTables {
   }
   // Evaluations inside a loop show how it went; the comparison is of what came out in the end.
   const evals = result.nodes.filter((node) => node.uses === "eval" && node.iteration === undefined);
+  const inLoops = result.nodes.flatMap(({ iteration, ...node }) =>
+    node.uses === "eval" && iteration !== undefined ? [{ ...node, iteration }] : []
+  );
   const words = wordsOfPrompts(result.nodes);
   return {
     comparison: evals.flatMap((node) => {
       const path = existing(node, "evals");
       return path === undefined ? [] : readEvals(path).map((row) => ({ ...row }));
     }),
+    evaluations: inLoops.flatMap((node) => {
+      const path = existing(node, "evals");
+      const { stage, iteration } = node;
+      return path === undefined ? [] : readEvals(path).map((row) => ({ stage, iteration, ...row }));
+    }).sort((a, b) => a.iteration - b.iteration),
     samples: evals.flatMap((node) => {
       const file = existing(node, "samples");
       if (file === undefined) return [];

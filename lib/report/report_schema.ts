@@ -31,6 +31,18 @@ const DifferenceRow = z.strictObject({
   paired: z.boolean().describe("whether the answers to the same prompts were subtracted one by one"),
 });
 
+const EvaluationRow = ComparisonRow.extend({
+  stage: z.string().describe("the manifest's path of the evaluating stage, for example ppo.eval"),
+  iteration: count.describe("round of its loop, from 0"),
+}).describe("an evaluation inside a loop");
+
+const BestRow = z.strictObject({
+  block: z.string().describe("name of the iterate block"),
+  iteration: count.describe("its best round, from 0"),
+  figure: z.string().describe("what tells the best round, for example eval.score of policy, greedy"),
+  value: z.number(),
+});
+
 const RoundRow = z.object({
   block: z.string().describe("name of the iterate block"),
   iteration: count.describe("round, from 0"),
@@ -53,7 +65,20 @@ const TimingRow = z.strictObject({
   index,
   iteration: count.nullable().describe("round within an iterate block, from 0; null outside loops"),
   seconds: seconds.describe("wall seconds of the run that made the outputs, now or earlier"),
+  tokens: z.number().nonnegative().nullable().describe(
+    "tokens that it worked on in that time; null: not told",
+  ),
+  tokens_per_second: z.number().nonnegative().nullable(),
   cached: z.boolean().describe("the outputs came from the store"),
+});
+
+const PhaseRow = z.strictObject({
+  uses: z.string().describe("stage id"),
+  stages: count.describe("copies and rounds of it"),
+  cached: count.describe("how many of them came from the store"),
+  seconds: seconds.describe("their wall seconds, those from the store counted with what they once took"),
+  tokens: z.number().nonnegative().nullable().describe("tokens that they worked on; null: none of them told"),
+  tokens_per_second: z.number().nonnegative().nullable().describe("over the seconds of those that told"),
 });
 
 const SampleRow = z.strictObject({
@@ -100,8 +125,11 @@ export const ReportSchema = z.strictObject({
   comparison: z.array(ComparisonRow),
   differences: z.array(DifferenceRow),
   rounds: z.array(RoundRow),
+  evaluations: z.array(EvaluationRow),
+  best: z.array(BestRow),
   training: z.array(TrainingRow),
   timings: z.array(TimingRow),
+  phases: z.array(PhaseRow),
   samples: z.array(SampleRow),
   updates: Updates,
   environment: EnvironmentSchema,

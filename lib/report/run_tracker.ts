@@ -202,6 +202,11 @@ export function createRunTracker(): RunTracker {
       update(event);
       const rounds = finishedRounds(event);
       if (event.type === "stage_cached") fold.push(event);
+      // What came from the store was told before, by the run that made it.
+      const last = fold.at(-1);
+      if (event.type === "evals" && last?.stage === event.stage && last.iteration === event.iteration) {
+        return rounds;
+      }
       if (event.type === "stage_cached" || event.type === "metrics" || event.type === "stage_progress") {
         return rounds;
       }

@@ -98,6 +98,8 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
       index: null,
       iteration: null,
       seconds: 0.9,
+      tokens: null,
+      tokens_per_second: null,
       cached: true,
     });
     assertEquals([report.environment.threads, report.environment.executor], [2, "inline"]);
@@ -117,6 +119,68 @@ Deno.test("writeReport() compares what came out in the end, not the evaluations 
     const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
     assertEquals(report.comparison, exampleComparison());
     assertEquals(report.timings.at(-1)!.stage, "ppo.eval");
+  });
+});
+
+Deno.test("writeReport() has evaluations inside a loop by round, with a curve for each metric, and the best round", async () => {
+  await withRun(async (result) => {
+    const last = result.nodes.find((n) => n.uses === "eval")!;
+    const rounds = await Promise.all([[9, 0.7], [4, 0.5], [19, 0.6]].map(async ([iteration, mean]) => {
+      const evals = `${result.runDir}/evals-${iteration}`;
+      const row = { model: "policy", mode: "greedy", stderr: 0.1, n: 3 } as const;
+      await writeEvals(evals, [{ ...row, metric: "score", mean: mean! }, {
+        ...row,
+        metric: "eos_rate",
+        mean: 1,
+      }]);
+      return { ...last, stage: "ppo.eval", iteration: iteration!, outputs: { evals } };
+    }));
+    const best = [{ block: "ppo", iteration: 9, figure: "eval.score of policy, greedy", value: 0.7 }];
+    await writeReport({ ...result, best, nodes: [...result.nodes, ...rounds] }, []);
+    const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
+    assertEquals(report.best, best);
+    const scores = report.evaluations.filter((row) => row.metric === "score");
+    assertEquals(scores.map((row) => [row.iteration, row.mean]), [[4, 0.5], [9, 0.7], [19, 0.6]]);
+    assertEquals(scores[0], {
+      stage: "ppo.eval",
+      iteration: 4,
+      model: "policy",
+      mode: "greedy",
+      metric: "score",
+      mean: 0.5,
+      stderr: 0.1,
+      n: 3,
+    });
+    const page = await Deno.readTextFile(`${result.runDir}/report.html`);
+    assertStringIncludes(page, "<b>Score in evaluation</b><output>0.500 → 0.600</output>");
+    assertStringIncludes(page, "The best round of ppo is 10: eval.score of policy, greedy is 0.700.");
+  });
+});
+
+Deno.test("writeReport() has tokens per second of every kind of stage that told its tokens", async () => {
+  await withRun(async (result) => {
+    // Two of the twenty rounds told, as those of an older store did not; sft told in all of its runs.
+    const nodes = result.nodes.map((node) => {
+      if (node.uses === "sft") return { ...node, tokens: 124_000 };
+      return node.uses === "ppo-update" && node.iteration! < 2 ? { ...node, tokens: 4200 } : node;
+    });
+    await writeReport({ ...result, nodes }, []);
+    const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
+    const phase = (uses: string) => report.phases.find((row) => row.uses === uses)!;
+    assertEquals(phase("sft"), {
+      uses: "sft",
+      stages: 4,
+      cached: 0,
+      seconds: 49.6,
+      tokens: 496_000,
+      tokens_per_second: 10_000,
+    });
+    assertEquals([phase("ppo-update").tokens, phase("ppo-update").tokens_per_second], [8400, 2000]);
+    assertEquals([phase("eval").tokens, phase("eval").tokens_per_second], [null, null]);
+    const [first] = report.timings.filter((row) => row.uses === "ppo-update");
+    assertEquals([first!.tokens, first!.tokens_per_second], [4200, 2000]);
+    const page = await Deno.readTextFile(`${result.runDir}/report.html`);
+    assertStringIncludes(page, "<small>10,000 tokens/s</small> 50 s");
   });
 });
 
@@ -216,7 +280,7 @@ Deno.test("summaryOf() makes control characters of an answer harmless and cuts l
 Deno.test("buildReport() keeps the answers to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
-  const tables = { comparison: [], samples, metrics, policyUpdates: null };
+  const tables = { comparison: [], evaluations: [], samples, metrics, policyUpdates: null };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
 });

@@ -1,6 +1,7 @@
 /** The driver over small stages: what runs, what does not, and that the bytes are the same. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
+import type { RunEvent } from "@/lib/contracts/events.ts";
 import { dryRun } from "@/lib/pipeline/dry_run.ts";
 import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { ran, TOY, toyCode, ToyProject, toyStages } from "./toy.ts";
@@ -125,6 +126,30 @@ Deno.test("runs with one store share results, and each gets its own outputs", as
   ]);
   assertEquals(toy.outputs(a), toy.outputs(b));
   assertEquals([...ran(a.events), ...ran(b.events)].sort(), ALL, "no action ran twice");
+});
+
+Deno.test("events tell what stages measured and how many tokens they worked on, from the store too", async () => {
+  using toy = new ToyProject();
+  for (const executor of ["inline", "process"] as const) {
+    const runDir = toy.file(executor);
+    for (const type of ["stage_finished", "stage_cached"] as const) {
+      const { events, nodes } = await toy.run({ executor, runDir });
+      const round = events.find((e) => e.type === type && e.stage === "loop.count" && e.iteration === 1) as
+        & RunEvent
+        & {
+          readonly type: typeof type;
+        };
+      assertEquals([round.tokens, round.tokens_per_second], [50, 50 / round.seconds]);
+      const write = events.find((e) => e.type === type && e.stage === "write")!;
+      assertEquals(["tokens" in write, "tokens_per_second" in write], [false, false], "it tells none");
+      assertEquals(nodes.find((n) => n.stage === "loop.count")!.tokens, 50);
+      const told = events.filter((e) => "iteration" in e && e.iteration === 1);
+      const values = told.flatMap((e) => e.type === "metrics" ? [e.values] : []);
+      const rows = told.flatMap((e) => e.type === "evals" ? [e.rows[0]] : []);
+      const row = { model: "count", mode: "greedy", metric: "score", mean: 0, stderr: 0, n: 1 };
+      assertEquals([values, rows], [[{ stopped: 0, value: 5 }], [row]]);
+    }
+  }
 });
 
 Deno.test("--fresh runs everything again", async () => {
