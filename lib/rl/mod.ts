@@ -18,6 +18,7 @@ export * from "./kl_loss.ts";
 export * from "./kl_placement.ts";
 export * from "./length_norm.ts";
 export * from "./moments.ts";
+export * from "./pair_loss.ts";
 export * from "./policy_clip.ts";
 export * from "./policy_loss.ts";
 export * from "./policy_objective.ts";
