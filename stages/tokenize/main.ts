@@ -3,6 +3,7 @@
  * written. In: a user's JSON Lines, or a model's answers, and a model directory. Out: tokens, prompts and a report.
  * @module
  */
+import { writePairs } from "@/lib/contracts/pairs.ts";
 import { writePrompts } from "@/lib/contracts/prompts.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
@@ -11,6 +12,7 @@ import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadChatTemplate } from "@/lib/text/load_chat_template.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Chat } from "./encode_chats.ts";
+import { makePairs } from "./make_pairs.ts";
 import { type Params, params } from "./params.ts";
 import { readInput } from "./read_input.ts";
 import { tokenizeReport } from "./report.ts";
@@ -69,6 +71,11 @@ export const stage = defineStage({
       description: "the evaluation prompts given, else the distinct prompts of validation",
       optional: true,
     },
+    pairs: {
+      contract: "pairs@1",
+      description: "pairs of answers; not written where pairs is none",
+      optional: true,
+    },
     report: { contract: "report", description: "report.json: counts, lengths, cuts, three rows in full" },
   },
   random: true,
@@ -83,7 +90,7 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
   const tokenizer = loadTokenizer(model);
   const settings = settingsOf(params, tokenizer, model, seed);
   progress({ message: "reading" });
-  const { input, selection } = await readInput(inputs, params, tokenizer);
+  const { input, selection, pairing } = await readInput(inputs, params, tokenizer);
   if (tokenizer.eosIds.length === 0 && (input.demonstrations ?? input.rollouts) !== undefined) {
     throw new DataError(
       `Cannot tokenize demonstrations for ${model} as it must name an end token (eos_token_id of generation_config.json or ` +
@@ -96,6 +103,8 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
   signal.throwIfAborted();
   const { digest: tokenizerDigest } = tokenizer;
   const { train, validation, prompts, evalPrompts } = result;
+  const pairs = pairing && train &&
+    makePairs(tokenizer, pairing, train.samples, { ...settings, truncation: params.truncation });
   if (train) {
     await writeTokens(outputs.train!, { rows: train.samples.map(({ row }) => row), tokenizerDigest });
   }
@@ -107,7 +116,8 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
   }
   if (prompts) await writePrompts(outputs.prompts!, { rows: prompts.rows, tokenizerDigest });
   if (evalPrompts) await writePrompts(outputs.eval_prompts!, { rows: evalPrompts.rows, tokenizerDigest });
-  const report = tokenizeReport(tokenizer, result, settings, selection);
+  if (pairs) await writePairs(outputs.pairs!, { rows: pairs.rows, tokenizerDigest });
+  const report = tokenizeReport(tokenizer, { ...result, pairs }, settings, selection);
   await publishDirectory(
     outputs.report!,
     (directory) =>
@@ -118,7 +128,7 @@ async function run({ params, inputs, outputs, seed, signal, progress }: StageCon
   ): number => (set?.samples ?? set?.rows ?? []).length;
   progress({
     message: `${count(train)} demonstrations, ${count(validation)} held back, ${count(prompts)} prompts, ` +
-      `${count(evalPrompts)} for evaluation\n` +
+      `${count(evalPrompts)} for evaluation${pairs ? `, ${pairs.rows.length} pairs` : ""}\n` +
       reportText(report as unknown as ShownReport, { colors: Deno.stderr.isTerminal() && !Deno.noColor }),
   });
 }

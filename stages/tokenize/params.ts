@@ -73,9 +73,10 @@ export const params = z.strictObject({
         "ended by itself; the others are left out. Empty: answers as they are, if they ended.",
     )
     .meta({ source: "none: only a base model, which never ends by itself, needs it" }),
-  select: z.enum(["score", "reward", "all"]).default("score")
+  select: z.enum(["score", "reward", "best", "all"]).default("score")
     .describe(
-      "Which rows of `rollouts` become demonstrations: by a checker's score, by reward (scored rollouts), or all that ended.",
+      "Which rows of `rollouts` become demonstrations: by a checker's score; the best share by reward; the best of every " +
+        "prompt by reward (both of scored rollouts); or all that ended.",
     )
     .meta({ source: "rejection sampling by hindsight, as the quickstart's demonstrations were made" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
@@ -90,6 +91,13 @@ export const params = z.strictObject({
   reward_fraction: z.number().gt(0).max(1).default(0.25)
     .describe("Share of the rows that ended, best reward first, that is selected by reward.")
     .meta({ unit: "1", source: "RAFT (arXiv:2304.06767) keeps between 1/8 and 1/4 of its samples" }),
+  pairs: z.enum(["none", "best_worst", "spin"]).default("none")
+    .describe(
+      "Pairs to be made of `rollouts` for sft's dpo and spin: best_worst, the answer of highest reward to a prompt against " +
+        "that of lowest (scored rollouts); spin, a demonstration against the answer to its prompt, which is then no " +
+        "demonstration itself.",
+    )
+    .meta({ source: "DPO (arXiv:2305.18290); SPIN (arXiv:2401.01335)" }),
 });
 
 function isPattern(text: string): boolean {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { PairSet } from "./make_pairs.ts";
 import type { PromptSet } from "./prompt_rows.ts";
 import type { Selection } from "./select_rollouts.ts";
 import type { FittedSample, TokenizeSettings, TokenSet } from "./token_sets.ts";
@@ -15,11 +16,11 @@ const EXAMPLES = 3;
 /** The object of report.json. */
 export function tokenizeReport(
   tokenizer: Tokenizer,
-  result: Tokenized,
+  result: Tokenized & { readonly pairs?: PairSet | undefined },
   settings: TokenizeSettings,
   selection: Selection | undefined,
 ): Readonly<Record<string, unknown>> {
-  const { train, validation, prompts, evalPrompts } = result;
+  const { train, validation, prompts, evalPrompts, pairs } = result;
   const learned = new Set([...train?.samples ?? []].map(({ prompt }) => prompt));
   const examples = (train ?? validation)?.samples.slice(0, EXAMPLES) ?? [];
   return {
@@ -42,6 +43,7 @@ export function tokenizeReport(
     validation: validation === undefined ? null : tokenSetReport(validation),
     prompts: prompts === undefined ? null : promptSetReport(prompts, learned),
     eval_prompts: evalPrompts === undefined ? null : promptSetReport(evalPrompts, learned),
+    ...(pairs === undefined ? {} : { pairs: pairSetReport(pairs) }),
     examples: examples.map((sample) => exampleOf(tokenizer, sample)),
   };
 }
@@ -80,6 +82,15 @@ function promptSetReport(
     dropped,
     cut,
     prompt_length: quantilesOf(rows.map(({ promptIds }) => promptIds.length)),
+  };
+}
+
+function pairSetReport({ rows, ...counts }: PairSet): Readonly<Record<string, unknown>> {
+  return {
+    rows: rows.length,
+    ...counts,
+    chosen_length: quantilesOf(rows.map(({ chosenIds }) => chosenIds.length)),
+    rejected_length: quantilesOf(rows.map(({ rejectedIds }) => rejectedIds.length)),
   };
 }
 

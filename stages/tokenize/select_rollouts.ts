@@ -60,9 +60,27 @@ export function selectByReward<Row extends ScoredRow>(
 ): Selection<Row> {
   const ended = selectEnded(rows);
   const count = Math.max(1, Math.floor(fraction * ended.ended + 1e-9));
-  const best = [...ended.rows].sort((a, b) => b.reward - a.reward || (a.id < b.id ? -1 : 1)).slice(0, count);
-  const chosen = new Set<Row>(best);
+  const chosen = new Set<Row>(rankByReward(ended.rows).slice(0, count));
   return { ...ended, rows: ended.rows.filter((row) => chosen.has(row)) };
+}
+
+/** For every prompt, the row of highest reward of those that ended: best-of-n (Stiennon et al. 2020, arXiv:2009.01325). */
+export function selectBest<Row extends ScoredRow>(rows: readonly Row[]): Selection<Row> {
+  const ended = selectEnded(rows);
+  const best = new Set([...byPrompt(ended.rows).values()].map((answers) => rankByReward(answers)[0]!));
+  return { ...ended, rows: ended.rows.filter((row) => best.has(row)) };
+}
+
+/** Best reward first. Equal rewards: in the order of their ids. */
+export function rankByReward<Row extends Pick<ScoredRow, "id" | "reward">>(rows: readonly Row[]): Row[] {
+  return [...rows].sort((a, b) => b.reward - a.reward || (a.id < b.id ? -1 : 1));
+}
+
+/** Rows by the ids of their prompt, in the order of the file. */
+export function byPrompt<Row extends { readonly promptIds: ArrayLike<number> }>(
+  rows: readonly Row[],
+): Map<string, Row[]> {
+  return Map.groupBy(rows, ({ promptIds }) => Array.prototype.join.call(promptIds));
 }
 
 function hasEnded(row: RolloutRow): boolean {

@@ -1,0 +1,260 @@
+/** Pairs of answers, and best-of-n: the stage on files. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { type PairRow, readPairs } from "@/lib/contracts/pairs.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
+import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
+import type { InputPaths } from "@/lib/contracts/stage.ts";
+import { readTokens } from "@/lib/contracts/tokens.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { runStage } from "@/tests/support/run_stage.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { stage } from "./main.ts";
+import { rankByReward, selectBest } from "./select_rollouts.ts";
+
+const MODEL = "fixtures/stories260k", DIGEST = tokenizerDigest(MODEL);
+const tokenizer = loadTokenizer(MODEL);
+
+/** An answer `<prompt>/<sample>` with a reward; one that ended holds its end token. */
+async function answer(
+  [promptId, sample]: readonly [string, number],
+  text: string,
+  { reward = 0, finishReason = "eos" as RolloutRow["finishReason"] } = {},
+): Promise<ScoredRow> {
+  const end = finishReason === "eos" ? "</s>" : "";
+  const responseIds = await tokenizer.encode(`${text}${end}`, { special: false });
+  const zeros = new Float32Array(responseIds.length);
+  return {
+    id: `${promptId}/${sample}`,
+    promptId,
+    sample,
+    promptIds: await tokenizer.encode(PROMPTS[promptId]!),
+    responseIds,
+    logprobs: zeros,
+    logprobsT1: null,
+    finishReason,
+    meta: "{}",
+    sftLogprobs: zeros,
+    targetLogprobs: zeros,
+    baseLogprobs: zeros,
+    tokenRewards: zeros,
+    rawReward: reward,
+    reward,
+    baseNll: 1,
+  };
+}
+
+const PROMPTS: Readonly<Record<string, string>> = {
+  a: "Once upon a time",
+  b: "Tom had a dog.",
+  c: "The end",
+};
+
+const texts = ({ promptIds, chosenIds, rejectedIds }: PairRow): string[] =>
+  [promptIds, chosenIds, rejectedIds].map((ids) => tokenizer.decode(ids));
+
+async function run(
+  directory: TemporaryDirectory,
+  given: {
+    rows: readonly ScoredRow[];
+    scored?: boolean;
+    demonstrations?: readonly object[];
+    digest?: string;
+  },
+  params: Record<string, unknown>,
+) {
+  const rollouts = directory.file("rollouts.arrow"),
+    table = { rows: given.rows, tokenizerDigest: given.digest ?? DIGEST };
+  await (given.scored === false ? writeRollouts(rollouts, table) : writeScored(rollouts, table));
+  const inputs: InputPaths = { rollouts, model: MODEL };
+  const demonstrations = directory.file("demos.jsonl");
+  if (given.demonstrations) {
+    Deno.writeTextFileSync(demonstrations, given.demonstrations.map((row) => JSON.stringify(row)).join("\n"));
+  }
+  const outputs = await runStage(stage, directory.file(crypto.randomUUID()), {
+    inputs: given.demonstrations ? { ...inputs, demonstrations } : inputs,
+    params,
+  });
+  return { outputs, rollouts, report: JSON.parse(Deno.readTextFileSync(`${outputs.report}/report.json`)) };
+}
+
+const several = [
+  await answer(["a", 0], "there was", { reward: 1 }),
+  await answer(["a", 1], "he ran", { reward: 3 }),
+  await answer(["a", 2], "she sat", { reward: -1 }),
+  await answer(["a", 3], "and and", { reward: 9, finishReason: "length" }),
+  await answer(["b", 0], "It ran", { reward: 2 }),
+  await answer(["b", 1], "It sat", { reward: 2 }),
+  await answer(["c", 0], "of it", { reward: 5, finishReason: "stop" }),
+];
+
+Deno.test("select: best learns the answer of highest reward to every prompt, of those that ended", async () => {
+  using directory = new TemporaryDirectory();
+  const { outputs, report } = await run(directory, { rows: several }, { select: "best" });
+  assertEquals(readTokens(outputs.train!).rows.map(({ id }) => id), ["a/1", "b/0", "c/0"]);
+  assertEquals([report.rollouts, report.pairs], [{ offered: 7, ended: 6, selected: 3 }, undefined]);
+});
+
+Deno.test("selectBest() takes one answer per prompt, whatever the order, and none has a higher reward", async () => {
+  const some = await Promise.all(
+    ["a", "b", "c"].flatMap((prompt) => [0, 1, 2, 3].map((sample) => answer([prompt, sample], "x"))),
+  );
+  const rewards = fc.array(fc.integer({ min: -2, max: 2 }), { minLength: 12, maxLength: 12 });
+  fc.assert(fc.property(rewards, fc.shuffledSubarray(some, { minLength: 1 }), (rewards, shuffled) => {
+    const rows = shuffled.map((row) => ({ ...row, reward: rewards[some.indexOf(row)]! }));
+    const best = selectBest(rows).rows;
+    assertEquals(new Set(best.map(({ promptId }) => promptId)).size, best.length);
+    assertEquals(best.length, new Set(rows.map(({ promptId }) => promptId)).size);
+    for (const { promptId, reward } of rows) {
+      assert(best.find((row) => row.promptId === promptId)!.reward >= reward);
+    }
+    assertEquals(rankByReward(rows.toReversed()), rankByReward(rows));
+  }));
+});
+
+Deno.test("best_worst pairs the best answer to a prompt with the worst, of those that ended, unless they are tied", async () => {
+  using directory = new TemporaryDirectory();
+  const { outputs, report } = await run(directory, { rows: several }, {
+    select: "best",
+    pairs: "best_worst",
+  });
+  const { rows, tokenizerDigest } = readPairs(outputs.pairs!);
+  assertEquals(rows.map(texts), [["<s> Once upon a time", "he ran</s>", "she sat</s>"]]);
+  assertEquals(tokenizerDigest, DIGEST);
+  const { rows: count, offered, prompts, tied, dropped } = report.pairs;
+  assertEquals([count, offered, prompts, tied, dropped], [1, 7, 1, 1, 0]);
+});
+
+Deno.test("a prompt that is held back for validation gives no pair", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = await Promise.all(
+    ["a", "b", "c"].flatMap((prompt) => [0, 1].map((k) => answer([prompt, k], `x${k}`, { reward: k }))),
+  );
+  const params = { select: "best", pairs: "best_worst", validation_fraction: 0.5 };
+  const { outputs } = await run(directory, { rows }, params);
+  const learned = readTokens(outputs.train!).rows.length, pairs = readPairs(outputs.pairs!).rows.length;
+  assertEquals([learned, pairs], [learned, learned]);
+  assert(learned < 3 && readTokens(outputs.validation!).rows.length === 3 - learned);
+});
+
+Deno.test("spin pairs a demonstration with the model's own answer, ended or not, and learns demonstrations alone", async () => {
+  using directory = new TemporaryDirectory();
+  const demonstrations = [
+    { id: "d0", prompt: PROMPTS.a, response: " he ran" },
+    { id: "d1", prompt: PROMPTS.a, response: " we ran" },
+    { id: "d2", prompt: PROMPTS.b, response: " It sat" },
+    { id: "d3", prompt: "Nobody asked", response: " it" },
+  ];
+  const { outputs, report } = await run(directory, { rows: several, scored: false, demonstrations }, {
+    pairs: "spin",
+  });
+  const once = "<s> Once upon a time", tom = "<s> Tom had a dog.";
+  assertEquals(readPairs(outputs.pairs!).rows.map(texts), [
+    [once, "he ran</s>", "there was</s>"],
+    [once, "we ran</s>", "he ran</s>"],
+    [once, "he ran</s>", "she sat</s>"],
+    [once, "we ran</s>", "and and"], // it met the limit: no end is rejected
+    [tom, "It sat</s>", "It ran</s>"], // its other answer is the demonstration itself
+  ]);
+  assertEquals([report.pairs.tied, report.pairs.prompts, report.rollouts], [1, 2, null]);
+  assertEquals(readTokens(outputs.train!).rows.map(({ id }) => id), ["d0", "d1", "d2", "d3"]);
+});
+
+Deno.test("of a conversation, the first answer is chosen, up to the end of what is learned of it", async () => {
+  using directory = new TemporaryDirectory();
+  const chat = {
+    messages: [
+      { role: "user", content: "Hi" },
+      { role: "assistant", content: "Go." },
+      { role: "user", content: "Where" },
+      { role: "assistant", content: "Out." },
+    ],
+  };
+  const asked = await run(directory, { rows: several, demonstrations: [chat] }, {
+    chat_template: "plain",
+    select: "all",
+  });
+  const row = readTokens(asked.outputs.train!).rows.find(({ source }) =>
+    source.startsWith("demonstrations")
+  )!;
+  const first = row.lossMask.indexOf(1), end = row.lossMask.indexOf(0, first);
+  const own = { ...several[0]!, promptIds: row.inputIds.slice(0, first) };
+  const params = { chat_template: "plain", pairs: "spin" };
+  const { outputs } = await run(directory, { rows: [own], demonstrations: [chat] }, params);
+  const [pair] = readPairs(outputs.pairs!).rows;
+  assert(end > first && row.lossMask.indexOf(1, end) > end, "two answers are learned");
+  assertEquals([...pair!.chosenIds], [...row.inputIds.subarray(first, end)]);
+});
+
+Deno.test("answers that are too long for max_length are refused together, or dropped", async () => {
+  using directory = new TemporaryDirectory();
+  const long = " the".repeat(20);
+  const rows = [
+    await answer(["a", 0], "he ran", { reward: 1 }),
+    await answer(["a", 1], long, { reward: 0 }),
+    await answer(["b", 0], "it sat", { reward: 1 }),
+    await answer(["b", 1], "it", { reward: 0 }),
+  ];
+  const params = { select: "best", pairs: "best_worst", max_length: 16 };
+  const tokens = rows[1]!.promptIds.length + rows[1]!.responseIds.length;
+  const refused = await assertRejects(() => run(directory, { rows }, params), DataError);
+  assertEquals(
+    refused.message,
+    `Cannot tokenize ${
+      directory.file("rollouts.arrow")
+    } as prompt and answer of a pair must have at most 16 tokens ` +
+      `(or --truncation drop, left, right): 1 bad row: rollout a/0 or a/1 (${tokens} tokens)`,
+  );
+  const { outputs, report } = await run(directory, { rows }, { ...params, truncation: "drop" });
+  assertEquals(readPairs(outputs.pairs!).rows.length, 1);
+  assertEquals(report.pairs.dropped, 1);
+});
+
+Deno.test("pairs that cannot be made are refused with what is missing", async () => {
+  using directory = new TemporaryDirectory();
+  const file = directory.file("rollouts.arrow");
+  const cases: [() => Promise<unknown>, typeof DataError | typeof UsageError, string][] = [
+    [
+      () => run(directory, { rows: several }, { pairs: "spin", response_pattern: "x" }),
+      UsageError,
+      "Cannot make spin pairs as they must be made of whole answers: demonstrations is not given; " +
+      "response_pattern is set, which cuts answers",
+    ],
+    [
+      () => run(directory, { rows: several, scored: false }, { pairs: "best_worst", select: "all" }),
+      DataError,
+      `Cannot select from ${file} as pairs=best_worst must have scored@1: it is rollouts@1`,
+    ],
+    [
+      () => run(directory, { rows: several, scored: false }, { select: "best" }),
+      DataError,
+      `Cannot select from ${file} as select=best must have scored@1: it is rollouts@1`,
+    ],
+    [
+      () => run(directory, { rows: several.slice(4) }, { pairs: "best_worst", select: "best" }),
+      DataError,
+      `Cannot make best_worst pairs of ${file} as two answers to a prompt must have ended with different rewards: 3 ` +
+      "answers give no pair, 1 would be tied, 0 too long",
+    ],
+    [
+      () =>
+        run(directory, { rows: several, demonstrations: [{ prompt: "Nobody asked", response: " it" }] }, {
+          pairs: "spin",
+        }),
+      DataError,
+      `Cannot make spin pairs of ${file} as answers must be to the prompts of demonstrations: 7 answers give no ` +
+      "pair, 0 would be tied, 0 too long",
+    ],
+    [
+      () => run(directory, { rows: several, digest: "0" }, { pairs: "best_worst", select: "best" }),
+      DataError,
+      `Cannot select from ${file} as its ids must be those of the model's tokenizer, ${DIGEST}: they are of 0`,
+    ],
+  ];
+  for (const [fails, kind, message] of cases) {
+    const error = await assertRejects(fails, kind as typeof DataError);
+    assertEquals(error.message, message);
+  }
+});
