@@ -9,10 +9,10 @@ import { curvesSection } from "./curves_section.ts";
 import { counted, duration } from "./format.ts";
 import { tellingDifferences } from "./headline.ts";
 import { type Html, markup } from "./html.ts";
+import { htmlPage } from "./html_page.ts";
 import { intervalPlot } from "./interval_plot.ts";
 import { factsCard, madeSection, timesSection } from "./making_section.ts";
 import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
-import { SCRIPT, STYLE } from "./page_style.ts";
 import type { Report } from "./report_schema.ts";
 
 function comparisonSection(report: Report): Html | undefined {
@@ -64,26 +64,10 @@ function comparisonSection(report: Report): Html | undefined {
   `;
 }
 
-/** A hash that lets the page's own script run under its content security policy, and no other. */
-async function scriptHash(script: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script)));
-  return `sha256-${digest.toBase64()}`;
-}
-
 /** The page as text. */
 export async function reportPage(report: Report): Promise<string> {
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src '${await scriptHash(SCRIPT)}'`;
-  // Both are constants of this project; neither holds anything of the run.
-  const style: Html = { markup: `<style>${STYLE}</style>` };
-  const script: Html = { markup: `<script>${SCRIPT}</script>` };
   const differing = tellingDifferences(report.comparison, report.differences);
-  return markup`
-    <!doctype html>
-    <html lang="en">
-      <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-    <meta http-equiv="Content-Security-Policy" content="${policy}">
-    <title>${report.headline}</title>${style}</head>
-      <body><main>
+  const body = markup`
     <p class="eyebrow">Self-Rewarding PPO · ${report.manifest} · seed ${report.seed} · ${
     duration(
       report.seconds,
@@ -98,7 +82,6 @@ export async function reportPage(report: Report): Promise<string> {
   }${madeSection(report)}
     <footer>The same figures for programs: <code>report.json</code> beside this file. Reward = log π_sft − log π_base, summed over
     an answer (Self-Rewarding PPO, arXiv 2510.21090).</footer>
-    </main>${script}</body>
-    </html>
-  `.markup;
+  `;
+  return await htmlPage({ title: report.headline, body });
 }
