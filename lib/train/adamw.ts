@@ -137,11 +137,11 @@ export class AdamW {
 
   /**
    * Clips, updates the parameters at learning rate `lr`, and zeroes the gradients.
+   * @param norm of the gradients, where it is known already
    * @returns the gradient norm before clipping; where it is not finite nothing is updated
    */
-  update(lr: number): number {
+  update(lr: number, norm = this.gradNorm()): number {
     const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.#options;
-    const norm = this.gradNorm();
     if (Number.isFinite(norm)) {
       this.step++;
       const set = (name: (typeof SCALARS)[number], value: number) =>

@@ -1,7 +1,8 @@
 /** PPO's losses as head programs: the arithmetic is lib/rl's, weights per token make the sums means. @module */
-import { add, mul, neg, reduceSum, reshape } from "@/lib/autodiff/mod.ts";
+import { add, mul, reduceSum, reshape, type Value } from "@/lib/autodiff/mod.ts";
 import type { PolicyClip } from "@/lib/rl/policy_clip.ts";
-import { policyLossPerToken } from "@/lib/rl/policy_loss.ts";
+import type { KlEstimator } from "@/lib/rl/kl.ts";
+import { type PolicyObjectiveOptions, policyObjectivePerToken } from "@/lib/rl/policy_objective.ts";
 import { tokenLogprobs } from "@/lib/rl/token_logprobs.ts";
 import { valueLossPerToken } from "@/lib/rl/value_loss.ts";
 import type { HeadProgram } from "./head_program.ts";
@@ -13,24 +14,76 @@ export interface PolicyProgramOptions {
   readonly temperature: number;
   /** the bonus's coefficient: loss −= coefficient · entropy */
   readonly entropyCoefficient: number;
+  /** a KL penalty in the loss; left out: none */
+  readonly kl?: KlTerm;
+  /** whether tokens have importance weights */
+  readonly importance?: boolean;
 }
 
-/** Σ weight · (policy loss − coefficient · entropy). Tokens: id, oldLogprob, advantage, weight → logprob, entropy. */
+/** The KL penalty of a loss; its coefficient is the program's scalar `klCoefficient`. */
+export interface KlTerm {
+  readonly estimator: KlEstimator;
+  /** 1 or 2: the term is the mean over them */
+  readonly references: 1 | 2;
+  /** a token's log-ratio is clipped to ± this, nats */
+  readonly logRatioBound: number;
+}
+
+/**
+ * Σ weight · (importance · clipped loss − coefficient · entropy + klCoefficient · KL).
+ * Tokens: id, oldLogprob, advantage, weight; importance, ref0 and ref1 where the options ask for them → logprob, entropy, and kl.
+ */
 export function policyProgram(options: PolicyProgramOptions): HeadProgram {
+  const { kl, importance = false } = options;
+  const references = ["ref0", "ref1"].slice(0, kl?.references ?? 0);
+  const names = ["oldLogprob", "advantage", "weight", ...(importance ? ["importance"] : []), ...references];
   return {
     key: `policy/${JSON.stringify(options)}`,
-    tokens: { id: "i64", oldLogprob: "f32", advantage: "f32", weight: "f32" },
+    tokens: { id: "i64", ...Object.fromEntries(names.map((name) => [name, "f32" as const])) },
+    scalars: kl ? ["klCoefficient"] : [],
+    trace({ projected, tokens, scalars }) {
+      const inputs = {
+        logits: projected,
+        ids: tokens.id!,
+        oldLogprobs: tokens.oldLogprob!,
+        advantages: tokens.advantage!,
+        ...(importance ? { importance: tokens.importance! } : {}),
+        refLogprobs: references.map((name) => tokens[name]!),
+      };
+      const objective = policyObjectivePerToken(inputs, objectiveOptions(options, scalars.klCoefficient));
+      const { loss, logprobs, entropy } = objective;
+      return {
+        loss: reduceSum(mul(tokens.weight!, loss)),
+        tokens: { logprob: logprobs, entropy, ...(objective.kl ? { kl: objective.kl } : {}) },
+      };
+    },
+  };
+}
+
+function objectiveOptions(
+  { clip, temperature, entropyCoefficient, kl }: PolicyProgramOptions,
+  klCoefficient: Value | undefined,
+): PolicyObjectiveOptions {
+  const shared = { ...clip, temperature, entropyCoefficient };
+  if (!kl || !klCoefficient) return shared;
+  return {
+    ...shared,
+    klCoefficient,
+    klEstimator: kl.estimator,
+    klBounds: { logRatio: kl.logRatioBound, estimate: Infinity },
+  };
+}
+
+/** log p(id) in nats under the sampler's temperature, and at temperature 1. Tokens: id → logprob, untempered. */
+export function ownLogprobsProgram(temperature: number): HeadProgram {
+  return {
+    key: `own_logprobs/${temperature}`,
+    tokens: { id: "i64" },
     scalars: [],
     trace({ projected, tokens }) {
-      const { logprobs, entropy } = tokenLogprobs(projected, tokens.id!, options.temperature);
-      const perToken = policyLossPerToken(
-        { logprobs, oldLogprobs: tokens.oldLogprob!, advantages: tokens.advantage! },
-        options.clip,
-      );
-      const regularised = options.entropyCoefficient === 0
-        ? perToken
-        : add(perToken, mul(neg(entropy), options.entropyCoefficient));
-      return { loss: reduceSum(mul(tokens.weight!, regularised)), tokens: { logprob: logprobs, entropy } };
+      const { logprobs } = tokenLogprobs(projected, tokens.id!, temperature);
+      const untempered = temperature === 1 ? logprobs : tokenLogprobs(projected, tokens.id!).logprobs;
+      return { tokens: { logprob: logprobs, untempered } };
     },
   };
 }

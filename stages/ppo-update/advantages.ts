@@ -1,91 +1,130 @@
 /**
- * From scored rollouts to what the two losses need: rewards per token, values, advantages, returns. Pure; the critic's
- * output comes in as numbers.
+ * From what is paid to what the two losses need: values, advantages, returns. Pure; the critic's output comes in as numbers.
  * @module
  */
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { criticFreeAdvantages, GROUP_ESTIMATORS } from "@/lib/rl/advantage_estimators.ts";
 import { explainedVariance } from "@/lib/rl/explained_variance.ts";
 import { gae } from "@/lib/rl/gae.ts";
-import {
-  fitRewardScale,
-  ppoRewards,
-  type RewardScale,
-  scaleReward,
-  UNIT_SCALE,
-} from "@/lib/rl/ppo_rewards.ts";
+import { moments } from "@/lib/rl/moments.ts";
+import type { RewardScale } from "@/lib/rl/ppo_rewards.ts";
 import { residualPrefix, residualValues } from "@/lib/rl/residual_critic.ts";
 import { whiten } from "@/lib/rl/whiten.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import type { Params } from "./params.ts";
+import { type Earned, isCut, type Pay } from "./pay.ts";
 
-/** Per-token figures of the round, one array per rollout. */
-export interface Advantages {
-  readonly oldLogprobs: readonly Float32Array[];
+/** What whitening adds to the variance, as `whiten()`. */
+const EPSILON = 1e-8;
+
+/** What the critic makes of the round, one array per rollout. */
+export interface CriticFigures {
   /** what is added to the critic's output: 0 without a residual critic */
   readonly offsets: readonly Float64Array[];
   readonly values: readonly Float64Array[];
-  readonly advantages: readonly Float64Array[];
   readonly returns: readonly Float64Array[];
   /** 1 − Var(returns − values) / Var(returns) at the rollouts; null where returns do not vary */
   readonly explainedVariance: number | null;
 }
 
-/** Centre and scale of the reward: those that the state holds, else fitted on this round. */
-export function rewardScaleOf(
-  rows: readonly ScoredRow[],
-  kept: RewardScale | undefined,
-  { normalise_reward }: Params,
-): RewardScale {
-  if (!normalise_reward) return UNIT_SCALE;
-  return kept ?? fitRewardScale(rows.map(({ reward }) => reward));
-}
-
-/** log π − log π_ref of every token, nats; π is the policy at temperature 1, whatever it was sampled at. */
-export function tokenKl(row: ScoredRow, reference: Params["kl_reference"]): Float64Array {
-  return Float64Array.from(row.logprobsT1 ?? row.logprobs, (policy, t) => {
-    const toSft = policy - row.sftLogprobs[t]!, toBase = policy - row.baseLogprobs[t]!;
-    return reference === "sft" ? toSft : reference === "base" ? toBase : (toSft + toBase) / 2;
-  });
+/** Per-token figures of the round, one array per rollout. */
+export interface Advantages {
+  readonly advantages: readonly Float64Array[];
+  /** absent where the estimator needs no critic */
+  readonly critic?: CriticFigures;
+  /** what whitening divided by, 1 without it: a KL penalty in the loss is divided by it too */
+  readonly deviation: number;
+  /** rollouts that are learned from: all, or those that ended by themselves */
+  readonly learned: readonly number[];
 }
 
 /**
- * Advantages of a round. Reward and KL penalty are divided by the same scale, so that beta stays in units of the raw
- * reward and centring and scaling leave the optimum where it is.
- * @param heads the critic's outputs per response token
+ * Advantages of a round.
+ * @param heads the critic's outputs per response token; not used without a critic
+ * @throws {DataError} naming prompts with a single answer, where the estimator compares answers
  */
 export function advantagesOf(
   rows: readonly ScoredRow[],
+  paid: { readonly earned: readonly Earned[]; readonly pay: Pay; readonly scale: RewardScale },
   heads: readonly ArrayLike<number>[],
-  scale: RewardScale,
   params: Params,
 ): Advantages {
-  const offsets: Float64Array[] = [],
-    values: Float64Array[] = [],
-    raw: Float64Array[] = [],
-    returns: Float64Array[] = [];
-  rows.forEach((row, i) => {
-    // Length normalisation divides the response's reward: its tokens' shares shrink alike.
-    const share = row.rawReward === 0 ? 1 : row.reward / row.rawReward;
-    const earned = Float64Array.from(row.tokenRewards, (r) => r * share);
-    const offset = params.residual_critic
-      ? residualPrefix(earned, scale.scale)
-      : new Float64Array(row.responseIds.length);
-    const value = residualValues(heads[i]!, offset);
-    const rewards = ppoRewards(tokenKl(row, params.kl_reference), {
-      beta: params.beta / scale.scale,
-      reward: scaleReward(row.reward, scale, params.reward_clip ?? Infinity),
-    });
-    const estimate = gae({ rewards, values: value, gamma: params.gamma, lambda: params.lambda });
-    offsets.push(offset);
-    values.push(value);
-    raw.push(estimate.advantages);
-    returns.push(estimate.returns);
+  const learned = [...rows.keys()].filter((i) => params.missing_eos !== "mask" || !isCut(rows[i]!));
+  const { raw, critic } = params.advantage_estimator === "gae"
+    ? withCritic(rows, paid, heads, params, learned)
+    : { raw: withoutCritic(rows, paid.pay, params), critic: undefined };
+  const counted = learned.map((i) => raw[i]!);
+  const { count, variance } = moments(counted);
+  const isWhitened = params.whiten_advantages && count > 1;
+  const white = params.whiten_advantages ? whiten(counted, { epsilon: EPSILON }) : counted;
+  const bound = params.advantage_clip;
+  const advantages: Float64Array[] = raw.map((row) => new Float64Array(row.length));
+  learned.forEach((i, k) => {
+    advantages[i] = bound === null ? white[k]! : white[k]!.map((a) => Math.min(Math.max(a, -bound), bound));
   });
   return {
-    oldLogprobs: rows.map(({ logprobs }) => logprobs),
-    offsets,
-    values,
-    advantages: params.whiten_advantages ? whiten(raw) : raw,
-    returns,
-    explainedVariance: explainedVariance(values, returns),
+    advantages,
+    ...(critic ? { critic } : {}),
+    deviation: isWhitened ? Math.sqrt(variance + EPSILON) : 1,
+    learned,
   };
+}
+
+function withCritic(
+  rows: readonly ScoredRow[],
+  { earned, pay, scale }: {
+    readonly earned: readonly Earned[];
+    readonly pay: Pay;
+    readonly scale: RewardScale;
+  },
+  heads: readonly ArrayLike<number>[],
+  { residual_critic, gamma, lambda }: Params,
+  learned: readonly number[],
+): { raw: Float64Array[]; critic: CriticFigures } {
+  const offsets = rows.map((row, i) =>
+    residual_critic
+      ? residualPrefix(earned[i]!.tokens, scale.scale)
+      : new Float64Array(row.responseIds.length)
+  );
+  const values = offsets.map((offset, i) => residualValues(heads[i]!, offset));
+  const estimates = pay.rewards.map((rewards, i) => gae({ rewards, values: values[i]!, gamma, lambda }));
+  const returns = estimates.map((estimate) => estimate.returns);
+  const of = (figures: readonly Float64Array[]) => learned.map((i) => figures[i]!);
+  return {
+    raw: estimates.map((estimate) => estimate.advantages),
+    critic: {
+      offsets,
+      values,
+      returns,
+      explainedVariance: explainedVariance(of(values), of(returns)),
+    },
+  };
+}
+
+function withoutCritic(
+  rows: readonly ScoredRow[],
+  pay: Pay,
+  { advantage_estimator: kind, gamma }: Params,
+): Float64Array[] {
+  if (kind === "gae") {
+    throw new RangeError(`Cannot do without a critic as the estimator needs one: it is ${kind}`);
+  }
+  const prompts = new Map([...new Set(rows.map(({ promptId }) => promptId))].map((id, group) => [id, group]));
+  const groups = rows.map(({ promptId }) => prompts.get(promptId)!);
+  checkGroups(rows, kind);
+  return criticFreeAdvantages(kind, pay.rewards, { gamma, groups });
+}
+
+function checkGroups(rows: readonly ScoredRow[], kind: Params["advantage_estimator"]): void {
+  if (!GROUP_ESTIMATORS.includes(kind)) return;
+  const answers = new Map<string, number>();
+  for (const { promptId } of rows) answers.set(promptId, (answers.get(promptId) ?? 0) + 1);
+  const lone = [...answers].filter(([, count]) => count < 2).map(([id]) => `"${id}"`);
+  if (lone.length === 0) return;
+  const more = lone.length > 5 ? ` and ${lone.length - 5} more` : "";
+  throw new DataError(
+    `Cannot estimate advantages by ${kind} as every prompt must have at least two answers (samples_per_prompt of rollout): ` +
+      `${lone.slice(0, 5).join(", ")}${more} ${lone.length === 1 ? "has" : "have"} one`,
+    { column: "prompt_id" },
+  );
 }

@@ -1,37 +1,12 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { gae } from "@/lib/rl/gae.ts";
 import { UNIT_SCALE } from "@/lib/rl/ppo_rewards.ts";
-import { advantagesOf, rewardScaleOf, tokenKl } from "./advantages.ts";
-import { type Params, params as schema } from "./params.ts";
-
-const PLAIN = { beta: 0, whiten_advantages: false, residual_critic: false };
-const withDefaults = (given: Partial<Params>): Params => schema.parse({ ...PLAIN, ...given });
-
-/** A scored row of these figures; all else is what the pure functions do not read. */
-function row(figures: Partial<ScoredRow> & { tokenRewards: Float32Array }): ScoredRow {
-  const length = figures.tokenRewards.length, zeros = new Float32Array(length);
-  const rawReward = figures.tokenRewards.reduce((a, b) => a + b, 0);
-  return {
-    id: "r",
-    promptId: "p",
-    sample: 0,
-    promptIds: Int32Array.of(1),
-    responseIds: new Int32Array(length),
-    logprobs: zeros,
-    logprobsT1: null,
-    finishReason: "length",
-    meta: "{}",
-    sftLogprobs: zeros,
-    targetLogprobs: zeros,
-    baseLogprobs: zeros,
-    rawReward,
-    reward: rawReward,
-    baseNll: 1,
-    ...figures,
-  };
-}
+import { DataError } from "@/lib/tensor/errors.ts";
+import { type Params } from "./params.ts";
+import { tokenKl } from "./pay.ts";
+import { advantagesFor, scoredRow as row, withDefaults } from "@/tests/support/ppo_rows.ts";
 
 function assertClose(
   found: ArrayLike<number>,
@@ -67,7 +42,7 @@ Deno.test("a residual critic on pay at the end is a plain critic on pay per toke
           row({ tokenRewards: column(tokens, "reward"), logprobs: column(tokens, "kl") })
         );
         const heads = all.map((tokens) => column(tokens, "head"));
-        const found = advantagesOf(
+        const found = advantagesFor(
           rows,
           heads,
           { centre: 0, scale },
@@ -83,7 +58,7 @@ Deno.test("a residual critic on pay at the end is a plain critic on pay per toke
           });
           assertClose(found.advantages[i]!, dense.advantages, 1e-4, "advantage");
           assertClose(
-            found.returns[i]!.map((r, t) => r - found.offsets[i]![t]!),
+            found.critic!.returns[i]!.map((r, t) => r - found.critic!.offsets[i]![t]!),
             dense.returns,
             1e-4,
             "return − prefix",
@@ -101,16 +76,16 @@ Deno.test("with and without a residual critic, equal values have equal advantage
     );
     const heads = all.map((tokens) => column(tokens, "head"));
     const scale = { centre: 1, scale: 2 };
-    const on = advantagesOf(rows, heads, scale, withDefaults({ beta: 0.25, residual_critic: true }));
-    const off = advantagesOf(
+    const on = advantagesFor(rows, heads, scale, withDefaults({ beta: 0.25, residual_critic: true }));
+    const off = advantagesFor(
       rows,
-      on.values.map((v) => Float64Array.from(v)),
+      on.critic!.values.map((v) => Float64Array.from(v)),
       scale,
       withDefaults({ beta: 0.25 }),
     );
     assertEquals(on.advantages, off.advantages);
-    assertEquals(on.returns, off.returns);
-    assertEquals(off.offsets.map((o) => o.every((x) => x === 0)), rows.map(() => true));
+    assertEquals(on.critic!.returns, off.critic!.returns);
+    assertEquals(off.critic!.offsets.map((o) => o.every((x) => x === 0)), rows.map(() => true));
   }));
 });
 
@@ -129,8 +104,8 @@ Deno.test("values, advantages, returns and whitening are those of the golden ite
   );
   const { beta, gamma, lam: lambda } = golden.config;
   const settings = { beta, gamma, lambda, normalise_reward: false };
-  const plain = advantagesOf(rows, golden.values, UNIT_SCALE, withDefaults(settings));
-  const white = advantagesOf(
+  const plain = advantagesFor(rows, golden.values, UNIT_SCALE, withDefaults(settings));
+  const white = advantagesFor(
     rows,
     golden.values,
     UNIT_SCALE,
@@ -138,13 +113,13 @@ Deno.test("values, advantages, returns and whitening are those of the golden ite
   );
   rows.forEach((_: ScoredRow, i: number) => {
     assertClose(tokenKl(rows[i]!, "sft"), golden.kl_k1[i], 1e-5, "kl");
-    assertClose(plain.values[i]!, golden.values[i], 0, "value");
+    assertClose(plain.critic!.values[i]!, golden.values[i], 0, "value");
     assertClose(plain.advantages[i]!, golden.advantages[i], 1e-4, "advantage");
-    assertClose(plain.returns[i]!, golden.returns[i], 1e-4, "return");
+    assertClose(plain.critic!.returns[i]!, golden.returns[i], 1e-4, "return");
     assertClose(white.advantages[i]!, golden.whitened_advantages[i], 1e-4, "whitened");
-    assertEquals(white.returns[i], plain.returns[i]); // the critic learns unwhitened returns
+    assertEquals(white.critic!.returns[i], plain.critic!.returns[i]); // the critic learns unwhitened returns
   });
-  assertAlmostEquals(plain.explainedVariance!, golden.explained_variance_before, 1e-4);
+  assertAlmostEquals(plain.critic!.explainedVariance!, golden.explained_variance_before, 1e-4);
 });
 
 Deno.test("the penalty is the KL to SFT, to the base, or half to each; of the policy itself where sampling differed", () => {
@@ -162,28 +137,22 @@ Deno.test("the penalty is the KL to SFT, to the base, or half to each; of the po
   const paid = references.map((
     kl_reference,
   ) => [
-    ...advantagesOf([figures], [[0, 0]], UNIT_SCALE, withDefaults({ kl_reference, beta: 0.5, lambda: 1 }))
+    ...advantagesFor([figures], [[0, 0]], UNIT_SCALE, withDefaults({ kl_reference, beta: 0.5, lambda: 1 }))
       .advantages[0]!,
   ]);
   assertEquals(paid, [[-0.5, 0], [-1, 0.5], [-0.75, 0.25]]);
 });
 
-Deno.test("the ratio's denominator is what was sampled from, not the policy at temperature 1", () => {
-  const logprobs = Float32Array.of(-0.5), logprobsT1 = Float32Array.of(-0.9);
-  const rows = [row({ tokenRewards: Float32Array.of(1), logprobs, logprobsT1 })];
-  assertEquals(advantagesOf(rows, [[0]], UNIT_SCALE, withDefaults({})).oldLogprobs, [logprobs]);
-});
-
 Deno.test("a length-normalised reward has a prefix of the same share", () => {
   const tokenRewards = Float32Array.of(2, 4, 6);
   const rows = [row({ tokenRewards, rawReward: 12, reward: 4 })];
-  const { offsets } = advantagesOf(
+  const { critic } = advantagesFor(
     rows,
     [[0, 0, 0]],
     { centre: 0, scale: 2 },
     withDefaults({ residual_critic: true }),
   );
-  assertClose(offsets[0]!, [0, 1 / 3, 1], 1e-12);
+  assertClose(critic!.offsets[0]!, [0, 1 / 3, 1], 1e-12);
 });
 
 Deno.test("the scaled reward is clipped after centring, at the last token", () => {
@@ -191,19 +160,80 @@ Deno.test("the scaled reward is clipped after centring, at the last token", () =
     row({ tokenRewards: Float32Array.of(0, 30) }),
     row({ tokenRewards: Float32Array.of(-30, 0) }),
   ];
-  const { returns } = advantagesOf(
+  const { critic } = advantagesFor(
     rows,
     [[0, 0], [0, 0]],
     { centre: 2, scale: 2 },
     withDefaults({ reward_clip: 10, lambda: 1 }),
   );
-  assertEquals(returns.map((r) => [...r]), [[10, 10], [-10, -10]]);
+  assertEquals(critic!.returns.map((r) => [...r]), [[10, 10], [-10, -10]]);
 });
 
-Deno.test("rewardScaleOf() keeps what was fitted, fits mean and n − 1 deviation otherwise, or does neither", () => {
-  const rows = [1, 3].map((reward) => row({ tokenRewards: Float32Array.of(reward) }));
-  const kept = { centre: 7, scale: 9 };
-  assertEquals(rewardScaleOf(rows, kept, withDefaults({})), kept);
-  assertEquals(rewardScaleOf(rows, undefined, withDefaults({})), { centre: 2, scale: Math.SQRT2 });
-  assertEquals(rewardScaleOf(rows, kept, withDefaults({ normalise_reward: false })), UNIT_SCALE);
+const answer = (promptId: string, ...rewards: number[]): ScoredRow =>
+  row({ promptId, tokenRewards: Float32Array.from(rewards) });
+
+Deno.test("dense pay under a plain critic has the advantages of pay at the end under a residual critic (statement 67)", () => {
+  fc.assert(fc.property(responses, fc.double({ min: 0, max: 1, noNaN: true }), (all, lambda) => {
+    const rows = all.map((tokens) =>
+      row({ tokenRewards: column(tokens, "reward"), logprobs: column(tokens, "kl") })
+    );
+    const heads = all.map((tokens) => column(tokens, "head")), scale = { centre: 0, scale: 2 };
+    const settings = { lambda, beta: 0.5 };
+    const end = advantagesFor(rows, heads, scale, withDefaults({ ...settings, residual_critic: true }));
+    const dense = advantagesFor(rows, heads, scale, withDefaults({ ...settings, placement: "dense" }));
+    rows.forEach((_, i) => assertClose(dense.advantages[i]!, end.advantages[i]!, 1e-9, "advantage"));
+  }));
+});
+
+Deno.test("without a critic: returns to go, or a response's total against the other answers to its prompt", () => {
+  const rows = [answer("a", 1, 2), answer("b", 5, 0, 1), answer("a", 7), answer("b", 2)];
+  const of = (advantage_estimator: Params["advantage_estimator"], given: Partial<Params> = {}) => {
+    const found = advantagesFor(rows, [], UNIT_SCALE, withDefaults({ advantage_estimator, ...given }));
+    assertEquals(found.critic, undefined);
+    return found.advantages.map((a) => [...a]);
+  };
+  assertEquals(of("reinforce"), [[3, 3], [6, 6, 6], [7], [2]]);
+  assertEquals(of("reinforce", { placement: "dense" }), [[3, 2], [6, 1, 1], [7], [2]]);
+  assertEquals(of("rloo"), [[-4, -4], [4, 4, 4], [4], [-4]]);
+  assertEquals(of("reinforce_pp_baseline"), [[-2, -2], [2, 2, 2], [2], [-2]]);
+  const white = of("reinforce_pp", { whiten_advantages: true }).flat();
+  assertAlmostEquals(white.reduce((a, b) => a + b), 0, 1e-9);
+  assertAlmostEquals(white.reduce((a, b) => a + b * b, 0) / white.length, 1, 1e-6);
+});
+
+Deno.test("estimators that compare answers refuse prompts with one, by name", () => {
+  const rows = [answer("a", 1), answer("b", 1), answer("b", 2), answer("c", 3)];
+  assertThrows(
+    () => advantagesFor(rows, [], UNIT_SCALE, withDefaults({ advantage_estimator: "rloo" })),
+    DataError,
+    'Cannot estimate advantages by rloo as every prompt must have at least two answers (samples_per_prompt of rollout): "a", ' +
+      '"c" have one',
+  );
+});
+
+Deno.test("a masked response has advantage 0 and does not enter whitening or explained variance", () => {
+  const ended = { finishReason: "eos" } as const;
+  const rows = [
+    { ...answer("a", 1, 0), ...ended },
+    { ...answer("b", 3), ...ended },
+    answer("c", 1000, 1000),
+  ];
+  const heads = rows.map(({ responseIds }) => new Float32Array(responseIds.length)), scale = UNIT_SCALE;
+  const settings = withDefaults({ missing_eos: "mask", whiten_advantages: true });
+  const masked = advantagesFor(rows, heads, scale, settings);
+  const without = advantagesFor(rows.slice(0, 2), heads.slice(0, 2), scale, settings);
+  assertEquals(masked.learned, [0, 1]);
+  assertEquals(masked.advantages.slice(0, 2), without.advantages);
+  assertEquals([...masked.advantages[2]!], [0, 0]);
+  assertEquals(masked.critic!.explainedVariance, without.critic!.explainedVariance);
+  assertEquals(masked.deviation, without.deviation);
+});
+
+Deno.test("advantages are clipped after whitening (statement 41)", () => {
+  const rows = [answer("a", 0), answer("b", 0), answer("c", 0), answer("d", 100)];
+  const settings = withDefaults({ advantage_estimator: "reinforce", whiten_advantages: true });
+  const free = advantagesFor(rows, [], UNIT_SCALE, settings).advantages.map(([a]) => a!);
+  assertAlmostEquals(free[3]!, Math.sqrt(3), 1e-6);
+  const clipped = advantagesFor(rows, [], UNIT_SCALE, { ...settings, advantage_clip: 0.5 }).advantages;
+  assertEquals(clipped.map(([a]) => a), [-0.5, -0.5, -0.5, 0.5]);
 });

@@ -1,12 +1,13 @@
 /**
- * What PPO carries from round to round: policy, critic, the moments of both optimizers, and the numbers of
+ * What PPO carries from round to round: policy, critic, the moments of both optimizers, the policy's moving average, and the numbers of
  * trainer_state.json.
  * @module
  */
 import { join } from "node:path";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { readTrainerState, type TrainerState, writeTrainerState } from "@/lib/contracts/trainer_state.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
+import { linkTree, publishDirectory } from "@/lib/files/publish.ts";
+import { openSafetensors } from "@/lib/files/safetensors.ts";
 import {
   criticFrom,
   type LoadedModel,
@@ -17,17 +18,23 @@ import {
 import { AdamW } from "@/lib/train/adamw.ts";
 import { Network } from "@/lib/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
-import type { Params } from "./params.ts";
-import type { Learner } from "./update.ts";
+import type { Learner } from "./minibatch.ts";
+import { isCriticFree, type Params } from "./params.ts";
+import type { Learners } from "./update.ts";
 
 /** A loaded trainer. */
-export interface Trainer {
-  readonly policy: Learner;
-  readonly critic: Learner;
+export interface Trainer extends Learners {
   readonly state: TrainerState;
 }
 
-const FILE = "optimizer.safetensors";
+/** Where a trainer lies. */
+export interface TrainerPaths {
+  readonly policy: string;
+  readonly critic: string;
+  readonly state: string;
+}
+
+const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
 function learner({ model, parameters }: LoadedModel, params: Params): Learner {
   const network = new Network(model, parameters, { trainable: true });
@@ -36,24 +43,26 @@ function learner({ model, parameters }: LoadedModel, params: Params): Learner {
   return { network, optimizer: new AdamW(network.parameters, network.gradients!, options) };
 }
 
-const momentsOf = (policy: Learner, critic: Learner): NamedVectors => ({
+const momentsOf = (policy: Learner, critic: Learner | undefined): NamedVectors => ({
   "policy.exp_avg": policy.optimizer.firstMoment,
   "policy.exp_avg_sq": policy.optimizer.secondMoment,
-  "critic.exp_avg": critic.optimizer.firstMoment,
-  "critic.exp_avg_sq": critic.optimizer.secondMoment,
+  ...(critic
+    ? { "critic.exp_avg": critic.optimizer.firstMoment, "critic.exp_avg_sq": critic.optimizer.secondMoment }
+    : {}),
 });
 
 /**
- * Loads what a round starts from. A causal model as critic gets a head of zeros; without a state, training begins.
+ * Loads what a round starts from. A causal model as critic gets a head of zeros, and an estimator without a critic none at all; without a state,
+ * training begins, and without an average in it, the average begins at the policy.
  * @throws {DataError} if the files do not go together
  */
 export function loadTrainer(
-  paths: { policy: string; critic: string; state: string | undefined },
+  paths: { readonly policy: string; readonly critic: string; readonly state: string | undefined },
   params: Params,
 ): Trainer {
   const policy = learner(loadLanguageModel(paths.policy), params);
-  const given = loadModel(paths.critic);
-  const critic = learner(given.model.headKind === "score" ? given : criticFrom(given), params);
+  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic), params);
+  const ema = params.ema_decay === null ? undefined : policy.network.parameters.clone();
   if (paths.state === undefined) {
     const state: TrainerState = {
       kind: "ppo",
@@ -64,30 +73,46 @@ export function loadTrainer(
       rewardScale: null,
       klCoef: params.beta,
     };
-    return { policy, critic, state };
+    return { policy, critic, ema, state };
   }
-  readVectors(join(paths.state, FILE), momentsOf(policy, critic));
+  const file = join(paths.state, FILE);
+  readVectors(file, { ...momentsOf(policy, critic), ...(ema && holdsAverage(file) ? { [EMA]: ema } : {}) });
   const state = readTrainerState(paths.state);
   policy.optimizer.step = state.policyUpdates;
-  critic.optimizer.step = state.criticUpdates;
-  return { policy, critic, state };
+  if (critic) critic.optimizer.step = state.criticUpdates;
+  return { policy, critic, ema, state };
 }
 
-/** Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. */
+function loadCritic(path: string): LoadedModel {
+  const given = loadModel(path);
+  return given.model.headKind === "score" ? given : criticFrom(given);
+}
+
+function holdsAverage(path: string): boolean {
+  using file = openSafetensors(path);
+  return file.names.some((name) => name.startsWith(`${EMA}.`));
+}
+
+/**
+ * Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. A critic that was not loaded passes through.
+ */
 export async function saveTrainer(
-  { policy, critic, state }: Trainer,
-  source: string,
-  outputs: { policy: string; critic: string; state: string },
+  { policy, critic, ema, state }: Trainer,
+  source: { readonly policy: string; readonly critic: string },
+  outputs: TrainerPaths & { readonly ema: string | undefined },
 ): Promise<void> {
-  const write = (path: string, { network: { model, parameters } }: Learner) =>
+  const { model } = policy.network;
+  const write = (path: string, of: LoadedModel) =>
     publishDirectory(path, (to) => {
-      writeModel(to, { model, parameters });
-      copyTokenizerFiles(source, to);
+      writeModel(to, of);
+      copyTokenizerFiles(source.policy, to);
     });
-  await write(outputs.policy, policy);
-  await write(outputs.critic, critic);
+  await write(outputs.policy, policy.network);
+  if (ema && outputs.ema !== undefined) await write(outputs.ema, { model, parameters: ema });
+  if (critic) await write(outputs.critic, critic.network);
+  else await publishDirectory(outputs.critic, (to) => linkTree(source.critic, to));
   await publishDirectory(outputs.state, (to) => {
-    writeVectors(join(to, FILE), momentsOf(policy, critic));
+    writeVectors(join(to, FILE), { ...momentsOf(policy, critic), ...(ema ? { [EMA]: ema } : {}) });
     writeTrainerState(to, state);
   });
 }

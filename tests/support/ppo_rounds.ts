@@ -11,7 +11,7 @@ import { Generator } from "@/lib/generate/generator.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { stage } from "@/stages/ppo-update/main.ts";
-import { runStage } from "./run_stage.ts";
+import { runStage, type StageRun } from "./run_stage.ts";
 import type { TemporaryDirectory } from "./temporary_directory.ts";
 
 const MODELS = "fixtures/goldens/srppo";
@@ -91,12 +91,16 @@ export interface RoundInputs {
   readonly policy: string;
   readonly critic: string;
   readonly state?: string;
+  /** demonstrations */
+  readonly tokens?: string;
 }
 
 /** A round's outputs as paths, and its figures by name. */
 export interface Round extends RoundInputs {
   readonly state: string;
   readonly samples: string;
+  /** there with ema_decay */
+  readonly ema: string;
   readonly metricsPath: string;
   readonly metrics: Readonly<Record<string, number>>;
 }
@@ -106,7 +110,7 @@ export async function update(
   directory: TemporaryDirectory,
   from: RoundInputs,
   rows: readonly ScoredRow[],
-  given: { params?: Record<string, unknown>; seed?: number; iteration?: number; stopAfter?: number } = {},
+  given: Pick<StageRun, "params" | "seed" | "iteration" | "stopAfter" | "progress"> = {},
 ): Promise<Round> {
   const scored = directory.file(`${crypto.randomUUID()}.arrow`);
   await writeScored(scored, { rows, tokenizerDigest: DIGEST });
@@ -116,13 +120,14 @@ export async function update(
     params: { ...SETTINGS, ...params },
     ...rest,
   });
-  const { policy, critic, state, samples, metrics } = outputs;
+  const { policy, critic, state, samples, ema, metrics } = outputs;
   const rowsOut: MetricRow[] = readMetrics(metrics!);
   return {
     policy: policy!,
     critic: critic!,
     state: state!,
     samples: samples!,
+    ema: ema!,
     metricsPath: metrics!,
     metrics: Object.fromEntries(rowsOut.map(({ name, value }) => [name, value])),
   };

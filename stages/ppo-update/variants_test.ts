@@ -1,0 +1,237 @@
+/** The stage's variants on files: estimators without a critic, KL in the loss, aggregation, schedules, masks. @module */
+import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+
+const START = { policy: SFT, critic: CRITIC };
+const ROWS = scoredRows(SFT);
+const weights = (directory: string) => loadModel(directory).parameters.data;
+const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const prefixed = (count: number) => ROWS.map((row, i) => ({ ...row, promptId: `p${Math.floor(i / count)}` }));
+
+Deno.test("without a critic: the policy moves from the first round on, the critic passes through, no figure is of it", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = prefixed(4);
+  const seen: string[] = [];
+  for (const advantage_estimator of ["reinforce", "reinforce_pp", "reinforce_pp_baseline", "rloo", "grpo"]) {
+    const params = {
+      advantage_estimator,
+      critic_warmup_rounds: 2,
+      whiten_advantages: advantage_estimator !== "reinforce",
+    };
+    const round = await update(directory, START, rows, { params });
+    assertEquals(digestDirectory(round.critic), digestDirectory(CRITIC));
+    assertEquals([round.metrics.policy_updates, round.metrics.critic_updates], [4, 0]);
+    const ofCritic = Object.keys(round.metrics).filter((name) =>
+      /^(value|critic_lr|critic_grad|explained)/.test(name)
+    );
+    assertEquals(ofCritic, [], advantage_estimator);
+    seen.push(bytesOf(round)[0]!);
+  }
+  assertEquals(
+    new Set(seen).size,
+    4,
+    "whitened, a mean over all and one over the others differ by a factor alone",
+  );
+});
+
+Deno.test("a state goes over from an estimator with a critic to one without, and not back", async () => {
+  using directory = new TemporaryDirectory();
+  const with_ = await update(directory, START, ROWS);
+  const without = await update(directory, next(with_), ROWS, {
+    params: { advantage_estimator: "reinforce" },
+  });
+  assertEquals([without.metrics.policy_updates, without.metrics.critic_updates], [8, 4]);
+  const error = await assertRejects(() => update(directory, next(without), ROWS), DataError);
+  assert(error.message.includes("critic.exp_avg.model.embed_tokens.weight is missing"), error.message);
+});
+
+Deno.test("answers to lone prompts are refused by an estimator that compares them", async () => {
+  using directory = new TemporaryDirectory();
+  const error = await assertRejects(
+    () => update(directory, START, prefixed(4).slice(0, 9), { params: { advantage_estimator: "rloo" } }),
+    DataError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot estimate advantages by rloo as every prompt must have at least two answers (samples_per_prompt of rollout): " +
+      '"p2" has one',
+  );
+});
+
+/** KL to SFT of a policy's fresh rollouts after rounds with nothing but a penalty, from a policy that has left SFT. */
+async function klAfter(
+  directory: TemporaryDirectory,
+  from: Round,
+  params: Record<string, unknown>,
+): Promise<number> {
+  let round = from;
+  for (let iteration = 1; iteration < 3; iteration++) {
+    const rows = scoredRows(round.policy, iteration, { count: 16 }).map((row) => ({
+      ...row,
+      tokenRewards: new Float32Array(row.tokenRewards.length),
+      rawReward: 0,
+      reward: 0,
+    }));
+    round = await update(directory, next(round), rows, { iteration, params });
+  }
+  const { metrics } = await update(directory, next(round), scoredRows(round.policy, 9, { count: 16 }), {
+    params: { lr: 0, ...params },
+  });
+  return metrics.kl_k3!;
+}
+
+Deno.test("a KL penalty alone brings the policy back, from the reward and from the loss, by k2 and k3", async () => {
+  using directory = new TemporaryDirectory();
+  const left = await update(directory, START, scoredRows(SFT, 0, { count: 16 }), {
+    params: { beta: 0, lr: 3e-3, epochs: 4 },
+  });
+  const free = { beta: 0, normalise_reward: false, whiten_advantages: false, lr: 3e-3, epochs: 2 };
+  const without = await klAfter(directory, left, free);
+  assert(without > 1, `${without}`);
+  for (
+    const params of [
+      { kl_placement: "reward" },
+      { kl_placement: "loss" },
+      { kl_placement: "loss", kl_estimator: "k3" },
+    ]
+  ) {
+    const held = await klAfter(directory, left, { ...free, beta: 1, ...params });
+    assert(held < 0.7 * without, `${JSON.stringify(params)}: ${held} of ${without}`);
+  }
+});
+
+Deno.test("a penalty in the loss is in units of the raw reward: scale and whitening divide its coefficient", async () => {
+  using directory = new TemporaryDirectory();
+  const { metrics } = await update(directory, START, ROWS, {
+    params: { kl_placement: "loss", beta: 0.5, whiten_advantages: false },
+  });
+  assertAlmostEquals(metrics.kl_loss_coef!, 0.5 / metrics.reward_scale!, 1e-12);
+  assertAlmostEquals(metrics.kl_penalty!, 0.5 * metrics.kl!, 1e-12);
+  assert(metrics.kl_loss! >= 0);
+  const none = await update(directory, START, ROWS, { params: { kl_placement: "loss", beta: 0 } });
+  assertEquals(["kl_loss" in none.metrics, "kl_loss_coef" in none.metrics], [false, false]);
+});
+
+Deno.test("beta follows kl_target through the state, and only then", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { kl_target: 0.01, kl_horizon: 80, lr: 1e-2 };
+  const first = await update(directory, START, ROWS, { params });
+  assertAlmostEquals(readTrainerState(first.state).klCoef, 0.1 * (1 - 0.2 * 16 / 80), 1e-12, "no KL yet");
+  const rows = scoredRows(first.policy, 1);
+  const second = await update(directory, next(first), rows, { params, iteration: 1 });
+  assertEquals(second.metrics.beta, readTrainerState(first.state).klCoef);
+  assert(second.metrics.kl! > 0.012, `${second.metrics.kl}`);
+  assertAlmostEquals(
+    readTrainerState(second.state).klCoef,
+    second.metrics.beta! * (1 + 0.2 * 16 / 80),
+    1e-12,
+  );
+});
+
+Deno.test("a fluency budget raises beta while the base's NLL of the answers is beyond it", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { fluency_budget: 0.05, fluency_growth: 2, max_logprob_gap: null }, run = { params };
+  const first = await update(directory, START, ROWS, run);
+  const unlikely = (rise: number) => ROWS.map((row) => ({ ...row, baseNll: row.baseNll! + rise }));
+  const second = await update(directory, next(first), unlikely(0.2), { ...run, iteration: 1 });
+  const third = await update(directory, next(second), unlikely(0.01), { ...run, iteration: 2 });
+  const fourth = await update(directory, next(third), ROWS, { ...run, iteration: 3 });
+  assertEquals([first, second, third, fourth].map(({ metrics }) => metrics.beta), [0.1, 0.1, 0.2, 0.1]);
+  assertEquals([second, third].map(({ metrics }) => metrics.fluency_factor), [1, 2]);
+});
+
+Deno.test("running rewards go through the state: k and k rounds have the scale of all", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { reward_scaling: "running", epochs: 1 };
+  const first = await update(directory, START, ROWS, { params });
+  const rows = ROWS.map((row) => ({ ...row, reward: row.reward + 10, rawReward: row.rawReward + 10 }));
+  const second = await update(directory, next(first), rows, { params, iteration: 1 });
+  const all = [...ROWS, ...rows].map(({ reward }) => reward), mean = all.reduce((a, b) => a + b) / all.length;
+  const deviation = Math.sqrt(all.reduce((sum, r) => sum + (r - mean) ** 2, 0) / (all.length - 1));
+  assertAlmostEquals(second.metrics.reward_centre!, mean, 1e-9);
+  assertAlmostEquals(second.metrics.reward_scale!, deviation, 1e-9);
+  assertEquals(second.metrics.episodes, 32);
+});
+
+Deno.test("masked answers teach neither network: a round without them has the same weights", async () => {
+  using directory = new TemporaryDirectory();
+  const cut = (row: ScoredRow, i: number): ScoredRow => ({
+    ...row,
+    finishReason: i % 3 === 0 ? "length" : "eos",
+  });
+  const rows = ROWS.map(cut), ended = rows.filter(({ finishReason }) => finishReason === "eos");
+  const masked = await update(directory, START, rows, { params: { missing_eos: "mask" } });
+  const without = await update(directory, START, ended);
+  assertEquals(weights(masked.policy), weights(without.policy));
+  assertEquals(weights(masked.critic), weights(without.critic));
+  assertEquals([masked.metrics.learned_responses, masked.metrics.responses], [ended.length, ROWS.length]);
+  const none = await update(
+    directory,
+    START,
+    rows.map((row) => ({ ...row, finishReason: "length" as const })),
+    {
+      params: { missing_eos: "mask" },
+    },
+  );
+  assertEquals(weights(none.policy), weights(SFT));
+  assertEquals(none.metrics.policy_updates, 0);
+});
+
+Deno.test("the policy's loss aggregates tokens in three ways, the critic's in one", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = ROWS.map((row, i) => i % 2 === 0 ? row : shortened(row));
+  const rounds: Round[] = [];
+  for (const loss_aggregation of ["token_mean", "sequence_mean", "sequence_sum"]) {
+    rounds.push(
+      await update(directory, START, rows, { params: { loss_aggregation, max_logprob_gap: null } }),
+    );
+  }
+  assertEquals(new Set(rounds.map((round) => bytesOf(round)[0])).size, 3);
+  assertEquals(new Set(rounds.map((round) => bytesOf(round)[1])).size, 1);
+});
+
+function shortened(row: ScoredRow): ScoredRow {
+  const cut = <T extends Float32Array | Int32Array>(x: T) => x.slice(0, 3) as T;
+  return {
+    ...row,
+    responseIds: cut(row.responseIds),
+    logprobs: cut(row.logprobs),
+    sftLogprobs: cut(row.sftLogprobs),
+    targetLogprobs: cut(row.targetLogprobs),
+    baseLogprobs: cut(row.baseLogprobs),
+    tokenRewards: cut(row.tokenRewards),
+    finishReason: "length",
+  };
+}
+
+Deno.test("a linear schedule takes both learning rates to 1/n in the last of n rounds, and to 0 after it (statements 4 and 19)", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { lr_schedule: "linear", schedule_rounds: 2, epochs: 1 };
+  const first = await update(directory, START, ROWS, { params });
+  const second = await update(directory, next(first), ROWS, { params, iteration: 1 });
+  const third = await update(directory, next(second), ROWS, { params, iteration: 2 });
+  assertEquals([first, second, third].map(({ metrics }) => [metrics.lr, metrics.critic_lr]), [
+    [1e-3, 1e-2],
+    [5e-4, 5e-3],
+    [0, 0],
+  ]);
+  assertEquals(weights(third.policy), weights(second.policy));
+});
+
+Deno.test("dense pay with a plain critic gives the policy that a residual critic gives, up to rounding (statement 67)", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { epochs: 1, minibatch_size: 16, centre_reward: false };
+  const residual = await update(directory, START, ROWS, { params });
+  const dense = await update(directory, START, ROWS, {
+    params: { ...params, placement: "dense", residual_critic: false },
+  });
+  const [a, b] = [weights(residual.policy), weights(dense.policy)];
+  a.forEach((w, i) => assertAlmostEquals(w, b[i]!, 1e-5));
+  assertNotEquals(a, weights(SFT));
+});
