@@ -44,16 +44,56 @@ Deno.test("readReward() lists every issue, paths out of the directory among them
     const file = directory.write("reward.json", text);
     assertEquals(
       assertThrows(() => readReward(directory.path), DataError).message,
-      `Cannot read ${file} as it must be a reward, version 1: /base/path must stay within the directory`,
+      `Cannot read ${file} as it must be a reward, version 1 or 2: /base/path must stay within the directory`,
     );
   }
   const file = directory.write(
     "reward.json",
-    JSON.stringify({ ...document, version: 2, members: [], combine: "max" }),
+    JSON.stringify({ ...document, version: 3, members: [], combine: "max" }),
   );
   const error = assertThrows(() => readReward(directory.path), DataError);
   assertEquals(error.where, { file });
   assertEquals(error.message.match(/\/(version|members|combine) /g), ["/version ", "/members ", "/combine "]);
+});
+
+Deno.test("a reward of version 2 gives back what was written, and version 1 is written where it can say all", () => {
+  using directory = new TemporaryDirectory();
+  const full: RewardManifest = {
+    ...REWARD,
+    members: [{ path: "members/0", digest: "a".repeat(64) }],
+    baseline: { path: "baseline", digest: "d".repeat(64) },
+    combine: "soup",
+    soupOf: ["e".repeat(64), "f".repeat(64)],
+    floorBoth: -5,
+    tokenCap: 2,
+    lengthNorm: "target",
+    lengthTarget: 38.5,
+  };
+  const written = () => JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
+  writeReward(directory.path, full);
+  assertEquals(readReward(directory.path), full);
+  assertEquals([written().version, written().floor_both, written().soup_of.length], [2, -5, 2]);
+  writeReward(directory.path, { ...REWARD, tokenCap: 2 });
+  assertEquals(written().version, 2);
+  writeReward(directory.path, REWARD);
+  assertEquals(written().version, 1);
+});
+
+Deno.test("readReward() refuses keys of version 2 in version 1, and a soup or target that is half said", () => {
+  using directory = new TemporaryDirectory();
+  writeReward(directory.path, REWARD);
+  const document = JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
+  const messageOf = (change: Record<string, unknown>) => {
+    const file = directory.write("reward.json", JSON.stringify({ ...document, ...change }));
+    const { message } = assertThrows(() => readReward(directory.path), DataError);
+    return message.replace(`Cannot read ${file} as it must be a reward, version 1 or 2: `, "");
+  };
+  assertEquals(messageOf({ token_cap: 2 }), "/token_cap must not be there before version 2");
+  assertEquals(
+    messageOf({ version: 2, combine: "soup", length_norm: "target" }),
+    "/soup_of must be there for combine=soup, and only then; /members must be one model for combine=soup; " +
+      "/length_target must be there for length_norm=target, and only then",
+  );
 });
 
 Deno.test("a trainer's state gives back what was written", () => {

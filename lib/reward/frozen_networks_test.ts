@@ -1,5 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import type { Network } from "@/lib/train/network.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { frozenNetwork, FrozenNetworks } from "./frozen_networks.ts";
 
@@ -38,4 +41,22 @@ Deno.test("a critic is no frozen language model", () => {
     DataError,
     `Cannot take ${MODELS}/critic as a language model must have a head over its vocabulary: it is a critic`,
   );
+});
+
+Deno.test("adapters on one backbone take its memory once: both stay where two backbones would not fit", () => {
+  using directory = new TemporaryDirectory();
+  const base = "fixtures/goldens/lora/base",
+    { config } = loadModel("fixtures/goldens/lora/adapter").model.adapter!;
+  const paths = [1, 2].map((seed) => {
+    const path = directory.file(`member${seed}`);
+    Deno.mkdirSync(path);
+    writeModel(path, newAdapter(loadFrozenModel(base), config, { baseDirectory: base, seed }));
+    return path;
+  });
+  const backbone = loadFrozenModel(base).parameters;
+  const networks = new FrozenNetworks(1.9 * backbone.data.byteLength);
+  const [first, second] = paths.map((path) => networks.get(path)) as [Network, Network];
+  assert(first.parameters.backbone === backbone && second.parameters.backbone === backbone);
+  assert(networks.get(base).parameters === backbone, "the base is the same weights too");
+  assert(networks.get(paths[0]!) === first && networks.get(paths[1]!) === second);
 });

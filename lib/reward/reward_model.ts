@@ -8,12 +8,12 @@ import { readReward, type RewardManifest } from "@/lib/contracts/reward_director
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { combineMembers, guardedRewards } from "@/lib/rl/bagged_reward.ts";
 import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
 import { atOnce, type Work } from "@/lib/train/breathe.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs, tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import { frozenNetwork } from "./frozen_networks.ts";
+import { type RewardLogprobs, scoredRows } from "./scored_rows.ts";
 
 /** Told before each model runs. */
 export type ScoringProgress = (done: number, total: number) => void;
@@ -57,6 +57,57 @@ export function baseNll(
   });
 }
 
+/** The models of a reward. */
+export interface RewardSources {
+  readonly members: readonly ModelSource[];
+  readonly base: ModelSource;
+  /** what members are held against; undefined: the base */
+  readonly baseline?: ModelSource | undefined;
+}
+
+/**
+ * What the models of a reward, and a reference, say of rows of rollouts; yields after every micro-batch. A model that is given
+ * twice runs once.
+ * @param options.bosId begins the text of base_nll
+ */
+export function* rewardLogprobs(
+  { members, base, baseline = base }: RewardSources,
+  rows: readonly RolloutRow[],
+  options: {
+    readonly sft: ModelSource;
+    readonly bosId: number | null;
+    readonly eosIds: readonly number[];
+    readonly progress?: ScoringProgress | undefined;
+  },
+): Work<RewardLogprobs> {
+  const sequences = rows.map(responseSequence),
+    digestOf = ({ path, digest }: ModelSource) => digest ?? digestDirectory(path).digest;
+  const total = members.length + (baseline === base ? 3 : 4);
+  const known = new Map<string, Float32Array[]>();
+  let done = 0;
+  const logprobs = function* (source: ModelSource): Work<Float32Array[]> {
+    const digest = digestOf(source);
+    options.progress?.(done++, total);
+    let found = known.get(digest);
+    if (!found) {
+      known.set(digest, found = yield* tokenLogprobsWork(frozenNetwork(source.path, digest), sequences));
+    }
+    return found;
+  };
+  const sft = yield* logprobs(options.sft), perMember: Float32Array[][] = [];
+  for (const member of members) perMember.push(yield* logprobs(member));
+  const ofBase = yield* logprobs(base), ofBaseline = baseline === base ? ofBase : yield* logprobs(baseline);
+  options.progress?.(total - 1, total);
+  const fluency = baseNll(frozenNetwork(base.path, digestOf(base)), rows, options);
+  return {
+    sft,
+    members: perMember,
+    base: ofBase,
+    baseline: ofBaseline,
+    baseNll: fluency.map(({ mean }) => mean),
+  };
+}
+
 /** The reward of rows of rollouts. */
 export class RewardModel {
   readonly manifest: RewardManifest;
@@ -92,46 +143,15 @@ export class RewardModel {
     bosId: number | null,
     progress?: ScoringProgress,
   ): Work<ScoredRow[]> {
-    const { members, eosIds, combine, floor, eosBound, lengthNorm } = this.manifest;
-    const sequences = rows.map(responseSequence);
-    const sftDigest = sft.digest ?? digestDirectory(sft.path).digest;
-    const total = members.length + 3;
-    const known = new Map<string, Float32Array[]>(); // a member may be the SFT model itself
-    const logprobs = function* (path: string, digest: string, done: number): Work<Float32Array[]> {
-      progress?.(done, total);
-      let found = known.get(digest);
-      if (!found) known.set(digest, found = yield* tokenLogprobsWork(frozenNetwork(path, digest), sequences));
-      return found;
-    };
-    const sftLogprobs = yield* logprobs(sft.path, sftDigest, 0);
-    const perMember: Float32Array[][] = [];
-    for (const [k, { path, digest }] of members.entries()) {
-      perMember.push(yield* logprobs(join(this.directory, path), digest, 1 + k));
-    }
-    const base = this.manifest.base;
-    const baseLogprobs = yield* logprobs(join(this.directory, base.path), base.digest, total - 2);
-    progress?.(total - 1, total);
-    const fluency = baseNll(this.base(), rows, { bosId, eosIds });
-    const ends = new Set(eosIds);
-    return rows.map((row, i) => {
-      const target = combineMembers(perMember.map((member) => member[i]!), combine);
-      const isEos = Array.from(row.responseIds, (id) => ends.has(id) ? 1 : 0);
-      const rewards = guardedRewards(
-        { targetLogprobs: target, baseLogprobs: baseLogprobs[i]!, isEos },
-        { floor, eosBound },
-      );
-      const rawReward = rewards.reduce((a, b) => a + b, 0), length = Math.max(1, rewards.length);
-      const divisor = { none: 1, mean: length, sqrt: Math.sqrt(length) }[lengthNorm];
-      return {
-        ...row,
-        sftLogprobs: sftLogprobs[i]!,
-        targetLogprobs: Float32Array.from(target),
-        baseLogprobs: baseLogprobs[i]!,
-        tokenRewards: Float32Array.from(rewards),
-        rawReward,
-        reward: rawReward / divisor,
-        baseNll: fluency[i]!.mean,
-      };
-    });
+    const { eosIds } = this.manifest;
+    const logprobs = yield* rewardLogprobs(this.sources(), rows, { sft, bosId, eosIds, progress });
+    return scoredRows(rows, logprobs, this.manifest);
+  }
+
+  /** The models, where they lie. */
+  sources(): RewardSources {
+    const { members, base, baseline } = this.manifest;
+    const place = ({ path, digest }: ModelSource) => ({ path: join(this.directory, path), digest: digest! });
+    return { members: members.map(place), base: place(base), baseline: baseline && place(baseline) };
   }
 }

@@ -11,6 +11,7 @@ import {
   gatherRows,
   greaterEqual,
   lower,
+  maximum,
   minimum,
   mul,
   sqrt,
@@ -20,7 +21,11 @@ import {
   Trace,
   type Value,
 } from "@/lib/autodiff/mod.ts";
-import type { RewardModel as RewardModelEntry } from "@/lib/contracts/reward_directory.ts";
+import type {
+  RewardCombination,
+  RewardManifest,
+  RewardModel as RewardModelEntry,
+} from "@/lib/contracts/reward_directory.ts";
 import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { parametersOf } from "@/lib/models/model.ts";
 import type { ParameterVector } from "@/lib/models/parameters.ts";
@@ -28,7 +33,6 @@ import { encodeModel } from "@/lib/onnx/encode.ts";
 import type { Initializer, OnnxGraph } from "@/lib/onnx/graph.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import type { RewardModel } from "@/lib/reward/reward_model.ts";
-import type { Combination, RewardGuards } from "@/lib/rl/bagged_reward.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
 import type { Network } from "@/lib/train/network.ts";
@@ -47,9 +51,9 @@ const ROWS = 2, LENGTH = 3;
  * @throws {DataError} if the weights are too large for one file
  */
 export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
-  const { members, base, combine, floor, eosBound, eosIds } = manifest;
+  const { members, base, baseline = base, combine, eosIds } = manifest;
   const networks = new Map<string, Network>();
-  for (const { path, digest } of [base, ...members]) {
+  for (const { path, digest } of [base, baseline, ...members]) {
     networks.set(path, frozenNetwork(join(directory, path), digest));
   }
   // Adapters stand on one backbone, which is often the base: the graph has it once.
@@ -93,7 +97,8 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   };
   const target = combineTraced(members.map(logprobs), combine);
   const ends = eosIds.length === 0 ? undefined : isAmong(next, eosIds);
-  const rewards = guardTraced({ target, base: logprobs(base), ends }, { floor, eosBound });
+  const said = { target, base: logprobs(base), baseline: logprobs(baseline), ends };
+  const rewards = guardTraced(said, manifest);
   const graph = lower({
     name: "reward",
     inputs: [ids],
@@ -133,26 +138,35 @@ function logits(
   return model.project(head, model.normalise(head, x!));
 }
 
-/** `combineMembers()` on values. */
-function combineTraced(members: readonly Value[], combine: Combination): Value {
+/** `combineMembers()` on values; a soup is one member. */
+function combineTraced(members: readonly Value[], combine: RewardCombination): Value {
   if (combine === "min") return members.reduce((a, b) => minimum(a, b));
   const mean = div(members.reduce((a, b) => add(a, b)), members.length);
-  if (combine === "mean") return mean;
+  if (combine !== "lcb") return mean;
   const squares = members.map((member) => square(sub(member, mean))).reduce((a, b) => add(a, b));
   return sub(mean, sqrt(div(squares, members.length - 1)));
 }
 
-/** `guardedRewards()` on values; `ends` is 1 at end tokens. */
+/** Log-probabilities, and 1 at end tokens. */
+interface Said {
+  readonly target: Value;
+  readonly base: Value;
+  readonly baseline: Value;
+  readonly ends: Value | undefined;
+}
+
+/** `tokenRewards()` on values. */
 function guardTraced(
-  { target, base, ends }: { readonly target: Value; readonly base: Value; readonly ends: Value | undefined },
-  { floor, eosBound }: RewardGuards,
+  { target, base, baseline, ends }: Said,
+  { floor, floorBoth, tokenCap, eosBound }: RewardManifest,
 ): Value {
-  const ratio = sub(target, base);
-  // Paid only above the floor: 1 − (floor ≥ base).
-  const paid = floor === null
-    ? ratio
-    : mul(ratio, sub(1, greaterEqual(base.trace.scalar(floor, "f32"), base)));
+  const ratio = sub(target, baseline);
+  const bounded = (bound: number | null | undefined) => bound == null ? ratio : clip(ratio, -bound, bound);
+  // 1 where x is above the bound: 1 − (bound ≥ x).
+  const above = (x: Value, bound: number) => sub(1, greaterEqual(x.trace.scalar(bound, "f32"), x));
+  let paid = bounded(tokenCap);
+  if (floor !== null) paid = mul(paid, above(base, floor));
+  if (floorBoth !== undefined) paid = mul(paid, above(maximum(base, target), floorBoth));
   if (!ends) return paid;
-  const ending = eosBound === null ? ratio : clip(ratio, -eosBound, eosBound);
-  return add(mul(paid, sub(1, ends)), mul(ending, ends));
+  return add(mul(paid, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
 }

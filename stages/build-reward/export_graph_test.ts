@@ -32,6 +32,7 @@ function makeReward(
   given: Partial<RewardManifest> = {},
   members = 2,
   adapters = false,
+  hasBaseline = false,
 ): RewardModel {
   const place = (name: string, std: number) => {
     const source = `${FAMILIES}/${family}`;
@@ -46,6 +47,7 @@ function makeReward(
   const manifest: RewardManifest = {
     members: Array.from({ length: members }, (_, i) => place(`members/${i}`, 0.05)),
     base: place("base", 0),
+    ...hasBaseline ? { baseline: place("baseline", 0.03) } : {},
     combine: "mean",
     floor: null,
     eosBound: null,
@@ -103,15 +105,18 @@ async function checkExport(
   given: Partial<RewardManifest>,
   members = 2,
   adapters = false,
+  hasBaseline = false,
 ): Promise<void> {
   using directory = new TemporaryDirectory();
-  const reward = makeReward(directory.path, family, given, members, adapters);
+  const reward = makeReward(directory.path, family, given, members, adapters, hasBaseline);
   const file = directory.file("reward.onnx");
   writeRewardGraph(file, reward);
   const sft = { path: join(directory.path, "members/0"), digest: reward.manifest.members[0]!.digest };
   const expected = reward.score(ROWS.map(rolloutOf), sft, 1).map(({ tokenRewards }) => tokenRewards);
   assert(expected.flatMap((row) => [...row]).some((x) => Math.abs(x) > 0.01), "rewards must differ from 0");
-  if (given.floor) assert(expected.some((row) => row.includes(0)), "a token must be below the floor");
+  if (given.floor || given.floorBoth) {
+    assert(expected.some((row) => row.includes(0)), "a token must be below the floor");
+  }
   const batches = [batchOf(ROWS, 11), batchOf(ROWS, 17), batchOf([ROWS[2]!], 4)]; // one file, any shape
   const found = await runExported(file, batches);
   batches.forEach(({ dims: [rows, length] }, k) => {
@@ -139,6 +144,12 @@ Deno.test("reward.onnx of adapters: the backbone that members share is in it onc
 
 Deno.test("reward.onnx applies floor and bound of the end token", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }));
+
+Deno.test("reward.onnx applies the floor of both and the cap, at the end too where it has no bound of its own", () =>
+  checkExport("llama", { floorBoth: -4.55, tokenCap: 0.04 }));
+
+Deno.test("reward.onnx holds members against a baseline, floors against the base", () =>
+  checkExport("llama", { floor: -4.6, eosBound: 0.05 }, 2, false, true));
 
 Deno.test("reward.onnx combines by the least, with two end tokens", () =>
   checkExport("llama", { combine: "min", eosIds: [2, 5], eosBound: 0.02 }));

@@ -1,0 +1,79 @@
+/**
+ * From log-probabilities to rewards. In: rows of rollouts, what the models of a reward say of them, and how that becomes a
+ * reward. Out: `scored@1` rows, or what each member alone would pay. Pure.
+ * @module
+ */
+import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { combineMembers } from "@/lib/rl/bagged_reward.ts";
+import type { Row } from "@/lib/rl/rows.ts";
+import { responseReward } from "@/lib/rl/srppo_reward.ts";
+import { tokenRewards } from "@/lib/rl/token_guards.ts";
+
+/** What models say of rows: nats per response token, [rows][R]. */
+export interface RewardLogprobs {
+  readonly sft: readonly Float32Array[];
+  /** [K][rows][R] */
+  readonly members: readonly (readonly Float32Array[])[];
+  readonly base: readonly Float32Array[];
+  /** what members are held against; often the base's own */
+  readonly baseline: readonly Float32Array[];
+  /** nats per token of each response by the base, alone; see `baseNll()` */
+  readonly baseNll: readonly (number | null)[];
+}
+
+/** The part of a reward that says how log-probabilities become one. */
+export type RewardRule = Pick<
+  RewardManifest,
+  "combine" | "floor" | "floorBoth" | "tokenCap" | "eosBound" | "lengthNorm" | "lengthTarget" | "eosIds"
+>;
+
+/** Rows with all that `scored@1` adds. */
+export function scoredRows(
+  rows: readonly RolloutRow[],
+  logprobs: RewardLogprobs,
+  rule: RewardRule,
+): ScoredRow[] {
+  const pay = payBy(rows, logprobs, rule), combine = rule.combine === "soup" ? "mean" : rule.combine;
+  return rows.map((row, i) => {
+    const target = combineMembers(logprobs.members.map((member) => member[i]!), combine);
+    const rewards = pay(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);
+    return {
+      ...row,
+      sftLogprobs: logprobs.sft[i]!,
+      targetLogprobs: Float32Array.from(target),
+      baseLogprobs: logprobs.base[i]!,
+      tokenRewards: Float32Array.from(rewards),
+      rawReward,
+      reward: responseReward(rewards, rule.lengthNorm, rule.lengthTarget),
+      baseNll: logprobs.baseNll[i]!,
+    };
+  });
+}
+
+/** The reward of each row if a member were the only one, [K][rows], after length normalisation. */
+export function memberRewards(
+  rows: readonly RolloutRow[],
+  logprobs: RewardLogprobs,
+  rule: RewardRule,
+): number[][] {
+  const pay = payBy(rows, logprobs, rule);
+  return logprobs.members.map((member) =>
+    rows.map((_, i) => responseReward(pay(member[i]!, i), rule.lengthNorm, rule.lengthTarget))
+  );
+}
+
+/** What the tokens of row i earn where `target` is what the members say. */
+function payBy(
+  rows: readonly RolloutRow[],
+  { base, baseline }: RewardLogprobs,
+  { floor, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,
+): (target: Row, i: number) => Float64Array<ArrayBuffer> {
+  const ends = new Set(eosIds);
+  const guards = { floor, floorBoth: floorBoth ?? null, tokenCap: tokenCap ?? null, eosBound };
+  return (target, i) => {
+    const isEos = Array.from(rows[i]!.responseIds, (id) => ends.has(id) ? 1 : 0);
+    return tokenRewards({ target, base: base[i]!, baseline: baseline[i]!, isEos }, guards);
+  };
+}
