@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { namedPaths } from "@/lib/files/file_pattern.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
@@ -51,7 +52,7 @@ async function launch(args: readonly string[]): Promise<number> {
 async function launchPipeline(args: readonly string[], code: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
   if (flags.help) {
-    console.log(PIPELINE_HELP.trimEnd());
+    printOut(PIPELINE_HELP);
     return EXIT.ok;
   }
   const source = await readManifest(flags.manifest, flags.shown);

@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { diskError, writeError } from "@/lib/files/file_errors.ts";
 import { fileSet, resolvePattern, shownPath, whatIsMissing } from "@/lib/files/file_pattern.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
 import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { waitForLock } from "./file_lock.ts";
 import { contractsOf } from "./ports.ts";
@@ -35,9 +36,7 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
   try {
     const flags = readStageFlags(stage, args);
     if (flags.help) {
-      await Deno.stdout.write(
-        new TextEncoder().encode(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`)),
-      );
+      printOut(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`));
     } else if (flags.task !== undefined) Deno.exit(await runAsWorker(stage, flags.task, stop));
     else {await runFromFlags(stage, flags, {
         signal: stop.signal,
