@@ -99,7 +99,7 @@ async function run(
   const { manifest, findings } = made!, report = rewardReport(manifest, findings);
   await publishDirectory(outputs.report!, (to) => writeJson(join(to, "report.json"), report));
   if (findings.preflight) tell(findings.preflight.verdict);
-  for (const warning of report.warnings) tell(`warning: ${warning}`);
+  for (const warning of report.warnings) progress({ warning });
 }
 
 /** Answers of the SFT model to the preflight's prompts, judged by a checker. */

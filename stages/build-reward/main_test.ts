@@ -67,7 +67,10 @@ function runStage(
     iteration: 0,
     threads: navigator.hardwareConcurrency,
     signal: options.signal ?? new AbortController().signal,
-    progress: ({ message }) => void (message !== undefined && options.messages?.push(message)),
+    progress: ({ message, warning }) => {
+      if (message !== undefined) options.messages?.push(message);
+      if (warning !== undefined) options.messages?.push(`warning: ${warning}`);
+    },
   });
 }
 
