@@ -10,15 +10,13 @@
  * proposed.
  * @module
  */
-import { div, exp, tokenLogprob } from "@/lib/autodiff/mod.ts";
 import type { Model } from "@/lib/models/model.ts";
 import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import { microBatches, scatterTokens, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
 import type { Work } from "@/lib/train/breathe.ts";
-import type { HeadProgram } from "@/lib/train/head_program.ts";
+import { exactProgram } from "@/lib/train/exact_program.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { ownLogprobsProgram } from "@/lib/train/ppo_programs.ts";
 import { SCORING_BUDGET } from "@/lib/train/token_logprobs.ts";
 import type { Generated, GenerationOptions, Generator } from "./generator.ts";
 import { draw } from "./sampler.ts";
@@ -156,21 +154,6 @@ function corrected(
   return { prompt, ids: kept, reason, settled: at + 1 };
 }
 
-/** log p and the probabilities of all tokens. Tokens: id → logprob, untempered, probabilities. */
-function exactProgram(temperature: number): HeadProgram {
-  const own = ownLogprobsProgram(temperature);
-  return {
-    ...own,
-    key: `exact/${temperature}`,
-    trace(inputs) {
-      const { projected, tokens } = inputs;
-      const scaled = temperature === 1 ? projected : div(projected, temperature);
-      const probabilities = exp(tokenLogprob(scaled, tokens.id!).all);
-      return { tokens: { ...own.trace(inputs).tokens, probabilities } };
-    },
-  };
-}
-
 /** Runs the training graph over the answers, and draws every token again. */
 function* judge(network: Network, answers: readonly Answer[], options: ExactOptions): Work<Verdict[]> {
   const { prompts, temperature, seed } = options;
@@ -183,6 +166,7 @@ function* judge(network: Network, answers: readonly Answer[], options: ExactOpti
   const none = () => answers.map(() => new Float32Array(0));
   const logprobs = none(), untempered = none();
   const others = new Map<number, { at: number; id: number }>();
+  const total = answers.reduce((sum, { ids }) => sum + ids.length, 0);
   const budget = Math.min(SCORING_BUDGET, Math.floor(MOST_FLOATS / size));
   for (const micro of microBatches(sequences, budget)) {
     const { batch, positions, targetIds, members } = micro;
@@ -199,6 +183,7 @@ function* judge(network: Network, answers: readonly Answer[], options: ExactOpti
         if (id !== ids[at]) others.set(member, { at, id });
       }
     }
+    options.onStep?.(total, prompts.length);
     yield;
   }
   return answers.map((_, i) => ({
