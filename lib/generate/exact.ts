@@ -3,7 +3,7 @@
  * training, so its probabilities differ by rounding; but a token follows from the probabilities and a random number that
  * belongs to its position alone. So decoding only proposes: one pass of the training graph over the whole answers gives
  * the probabilities that count, and the first token that they would not have drawn is replaced and the answer goes on
- * behind it. That happens about once in a million tokens; where it does not, the pass is the whole price.
+ * behind it. That happens about once in thirty thousand tokens, so the pass is nearly the whole price.
  *
  * The idea is that of speculative decoding (Leviathan et al. 2023, arXiv:2211.17192), with fixed random numbers in place
  * of rejection sampling: what comes out is, token for token, what the training graph alone would have drawn, whatever
