@@ -2,7 +2,7 @@
  * `deno task experiment`: multiplies an experiment out, runs what is not done, and writes its tables and report.
  * @module
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ExperimentDisplay } from "@/lib/experiments/experiment_display.ts";
 import { readExperiment } from "@/lib/experiments/experiment_reader.ts";
 import type { PlanContext } from "@/lib/experiments/plan_runs.ts";
@@ -83,7 +83,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
 function manifestsOf(root: string): (path: string) => Promise<ManifestSource> {
   const known = new Map<string, Promise<ManifestSource>>();
   return (path) => {
-    const source = known.get(path) ?? readManifest(join(root, path), path);
+    const source = known.get(path) ?? readManifest(resolve(root, path), path);
     known.set(path, source);
     return source;
   };

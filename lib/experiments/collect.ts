@@ -12,7 +12,7 @@ import type { Cell, GridPoint, RunSpec } from "./resolve_runs.ts";
 export interface FinishedRun {
   readonly run: RunSpec;
   readonly report: Report;
-  /** paths of the stages behind a model */
+  /** paths of the stages behind a model, in the plan's order */
   readonly stagesBehind: (model: string) => ReadonlySet<string>;
 }
 
@@ -28,7 +28,7 @@ export interface CostRow {
   readonly arm: string;
   readonly point: string;
   readonly seed: number;
-  /** by stage id, in the order in which they first ran */
+  /** by stage id, in the plan's order */
   readonly work: Readonly<Record<string, Work>>;
 }
 
@@ -113,10 +113,11 @@ function curvesOf(report: Report): Curve[] {
 
 function workOf(report: Report, stages: ReadonlySet<string>): Record<string, Work> {
   const work: Record<string, Work> = {};
-  for (const { stage, uses, seconds, tokens } of report.timings) {
-    if (!stages.has(stage)) continue;
-    const sum = work[uses] ?? { seconds: 0, tokens: 0 };
-    work[uses] = { seconds: sum.seconds + seconds, tokens: sum.tokens + (tokens ?? 0) };
+  for (const path of stages) {
+    for (const { uses, seconds, tokens } of report.timings.filter(({ stage }) => stage === path)) {
+      const sum = work[uses] ?? { seconds: 0, tokens: 0 };
+      work[uses] = { seconds: sum.seconds + seconds, tokens: sum.tokens + (tokens ?? 0) };
+    }
   }
   return work;
 }

@@ -24,7 +24,7 @@ export function evaluatedModels(blueprint: Blueprint): ReadonlyMap<string, Refer
 }
 
 /**
- * Paths of the stages that `model` was made by: those that gave it bytes, back to the inputs. Metrics do not count:
+ * Paths of the stages that `model` was made by, in the plan's order: those that gave it bytes, back to the inputs. Metrics do not count:
  * continued SFT reads from PPO's how many updates to make, and has nothing else of it. The best round of a loop has the
  * evaluation that chose it.
  */
@@ -50,7 +50,7 @@ export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<s
     queue.push(...[first, next].filter((r) => r !== undefined && r !== null));
     if (from === "best" && block.best) queue.push(...enter(block.best.figure.stage, found));
   }
-  return found;
+  return new Set(allStages(blueprint).map(({ path }) => path).filter((path) => found.has(path)));
 }
 
 /** What `plan` reads, the first time that it is met. */

@@ -3,7 +3,7 @@
  * told whether it is done, whatever stopped the experiment before.
  * @module
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { publishFile } from "@/lib/files/publish.ts";
 import { digestJson } from "@/lib/files/digest.ts";
 import type { Blueprint, StageSource } from "@/lib/pipeline/blueprint.ts";
@@ -100,7 +100,7 @@ export async function blueprintOf(
   const own = Object.entries(manifest.inputs).flatMap(([name, path]) =>
     path !== null && hub[path] !== undefined ? [[name, hub[path]] as const] : []
   );
-  const places = { root: inputRoot(join(root, run.manifest)), workingDirectory: root };
+  const places = { root: inputRoot(resolve(root, run.manifest)), workingDirectory: root };
   const resolved = resolveInputs(manifest, { ...Object.fromEntries(own), ...inputs }, places);
   return await makeBlueprint({ ...source, manifest }, stages, { inputs: resolved, seed: run.seed });
 }

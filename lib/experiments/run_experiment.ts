@@ -143,7 +143,8 @@ export async function runExperiment(
       if (run.store !== "prepare") await write();
       return "done";
     }
-    const how = end.code === EXIT.tryAgain ? "stopped" : "failed";
+    // A process that was just starting may not have heard yet that it is to stop politely.
+    const how = end.code === EXIT.tryAgain || options.signal.aborted ? "stopped" : "failed";
     display.finished(run, how, end.message);
     failures.push({ run, end });
     return how;
