@@ -4,7 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import { ExperimentDisplay } from "@/lib/experiments/experiment_display.ts";
-import { readExperiment } from "@/lib/experiments/experiment_reader.ts";
+import { readExperiment, withArms } from "@/lib/experiments/experiment_reader.ts";
 import type { PlanContext } from "@/lib/experiments/plan_runs.ts";
 import { type ExperimentRuns, resolveRuns } from "@/lib/experiments/resolve_runs.ts";
 import { type Outlook, outlook, runExperiment } from "@/lib/experiments/run_experiment.ts";
@@ -40,7 +40,8 @@ export async function experimentCommand(args: readonly string[]): Promise<number
 }
 
 async function execute(flags: ExperimentFlags): Promise<number> {
-  const source = await readExperiment(flags.file, flags.shown);
+  const whole = await readExperiment(flags.file, flags.shown);
+  const source = flags.arms === undefined ? whole : withArms(whole, flags.arms);
   const root = inputRoot(flags.file);
   const read = manifestsOf(root);
   const overrides = { set: flags.set, ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }) };

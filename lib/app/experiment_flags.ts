@@ -11,6 +11,7 @@ export const EXPERIMENT_HELP = `Runs an experiment: arms by grid by seeds, then 
 Usage: deno task experiment NAME|FILE [flags]       NAME: a file of pipelines/experiments without its ending
 
   --seeds N|A,B,…           how many seeds, from 0 on, or which; default: the experiment's
+  --arms A,B,…              only these arms; default: all
   --jobs N                  runs at a time, each a process with its share of the threads; default 1
   --threads N               of all runs together; default: all cores
   --out DIR                 where runs, tables and report go; default runs/experiments/<name>
@@ -34,6 +35,7 @@ export interface ExperimentFlags {
   /** the file as messages name it */
   readonly shown: string;
   readonly seeds?: number | readonly number[];
+  readonly arms?: readonly string[];
   readonly jobs: number;
   readonly threads: number;
   readonly outDir: string;
@@ -48,7 +50,7 @@ export interface ExperimentFlags {
 }
 
 const BOOLEANS = ["help", "dry-run", "json", "verbose", "launched"];
-const STRINGS = ["seeds", "jobs", "threads", "out", "store", "hub-cache"];
+const STRINGS = ["seeds", "arms", "jobs", "threads", "out", "store", "hub-cache"];
 
 /**
  * Reads `args`.
@@ -111,6 +113,7 @@ export function readExperimentFlags(
     file: isName ? join(places.root, shown) : at(word),
     shown,
     ...(seeds === undefined ? {} : { seeds }),
+    ...(flags.arms === undefined ? {} : { arms: (flags.arms as string).split(",") }),
     jobs: jobs ?? 1,
     threads: threads ?? navigator.hardwareConcurrency,
     outDir,

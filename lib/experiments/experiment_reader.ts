@@ -127,6 +127,29 @@ function preparedProblem(path: string, prepare: Experiment["prepare"]): string |
   return `there is no prepared run "${reference.run}"${suggestion(reference.run, Object.keys(prepare))}`;
 }
 
+/**
+ * `source` with the arms of these names alone; controls that are not among them go.
+ * @throws {UsageError} naming the arms that there are not
+ */
+export function withArms(source: ExperimentSource, names: readonly string[]): ExperimentSource {
+  const { experiment } = source;
+  const known = Object.keys(experiment.arms);
+  const odd = names.filter((name) => !known.includes(name));
+  if (odd.length > 0) {
+    const list = odd.map((name) => `there is no arm "${name}"${suggestion(name, known)}`).join("; ");
+    throw new UsageError(`Cannot use --arms as each must be an arm of ${source.file}: ${list}`);
+  }
+  const { control: _, ...rest } = experiment;
+  const controls = controlsOf(experiment).filter((name) => names.includes(name));
+  const arms = Object.fromEntries(
+    known.filter((name) => names.includes(name)).map((n) => [n, experiment.arms[n]!]),
+  );
+  return {
+    ...source,
+    experiment: { ...rest, arms, ...(controls.length === 0 ? {} : { control: controls }) },
+  };
+}
+
 /** The arms that others are compared with. */
 export function controlsOf({ control }: Pick<Experiment, "control">): readonly string[] {
   return control === undefined ? [] : typeof control === "string" ? [control] : control;

@@ -1,7 +1,7 @@
 /** Experiment files: what is read, and every problem of one at once. @module */
 import { assertEquals, assertThrows } from "@std/assert";
-import { ManifestError } from "@/lib/tensor/errors.ts";
-import { controlsOf, parseExperiment, preparedReference } from "./experiment_reader.ts";
+import { ManifestError, UsageError } from "@/lib/tensor/errors.ts";
+import { controlsOf, parseExperiment, preparedReference, withArms } from "./experiment_reader.ts";
 
 Deno.test("parseExperiment() fills in what may be left out", () => {
   const { name, experiment } = parseExperiment(
@@ -82,6 +82,21 @@ Deno.test("an axis names each value once, and a broken document says where it br
     () => parseExperiment("arms: { a: {}\n", "x.yaml"),
     ManifestError,
     "Cannot use experiment x.yaml as it must be free of errors: 1 problem",
+  );
+});
+
+Deno.test("withArms() leaves the arms that are asked for, in the file's order, and the controls among them", () => {
+  const source = parseExperiment(
+    "manifest: m.yaml\narms: { a: {}, b: {}, srppo: {} }\ncontrol: [a, b]\n",
+    "x.yaml",
+  );
+  const { experiment } = withArms(source, ["srppo", "b"]);
+  assertEquals([Object.keys(experiment.arms), experiment.control], [["b", "srppo"], ["b"]]);
+  assertEquals(withArms(source, ["srppo"]).experiment.control, undefined);
+  assertThrows(
+    () => withArms(source, ["srpo", "b"]),
+    UsageError,
+    'Cannot use --arms as each must be an arm of x.yaml: there is no arm "srpo", did you mean "srppo"?',
   );
 });
 
