@@ -87,7 +87,8 @@ export class ExperimentDisplay {
   finished(run: RunSpec, end: JobEnd, message = ""): void {
     const seconds = (this.#target.now() - (this.#running.get(run)?.since ?? this.#target.now())) / 1000;
     this.#running.delete(run);
-    if (end === "done") this.#done++;
+    const isCounted = this.#all > 0; // prepared runs come before anybody counts
+    if (end === "done" && isCounted) this.#done++;
     this.#event({ type: "experiment_run_finished", run: run.name, end, seconds });
     const mark = { done: this.#paint.green("✓"), failed: this.#paint.red("✗"), stopped: "–" }[end];
     const note = end === "done"
@@ -95,7 +96,8 @@ export class ExperimentDisplay {
       : end === "failed"
       ? `failed: ${message}`
       : "stopped, and kept";
-    this.#line(`${mark} ${run.name}  ${note}  ${this.#paint.dim(`${this.#done}/${this.#all}`)}`);
+    const count = isCounted ? `  ${this.#paint.dim(`${this.#done}/${this.#all}`)}` : "";
+    this.#line(`${mark} ${run.name}  ${note}${count}`);
   }
 
   /** All that will run has run. @param summary what stands below, for people */
