@@ -9,6 +9,7 @@ import { headline } from "./headline.ts";
 import type { Environment, Report } from "./report_schema.ts";
 import { blockOf } from "./run_tracker.ts";
 import { secondsByStage } from "./stage_seconds.ts";
+import { warningsOf } from "./warnings_section.ts";
 
 /** One value of a metrics file. */
 export interface MetricValue {
@@ -184,6 +185,7 @@ export function buildReport(
     })),
     samples: chosenSamples(tables.samples),
     rewards: [...tables.rewards],
+    warnings: warningsOf(events, tables.rewards),
     updates: updates(result, tables),
     environment: {
       ...options.environment,

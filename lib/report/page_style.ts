@@ -42,6 +42,7 @@ tbody th{font-weight:500}
 tr.mode th{color:var(--accent);font-weight:650;padding-top:1rem;font-size:.875rem}
 td b{white-space:nowrap}td small{color:var(--soft);white-space:nowrap}
 td.best{background:var(--best)}td.best b{color:var(--good)}
+.warnings td{text-align:left}.warnings th,.warnings td:nth-child(2){white-space:nowrap}.warnings tr:first-child>*{border-top:0}
 .arrow{color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(18.5rem,1fr));gap:.9rem}
 .chart{padding:.8rem .9rem .6rem}

@@ -100,6 +100,13 @@ const RewardRow = z.strictObject({
   sentences: z.array(z.string()).describe("what calibration, preflight and diagnosis found"),
 }).describe("a reward as its stage tried it out");
 
+const WarningRow = z.strictObject({
+  stage: z.string().describe("the manifest's path of the stage that warned"),
+  index,
+  iteration: count.nullable().describe("round within an iterate block, from 0; null outside loops"),
+  message: z.string().describe("the warning, as it stood on the screen"),
+}).describe("something that a person should look at");
+
 const Updates = z.strictObject({
   sft: count.nullable().describe("optimizer updates of supervised fine-tuning"),
   members: z.array(count).describe("those of every member of the reward"),
@@ -140,6 +147,7 @@ export const ReportSchema = z.strictObject({
   phases: z.array(PhaseRow),
   samples: z.array(SampleRow),
   rewards: z.array(RewardRow),
+  warnings: z.array(WarningRow),
   updates: Updates,
   environment: EnvironmentSchema,
   parameters: z.record(z.string(), z.record(z.string(), z.unknown())).describe(

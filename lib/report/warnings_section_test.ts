@@ -1,0 +1,65 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { RunEvent } from "@/lib/contracts/events.ts";
+import { exampleReport, exampleRewards } from "./example_report.ts";
+import { reportPage } from "./report_page.ts";
+import { warningsOf, warningsSection } from "./warnings_section.ts";
+
+const update = { type: "stage_progress", time: 0, stage: "ppo.update", uses: "ppo-update" } as const;
+const [reward] = exampleRewards() as [ReturnType<typeof exampleRewards>[number]];
+const ofReward = { stage: "reward", index: null, iteration: null, message: reward.warnings[0]! };
+
+/** Warnings of rounds `0 … count − 1`. */
+function warnings(count: number): RunEvent[] {
+  return Array.from(
+    { length: count },
+    (_, iteration) => ({ ...update, iteration, warning: `note <${iteration}>` }),
+  );
+}
+
+Deno.test("warningsOf() has what stages told, with copy and round, in order, and no other progress", () => {
+  const events: RunEvent[] = [
+    { ...update, stage: "members.sft", uses: "sft", index: 1, warning: "loss rises" },
+    { ...update, iteration: 2, step: 1, total: 4 },
+    { ...update, iteration: 2, warning: "KL leaves its band" },
+  ];
+  assertEquals(warningsOf(events, []), [
+    { stage: "members.sft", index: 1, iteration: null, message: "loss rises" },
+    { stage: "ppo.update", index: null, iteration: 2, message: "KL leaves its band" },
+  ]);
+});
+
+Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran now or came from the store", () => {
+  const now: RunEvent = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! };
+  assertEquals(warningsOf([now], [reward]), [ofReward]);
+  assertEquals(warningsOf([], [reward]), [ofReward]);
+});
+
+Deno.test("warningsSection() lists warnings by stage and round, escaped, and leaves the reward's to its own section", () => {
+  const report = exampleReport();
+  const page = (events: RunEvent[]) =>
+    warningsSection({ ...report, warnings: warningsOf(events, [reward]) })?.markup ?? "none";
+  assertEquals(page([]), "none");
+  const one = page([{
+    ...update,
+    stage: "members.sft",
+    uses: "sft",
+    index: 1,
+    iteration: 4,
+    warning: "a < b",
+  }]);
+  assertStringIncludes(one, "<h2>Warnings</h2>");
+  assertStringIncludes(one, 'scope="row">members.sft[1]</th>');
+  assertStringIncludes(one, "<td>round 5</td>");
+  assertStringIncludes(one, "<td>a &lt; b</td>");
+  assertStringIncludes(one, "1 warning about the reward: under Reward.");
+  assertEquals(one.includes(reward.warnings[0]!), false);
+});
+
+Deno.test("warningsSection() shows twelve warnings and says how many there are; report.json has all", async () => {
+  const report = exampleReport();
+  const many = { ...report, warnings: warningsOf(warnings(30), []) };
+  assertEquals(many.warnings.length, 30);
+  const page = await reportPage(many);
+  assertEquals(page.match(/note &lt;/g)!.length, 12);
+  assertStringIncludes(page, "These are the first 12 of 30; report.json has all.");
+});
