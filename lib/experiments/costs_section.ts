@@ -23,7 +23,9 @@ tokens that they worked on (learned, generated, scored). Evaluation is not count
     report.costs.map((cost) =>
       markup`<tr><th scope="row">${placeLabel(report, cost.arm, cost.point)}</th><td title="${
         counted(cost.n, "seed")
-      }">${duration(cost.seconds)} <small>± ${duration(cost.seconds_std)}</small></td>${
+      }">${duration(cost.seconds)}${
+        cost.n === 1 ? undefined : markup` <small>± ${duration(cost.seconds_std)}</small>`
+      }</td>${
         kinds.map((kind) => {
           const work = cost.work[kind];
           return work === undefined
@@ -56,7 +58,7 @@ export function setupSection(report: ExperimentReport): Html {
 <p class="lead">${counted(report.runs.length - missing.length, "run")} of ${
     decimal(report.runs.length, 0)
   } are done. ${machine}</p>
-<div class="card scroll"><table><thead><tr><th>Runs</th><th scope="col">Manifest</th><th scope="col">Changed</th><th
+<div class="card scroll setup"><table><thead><tr><th>Runs</th><th scope="col">Manifest</th><th scope="col">Changed</th><th
  scope="col">Seeds</th></tr></thead><tbody>${
     [...sameSetup.values()].map((runs) => {
       const { name, manifest, settings, inputs } = runs[0]!;
@@ -64,7 +66,7 @@ export function setupSection(report: ExperimentReport): Html {
       return markup`<tr><th scope="row"><code>${
         name.replace(/\/seed-\d+$/, "")
       }</code></th><td><code>${manifest}</code></td><td>${
-        changes.map((change) => markup`<code>${change}</code><br>`)
+        changes.map((change) => markup`<code>${change}</code> `)
       }</td><td>${runs.map(({ seed }) => seed).join(", ")}</td></tr>
 `;
     })

@@ -14,7 +14,7 @@ import { pointLabel, resultsSection } from "./results_section.ts";
 const OWN_STYLE = `${BAND_STYLE}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.9rem}.plots .interval{grid-template-columns:11rem 1fr 4.2rem}
 .scroll+.scroll,.charts+.scroll{margin-top:.9rem}td.better{color:var(--good)}td.worse{color:var(--bad)}details>.scroll{margin-top:.6rem}
-th code,td code{overflow-wrap:normal}
+th code,td code{overflow-wrap:normal}.setup th,.setup td{text-align:left}.setup td:nth-child(3) code{margin-right:.8em;white-space:nowrap}
 @media (max-width:40rem){.plots{grid-template-columns:1fr}.plots .interval{grid-template-columns:1fr 4rem}}
 `;
 

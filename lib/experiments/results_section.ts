@@ -26,9 +26,10 @@ export function pointsOf(rows: readonly { readonly point: Point }[]): Point[] {
   return [...new Map(rows.map(({ point }) => [JSON.stringify(point), point])).values()];
 }
 
-/** `mean ± std` of a figure, for example `0.811 ± 0.020`. */
-export function spreadText({ metric, mean, std }: Pick<Summary, "metric" | "mean" | "std">): string {
-  return `${metricText(metric, mean)} ± ${metricText(metric, std).replace(" %", "")}`;
+/** `mean ± std` of a figure, for example `0.811 ± 0.020`; of one seed the figure alone. */
+export function spreadText({ metric, mean, std, n }: Pick<Summary, "metric" | "mean" | "std" | "n">): string {
+  const text = metricText(metric, mean);
+  return n === 1 ? text : `${text} ± ${metricText(metric, std).replace(" %", "")}`;
 }
 
 function arrow(metric: string): string {
@@ -53,7 +54,7 @@ function cell(row: Summary | undefined, best: ReadonlySet<Summary>): Html {
   const isBest = best.has(row);
   return markup`<td class="${isBest ? "best" : ""}" title="${counted(row.n, "seed")}">${
     isBest ? markup`<b>${mean}</b>` : mean
-  } <small>± ${std}</small></td>`;
+  }${std === undefined ? undefined : markup` <small>± ${std}</small>`}</td>`;
 }
 
 /** Arms by metrics at one point of the grid. */

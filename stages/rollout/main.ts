@@ -71,7 +71,7 @@ async function run(
         throw new TryAgainError("Cannot finish rollout as a stop was asked for: the round is not kept");
       }
       const seconds = (performance.now() - startedAt) / 1000;
-      progress({ step: finished, total, fields: { tokens_per_second: tokens / seconds } });
+      progress({ step: finished, total, fields: { tokens, tokens_per_second: tokens / seconds } });
     },
   });
   await writeRollouts(outputs.rollouts!, { rows, tokenizerDigest: digest });

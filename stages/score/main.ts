@@ -62,6 +62,10 @@ async function run(
   const { bosId } = loadSpecialIds(sft);
   const work = reward.steps(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
   const scored = await inTurns(stoppable(work, signal));
+  // What throughput is measured by: prompts and responses, once per model that was asked.
+  const { members, baseline } = reward.manifest;
+  const models = members.length + 2 + (baseline ? 1 : 0);
+  progress({ fields: { tokens: models * sequences.reduce((sum, { ids }) => sum + ids.length, 0) } });
   const tokenizer = external && loadTokenizer(sft);
   const paid = external
     ? await addExternalReward(scored, {

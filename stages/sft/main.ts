@@ -135,7 +135,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     progress({
       step: index + 1,
       total,
-      fields: { loss, grad_norm, lr, ...figures.more, tokens_per_second: tokens / seconds },
+      fields: { loss, grad_norm, lr, ...figures.more, tokens, tokens_per_second: tokens / seconds },
     });
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
       await checkpoints.add(index + 1, (to) => writeDirectory(to, source, loaded));
