@@ -8,6 +8,7 @@ import type { ActionRecord } from "@/lib/pipeline/action_record.ts";
 import { dryRun } from "@/lib/pipeline/dry_run.ts";
 import { openStore } from "@/lib/pipeline/store.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { kill } from "@/tests/e2e/interrupted.ts";
 import { moments } from "@/tests/support/moments.ts";
 import { ran, toyCode, ToyProject, toyStages } from "./toy.ts";
 
@@ -245,20 +246,25 @@ Deno.test("kill -9 at random moments of a loop that publishes seldom, then the s
     return { keys, outputs, copied: digestDirectory(join(toy.file(run), "outputs")) };
   };
   const undisturbed = await finish("undisturbed", text.replace("publish: 3", "publish: 1"));
-  const random = moments(3);
-  let between = 0;
-  for (let i = 0; i < 6; i++) {
-    const child = start("killed", text);
-    await new Promise((resolve) => setTimeout(resolve, 200 + 350 * random()));
+  const known = () => {
     try {
-      child.kill("SIGKILL");
+      return [...Deno.readDirSync(toy.file("killed/store/actions"))].length;
     } catch {
-      // It was done before.
+      return 0; // the run has not begun
     }
-    await child.output();
-    const known = rounds(toy, "killed").length;
-    if (known > 0 && known < 8 && known % 3 !== 0) between++;
+  };
+  const random = moments(3), met: number[] = [];
+  for (const reached of [1, 2, 4, 5, 7]) {
+    const child = start("killed", text);
+    let ended = false;
+    const end = child.output().then(() => ended = true);
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    while (!ended && known() < reached) await wait(2);
+    await wait(20 * random());
+    kill(child, "SIGKILL");
+    await end;
+    met.push(rounds(toy, "killed").length);
   }
-  assert(between > 0, "some kill meets rounds that are in memory only");
+  assert(met.some((count) => count < 8 && count % 3 !== 0), "some kill meets rounds that are in memory only");
   assertEquals(await finish("killed", text), undisturbed);
 });
