@@ -10,6 +10,7 @@ import { benchLoad, LOAD_SHAPES } from "./bench/load_case.ts";
 import { type ProfileLine, renderProfile } from "./bench/profile.ts";
 import { type BenchRecord, tableHead, tableLine } from "./bench/record.ts";
 import { runCase } from "./bench/run_case.ts";
+import { benchTokenize, MILLION_ROWS } from "./bench/tokenize_case.ts";
 import { SHAPE_NAMES, type ShapeName, SHAPES } from "./bench/shapes.ts";
 import { spellBytes } from "./machine.ts";
 import { projectRoot } from "./project_root.ts";
@@ -37,6 +38,8 @@ Measures one case per kind on random weights of a shape, each in a process of it
 
 deno task bench load [--json] measures how a checkpoint loads: 135 M and 494 M random weights in bfloat16, seconds and
 memory. It writes and removes 1.3 GB below runs/ and takes 3 GB of memory.
+
+deno task bench tokenize [--json] measures the stage tokenize on about a million tokens, five times.
 
 The ceilings are measured in turn with the case: GFLOP/s of a matrix product of 2048³, and the milliseconds in which
 all matrices of a shape multiply one vector. Ratios: gflops of the product's; time of the vector of a decode step's.
@@ -151,9 +154,28 @@ async function measureLoading(json: boolean): Promise<number> {
   return EXIT.ok;
 }
 
+/** Measures the stage tokenize and prints a line. */
+async function measureTokenizing(json: boolean): Promise<number> {
+  const found = await benchTokenize(MILLION_ROWS, 5);
+  const { rows, tokens, seconds, tokens_per_second: speed } = found;
+  const line =
+    `tokenize ${tokens.toLocaleString("en")} tokens of ${rows.toLocaleString("en")} demonstrations: ` +
+    `${seconds.median.toFixed(2)} s (${seconds.min.toFixed(2)} to ${seconds.max.toFixed(2)}), ` +
+    `${speed.toLocaleString("en")} tokens/s`;
+  console.log(json ? JSON.stringify(found) : line);
+  return EXIT.ok;
+}
+
+/** What is measured by itself, without a shape. */
+const APART: Readonly<Record<string, (json: boolean) => Promise<number>>> = {
+  load: measureLoading,
+  tokenize: measureTokenizing,
+};
+
 async function main(): Promise<number> {
-  const [first, ...rest] = Deno.args;
-  if (first === "load" && rest.every((arg) => arg === "--json")) return await measureLoading(rest.length > 0);
+  const [first = "", ...rest] = Deno.args;
+  const apart = Object.hasOwn(APART, first) ? APART[first] : undefined;
+  if (apart && rest.every((arg) => arg === "--json")) return await apart(rest.length > 0);
   const flags = readBenchFlags(Deno.args, navigator.hardwareConcurrency);
   if (!flags) {
     console.log(HELP.trimEnd());

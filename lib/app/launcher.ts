@@ -1,15 +1,17 @@
 /**
- * `deno task pipeline` and `deno task stage` begin here, with leave to read and to start Deno. The launcher checks flags
+ * `deno task pipeline`, `stage` and `experiment` begin here, with leave to read and to start Deno. The launcher checks flags
  * and manifest, has models downloaded that the hub holds, then starts Deno again with exactly the paths that this call
  * reads and writes, foreign functions, no network, and no subprocess (but for the process executor's).
  * @module
  */
 import { join } from "node:path";
 import { namedPaths } from "@/lib/files/file_pattern.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
 import {
   DownloadFailed,
   downloadReferences,
@@ -45,13 +47,36 @@ async function launch(args: readonly string[]): Promise<number> {
       ffi: true,
     });
   }
-  throw new UsageError(`Cannot launch "${command ?? ""}" as the command must be pipeline or stage`);
+  if (command === "experiment") return await launchExperiment(rest);
+  throw new UsageError(
+    `Cannot launch "${command ?? ""}" as the command must be pipeline, stage or experiment`,
+  );
+}
+
+/** An experiment reads what its runs read, to plan them; it writes its tables, and every run gets leave of its own. */
+async function launchExperiment(args: readonly string[]): Promise<number> {
+  const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
+  if (flags.help) {
+    printOut(EXPERIMENT_HELP);
+    return EXIT.ok;
+  }
+  return await relaunch(
+    new URL("experiment_command.ts", import.meta.url),
+    [...args, "--launched"],
+    {
+      read: ["/"],
+      write: [flags.outDir],
+      env: [...ENV, "HF_ENDPOINT", "XDG_CACHE_HOME", "HOME"],
+      run: [Deno.execPath()],
+    },
+    true,
+  );
 }
 
 async function launchPipeline(args: readonly string[], code: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
   if (flags.help) {
-    console.log(PIPELINE_HELP.trimEnd());
+    printOut(PIPELINE_HELP);
     return EXIT.ok;
   }
   const source = await readManifest(flags.manifest, flags.shown);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
+import { outputError, printOut } from "@/lib/files/standard_output.ts";
 import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
 import { dryRun, showProspects } from "@/lib/pipeline/dry_run.ts";
 import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
@@ -81,13 +82,13 @@ async function execute(flags: PipelineFlags): Promise<void> {
       warn: (message) => warn(`Warning: ${message}`),
       listener: (event) => {
         events.push(event);
-        display.event(event);
+        show(() => display.event(event));
       },
     });
     await writeReport(result, events, { threads: flags.threads, executor: flags.executor });
     if (!flags.json) text = summary(result);
   } finally {
-    display.end();
+    show(display.end);
   }
   print(text);
 }
@@ -114,8 +115,16 @@ function messageOf(error: unknown): string {
 }
 
 function print(text: string): void {
-  const bytes = new TextEncoder().encode(text === "" || text.endsWith("\n") ? text : `${text}\n`);
-  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  printOut(text === "" || text.endsWith("\n") ? text : `${text}\n`);
+}
+
+/** Lets the display write to standard output. */
+function show(write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw outputError(cause);
+  }
 }
 
 function warn(text: string): void {

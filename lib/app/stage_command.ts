@@ -3,6 +3,7 @@
  * @module
  */
 import type { Stage } from "@/lib/contracts/stage.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
 import { stageHelp } from "@/lib/pipeline/stage_help.ts";
 import { runStageProgram } from "@/lib/pipeline/stage_program.ts";
 import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
@@ -23,8 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === "--help" || name === "-h") {
     const all = await Promise.all((await listStages()).map(loadStage));
-    const bytes = new TextEncoder().encode(catalogue(all));
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+    printOut(catalogue(all));
     return EXIT.ok;
   }
   return await runStageProgram(await loadStage(name), {

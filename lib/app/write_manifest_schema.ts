@@ -1,9 +1,13 @@
-/** `deno task schema`: writes the JSON Schema of manifests, which editors use and a test compares. @module */
+/** `deno task schema`: writes the JSON Schemas of manifests and experiments, which editors use and tests compare. @module */
 import { join } from "node:path";
+import { experimentJsonSchema } from "@/lib/experiments/experiment.ts";
 import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
 import { projectRoot } from "./project_root.ts";
 
-await Deno.writeTextFile(
-  join(projectRoot, "pipelines", "pipeline.schema.json"),
-  `${JSON.stringify(manifestJsonSchema(), null, 2)}\n`,
-);
+const schemas = {
+  "pipeline.schema.json": manifestJsonSchema(),
+  "experiments/experiment.schema.json": experimentJsonSchema(),
+};
+for (const [name, schema] of Object.entries(schemas)) {
+  await Deno.writeTextFile(join(projectRoot, "pipelines", name), `${JSON.stringify(schema, null, 2)}\n`);
+}

@@ -67,6 +67,8 @@ export type RunEvent =
       readonly step?: number;
       readonly total?: number;
       readonly message?: string;
+      /** something that a person should look at */
+      readonly warning?: string;
       readonly fields?: Readonly<Record<string, number>>;
     }
     | NodeName & Throughput & {

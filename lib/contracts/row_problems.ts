@@ -70,6 +70,19 @@ export class RowProblems {
     }
   }
 
+  /** A text must be a JSON object. */
+  jsonObject(column: string, value: string): void {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(value);
+    } catch {
+      parsed = undefined;
+    }
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+      this.add(column, "hold a JSON object", `it is ${JSON.stringify(value)}`);
+    }
+  }
+
   /** All problems in one text and where the first is; undefined where there are none. */
   summary(): ProblemSummary | undefined {
     if (this.#first === undefined) return undefined;

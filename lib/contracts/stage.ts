@@ -16,6 +16,8 @@ export type Contract =
   | "evals@1"
   | "metrics@1"
   | "samples@1"
+  | "results@1"
+  | "curves@1"
   | "model"
   | "reward"
   | "state"
@@ -51,6 +53,8 @@ export interface StageProgress {
   readonly total?: number;
   /** one line for a person */
   readonly message?: string;
+  /** one line about something that a person should look at: it stays on the screen and does not end the run */
+  readonly warning?: string;
   /** figures of this moment, snake_case: loss, reward, kl, tokens_per_second, … */
   readonly fields?: Readonly<Record<string, number>>;
 }

@@ -23,6 +23,8 @@ export interface GenerationPrompt {
   /** names the random numbers of the response: unique among the prompts of a seed */
   readonly id: string;
   readonly ids: Int32Array;
+  /** the first tokens of the response, given; it goes on behind them as if they had been drawn */
+  readonly begun?: Int32Array;
 }
 
 /** How to respond. */
@@ -45,7 +47,7 @@ export interface GenerationOptions {
   readonly onStep?: (tokens: number, finished: number) => void;
 }
 
-/** A response. */
+/** A response; log-probabilities of tokens that were given are 0. */
 export interface Generated {
   /** with the end token where one was emitted */
   readonly responseIds: Int32Array;
@@ -115,12 +117,13 @@ export class Generator {
       const free = most - slots.length, waiting = prompts.length - next;
       if (waiting > 0 && (free >= refillAt || free >= waiting || slots.length === 0)) {
         const taken = prompts.slice(next, next + free).map((prompt, i) => ({
-          ids: prompt.ids,
+          ids: joined(prompt),
           slot: slots.length + i,
         }));
         prefill(this.model, this.parameters, taken, this.#cache!);
         for (const { ids } of taken) {
-          slots.push(newSlot(next, ids, makeKey(options.seed, "rollout", prompts[next++]!.id)));
+          const { id, begun } = prompts[next]!;
+          slots.push(newSlot(next++, ids, makeKey(options.seed, "rollout", id), begun));
         }
       }
       const step = this.#run(slots, outputs);
@@ -254,8 +257,22 @@ export class Generator {
   }
 }
 
-function newSlot(prompt: number, ids: Int32Array, key: Key): Slot {
-  return { prompt, key, ids: [], logprobs: [], logprobsT1: [], next: ids.at(-1)!, position: ids.length - 1 };
+function newSlot(prompt: number, ids: Int32Array, key: Key, begun: Iterable<number> = []): Slot {
+  const given = [...begun], none = given.map(() => 0);
+  return {
+    prompt,
+    key,
+    ids: given,
+    logprobs: none,
+    logprobsT1: [...none],
+    next: ids.at(-1)!,
+    position: ids.length - 1,
+  };
+}
+
+/** The prompt, and what of the response is given. */
+function joined({ ids, begun }: GenerationPrompt): Int32Array {
+  return begun === undefined ? ids : Int32Array.from([...ids, ...begun]);
 }
 
 function resultOf(

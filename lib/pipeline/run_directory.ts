@@ -136,9 +136,19 @@ export function copyOutput(from: string, to: string, current: () => string | und
       Deno.copyFileSync(name === "" ? from : join(folder, name), target);
       Deno.chmodSync(target, 0o644);
     }
-    Deno.removeSync(to, { recursive: true });
+    removeIfThere(to);
+    Deno.renameSync(temporary, to);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw writeError(to, cause);
+    // On a full disk, half a copy would only take the room that the next attempt needs.
+    removeIfThere(temporary);
+    throw writeError(to, cause);
   }
-  Deno.renameSync(temporary, to);
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }

@@ -75,6 +75,11 @@ export function applySettings(manifest: Manifest, settings: readonly Setting[]):
   return changed;
 }
 
+/** What keeps `setting` from `manifest`; undefined where it fits. Values are checked with the rest of the plan. */
+export function settingProblem(manifest: Manifest, { path, value }: Setting): string | undefined {
+  return applyOne(structuredClone(manifest), path, value);
+}
+
 // Entries are replaced, not written to: stages that share a YAML anchor share its object.
 function applyOne(manifest: Manifest, path: readonly string[], value: unknown): string | undefined {
   const [first, second, third] = path as [string, string, string?];

@@ -3,10 +3,11 @@
  * of a pipeline. The exit code says what happened; nothing half-written is left behind.
  * @module
  */
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { diskError, writeError } from "@/lib/files/file_errors.ts";
 import { fileSet, resolvePattern, shownPath, whatIsMissing } from "@/lib/files/file_pattern.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
 import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { waitForLock } from "./file_lock.ts";
 import { contractsOf } from "./ports.ts";
@@ -35,9 +36,7 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
   try {
     const flags = readStageFlags(stage, args);
     if (flags.help) {
-      await Deno.stdout.write(
-        new TextEncoder().encode(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`)),
-      );
+      printOut(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`));
     } else if (flags.task !== undefined) Deno.exit(await runAsWorker(stage, flags.task, stop));
     else {await runFromFlags(stage, flags, {
         signal: stop.signal,
@@ -101,12 +100,28 @@ async function runFromFlags(
     await runTask(stage, task, { signal, progress: (p) => flags.verbose && console.error(progressLine(p)) });
     for (const [port, path] of Object.entries(wanted)) await publish(temporary[port]!, path);
   } catch (cause) {
-    throw diskError(home, cause);
+    throw withOwnPlaces(diskError(home, cause), temporary, wanted);
   } finally {
     for (const path of [...Object.values(temporary), dropped]) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
   }
+}
+
+/** `error` with the places that the caller named instead of those beside them where outputs are made. */
+function withOwnPlaces(
+  error: unknown,
+  temporary: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): unknown {
+  if (!(error instanceof Error)) return error;
+  for (const [port, path] of Object.entries(wanted)) {
+    const made = temporary[port]!;
+    // A file that is to appear whole is made beside its place once more.
+    const beside = `${RegExp.escape(join(dirname(made), `.${basename(made)}.`))}[0-9a-f]{8}\\.partial`;
+    error.message = error.message.replaceAll(new RegExp(beside, "g"), path).replaceAll(made, path);
+  }
+  return error;
 }
 
 function absolute(paths: StageFlags["inputs"][string], at: (path: string) => string): Task["inputs"][string] {
@@ -157,7 +172,8 @@ function progressLine(progress: StageProgress): string {
   const fields = Object.entries(progress.fields ?? {}).map(([name, value]) =>
     `${name} ${Number(value.toPrecision(4))}`
   );
-  return [step, progress.message ?? "", ...fields].filter((text) => text !== "").join("  ");
+  const warning = progress.warning === undefined ? "" : `warning: ${progress.warning}`;
+  return [step, progress.message ?? "", warning, ...fields].filter((text) => text !== "").join("  ");
 }
 
 /** Runs the frozen task in `file`; talks to the driver by JSON lines on standard output. Gives the exit code. */

@@ -13,6 +13,7 @@ export const workerMessageSchema = z.union([
       step: z.number().optional(),
       total: z.number().optional(),
       message: z.string().optional(),
+      warning: z.string().optional(),
       fields: z.record(z.string(), z.number().nullable()).optional(),
     }),
   }),

@@ -51,7 +51,7 @@ function promptCard(samples: readonly SampleRow[], models: readonly string[]): H
 }
 
 /** The section, or nothing without samples. */
-export function answersSection(report: Report): Html | undefined {
+export function answersSection(report: Pick<Report, "samples">): Html | undefined {
   const ids = [...new Set(report.samples.map((s) => s.prompt_id))];
   if (ids.length === 0) return undefined;
   const models = modelsOf(report.samples);

@@ -26,6 +26,8 @@ export interface RunTables {
   readonly samples: readonly SampleRow[];
   /** by node, in the order of the file; nodes without metrics are absent */
   readonly metrics: ReadonlyMap<FinishedNode, readonly MetricValue[]>;
+  /** what build-reward found out about each reward */
+  readonly rewards: Report["rewards"];
   /** policy updates that the last round's state counts; null without such a state */
   readonly policyUpdates: number | null;
 }
@@ -181,6 +183,7 @@ export function buildReport(
       tokens_per_second: tokensPerSecond ?? null,
     })),
     samples: chosenSamples(tables.samples),
+    rewards: [...tables.rewards],
     updates: updates(result, tables),
     environment: {
       ...options.environment,

@@ -163,6 +163,20 @@ Deno.test("createDisplay() tells why a loop ended, a failed stage and a stopped 
   }
 });
 
+Deno.test("createDisplay() keeps a stage's warning on the screen, with its round", () => {
+  const events = exampleEvents({ rounds: 3 }).slice(0, -13), time = events.at(-1)!.time;
+  const update = { stage: "ppo.update", uses: "ppo-update", iteration: 2 };
+  events.push(
+    { type: "stage_progress", time, ...update, warning: "the reward rose while answers grew" },
+    { type: "stage_progress", time, ...update, step: 1, total: 4 },
+    { type: "run_stopped", time, message: "stopped on request" },
+  );
+  for (const terminal of [false, true]) {
+    const text = screen(shown(events, { json: false, terminal }).all).join("\n");
+    assertStringIncludes(text, "! ppo.update round 3: the reward rose while answers grew\n");
+  }
+});
+
 Deno.test("createDisplay() tells the score of an evaluation in a loop when it is made, and the best round", () => {
   const node = { stage: "ppo.eval", uses: "eval", iteration: 4, time: 0 };
   const row = { model: "policy", mode: "greedy", stderr: 0, n: 3 } as const;

@@ -173,6 +173,17 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
   return { result, metrics };
 }
 
+/** What build-reward found out, with one thing to warn of. */
+export function exampleRewards(): RunTables["rewards"] {
+  return [{
+    stage: "reward",
+    warnings: [
+      "within prompts the reward is mostly length: they correlate by 0.85; length_norm takes that out",
+    ],
+    sentences: ["The members agree by 0.50 on which of two answers to a prompt is better."],
+  }];
+}
+
 /** The made-up report; `tables` replaces parts of what it is made from. */
 export function exampleReport(tables: Partial<RunTables> = {}): Report {
   const { result, metrics } = exampleResult();
@@ -183,6 +194,7 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
       evaluations: [],
       samples: exampleSamples(),
       metrics,
+      rewards: exampleRewards(),
       policyUpdates: 136,
       ...tables,
     },

@@ -97,6 +97,10 @@ export function milestoneLine(
         `  needs about ${bytes(e.memory_bytes)} of memory (${bytes(e.memory_free_bytes)} free) and ` +
           `${bytes(e.disk_bytes)} of disk (${bytes(e.disk_free_bytes)} free)`,
       );
+    case "stage_progress": {
+      const round = e.iteration === undefined ? "" : ` round ${e.iteration + 1}`;
+      return e.warning === undefined ? undefined : `${paint.yellow("!")} ${labelOf(e)}${round}: ${e.warning}`;
+    }
     case "stage_finished":
       if (e.iteration !== undefined) return undefined; // its round tells it
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;

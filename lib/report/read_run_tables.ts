@@ -1,4 +1,5 @@
 /** Reads what the stages of a run wrote, as far as the report needs it. @module */
+import { join } from "node:path";
 import { readEvals } from "@/lib/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
 import { readMetrics } from "@/lib/contracts/metrics.ts";
@@ -74,6 +75,18 @@ function policyUpdatesOf(nodes: readonly FinishedNode[]): number | null {
   return states.length === 0 ? null : Math.max(...states.map((path) => readTrainerState(path).policyUpdates));
 }
 
+/** What build-reward says of its rewards; reports without warnings, of earlier versions, have none. */
+function rewardsOf(nodes: readonly FinishedNode[]): RunTables["rewards"] {
+  return nodes.flatMap((node) => {
+    const directory = node.uses === "build-reward" ? existing(node, "report") : undefined;
+    if (directory === undefined) return [];
+    const file = join(directory, "report.json"), text = Deno.readTextFileSync(file);
+    const { sentences, warnings } = parseObject(text, { file, column: "report", row: 0 });
+    const texts = (value: unknown) => Array.isArray(value) ? value.filter((t) => typeof t === "string") : [];
+    return [{ stage: node.stage, sentences: texts(sentences), warnings: texts(warnings) }];
+  });
+}
+
 /**
  * The tables of a finished run.
  * @throws {DataError} if a file of the run breaks its contract
@@ -115,6 +128,7 @@ export function readRunTables(result: RunResult): RunTables {
       }));
     }),
     metrics,
+    rewards: rewardsOf(result.nodes),
     policyUpdates: policyUpdatesOf(result.nodes),
   };
 }

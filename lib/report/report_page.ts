@@ -14,6 +14,7 @@ import { intervalPlot } from "./interval_plot.ts";
 import { factsCard, madeSection, timesSection } from "./making_section.ts";
 import { inOrder, metricInfo, metricText } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
+import { rewardSection } from "./reward_section.ts";
 
 function comparisonSection(report: Report): Html | undefined {
   const models = modelsOf(report.comparison);
@@ -75,7 +76,7 @@ export async function reportPage(report: Report): Promise<string> {
   }</p>
     <h1>${report.headline}</h1>
     <div class="result">${intervalPlot(differing)}${factsCard(report)}</div>
-    ${comparisonSection(report)}${curvesSection(report)}${answersSection(report)}${
+    ${comparisonSection(report)}${rewardSection(report)}${curvesSection(report)}${answersSection(report)}${
     timesSection(
       report,
     )

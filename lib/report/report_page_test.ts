@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { axisOf } from "./axis_ticks.ts";
-import { exampleReport, exampleSamples } from "./example_report.ts";
+import { exampleReport, exampleRewards, exampleSamples } from "./example_report.ts";
 import { escapeHtml, markup } from "./html.ts";
 import { reportPage } from "./report_page.ts";
 import { splitByWords } from "./split_by_words.ts";
@@ -45,6 +45,11 @@ Deno.test("reportPage() shows the headline, every model, every curve and every a
   assertEquals(page.match(/<svg /g)!.length, 8);
   assertStringIncludes(page, "<mark>Lucy</mark> loved the <mark>book</mark> very much.");
   assertStringIncludes(page, "PPO made 136 policy updates; continued SFT got 136.");
+  const [{ warnings: [warning], sentences: [sentence] }] = exampleRewards() as [
+    ReturnType<typeof exampleRewards>[number],
+  ];
+  assertStringIncludes(page, `<p><b>Warning:</b> ${warning}</p>`);
+  assertStringIncludes(page, `<p>${sentence}</p>`);
 });
 
 Deno.test("reportPage() escapes whatever comes from a run", async () => {

@@ -92,6 +92,14 @@ const SampleRow = z.strictObject({
   scores: z.record(z.string(), z.number()),
 });
 
+const RewardRow = z.strictObject({
+  stage: z.string().describe("the manifest's path of the build-reward stage"),
+  warnings: z.array(z.string()).describe(
+    "what a person should know before PPO runs on it; empty for a sound one",
+  ),
+  sentences: z.array(z.string()).describe("what calibration, preflight and diagnosis found"),
+}).describe("a reward as its stage tried it out");
+
 const Updates = z.strictObject({
   sft: count.nullable().describe("optimizer updates of supervised fine-tuning"),
   members: z.array(count).describe("those of every member of the reward"),
@@ -131,6 +139,7 @@ export const ReportSchema = z.strictObject({
   timings: z.array(TimingRow),
   phases: z.array(PhaseRow),
   samples: z.array(SampleRow),
+  rewards: z.array(RewardRow),
   updates: Updates,
   environment: EnvironmentSchema,
   parameters: z.record(z.string(), z.record(z.string(), z.unknown())).describe(

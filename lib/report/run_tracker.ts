@@ -207,9 +207,8 @@ export function createRunTracker(): RunTracker {
       if (event.type === "evals" && last?.stage === event.stage && last.iteration === event.iteration) {
         return rounds;
       }
-      if (event.type === "stage_cached" || event.type === "metrics" || event.type === "stage_progress") {
-        return rounds;
-      }
+      const isQuiet = event.type === "stage_progress" && event.warning === undefined;
+      if (event.type === "stage_cached" || event.type === "metrics" || isQuiet) return rounds;
       return [...unfold(), ...rounds, { kind: "event", event }];
     },
     flush() {

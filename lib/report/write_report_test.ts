@@ -12,6 +12,7 @@ import {
   exampleComparison,
   exampleReport,
   exampleResult,
+  exampleRewards,
   exampleSamples,
 } from "./example_report.ts";
 import { exampleEvents } from "./example_run.ts";
@@ -55,6 +56,14 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
           klCoef: 0.7,
         });
       } else if (node.uses === "ppo-update") path("state"); // pruned
+      if (node.uses === "build-reward") {
+        const [{ stage: _, ...found }] = exampleRewards() as [ReturnType<typeof exampleRewards>[number]];
+        await Deno.mkdir(path("report"));
+        await Deno.writeTextFile(
+          `${outputs["report"]}/report.json`,
+          JSON.stringify({ combine: "mean", ...found }),
+        );
+      }
       if (node.uses === "eval") {
         await writeEvals(path("evals"), exampleComparison());
         const rows = exampleSamples().map((s) => ({
@@ -87,6 +96,7 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
     assertEquals(report.rounds[0]!["reward"], 32);
     assertEquals(report.rounds[0]!["tokens_per_second"], 2310);
     assertEquals(report.updates, { sft: 252, members: [252, 252], policy: 136, continued_sft: 136 });
+    assertEquals(report.rewards, exampleRewards());
     assertEquals(report.timings.filter((t) => t.iteration === 3).map((t) => t.stage), [
       "ppo.rollout",
       "ppo.score",
@@ -280,7 +290,7 @@ Deno.test("summaryOf() makes control characters of an answer harmless and cuts l
 Deno.test("buildReport() keeps the answers to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
-  const tables = { comparison: [], evaluations: [], samples, metrics, policyUpdates: null };
+  const tables = { comparison: [], evaluations: [], samples, metrics, rewards: [], policyUpdates: null };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
 });

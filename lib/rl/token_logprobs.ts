@@ -1,5 +1,6 @@
 /** Log-probability of given tokens and entropy of their distributions, as differentiable functions of logits. @module */
 import { div, exp, mul, neg, reduceSum, tokenLogprob, type Value } from "@/lib/autodiff/mod.ts";
+import { f32, f64 } from "@/lib/tensor/tensor.ts";
 
 /** What {@linkcode tokenLogprobs} gives, [N] each, nats. */
 export interface TokenLogprobs {
@@ -26,7 +27,18 @@ export function tokenLogprobs(logits: Value, ids: Value, temperature = 1): Token
       `Cannot divide logits by the temperature as it must be positive and finite: ${temperature}`,
     );
   }
-  const scaled = temperature === 1 ? logits : div(logits, temperature);
-  const { selected, all } = tokenLogprob(scaled, ids);
+  const { selected, all } = tokenLogprob(tempered(logits, temperature), ids);
   return { logprobs: selected, entropy: neg(reduceSum(mul(exp(all), all), [-1])) };
+}
+
+/**
+ * logits/τ, with the same bits in every graph. The divisor is a row: ONNX Runtime folds a scalar into the product before
+ * it, but only where nothing else reads that product, so that rounding would depend on what else a graph computes.
+ *
+ * @param logits float[N,V]; differentiable
+ */
+export function tempered(logits: Value, temperature: number): Value {
+  if (temperature === 1) return logits;
+  const shape = [logits.shape[1]!], make = logits.dtype === "f64" ? f64 : f32;
+  return div(logits, logits.trace.constant(make(shape, new Array<number>(shape[0]!).fill(temperature))));
 }

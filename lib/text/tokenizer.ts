@@ -113,15 +113,13 @@ export function tokenizerOf(
   const tokens = Array.from({ length: vocabSize }, (_, id) => library.idToToken(id) ?? "");
   const decoder = library.getDecoder();
   const encodeAll: Tokenizer["encodeAll"] = (texts, options = {}) =>
-    inBatches(texts, async (batch) => {
-      const encodings = await library.encodeBatch(batch, { addSpecialTokens: options.special ?? true });
-      return encodings.map((encoding) => Int32Array.from(encoding.getIds()));
-    });
+    inBatches(
+      texts,
+      (batch) => library.encodeBatch(batch, { addSpecialTokens: options.special ?? true }),
+      (encoding) => new Int32Array(encoding.getIds()),
+    );
   const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = (texts) =>
-    inBatches(texts, async (batch) => {
-      const encodings = await library.encodeBatch(batch, { addSpecialTokens: false });
-      return encodings.map((encoding, k) => placed(batch[k]!, encoding));
-    });
+    inBatches(texts, (batch) => library.encodeBatch(batch, { addSpecialTokens: false }), placed);
   // The addon decodes a list of ids in the background only. This is what it does there, at once: a stop string must be
   // seen before the next token is drawn.
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
@@ -152,27 +150,53 @@ function addedContents({ added_tokens: added }: JsonObject): string[] {
   return added.filter(isObject).map(({ content }) => content).filter((text) => typeof text === "string");
 }
 
-/** `work` on some texts after the other: the library's encodings hold far more than ids, and are let go batch by batch. */
+/**
+ * Encodes some texts after the other: the library's encodings hold far more than ids, and are let go batch by batch. While one
+ * batch is read here, the library works on the next.
+ */
 async function inBatches<T>(
   texts: readonly string[],
-  work: (batch: string[]) => Promise<T[]>,
+  encode: (batch: string[]) => Promise<Library.Encoding[]>,
+  read: (encoding: Library.Encoding, text: string) => T,
 ): Promise<T[]> {
-  const results: T[][] = [];
-  for (let start = 0; start < texts.length; start += BATCH_TEXTS) {
-    results.push(await work(texts.slice(start, start + BATCH_TEXTS)));
+  const batches = batchesOf(texts);
+  const results: T[] = [];
+  let ahead = batches[0] === undefined ? undefined : encode(batches[0]);
+  for (const [k, batch] of batches.entries()) {
+    const encodings = await ahead!;
+    ahead = batches[k + 1] === undefined ? undefined : encode(batches[k + 1]!);
+    for (const [at, encoding] of encodings.entries()) results.push(read(encoding, batch[at]!));
   }
-  return results.flat();
+  return results;
 }
 
-/** Rust counts places in code points. */
-function placed(text: string, encoding: Library.Encoding): Encoded {
+/** `texts` in parts that are neither too many nor, unless it is one text alone, too long. */
+function batchesOf(texts: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let batch: string[] = [], length = 0;
+  for (const text of texts) {
+    if (batch.length > 0 && (batch.length === BATCH_TEXTS || length + text.length > BATCH_LENGTH)) {
+      batches.push(batch);
+      [batch, length] = [[], 0];
+    }
+    batch.push(text);
+    length += text.length;
+  }
+  return batch.length > 0 ? [...batches, batch] : batches;
+}
+
+/** Rust counts places in code points; a text without surrogates has as many units. */
+function placed(encoding: Library.Encoding, text: string): Encoded {
   const offsets = encoding.getOffsets();
-  const units = codePointStarts(text);
-  return {
-    ids: Int32Array.from(encoding.getIds()),
-    starts: Int32Array.from(offsets, ([start]) => units[start!]!),
-    ends: Int32Array.from(offsets, ([, end]) => units[end!]!),
-  };
+  const ids = new Int32Array(encoding.getIds());
+  const starts = new Int32Array(offsets.length), ends = new Int32Array(offsets.length);
+  const units = /[\ud800-\udfff]/.test(text) ? codePointStarts(text) : undefined;
+  for (let k = 0; k < offsets.length; k++) {
+    const [start, end] = offsets[k] as [number, number];
+    starts[k] = units === undefined ? start : units[start]!;
+    ends[k] = units === undefined ? end : units[end]!;
+  }
+  return { ids, starts, ends };
 }
 
 /** Where each code point of `text` begins, and where the text ends. */
@@ -186,8 +210,8 @@ function codePointStarts(text: string): number[] {
   return [...starts, at];
 }
 
-/** Texts that the library encodes at once. */
-const BATCH_TEXTS = 1024;
+/** Texts, and UTF-16 units of them, that the library encodes at once. */
+const BATCH_TEXTS = 1024, BATCH_LENGTH = 1 << 20;
 
 /** Names under which configs give the context, in the order of how common they are. */
 const CONTEXT_KEYS = ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"];
@@ -206,7 +230,7 @@ function contextLengthOf(config: JsonObject, dir: string): number | null {
 
 function leastTokensBy(tokens: readonly string[]): Tokenizer["leastTokens"] {
   const longest = tokens.reduce((most, token) => Math.max(most, token.length), 1);
-  return (text) => Math.floor(text.replace(/\s+/g, " ").length / (4 * longest));
+  return (text) => Math.floor(text.replace(/\s{2,}/g, " ").length / (4 * longest));
 }
 
 function createLibraryTokenizer(spec: JsonObject, file: string): Library.Tokenizer {

@@ -1,32 +1,25 @@
 /**
- * What `build-reward` finds out about a reward once its models are in place: the calibration on answers of the SFT model
- * and of the base, and the preflight with a checker. In: a reward and prompts. Out: figures, or why there are none.
+ * What `build-reward` finds out about a reward: the calibration on answers of the SFT model and of what members are held
+ * against, the preflight with a checker, and what can be said without one. In: models and prompts. Out: figures.
  * @module
  */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { permutation } from "@/lib/random/shuffle.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import type { RewardModel } from "@/lib/reward/reward_model.ts";
-import { type AnswerRequest, sampleAnswers } from "./answers.ts";
+import type { RewardSources } from "@/lib/reward/reward_model.ts";
+import { scoredRows } from "@/lib/reward/scored_rows.ts";
 import { answerFigures, type Calibration, checkCalibration } from "./calibrate.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
-import type { Params } from "./params.ts";
-import { type Preflight, preflight, rateAnswers } from "./preflight.ts";
+import { answersOf, hear, type Heard, type Tryout } from "./hear_answers.ts";
+import { checkAnswers, type Preflight, preflight, rated } from "./preflight.ts";
 
 /** A reward at work, and how it is tried. */
-export interface Trial {
-  readonly reward: RewardModel;
+export interface Trial extends Tryout {
+  readonly sources: RewardSources;
+  readonly manifest: RewardManifest;
   readonly parts: RewardParts;
-  readonly params: Params;
-  readonly seed: number;
-  /** tells what is being done */
-  readonly tell: (message: string) => void;
-  /** awaited now and then; may throw to stop */
-  readonly pause: () => Promise<void>;
 }
 
 /** Prompts of a calibration: a draw of `count` without replacement, in the order of the file. */
@@ -36,75 +29,67 @@ export function drawPrompts(prompts: readonly PromptRow[], count: number, seed: 
 }
 
 /**
- * Rewards of answers of the SFT model and of the base.
- * @throws {DataError} if SFT answers do not earn more than base answers
+ * Rewards of answers of the SFT model and of the base, or of another baseline in its place; with the SFT model's answers.
+ * @throws {DataError} if SFT answers do not earn more than the others
  */
 export async function calibrate(
   trial: Trial,
-  sft: RewardPart,
   prompts: readonly PromptRow[],
-): Promise<Calibration> {
-  const { reward, parts, params, seed, tell } = trial, { manifest } = reward;
+): Promise<{ readonly calibration: Calibration; readonly heard: Heard }> {
+  const { manifest, parts, params, seed, tell, sft } = trial, { baseline = parts.base } = parts;
   const drawn = drawPrompts(prompts, params.calibration_prompts, seed);
-  const figuresOf = async (part: RewardPart, name: string) => {
+  const hearOf = async (part: RewardPart, name: string, averaged: readonly RewardPart[]) => {
     tell(`${name} answers ${drawn.length} prompts`);
-    const request = requestOf(trial, {
-      name: `calibration/${name}`,
-      prompts: drawn,
-      samples: params.samples_per_prompt,
-    });
-    const answers = await sampleAnswers(frozenNetwork(part.path, part.digest), request);
-    return answerFigures(await scored(trial, sft, answers), manifest);
+    const asked = { name: `calibration/${name}`, prompts: drawn, samples: params.samples_per_prompt };
+    return hear(trial, trial.sources, await answersOf(trial, part, asked), averaged);
   };
-  const calibration = { sft: await figuresOf(sft, "sft"), base: await figuresOf(parts.base, "base") };
+  const figures = ({ rows, logprobs }: Heard) =>
+    answerFigures(scoredRows(rows, logprobs, manifest), manifest);
+  const heard = await hearOf(sft, "sft", averagedBy(trial));
+  const other = figures(await hearOf(baseline, baseline.role, []));
+  const calibration = baseline === parts.base
+    ? { sft: figures(heard), base: other }
+    : { sft: figures(heard), baseline: other };
   const [member] = manifest.members;
+  const { floor, floorBoth, tokenCap, eosBound } = manifest;
   const isPaperReward = manifest.members.length === 1 && member!.digest === sft.digest &&
-    manifest.floor === null &&
-    manifest.eosBound === null;
+    [floor, floorBoth ?? null, tokenCap ?? null, eosBound].every((guard) => guard === null);
   checkCalibration(calibration, { isPaperReward });
-  return calibration;
+  return { calibration, heard };
 }
 
-/** Best answers of the SFT model by reward against its average ones. */
-export async function lookAhead(
-  trial: Trial,
-  sft: RewardPart,
+/** The models whose agreement is looked at where they are not members themselves. */
+function averagedBy({ manifest, parts }: Trial): readonly RewardPart[] {
+  return manifest.combine === "soup" ? parts.members : [];
+}
+
+/** Answers of the SFT model for a preflight, and what a checker gives them. */
+export interface CheckedAnswers {
+  readonly rows: Heard["rows"];
+  readonly scores: readonly number[];
+}
+
+/** Lets the SFT model answer the first prompts several times each, and the checker judge. */
+export async function checkedAnswers(
+  tryout: Tryout,
   options: {
     readonly prompts: readonly PromptRow[];
     readonly checker: Checker;
     readonly text: (ids: Int32Array) => string;
   },
-): Promise<Preflight> {
-  const { params, tell } = trial;
-  const prompts = options.prompts.slice(0, params.preflight_prompts);
+): Promise<CheckedAnswers> {
+  const { params, tell, sft } = tryout, prompts = options.prompts.slice(0, params.preflight_prompts);
   tell(`preflight: sft answers ${prompts.length} prompts ${params.preflight_samples} times`);
-  const request = requestOf(trial, { name: "preflight", prompts, samples: params.preflight_samples });
-  const answers = await sampleAnswers(frozenNetwork(sft.path, sft.digest), request);
-  const result = preflight(rateAnswers(await scored(trial, sft, answers), options));
-  tell(result.verdict);
-  return result;
+  const asked = { name: "preflight", prompts, samples: params.preflight_samples };
+  const rows = await answersOf(tryout, sft, asked);
+  return { rows, scores: checkAnswers(rows, options) };
 }
 
-function requestOf(
-  { params, seed, pause, reward }: Trial,
-  asked: Pick<AnswerRequest, "name" | "prompts" | "samples">,
-): AnswerRequest {
-  const { max_new_tokens: maxNewTokens, batch_size: batchSize } = params;
-  return { ...asked, maxNewTokens, batchSize, eosIds: reward.manifest.eosIds, seed, pause };
-}
-
-/** Answers that go through the models in one go; between goes a stop is heard. */
-const ROWS_PER_GO = 4096;
-
-async function scored(
-  { reward, pause }: Trial,
-  sft: RewardPart,
-  rows: readonly RolloutRow[],
-): Promise<ScoredRow[]> {
-  const out: ScoredRow[] = [];
-  for (let start = 0; start < rows.length; start += ROWS_PER_GO) {
-    out.push(...reward.score(rows.slice(start, start + ROWS_PER_GO), sft, sft.bosId));
-    await pause();
-  }
-  return out;
+/** Best and worst answers of the SFT model by reward against its average ones. */
+export async function lookAhead(
+  trial: Trial,
+  { rows, scores }: CheckedAnswers,
+): Promise<{ readonly preflight: Preflight; readonly heard: Heard }> {
+  const heard = await hear(trial, trial.sources, rows, averagedBy(trial));
+  return { preflight: preflight(rated(scoredRows(rows, heard.logprobs, trial.manifest), scores)), heard };
 }

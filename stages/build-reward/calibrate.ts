@@ -62,34 +62,43 @@ export function answerFigures(
   };
 }
 
-/** Figures of both models. */
-export interface Calibration {
-  readonly sft: AnswerFigures;
-  readonly base: AnswerFigures;
+/** Figures of the SFT model, and of what the members are held against: the base, or another baseline in its place. */
+export type Calibration =
+  | { readonly sft: AnswerFigures; readonly base: AnswerFigures }
+  | { readonly sft: AnswerFigures; readonly baseline: AnswerFigures };
+
+/** Figures of what the members are held against, and what it is called. */
+export function heldAgainst(
+  calibration: Calibration,
+): { readonly name: string; readonly figures: AnswerFigures } {
+  return "base" in calibration
+    ? { name: "base", figures: calibration.base }
+    : { name: "baseline", figures: calibration.baseline };
 }
 
 /**
- * Checks what must hold of any such reward: SFT answers earn more than base answers. For one unbounded member that is
+ * Checks what must hold of any such reward: SFT answers earn more than those of the base (or baseline). For one unbounded member that is
  * the SFT model it is an identity that the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0.
  * @throws {DataError} saying what that means
  */
 export function checkCalibration(
-  { sft, base }: Calibration,
+  calibration: Calibration,
   options: { readonly isPaperReward: boolean },
 ): void {
+  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
   const found = `the mean on ${sft.answers} answers of the SFT model is ${
     show(sft)
-  }, on ${base.answers} of the base ${show(base)}`;
+  }, on ${base.answers} of the ${name} ${show(base)}`;
   if (!(sft.reward_mean > base.reward_mean)) {
     throw new DataError(
-      "Cannot build a reward as answers of the SFT model must earn more than those of the base: " +
-        `${found}; base and SFT models may be swapped, or the members were trained on other demonstrations`,
+      `Cannot build a reward as answers of the SFT model must earn more than those of the ${name}: ` +
+        `${found}; ${name} and SFT models may be swapped, or the members were trained on other demonstrations`,
     );
   }
   if (options.isPaperReward && !(sft.reward_mean > 0 && base.reward_mean < 0)) {
     throw new DataError(
-      "Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the base's: " +
-        `${found}; the means are KL divergences, KL(SFT‖base) and −KL(base‖SFT), so a model is not what it is said to be, ` +
+      `Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the ${name}'s: ` +
+        `${found}; the means are KL divergences, KL(SFT‖${name}) and −KL(${name}‖SFT), so a model is not what it is said to be, ` +
         "or SFT has hardly moved it",
     );
   }

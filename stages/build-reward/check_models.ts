@@ -27,20 +27,26 @@ export interface RewardPart {
 export interface RewardParts {
   readonly members: readonly RewardPart[];
   readonly base: RewardPart;
+  /** what members are held against, where it is not the base */
+  readonly baseline: RewardPart | undefined;
   readonly sft: RewardPart | undefined;
+  /** SFT models on the way, of which one may take the members' place */
+  readonly checkpoints: readonly RewardPart[];
 }
 
 /** Paths of the models. */
 export interface PartPaths {
   readonly members: readonly string[];
   readonly base: string;
+  readonly baseline?: string | undefined;
   readonly sft: string | undefined;
+  readonly checkpoints?: readonly string[] | undefined;
 }
 
 /**
  * Loads every model once and checks that they can make a reward together.
  * @throws {DataError} listing all that is wrong: models that cannot be read or hold NaN, critics, tokenizers, vocabularies
- *   or ends that differ, no end at all, and members that are the base
+ *   or ends that differ, no end at all, and members that are the base or the baseline
  */
 export function openParts(paths: PartPaths): RewardParts {
   const problems: string[] = [];
@@ -61,13 +67,15 @@ export function openParts(paths: PartPaths): RewardParts {
   const base = open("base", paths.base);
   const sft = paths.sft === undefined ? undefined : open("sft", paths.sft);
   const members = paths.members.map((path, i) => open(`members[${i}]`, path));
-  const all = [base, sft, ...members].filter((part) => part !== undefined);
+  const checkpoints = (paths.checkpoints ?? []).map((path, i) => open(`checkpoints[${i}]`, path));
+  const baseline = paths.baseline === undefined ? undefined : open("baseline", paths.baseline);
+  const all = [base, sft, ...members, ...checkpoints, baseline].filter((part) => part !== undefined);
   if (all.length > 0) problems.push(...mismatches(all));
-  if (base) {
-    for (const member of members) {
-      if (member && isSameModel(member, base)) {
-        problems.push(`${member.role} is the base: every reward would be 0, and SFT has changed nothing`);
-      }
+  for (const member of [...members, ...checkpoints]) {
+    if (member && base && isSameModel(member, base)) {
+      problems.push(`${member.role} is the base: every reward would be 0, and SFT has changed nothing`);
+    } else if (member && baseline && isSameModel(member, baseline)) {
+      problems.push(`${member.role} is the baseline: every reward would be 0`);
     }
   }
   if (problems.length > 0) {
@@ -76,7 +84,13 @@ export function openParts(paths: PartPaths): RewardParts {
       { file: all[0]?.path ?? paths.base },
     );
   }
-  return { members: members as RewardPart[], base: base!, sft };
+  return {
+    members: members as RewardPart[],
+    base: base!,
+    baseline,
+    sft,
+    checkpoints: checkpoints as RewardPart[],
+  };
 }
 
 function openPart(path: string): Omit<RewardPart, "role"> {

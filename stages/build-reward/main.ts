@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
-import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { checkerOptions } from "@/lib/evals/checker_params.ts";
@@ -13,17 +12,16 @@ import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { writeJson } from "@/lib/files/json.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { RewardModel } from "@/lib/reward/reward_model.ts";
-import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { breathe } from "@/lib/train/breathe.ts";
-import { calibrate, lookAhead, type Trial } from "./build_reward.ts";
-import { flatFigures } from "./calibrate.ts";
+import { type CheckedAnswers, checkedAnswers } from "./build_reward.ts";
 import { openParts, type RewardParts } from "./check_models.ts";
-import { writeRewardGraph } from "./export_graph.ts";
+import { checkRequest } from "./check_request.ts";
+import type { Tryout } from "./hear_answers.ts";
+import { type MadeReward, makeReward } from "./make_reward.ts";
 import { type Params, params } from "./params.ts";
-import { placeModels } from "./place_models.ts";
-import { type Findings, rewardReport } from "./report.ts";
+import { rewardReport } from "./report.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -33,6 +31,18 @@ export const stage = defineStage({
   inputs: {
     members: { contract: "model", description: "SFT models; one is the paper's reward", many: "list" },
     base: { contract: "model", description: "the model before SFT" },
+    baseline: {
+      contract: "model",
+      description: "what members are held against; else the base is",
+      optional: true,
+    },
+    checkpoints: {
+      contract: "model",
+      description:
+        "SFT models on the way, of which reward_checkpoint=auto may take one in place of the members",
+      many: "list",
+      optional: true,
+    },
     sft: { contract: "model", description: "answers prompts for calibration and preflight", optional: true },
     prompts: { contract: "prompts@1", description: "what is answered for the calibration", optional: true },
     eval_prompts: {
@@ -40,12 +50,17 @@ export const stage = defineStage({
       description: "what is answered for the preflight; else the prompts are",
       optional: true,
     },
+    checker: {
+      contract: "file",
+      description: "a module that exports check(), in place of the checker that a parameter names",
+      optional: true,
+    },
   },
   outputs: {
     reward: { contract: "reward", description: "reward.json with its models" },
     report: {
       contract: "report",
-      description: "report.json: how the reward is made, calibration, preflight",
+      description: "report.json: how the reward is made, calibration, preflight, warnings",
     },
   },
   random: true,
@@ -56,67 +71,43 @@ async function run(
   { params, inputs, outputs, seed, signal, progress, threads }: StageContext<Params>,
 ): Promise<void> {
   configureRuntime({ threads });
-  checkParams(params, inputs.members as readonly string[]);
+  checkRequest(params, inputs);
   progress({ message: "reading models" });
   const parts = openParts({
     members: inputs.members as readonly string[],
     base: inputs.base as string,
+    baseline: inputs.baseline as string | undefined,
     sft: inputs.sft as string | undefined,
+    checkpoints: inputs.checkpoints as readonly string[] | undefined,
   });
   const prompts = promptsOf("prompts", inputs.prompts as string | undefined, parts);
-  const evalPrompts = promptsOf("eval_prompts", inputs.eval_prompts as string | undefined, parts);
+  const evalPrompts = promptsOf("eval_prompts", inputs.eval_prompts as string | undefined, parts) ?? prompts;
+  const tell = (message: string) => progress({ message });
   const pause = async () => {
     await breathe();
     if (!signal.aborted) return;
     throw new TryAgainError("Cannot finish build-reward as a stop was asked for: nothing of it is kept");
   };
-  let report: ReturnType<typeof rewardReport> | undefined;
+  const { eosIds } = parts.sft ?? parts.members[0]!;
+  const tryout = parts.sft && { sft: parts.sft, eosIds, params, seed, tell, pause };
+  const checker = inputs.checker as string | undefined ?? params.checker;
+  const judgedAnswers = tryout && checker !== "" ? () => judged(tryout, checker, evalPrompts!) : undefined;
+  let made: MadeReward;
   await publishDirectory(outputs.reward!, async (directory) => {
-    const manifest: RewardManifest = {
-      ...placeModels(directory, parts),
-      combine: params.combine,
-      floor: params.floor,
-      eosBound: params.eos_bound,
-      lengthNorm: params.length_norm,
-      eosIds: (parts.sft ?? parts.members[0]!).eosIds,
-      calibration: {},
-    };
-    const reward = new RewardModel(directory, manifest);
-    const trial: Trial = { reward, parts, params, seed, pause, tell: (message) => progress({ message }) };
-    const findings = await tryOut(trial, prompts, evalPrompts ?? prompts);
-    const calibration = findings.calibration ? flatFigures(findings.calibration) : {};
-    writeReward(directory, { ...manifest, calibration });
-    if (params.export_onnx) {
-      progress({ message: "writing reward.onnx" });
-      writeRewardGraph(join(directory, "reward.onnx"), reward);
-    }
-    report = rewardReport(manifest, findings);
+    made = await makeReward(directory, { parts, params, eosIds, tryout, prompts, judgedAnswers, tell });
   });
+  const { manifest, findings } = made!, report = rewardReport(manifest, findings);
   await publishDirectory(outputs.report!, (to) => writeJson(join(to, "report.json"), report));
+  if (findings.preflight) tell(findings.preflight.verdict);
+  for (const warning of report.warnings) progress({ warning });
 }
 
-/** Calibration and preflight, as far as models, prompts and a checker are given. */
-async function tryOut(
-  trial: Trial,
-  prompts: readonly PromptRow[] | undefined,
-  preflightPrompts: readonly PromptRow[] | undefined,
-): Promise<Findings> {
-  const { parts: { sft }, params } = trial;
-  if (!sft) return {};
-  const calibration = prompts && await calibrate(trial, sft, prompts);
-  if (params.checker === "") return { calibration };
-  if (!preflightPrompts) {
-    throw new UsageError(
-      `Cannot run a preflight with checker "${params.checker}" as eval_prompts or prompts must be given: neither is`,
-    );
-  }
-  const checker = await loadChecker(params.checker, checkerOptions(params));
-  const tokenizer = loadTokenizer(sft.path);
+/** Answers of the SFT model to the preflight's prompts, judged by a checker. */
+async function judged(tryout: Tryout, name: string, prompts: readonly PromptRow[]): Promise<CheckedAnswers> {
+  const checker = await loadChecker(name, checkerOptions(tryout.params));
+  const tokenizer = loadTokenizer(tryout.sft.path);
   const text = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
-  return {
-    calibration,
-    preflight: await lookAhead(trial, sft, { prompts: preflightPrompts, checker, text }),
-  };
+  return await checkedAnswers(tryout, { prompts, checker, text });
 }
 
 function promptsOf(
@@ -128,18 +119,6 @@ function promptsOf(
   const { rows, tokenizerDigest: digest } = readPrompts(path);
   checkSameTokenizer({ base: tokenizerDigest(base.path), [port]: digest });
   return rows;
-}
-
-/** @throws {UsageError} listing parameters that cannot hold together */
-function checkParams({ combine }: Params, members: readonly string[]): void {
-  const needed = combine === "lcb" ? 2 : 1;
-  if (members.length >= needed) return;
-  throw new UsageError(
-    `Cannot build a reward as combine=${combine} needs at least ${needed} ${
-      needed === 1 ? "member" : "members"
-    }: ` +
-      `there ${members.length === 1 ? "is" : "are"} ${members.length}`,
-  );
 }
 
 if (import.meta.main) {

@@ -67,14 +67,20 @@ function runStage(
     iteration: 0,
     threads: navigator.hardwareConcurrency,
     signal: options.signal ?? new AbortController().signal,
-    progress: ({ message }) => void (message !== undefined && options.messages?.push(message)),
+    progress: ({ message, warning }) => {
+      if (message !== undefined) options.messages?.push(message);
+      if (warning !== undefined) options.messages?.push(`warning: ${warning}`);
+    },
   });
 }
 
 interface Report {
   readonly calibration: Readonly<Record<"sft" | "base", Readonly<Record<string, number>>>> | null;
   readonly preflight: Readonly<Record<string, unknown>> | null;
+  readonly diagnosis: Readonly<Record<string, number>> | null;
+  readonly choice: { chosen: string; candidates: { name: string; gain: number }[]; reason: string } | null;
   readonly sentences: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 function reportOf(dir: string): Report {
@@ -111,7 +117,11 @@ Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT answ
   assert(calibration!.sft.eos_rate! > 0, "an answer must end, or nothing is tested of ends");
   assertEquals(calibration!.base.floor_share, 0);
   assertEquals(preflight, null);
-  assertEquals(sentences.length, 3);
+  assertEquals(sentences.length, 5);
+  assertEquals(sentences.slice(2, 4), [
+    "There is no preflight: it needs an SFT model, prompts and a checker.",
+    "Nothing is known of how members agree: it takes two, and answers to one prompt that differ.",
+  ]);
 });
 
 Deno.test("guards and several members are in reward.json; a model used twice is stored once; bytes repeat", async () => {
@@ -134,6 +144,89 @@ Deno.test("guards and several members are in reward.json; a model used twice is 
   assertNotEquals(digestDirectory(join(dir, "report")).digest, before[1]);
 });
 
+Deno.test("a soup is one member, the mean of the members' weights; agreement is that of its parts", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, a = writeRelative(dir, "a", 0.01), b = writeRelative(dir, "b", 0.01);
+  await runStage(dir, { members: [a, b], sft: a, prompts: await promptsIn(dir) }, { combine: "soup" });
+  const reward = readReward(join(dir, "reward"));
+  assertEquals(reward.members.map(({ path }) => path), ["members/0"]);
+  assertEquals(reward.soupOf, [a, b].map((path) => digestDirectory(path).digest));
+  const [mean, x, y] = [join(dir, "reward/members/0"), a, b].map((path) => loadModel(path).parameters.data);
+  mean!.forEach((w, i) => assertEquals(w, Math.fround((x![i]! + y![i]!) / 2)));
+  assertEquals(tokenizerDigest(join(dir, "reward/members/0")), tokenizerDigest(BASE));
+  const { diagnosis } = reportOf(dir);
+  assert(Math.abs(diagnosis!.member_agreement!) <= 1 && diagnosis!.member_agreement !== 0);
+  const [scored] = new RewardModel(join(dir, "reward")).score([await rollout([400, 410, 2])], { path: a }, 1);
+  assert(scored!.rawReward !== 0);
+});
+
+Deno.test("members are held against a baseline: it answers the calibration, and lies in the directory", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path,
+    sft = writeRelative(dir, "sft", 0.02),
+    baseline = writeRelative(dir, "half", 0.01);
+  const prompts = await promptsIn(dir),
+    given = { floor_both: -9, token_cap: 3, length_norm: "target" } as const;
+  await runStage(dir, { members: [sft], sft, baseline, prompts }, given);
+  const reward = readReward(join(dir, "reward"));
+  assertEquals(reward.baseline, { path: "baseline", digest: digestDirectory(baseline).digest });
+  assertEquals([reward.floorBoth, reward.tokenCap, reward.lengthNorm], [-9, 3, "target"]);
+  assertEquals(reward.lengthTarget, reward.calibration.sft_response_tokens);
+  assert(reward.calibration.baseline_reward_mean! < 0 && reward.calibration.base_reward_mean === undefined);
+  const same = await assertRejects(
+    () => runStage(dir, { members: [sft], baseline: sft, prompts }),
+    DataError,
+  );
+  assertEquals(
+    same.message,
+    "Cannot build a reward as its models must fit together: members[0] is the baseline: every reward would be 0",
+  );
+});
+
+Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, and says why", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path,
+    sft = writeRelative(dir, "sft", 0.02),
+    early = writeRelative(dir, "early", 0.015);
+  const late = writeRelative(dir, "late", 0.018), prompts = await promptsIn(dir);
+  const checker = directory.write(
+    "check.ts",
+    "export const check = ({ response }) => ({ score: response.length % 7 / 7 });",
+  );
+  const inputs = { members: [sft], sft, prompts, checker, checkpoints: [early, late] };
+  await runStage(dir, inputs, { reward_checkpoint: "auto", preflight_samples: 8 });
+  const { choice, preflight, sentences } = reportOf(dir);
+  assertEquals(choice!.candidates.map(({ name }) => name), ["members", "checkpoints[0]", "checkpoints[1]"]);
+  const best = choice!.candidates.reduce((a, b) => b.gain > a.gain ? b : a);
+  assertEquals([choice!.chosen, preflight!.gain], [best.name, best.gain]);
+  assertEquals(sentences[0], choice!.reason);
+  const path = { members: sft, "checkpoints[0]": early, "checkpoints[1]": late }[best.name]!;
+  assertEquals(readReward(join(dir, "reward")).members.map(({ digest }) => digest), [
+    digestDirectory(path).digest,
+  ]);
+});
+
+Deno.test("what a request lacks is refused together", async () => {
+  using directory = new TemporaryDirectory();
+  const error = await assertRejects(
+    () =>
+      runStage(directory.path, { members: ["a"] }, {
+        reward_checkpoint: "auto",
+        combine: "soup",
+        length_norm: "target",
+      }),
+    UsageError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot build a reward as combine=soup needs at least 2 members: there is 1; length_norm=target needs sft and prompts, " +
+      "whose answers have the target length; reward_checkpoint=auto needs checkpoints to choose from; " +
+      "reward_checkpoint=auto needs sft to answer the preflight; reward_checkpoint=auto needs a checker; " +
+      "reward_checkpoint=auto cannot be together with combine=soup; reward_checkpoint=auto cannot be together with " +
+      "length_norm=target",
+  );
+});
+
 Deno.test("without SFT model or prompts nothing is calibrated, and the report says so", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, a = writeRelative(dir, "a", 0.01);
@@ -150,14 +243,20 @@ Deno.test("a checker compares the best answer by reward with the average one, an
   const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), messages: string[] = [];
   const given = { checker: "words", preflight_prompts: 2 };
   await runStage(dir, { members: [sft], sft, eval_prompts: await promptsIn(dir) }, given, { messages });
-  const { preflight } = reportOf(dir);
+  const { preflight, warnings } = reportOf(dir);
   assertEquals([preflight!.prompts, preflight!.samples_per_prompt], [2, 4]);
   assertAlmostEquals(
     preflight!.gain as number,
     (preflight!.best_score as number) - (preflight!.average_score as number),
     1e-12,
   );
-  assertEquals(messages, ["reading models", "preflight: sft answers 2 prompts 4 times", preflight!.verdict]);
+  assertEquals(messages, [
+    "reading models",
+    "preflight: sft answers 2 prompts 4 times",
+    preflight!.verdict,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ]);
+  assert(warnings[0]!.startsWith("the reward ranks noise: "), warnings[0]);
 });
 
 Deno.test("the reward of a member that is the base is exactly 0 (and build-reward refuses to build it)", async () => {
@@ -252,7 +351,7 @@ Deno.test("what cannot hold together is refused before any model is read", async
   );
   assertEquals(
     blind.message,
-    'Cannot run a preflight with checker "words" as eval_prompts or prompts must be given: neither is',
+    "Cannot build a reward as a preflight with a checker needs eval_prompts or prompts: there is neither",
   );
   const prompts = await promptsIn(dir);
   const stopped = await assertRejects(

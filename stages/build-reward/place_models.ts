@@ -1,12 +1,17 @@
 /**
  * Puts the models of a reward into its directory: hard links where the file system can, else copies. A model that is
- * used twice is stored once.
+ * used twice is stored once; averaged members are written as one.
  * @module
  */
 import { dirname, join } from "node:path";
+import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import type { RewardModel } from "@/lib/contracts/reward_directory.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { linkOrCopy } from "@/lib/files/publish.ts";
+import { writeModel } from "@/lib/models/checkpoint.ts";
+import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
+import type { RewardParts } from "./check_models.ts";
+import { soupOf } from "./soup.ts";
 
 /** A model directory with its digest. */
 export interface ModelPlace {
@@ -18,17 +23,23 @@ export interface ModelPlace {
 export interface PlacedModels {
   readonly members: readonly RewardModel[];
   readonly base: RewardModel;
+  readonly baseline?: RewardModel;
+  readonly soupOf?: readonly string[];
 }
 
 /**
- * Fills `directory` with `base` and `members/0`, `members/1`, … Entries whose names begin with a dot are left behind, as
+ * Fills `directory` with `base`, `members/0`, `members/1`, …, and `baseline` where there is one. Entries whose names begin with a dot are left behind, as
  * digests do not see them.
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the directory cannot be written
  */
 export function placeModels(
   directory: string,
-  models: { readonly members: readonly ModelPlace[]; readonly base: ModelPlace },
+  models: {
+    readonly members: readonly ModelPlace[];
+    readonly base: ModelPlace;
+    readonly baseline?: ModelPlace | undefined;
+  },
 ): PlacedModels {
   const placed = new Map<string, RewardModel>();
   const place = ({ path, digest }: ModelPlace, name: string): RewardModel => {
@@ -43,8 +54,33 @@ export function placeModels(
     placed.set(digest, model);
     return model;
   };
+  const { base, members, baseline } = models;
   return {
-    base: place(models.base, "base"),
-    members: models.members.map((member, i) => place(member, `members/${i}`)),
+    base: place(base, "base"),
+    members: members.map((member, i) => place(member, `members/${i}`)),
+    ...baseline ? { baseline: place(baseline, "baseline") } : {},
+  };
+}
+
+/**
+ * The same with one member, `members/0`, whose weights are the mean of those of `members`.
+ * @throws {DataError} listing members that cannot be averaged
+ */
+export function placeSoup(
+  directory: string,
+  { members, base, baseline }: Pick<RewardParts, "members" | "base" | "baseline">,
+): PlacedModels {
+  const path = "members/0", to = join(directory, path);
+  const soup = soupOf(members.map(({ role, path, digest }) => {
+    const { model, parameters } = frozenNetwork(path, digest);
+    return { role, model, parameters };
+  }));
+  Deno.mkdirSync(to, { recursive: true });
+  writeModel(to, soup);
+  copyTokenizerFiles(members[0]!.path, to);
+  return {
+    ...placeModels(directory, { members: [], base, baseline }),
+    members: [{ path, digest: digestDirectory(to).digest }],
+    soupOf: members.map(({ digest }) => digest),
   };
 }

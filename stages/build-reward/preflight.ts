@@ -3,11 +3,14 @@
  * reward is compared with the average answer.
  * @module
  */
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
-import { correlation, moments, sampleDeviation } from "@/lib/rl/moments.ts";
+import { moments, sampleDeviation } from "@/lib/rl/moments.ts";
+import { correlationWithin } from "@/lib/rl/within_groups.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { preflightVerdict } from "./verdict.ts";
 
 /** What was found. */
 export interface Preflight {
@@ -17,6 +20,8 @@ export interface Preflight {
   readonly average_score: number;
   /** mean score of each prompt's answer of highest reward */
   readonly best_score: number;
+  /** mean score of each prompt's answer of lowest reward */
+  readonly worst_score: number;
   /** `best_score` − `average_score` */
   readonly gain: number;
   /** standard error of `gain` over prompts; 0 for one prompt */
@@ -34,61 +39,54 @@ export interface RatedAnswer {
   readonly score: number;
 }
 
-/** Compares the best answer by reward with the average one; of equal rewards the first counts. At least one answer. */
+/**
+ * Compares the best and the worst answer by reward with the average one; of equal rewards the first counts. At least one
+ * answer.
+ */
 export function preflight(answers: readonly RatedAnswer[]): Preflight {
   const prompts = [...Map.groupBy(answers, ({ promptId }) => promptId).values()];
   const perPrompt = prompts.map((own) => ({
     average: meanOf(own.map(({ score }) => score)),
-    reward: meanOf(own.map(({ reward }) => reward)),
     best: own.reduce((best, answer) => answer.reward > best.reward ? answer : best).score,
+    worst: own.reduce((worst, answer) => answer.reward < worst.reward ? answer : worst).score,
   }));
   const gains = perPrompt.map(({ best, average }) => best - average);
   const average = meanOf(perPrompt.map((p) => p.average)), best = meanOf(perPrompt.map((p) => p.best));
-  const centred = prompts.flatMap((own, i) =>
-    own.map(({ reward, score }) => [reward - perPrompt[i]!.reward, score - perPrompt[i]!.average] as const)
-  );
-  const samples = Math.max(...prompts.map((own) => own.length));
-  const gain = best - average,
-    gainError = gains.length < 2 ? 0 : sampleDeviation(gains) / Math.sqrt(gains.length);
-  const found =
-    `the answer of highest reward among ${samples} scores ${
-      best.toFixed(3)
-    } where the average answer scores ` +
-    `${average.toFixed(3)}`;
-  return {
+  const numbers = new Map(prompts.map((own, i) => [own[0]!.promptId, i]));
+  const found = {
     prompts: prompts.length,
-    samples_per_prompt: samples,
+    samples_per_prompt: Math.max(...prompts.map((own) => own.length)),
     average_score: average,
     best_score: best,
-    gain,
-    gain_stderr: gainError,
-    within_prompt_correlation: correlation(
-      centred.map(([reward]) => reward),
-      centred.map(([, score]) => score),
+    worst_score: meanOf(perPrompt.map((p) => p.worst)),
+    gain: best - average,
+    gain_stderr: gains.length < 2 ? 0 : sampleDeviation(gains) / Math.sqrt(gains.length),
+    within_prompt_correlation: correlationWithin(
+      answers.map(({ reward }) => reward),
+      answers.map(({ score }) => score),
+      answers.map(({ promptId }) => numbers.get(promptId)!),
     ),
-    verdict: gain > 0
-      ? `The reward prefers better answers: ${found}.`
-      : `The reward does not prefer better answers, so PPO on it is likely to make the model worse: ${found}. ` +
-        "More demonstrations, fewer epochs, several members, a floor and a bound of the end token have helped elsewhere.",
   };
+  return { ...found, verdict: preflightVerdict(found) };
+}
+
+/** Answers with their rewards and what a checker gave them, in the same order. */
+export function rated(rows: readonly ScoredRow[], scores: readonly number[]): RatedAnswer[] {
+  return rows.map(({ promptId, reward }, i) => ({ promptId, reward, score: scores[i]! }));
 }
 
 /**
- * Scored answers with what the checker says of their texts.
+ * What the checker gives each answer.
  * @param text of a response, special tokens left out
  * @throws {DataError} if the meta of a prompt is no JSON object, or lacks what the checker needs
  */
-export function rateAnswers(
-  rows: readonly ScoredRow[],
+export function checkAnswers(
+  rows: readonly RolloutRow[],
   { checker, text }: { readonly checker: Checker; readonly text: (ids: Int32Array) => string },
-): RatedAnswer[] {
-  return rows.map(({ promptId, responseIds, reward, finishReason, meta }) => {
-    const input = {
-      meta: metaOf(promptId, meta),
-      response: text(responseIds),
-      ended: finishReason !== "length",
-    };
-    return { promptId, reward, score: checker(input).score! };
+): number[] {
+  return rows.map(({ promptId, responseIds, finishReason, meta }) => {
+    const response = text(responseIds), ended = finishReason !== "length";
+    return checker({ meta: metaOf(promptId, meta), response, ended }).score!;
   });
 }
 

@@ -8,12 +8,18 @@ const rated = (promptId: string, reward: number, score: number): RatedAnswer => 
 Deno.test("preflight() picks the best by reward within each prompt, whatever other prompts earn", () => {
   const found = preflight([rated("a", 1, 0), rated("a", 2, 1), rated("b", 50, 1), rated("b", 40, 0.5)]);
   assertEquals([found.prompts, found.samples_per_prompt], [2, 2]);
-  assertEquals([found.best_score, found.average_score, found.gain], [1, 0.625, 0.375]);
+  assertEquals([found.best_score, found.worst_score, found.average_score, found.gain], [
+    1,
+    0.25,
+    0.625,
+    0.375,
+  ]);
   // gains 0.5 and 0.25: deviation 0.25/√2, over √2
   assertAlmostEquals(found.gain_stderr, 0.125, 1e-12);
   assertEquals(
     found.verdict,
-    "The reward prefers better answers: the answer of highest reward among 2 scores 1.000 where the average answer scores 0.625.",
+    "The reward prefers better answers: the answer of highest reward among 2 scores 1.000 where the average answer scores 0.625 " +
+      "and that of lowest reward 0.250.",
   );
 });
 

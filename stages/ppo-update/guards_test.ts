@@ -142,11 +142,11 @@ Deno.test("a reward that rises while answers change out of all proportion warns,
   const { metrics } = await update(directory, next(first), rows, {
     params: { warn_kl_per_token: 1e-6, kl_stop_per_token: null },
     iteration: 1,
-    progress: ({ message }) => void (message !== undefined && messages.push(message)),
+    progress: ({ warning }) => void (warning !== undefined && messages.push(warning)),
   });
   assertEquals(metrics.warnings, 1);
   assert(
-    /^warning: the reward rose from [\d.]+ to [\d.]+ while the KL to SFT reached [\d.]+ nats per token; see "1\/p\d+\/0" and "1\/p\d+\/0"$/
+    /^the reward rose from [\d.]+ to [\d.]+ while the KL to SFT reached [\d.]+ nats per token; see "1\/p\d+\/0" and "1\/p\d+\/0"$/
       .test(messages.join("|")),
     messages.join("|"),
   );

@@ -61,6 +61,9 @@ export async function learn(
       beforeUpdate: reporter(context, figures),
     },
   );
+  // What throughput is measured by: prompts and responses, once per epoch.
+  const tokens = advantages.learned.reduce((sum, i) => sum + responseSequence(rows[i]!).ids.length, 0);
+  context.progress({ fields: { tokens: tokens * params.epochs } });
   const next = nextKlWeight(weight, {
     figures,
     firstNll: state.iteration === 0 ? figures.base_nll : state.firstRound?.base_nll,

@@ -103,7 +103,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     rows.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
   const figures = roundFigures(rows, { texts, hasBos: loadSpecialIds(paths.policy).bosId !== null });
   const warnings = warningsOf(figures, trainer.state.firstRound ?? firstRoundOf(figures), rows, params);
-  for (const { message } of warnings) context.progress({ message });
+  for (const { message } of warnings) context.progress({ warning: message });
 
   const stopped = isStopped(figures, params);
   const { after, learned } = stopped

@@ -4,6 +4,7 @@ import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
 import { readSamples } from "@/lib/contracts/samples.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
+import type { StageProgress } from "@/lib/contracts/stage.ts";
 import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
@@ -253,6 +254,18 @@ Deno.test("how a minibatch is cut into pieces changes nothing beyond rounding", 
   for (const [name, value] of Object.entries(large.metrics)) {
     assertAlmostEquals(small.metrics[name]!, value, 1e-4 * Math.max(1, Math.abs(value)), name);
   }
+});
+
+Deno.test("progress tells the figures so far, and in the end the tokens that were learned from", async () => {
+  using directory = new TemporaryDirectory();
+  const told: StageProgress[] = [];
+  await update(directory, START, ROWS, { progress: (p) => told.push(p) });
+  const updates = told.filter(({ step }) => step !== undefined);
+  assertEquals(updates.map(({ step, total }) => [step, total]), [[0, 4], [1, 4], [2, 4], [3, 4]]);
+  assertEquals("policy_loss" in updates[0]!.fields!, false);
+  assert(Number.isFinite(updates[1]!.fields!.policy_loss) && Number.isFinite(updates[1]!.fields!.kl));
+  const tokens = ROWS.reduce((sum, row) => sum + row.promptIds.length + row.responseIds.length, 0);
+  assertEquals(told.at(-1), { fields: { tokens: 2 * tokens } });
 });
 
 Deno.test("a stop between minibatches says that the round is not kept", async () => {

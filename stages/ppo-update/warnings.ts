@@ -54,7 +54,7 @@ export function warningsOf(
     const order = rows.map((row, i) => [by(row), i] as const).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
     const shown = order.slice(0, SHOWN).map(([, i]) => i);
     const ids = shown.map((i) => `"${rows[i]!.id}"`).join(" and ");
-    const message = `warning: the reward rose from ${short(first.reward!)} to ${
+    const message = `the reward rose from ${short(first.reward!)} to ${
       short(figures.reward)
     } while ${what}; see ${ids}`;
     found.push({ kind, message, rows: shown });

@@ -32,8 +32,7 @@ Deno.test("each sign says what left its band and names the answers that show it"
   assertEquals(length, {
     kind: "length",
     rows: [1, 3],
-    message:
-      'warning: the reward rose from 1 to 5 while answers went from 10 to 17.3 tokens; see "r1" and "r3"',
+    message: 'the reward rose from 1 to 5 while answers went from 10 to 17.3 tokens; see "r1" and "r3"',
   });
   assertEquals(signs(round([5, 6, 4, 5], { level: 5 })).map(({ kind, rows }) => [kind, rows]), [["length", [
     2,
@@ -43,15 +42,13 @@ Deno.test("each sign says what left its band and names the answers that show it"
   assertEquals(repetition, {
     kind: "repetition",
     rows: [1, 0],
-    message:
-      'warning: the reward rose from 1 to 5 while repeated 4-grams went from 0 % to 43.3 %; see "r1" and "r0"',
+    message: 'the reward rose from 1 to 5 while repeated 4-grams went from 0 % to 43.3 %; see "r1" and "r0"',
   });
   const [kl] = signs(round(LENGTHS, { level: 5, kl: 0.2 }));
   assertEquals(kl, {
     kind: "kl",
     rows: [3, 0],
-    message:
-      'warning: the reward rose from 1 to 5 while the KL to SFT reached 0.25 nats per token; see "r3" and "r0"',
+    message: 'the reward rose from 1 to 5 while the KL to SFT reached 0.25 nats per token; see "r3" and "r0"',
   });
 });
 

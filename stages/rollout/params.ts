@@ -26,6 +26,12 @@ export const params = z.strictObject({
       "Texts that end an answer, as an end token does, but without one: the answer keeps the text, and no end is rewarded.",
     )
     .meta({ source: "none: a model trained on demonstrations ends by itself" }),
+  exact: z.boolean().default(false)
+    .describe(
+      "Whether tokens are drawn from the training graph's own probabilities, so that ppo-update with old_logprobs sampled " +
+        "begins at a ratio of exactly 1. Costs a pass of that graph; needs top_k 0 and top_p 1.",
+    )
+    .meta({ source: "off: decoding's own probabilities differ by 1e-6" }),
   batch_size: z.int().positive().default(128)
     .describe("Sequences that are generated side by side. Does not change any byte of the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),

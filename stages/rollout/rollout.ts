@@ -1,10 +1,12 @@
 /** Answers of a policy to the prompts of a round. @module */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { Generator } from "@/lib/generate/generator.ts";
+import { exactSteps } from "@/lib/generate/exact.ts";
+import type { Generated, GenerationPrompt, Generator } from "@/lib/generate/generator.ts";
 import type { StopWatch } from "@/lib/text/stop_strings.ts";
 import { inTurns } from "@/lib/train/breathe.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
+import type { Network } from "@/lib/train/network.ts";
 import type { Params } from "./params.ts";
 
 /** What is the round's own. */
@@ -12,8 +14,10 @@ export interface Round {
   readonly seed: number;
   readonly iteration: number;
   readonly eosIds: readonly number[];
-  /** ends answers by their text; undefined: none */
-  readonly stop?: StopWatch | undefined;
+  /** makes what ends answers by their text; none: nothing does */
+  readonly stops?: () => StopWatch;
+  /** the policy as it is trained, where answers are to be drawn from its own bits */
+  readonly exact?: Network | undefined;
   /** called after every decoding step; may throw to stop */
   readonly onStep?: (tokens: number, finished: number) => void;
 }
@@ -38,26 +42,20 @@ export async function rollOut(
   params: Params,
   round: Round,
 ): Promise<RolloutRow[]> {
-  const { samples_per_prompt, max_new_tokens, temperature, top_k, top_p, batch_size } = params;
   const seen = new Map<string, number>(); // a prompt may come twice in a round that is longer than a pass
   const asked = promptsOfRound(prompts, round, params.rollouts).flatMap((prompt) =>
-    Array.from({ length: samples_per_prompt }, () => {
+    Array.from({ length: params.samples_per_prompt }, () => {
       const sample = seen.get(prompt.id) ?? 0;
       seen.set(prompt.id, sample + 1);
       return { prompt, sample, id: `${round.iteration}/${prompt.id}/${sample}` };
     })
   );
-  const responses = await inTurns(generator.steps({
-    prompts: asked.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })),
-    sampling: { temperature, topK: top_k, topP: top_p },
-    maxNewTokens: max_new_tokens,
-    eosIds: round.eosIds,
-    seed: round.seed,
-    batchSize: batch_size,
-    untempered: true,
-    ...(round.stop ? { onToken: round.stop } : {}),
-    ...(round.onStep ? { onStep: round.onStep } : {}),
-  }));
+  const responses = await answersOf(
+    generator,
+    asked.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })),
+    params,
+    round,
+  );
   return asked.map(({ id, prompt, sample }, i): RolloutRow => ({
     id,
     promptId: prompt.id,
@@ -68,5 +66,31 @@ export async function rollOut(
     logprobsT1: responses[i]!.logprobsT1 ?? null,
     finishReason: responses[i]!.finishReason,
     meta: prompt.meta,
+  }));
+}
+
+/** The answers, drawn by decoding, or exactly. */
+function answersOf(
+  generator: Generator,
+  prompts: readonly GenerationPrompt[],
+  { max_new_tokens, temperature, top_k, top_p, batch_size }: Params,
+  { seed, eosIds, stops, exact, onStep }: Round,
+): Promise<Generated[]> {
+  const common = {
+    prompts,
+    maxNewTokens: max_new_tokens,
+    eosIds,
+    seed,
+    batchSize: batch_size,
+    ...(onStep ? { onStep } : {}),
+  };
+  if (exact) {
+    return inTurns(exactSteps(generator, exact, { ...common, temperature, ...(stops ? { stops } : {}) }));
+  }
+  return inTurns(generator.steps({
+    ...common,
+    sampling: { temperature, topK: top_k, topP: top_p },
+    untempered: true,
+    ...(stops ? { onToken: stops() } : {}),
   }));
 }

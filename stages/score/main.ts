@@ -13,8 +13,10 @@ import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { inTurns, type Work } from "@/lib/train/breathe.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
+import { addExternalReward, loadExternalReward } from "./external_reward.ts";
 import { type Params, params } from "./params.ts";
 
 /** The stage; see its README. */
@@ -26,6 +28,12 @@ export const stage = defineStage({
     rollouts: { contract: "rollouts@1", description: "answers to score" },
     reward: { contract: "reward", description: "members, base, and how they make a reward" },
     sft: { contract: "model", description: "the model that KL is measured against" },
+    external: {
+      contract: "file",
+      description:
+        "a module that exports reward(rows): a number for every answer, added to what the models pay",
+      optional: true,
+    },
   },
   outputs: {
     scored: { contract: "scored@1", description: "the rollouts with log-probabilities and rewards" },
@@ -34,8 +42,12 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ inputs, outputs, signal, progress, threads }: StageContext<Params>): Promise<void> {
+async function run(
+  { params, inputs, outputs, signal, progress, threads }: StageContext<Params>,
+): Promise<void> {
   configureRuntime({ threads });
+  const path = inputs.external as string | undefined;
+  const external = path === undefined ? undefined : { path, reward: await loadExternalReward(path) };
   const sft = inputs.sft as string;
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts as string);
   const reward = new RewardModel(inputs.reward as string);
@@ -50,7 +62,16 @@ async function run({ inputs, outputs, signal, progress, threads }: StageContext<
   const { bosId } = loadSpecialIds(sft);
   const work = reward.steps(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
   const scored = await inTurns(stoppable(work, signal));
-  await writeScored(outputs.scored!, { rows: scored, tokenizerDigest: digest });
+  const tokenizer = external && loadTokenizer(sft);
+  const paid = external
+    ? await addExternalReward(scored, {
+      ...external,
+      weight: params.external_weight,
+      rule: reward.manifest,
+      text: (ids, options) => tokenizer!.decode(ids, options),
+    })
+    : scored;
+  await writeScored(outputs.scored!, { rows: paid, tokenizerDigest: digest });
 }
 
 /** The same work, given up where a stop was asked for. */

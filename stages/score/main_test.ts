@@ -23,6 +23,7 @@ function reward(
   directory: TemporaryDirectory,
   members: readonly string[],
   options: Partial<RewardManifest> = {},
+  baseSource = BASE,
 ): string {
   const path = directory.file(`reward${crypto.randomUUID()}`);
   const place = (source: string, name: string) => {
@@ -32,7 +33,7 @@ function reward(
     }
     return { path: name, digest: digestDirectory(join(path, name)).digest };
   };
-  const base = place(BASE, "base");
+  const base = place(baseSource, "base");
   writeReward(path, {
     members: members.map((source, i) => place(source, `members/${i}`)),
     base,
@@ -276,4 +277,27 @@ Deno.test("rows that the models cannot read, another tokenizer, or a critic are 
     DataError,
     `Cannot take ${SRPPO}/critic as a language model must have a head over its vocabulary: it is a critic`,
   );
+});
+
+Deno.test("a module's reward is added to what the models pay; without one nothing changes", async () => {
+  using directory = new TemporaryDirectory();
+  const model = "fixtures/stories260k", rollouts = directory.file("rollouts.arrow");
+  await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: tokenizerDigest(model) });
+  const external = directory.write(
+    "judge.ts",
+    "export const reward = (rows) => rows.map(({ ended }) => ended ? 4 : -4);",
+  );
+  // The member is the base, so that all that is paid is the module's.
+  const inputs = { rollouts, reward: reward(directory, [model], {}, model), sft: model };
+  const plain = await run(stage, directory.file("plain"), { inputs });
+  const mixed = await run(stage, directory.file("mixed"), {
+    inputs: { ...inputs, external },
+    params: { external_weight: 0.5 },
+  });
+  const [a, b] = [plain, mixed].map(({ scored }) => readScored(scored!).rows) as [ScoredRow[], ScoredRow[]];
+  a.forEach((row, i) => {
+    const added = row.finishReason === "eos" ? 2 : -2, zeros = new Array(row.responseIds.length - 1).fill(0);
+    assertEquals([row.rawReward, ...row.tokenRewards], [0, ...zeros, 0]);
+    assertEquals([b[i]!.rawReward, b[i]!.reward, ...b[i]!.tokenRewards], [added, added, ...zeros, added]);
+  });
 });

@@ -1,13 +1,11 @@
 /**
- * The program `sft`: demonstrations and a model become a fine-tuned model.
+ * The program `sft`: demonstrations, or pairs of answers, and a model become a fine-tuned model.
  * @module
  */
 import { join } from "node:path";
 import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
-import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
+import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
-import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { writeTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
 import { type LoadedModel, writeModel } from "@/lib/models/checkpoint.ts";
@@ -15,20 +13,18 @@ import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { breathe } from "@/lib/train/breathe.ts";
-import { checkFits } from "@/lib/train/fit_model.ts";
 import { Network } from "@/lib/train/network.ts";
 import { writeVectors } from "@/lib/train/optimizer_file.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
-import { packed } from "./pack.ts";
 import { type Params, params } from "./params.ts";
-import { startingModel } from "./starting_model.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
+import { checkObjective, readObjective, readRows } from "./read_objective.ts";
+import { startingModel } from "./starting_model.ts";
 import {
   matchedUpdates,
   plannedUpdates,
   supervisedSequences,
-  supervisedUpdate,
-  trainingRows,
+  trainingUpdate,
   validationLoss,
 } from "./train.ts";
 
@@ -38,10 +34,24 @@ const KEEP_EVERY_MS = 60_000;
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "sft",
-  summary: "Fine-tunes a model on demonstrations.",
+  summary: "Fine-tunes a model on demonstrations, or on pairs of a better and a worse answer.",
   params,
   inputs: {
-    tokens: { contract: "tokens@1", description: "demonstrations" },
+    tokens: {
+      contract: "tokens@1",
+      description: "demonstrations; objective nll needs them, the others take none",
+      optional: true,
+    },
+    pairs: {
+      contract: "pairs@1",
+      description: "pairs of answers; objectives dpo and spin need them",
+      optional: true,
+    },
+    reference: {
+      contract: "model",
+      description: "what dpo and spin hold the model to; default: the model itself, as training begins",
+      optional: true,
+    },
     model: { contract: "model", description: "where training starts; an adapter is trained on as one" },
     validation: {
       contract: "tokens@1",
@@ -70,7 +80,8 @@ export const stage = defineStage({
     state: { contract: "state", description: "the optimizer's moments" },
     metrics: {
       contract: "metrics@1",
-      description: "loss, grad_norm, lr per update; updates, validation_loss",
+      description:
+        "loss, grad_norm, lr per update, and of pairs accuracy, margin and more; updates, validation_loss",
     },
   },
   random: true,
@@ -80,27 +91,16 @@ export const stage = defineStage({
 async function run(context: StageContext<Params>): Promise<void> {
   configureRuntime({ threads: context.threads });
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
-  const source = inputs.model as string;
-  const loaded = startingModel(source, params, seed), vocabulary = tokenizerDigest(source);
-  const readRows = (port: "tokens" | "validation"): readonly TokenRow[] => {
-    const file = inputs[port] as string, { rows: stored, tokenizerDigest: digest } = readTokens(file);
-    const length = params.pack_length || loaded.model.contextLength;
-    const rows = params.pack ? packed(stored, length) : stored;
-    checkSameTokenizer({ [port]: digest, model: vocabulary });
-    checkFits(rows.map(({ id, inputIds: ids }) => ({ id, ids })), loaded.model, {
-      action: port === "tokens" ? "train on" : "measure the loss on",
-      file,
-      column: "input_ids",
-    });
-    return rows;
-  };
-  const training = trainingRows(readRows("tokens"), seed, params);
+  checkObjective(inputs, params);
+  const source = inputs.model as string, loaded = startingModel(source, params, seed);
+  const reading = { inputs, params, model: loaded.model, seed };
+  const objective = readObjective(reading);
   // Held-back rows are read before training: hours later is too late to find that they do not fit.
   const held = inputs.validation === undefined
     ? undefined
-    : supervisedSequences(readRows("validation"), params.loss, "measure a loss");
+    : supervisedSequences(readRows("validation", reading), params.loss, "measure a loss");
   const matched = inputs.match_updates as readonly string[] | undefined;
-  const total = matched ? matchedUpdates(matched.map(readMetrics)) : plannedUpdates(training.length, params);
+  const total = matched ? matchedUpdates(matched.map(readMetrics)) : plannedUpdates(objective.rows, params);
 
   const network = new Network(loaded.model, loaded.parameters, { trainable: true });
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
@@ -117,7 +117,7 @@ async function run(context: StageContext<Params>): Promise<void> {
   let savedAt = performance.now(), tokens = 0;
   const startedAt = savedAt;
   for (let index = kept?.updates ?? 0; index < total; index++) {
-    const figures = supervisedUpdate(network, optimizer, training, { index, total, seed, params });
+    const figures = trainingUpdate(network, optimizer, objective, { index, total, seed, params });
     if (!Number.isFinite(figures.loss) || !Number.isFinite(figures.gradNorm)) {
       throw new DataError(
         `Cannot go on training as loss and gradient must be finite: update ${
@@ -128,14 +128,14 @@ async function run(context: StageContext<Params>): Promise<void> {
     }
     tokens += figures.tokens;
     const { loss, gradNorm: grad_norm, lr } = figures;
-    for (const [name, value] of Object.entries({ loss, grad_norm, lr })) {
+    for (const [name, value] of Object.entries({ loss, grad_norm, lr, ...figures.more })) {
       metrics.push({ step: index, name, value });
     }
     const seconds = (performance.now() - startedAt) / 1000;
     progress({
       step: index + 1,
       total,
-      fields: { loss, grad_norm, lr, tokens_per_second: tokens / seconds },
+      fields: { loss, grad_norm, lr, ...figures.more, tokens_per_second: tokens / seconds },
     });
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
       await checkpoints.add(index + 1, (to) => writeDirectory(to, source, loaded));

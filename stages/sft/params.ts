@@ -4,18 +4,41 @@ import { SCHEDULES } from "@/lib/train/schedule.ts";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
+  objective: z.enum(["nll", "dpo", "spin"]).default("nll")
+    .describe(
+      "What is made smaller: nll, the negative log-likelihood of demonstrations; dpo, the preference loss of pairs against " +
+        "the reference; spin, self-play, with the reference as the opponent whose answers are rejected.",
+    )
+    .meta({ source: "DPO: arXiv:2305.18290, eq. 7; SPIN: arXiv:2401.01335, eq. 4.7" }),
+  beta: z.number().positive().default(0.1)
+    .describe("How strongly dpo and spin hold the policy to the reference; SPIN calls it λ.")
+    .meta({ unit: "1", source: "arXiv:2305.18290 and arXiv:2401.01335: 0.1" }),
+  label_smoothing: z.number().min(0).lt(0.5).default(0)
+    .describe("Probability, as dpo assumes it, that a pair is labelled the wrong way round.")
+    .meta({
+      unit: "1",
+      source: "arXiv:2305.18290: 0; Mitchell 2023 (conservative DPO): 0.1 for noisy pairs",
+    }),
+  chosen_nll_coef: z.number().min(0).default(0)
+    .describe("Weight of the chosen answers' mean negative log-likelihood per token, added to dpo or spin.")
+    .meta({
+      unit: "1",
+      source: "arXiv:2305.18290: 0; arXiv:2404.19733 takes 1, so that chosen answers stay likely",
+    }),
   epochs: z.number().positive().default(3)
-    .describe("Passes over the demonstrations; the number of updates is epochs · ⌈rows / batch_size⌉.")
+    .describe(
+      "Passes over the demonstrations or pairs; the number of updates is epochs · ⌈rows / batch_size⌉.",
+    )
     .meta({ unit: "1", source: "Zephyr and Tulu 2 train two to three epochs" }),
   max_updates: z.int().min(0).default(0)
     .describe("Number of updates, instead of epochs. 0: by epochs.")
     .meta({ unit: "updates", source: "0 = by epochs" }),
   batch_size: z.int().positive().default(32)
-    .describe("Demonstrations per update.")
+    .describe("Demonstrations or pairs per update.")
     .meta({ unit: "rows", source: "Tulu 2 (arXiv:2311.10702) uses 128, InstructGPT 32 for small sets" }),
   lr: z.number().positive().default(2e-5)
-    .describe("Highest learning rate.")
-    .meta({ unit: "1", source: "Zephyr (arXiv:2310.16944) and Tulu 2: 2e-5" }),
+    .describe("Highest learning rate. For pairs, a fortieth of it is usual.")
+    .meta({ unit: "1", source: "Zephyr (arXiv:2310.16944) and Tulu 2: 2e-5, and 5e-7 for DPO" }),
   schedule: z.enum(SCHEDULES).default("cosine")
     .describe("Shape of the learning rate after the warm-up.")
     .meta({ source: "Zephyr: cosine" }),
@@ -48,7 +71,9 @@ export const params = z.strictObject({
     .describe("Length of a packed piece. 0: the model's context.")
     .meta({ unit: "tokens", source: "0 = the whole context" }),
   subsample: z.number().gt(0).max(1).default(1)
-    .describe("Share of the demonstrations that is trained on, drawn without replacement by the seed.")
+    .describe(
+      "Share of the demonstrations or pairs that is trained on, drawn without replacement by the seed.",
+    )
     .meta({ unit: "1", source: "1 = all; members of a bagged reward take 0.5" }),
   lora_rank: z.int().min(0).default(0)
     .describe(

@@ -1,6 +1,7 @@
 /**
- * Supervised fine-tuning: AdamW on the mean negative log-likelihood of the supervised tokens. Everything that an update
- * does follows from the seed and its number, so training can stop and go on without a trace.
+ * Which rows are trained on, and updates of AdamW: on the mean negative log-likelihood of the supervised tokens, or on
+ * another objective. Everything that an update does follows from the seed and its number, so training can stop and go on
+ * without a trace.
  * @module
  */
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
@@ -15,17 +16,14 @@ import type { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
 import { quickstartFactor, warmupStepsOf } from "@/lib/train/schedule.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import type { BatchFigures, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 
 /** What one update did. */
-export interface UpdateFigures {
-  /** mean nats per supervised token, before the update */
-  readonly loss: number;
+export interface UpdateFigures extends BatchFigures {
   /** global norm before clipping */
   readonly gradNorm: number;
   readonly lr: number;
-  /** tokens that went through the model, without padding */
-  readonly tokens: number;
 }
 
 /**
@@ -49,19 +47,12 @@ export function supervisedSequences(
   );
 }
 
-/**
- * The rows that a seed's subsample keeps, in their own order, as sequences.
- * @throws {DataError} if none of them has a supervised token
- */
-export function trainingRows(
-  rows: readonly TokenRow[],
-  seed: number,
-  { subsample, loss }: Pick<Params, "subsample" | "loss">,
-): Sequence[] {
-  const count = Math.max(1, Math.floor(rows.length * subsample));
-  if (count === rows.length) return supervisedSequences(rows, loss, "train");
+/** The rows that a seed's subsample keeps, in their own order. */
+export function subsampled<Row>(rows: readonly Row[], seed: number, share: number): readonly Row[] {
+  const count = Math.max(1, Math.floor(rows.length * share));
+  if (count === rows.length) return rows;
   const drawn = permutation(rows.length, makeKey(seed, "subsample")).slice(0, count).sort();
-  return supervisedSequences(Array.from(drawn, (row) => rows[row]!), loss, "train");
+  return Array.from(drawn, (row) => rows[row]!);
 }
 
 /** Updates that the parameters ask for, unless a run is to be matched. */
@@ -88,36 +79,42 @@ export function matchedUpdates(rounds: readonly (readonly MetricRow[])[]): numbe
   return Math.max(...counts);
 }
 
+/** The mean negative log-likelihood of the supervised tokens of demonstrations. */
+export function demonstrationObjective(
+  rows: readonly Sequence[],
+  { micro_batch_tokens }: Pick<Params, "micro_batch_tokens">,
+): Objective {
+  return {
+    rows: rows.length,
+    accumulate(network, members) {
+      const batch = members.map((row) => rows[row]!);
+      const supervised = batch.reduce((sum, { targets }) => sum + targets.length, 0);
+      let loss = 0;
+      for (const { batch: tokenBatch, positions, targetIds } of microBatches(batch, micro_batch_tokens)) {
+        const weight = new Float32Array(positions.length).fill(1 / supervised);
+        const tokens = { id: targetIds, weight };
+        loss += network.run({ batch: tokenBatch, positions, program: SUPERVISED, tokens, train: true }).loss;
+      }
+      return { loss, tokens: batch.reduce((sum, { ids }) => sum + ids.length, 0), more: {} };
+    },
+  };
+}
+
 /** Update number `index` (from 0) of `total`. */
-export function supervisedUpdate(
+export function trainingUpdate(
   network: Network,
   optimizer: AdamW,
-  rows: readonly Sequence[],
+  objective: Objective,
   { index, total, seed, params }: { index: number; total: number; seed: number; params: Params },
 ): UpdateFigures {
-  const batch = batchRows(seed, rows.length, params.batch_size, index).map((row) => rows[row]!);
-  const supervised = batch.reduce((sum, { targets }) => sum + targets.length, 0);
-  let loss = 0, tokens = 0;
-  for (
-    const { batch: tokenBatch, positions, targetIds, members } of microBatches(
-      batch,
-      params.micro_batch_tokens,
-    )
-  ) {
-    const weight = new Float32Array(positions.length).fill(1 / supervised);
-    const inputs = { id: targetIds, weight };
-    loss +=
-      network.run({ batch: tokenBatch, positions, program: SUPERVISED, tokens: inputs, train: true }).loss;
-    tokens += members.reduce((sum, i) => sum + batch[i]!.ids.length, 0);
-  }
+  const figures = objective.accumulate(network, batchRows(seed, objective.rows, params.batch_size, index));
   const lr = params.lr * quickstartFactor(index, {
     kind: params.schedule,
     totalSteps: total,
     warmupSteps: warmupStepsOf(params.warmup_ratio, total),
     minRatio: params.min_lr_ratio,
   });
-  const gradNorm = optimizer.update(lr);
-  return { loss, gradNorm, lr, tokens };
+  return { ...figures, gradNorm: optimizer.update(lr), lr };
 }
 
 /** Mean nats per supervised token of held-back demonstrations. */

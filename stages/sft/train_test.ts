@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
-import { matchedUpdates, plannedUpdates, supervisedSequences, trainingRows } from "./train.ts";
+import { matchedUpdates, plannedUpdates, subsampled, supervisedSequences } from "./train.ts";
 
 /** Rows of two tokens; the first id is the row's number. */
 const rows = (count: number): TokenRow[] =>
@@ -13,7 +13,7 @@ const rows = (count: number): TokenRow[] =>
   }));
 
 const drawn = (count: number, seed: number, subsample: number) =>
-  trainingRows(rows(count), seed, { subsample, loss: "response" }).map(({ ids }) => ids[0]!);
+  subsampled(rows(count), seed, subsample).map(({ inputIds }) => inputIds[0]!);
 
 Deno.test("a subsample is drawn without replacement, as large as it says, in the order of the rows", () => {
   fc.assert(

@@ -29,7 +29,7 @@ export const stage = defineStage({
     demonstrations: {
       contract: "file",
       description:
-        "demonstrations: JSON Lines, JSON, CSV, Parquet, Arrow or text, or directories of such files",
+        "demonstrations: JSON Lines, JSON, CSV, Parquet, Arrow or text, or directories of such files or patterns for them",
       many: "list",
       optional: true,
     },

@@ -150,7 +150,9 @@ function fitSample(
   if (sample.responseMask !== undefined) {
     lossMask.set(sample.responseMask.subarray(0, responseIds.length), promptIds.length);
   }
-  const inputIds = Int32Array.from([...promptIds, ...responseIds]);
+  const inputIds = new Int32Array(lossMask.length);
+  inputIds.set(promptIds);
+  inputIds.set(responseIds, promptIds.length);
   return {
     ...sample,
     isCut: fitted.kind === "cut",

@@ -5,10 +5,12 @@
  */
 import { assertEquals } from "@std/assert";
 import { type Field, tableFromIPC } from "apache-arrow";
+import { writeCurves } from "@/lib/contracts/curves.ts";
 import { writeEvals } from "@/lib/contracts/evals.ts";
 import { writeMetrics } from "@/lib/contracts/metrics.ts";
 import { writePairs } from "@/lib/contracts/pairs.ts";
 import { writePrompts } from "@/lib/contracts/prompts.ts";
+import { writeResults } from "@/lib/contracts/results.ts";
 import { RewardSchema } from "@/lib/contracts/reward_directory.ts";
 import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { writeSamples } from "@/lib/contracts/samples.ts";
@@ -68,6 +70,30 @@ const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
       response: "b",
       finishReason: "eos",
       scores: "{}",
+    }]),
+  "results@1": (path) =>
+    writeResults(path, [{
+      experiment: "e",
+      arm: "a",
+      point: "{}",
+      seed: 0,
+      model: "m",
+      mode: "greedy",
+      metric: "x",
+      mean: 0,
+      stderr: 0,
+      n: 1,
+    }]),
+  "curves@1": (path) =>
+    writeCurves(path, [{
+      experiment: "e",
+      arm: "a",
+      point: "{}",
+      seed: 0,
+      block: "ppo",
+      round: 0,
+      metric: "x",
+      value: 0,
     }]),
 };
 

@@ -27,6 +27,8 @@ const HOLDS: Readonly<Record<string, string>> = {
   "lib/hub": "models from the Hugging Face hub into a local cache: resumed, digests checked",
   "lib/pipeline": "manifest, plan, keys, store, run, executors, programs of stages",
   "lib/report": "what a run shows: live lines, summary, report.json, report.html",
+  "lib/experiments":
+    "grids of runs over seeds: what to run, in which order, what the runs say together, the page that shows it",
   "lib/app": "the commands, the HTTP server, and the registry that finds stages",
   "stages": "a folder per stage: `main.ts` (program), `params.ts`, its functions, tests, README",
   "tests": "what crosses rooms: pipelines end to end, goldens, lint, documentation, support",

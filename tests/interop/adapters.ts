@@ -1,6 +1,6 @@
 /**
- * LoRA adapters of several families as the project writes them: of [out, in] and [in, out] weights, of fused maps, with
- * patterns for rank and α.
+ * LoRA adapters of all families as the project writes them: of [out, in] and [in, out] weights, of fused maps, with targets
+ * named in every way, and patterns for rank and α.
  * @module
  */
 import { join } from "node:path";
@@ -26,9 +26,17 @@ const CONFIG: LoraConfig = {
 
 const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
   llama: { rankStabilised: true, rankPattern: { "1.self_attn.q_proj": 5 }, excluded: ["0.mlp.up_proj"] },
-  gpt2: { targets: ["c_attn", "mlp.c_proj"], alphaPattern: { c_attn: 7 } },
+  mistral: { targets: ["q_proj", "v_proj"] },
+  qwen2: { targets: "all-linear", rankStabilised: true },
+  qwen3: { targets: ["k_proj", "o_proj", "down_proj"], alphaPattern: { "layers.0.self_attn.k_proj": 9 } },
+  gemma: { targets: "all-linear", excluded: ["o_proj"] },
+  gemma2: { targets: ["gate_proj", "up_proj", "q_proj"], layers: [1] },
+  gemma3: { targets: ".*self_attn\\.(q|k|v|o)_proj", rankPattern: { q_proj: 2 } },
   phi3: { targets: ".*\\.(qkv|gate_up)_proj" },
+  gpt2: { targets: ["c_attn", "mlp.c_proj"], alphaPattern: { c_attn: 7 } },
   gpt_neox: { targets: ["query_key_value", "dense"], layers: [1] },
+  olmo2: { targets: "all-linear" },
+  smollm3: { targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] },
 };
 
 /** A written adapter. */

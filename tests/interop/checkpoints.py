@@ -1,6 +1,7 @@
 """Loads with transformers, PEFT, torch and ONNX Runtime what a run wrote, and compares with what this project computes."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import numpy
@@ -78,7 +79,7 @@ def tokens(path: str, texts: list[str], expected: list[list[int]], decoded: list
 
 
 def one_update(training: dict) -> tuple[bool, str]:
-    """The same update with torch's AdamW, from the same half-precision weights widened to float32."""
+    """The same update with torch's AdamW, from the same weights, those in half precision widened to float32."""
     options, figures = training["options"], training["metrics"]
     model = load_policy(training["source"])
     total, count = torch.zeros(()), 0
@@ -122,6 +123,21 @@ def one_update(training: dict) -> tuple[bool, str]:
         moment = state[f"policy.exp_avg.{name}"]
         assert numpy.abs(moment - first).max() <= 1e-3 * numpy.abs(first).max(), name
     return within(worst, 1e-6)
+
+
+def as_transformers_saves(path: str) -> tuple[bool, str]:
+    """The checkpoint has the tensors that transformers writes itself, and ties what transformers ties."""
+    model = load_policy(path)
+    with tempfile.TemporaryDirectory() as saved:
+        model.save_pretrained(saved)
+        theirs = {n: t.shape for n, t in safetensors.numpy.load_file(Path(saved, "model.safetensors")).items()}
+        wanted = json.loads(Path(saved, "config.json").read_text())
+    found = {n: t.shape for n, t in safetensors.numpy.load_file(Path(path, "model.safetensors")).items()}
+    assert found == theirs, {n: (found.get(n), theirs.get(n)) for n in found.keys() ^ theirs.keys()}
+    tied = model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    assert tied == model.config.tie_word_embeddings, (tied, model.config.tie_word_embeddings)
+    assert wanted["architectures"] == json.loads(Path(path, "config.json").read_text())["architectures"]
+    return True, f"{len(found)} tensors, {'tied' if tied else 'not tied'}"
 
 
 def moments(path: str, models: dict[str, str]) -> tuple[bool, str]:
@@ -168,6 +184,7 @@ for model in case["models"]:
 check("LlamaForSequenceClassification's values of the critic", lambda: values(**case["critic"]))
 check("AutoTokenizer's ids", lambda: tokens(**case["tokenizer"]))
 for training in case["trainings"]:
+    check(f"transformers' own tensors of {training['name']}", lambda: as_transformers_saves(training["policy"]))
     check(f"torch's update of a {training['name']} checkpoint", lambda: one_update(training))
 check("safetensors of the optimizer after PPO", lambda: moments(**case["moments"]))
 check("PyPI onnxruntime's token rewards of reward.onnx", lambda: exported_reward(**case["reward"]))

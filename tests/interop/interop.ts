@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { writeSafetensors } from "@/lib/files/safetensors.ts";
 import { writeAdapters } from "./adapters.ts";
-import { trainHalfPrecision } from "./half_precision.ts";
-import { logitsOf, tokensOf, valuesOf } from "./our_figures.ts";
+import { TRAINED, trainOnce } from "./one_update.ts";
+import { contextOf, logitsOf, tokensOf, valuesOf } from "./our_figures.ts";
 import { TEXTS } from "./texts.ts";
 
 const HOME = join(projectRoot, "runs/interop/files");
@@ -120,16 +120,16 @@ async function makeCase(): Promise<string> {
   const settings = SHORT.flatMap((setting) => ["--set", setting]);
   await runTask(["pipeline", manifest, "--run-dir", RUN, ...settings]);
   const trainings = [];
-  for (const name of ["llama_bf16", "llama_f16"]) {
+  for (const name of TRAINED) {
     const run = (args: readonly string[]) => runTask(["stage", ...args]);
-    trainings.push(await trainHalfPrecision(name, join(HOME, name), run));
+    trainings.push(await trainOnce(name, join(HOME, name), run));
   }
   const output = (name: string) => join(RUN, "outputs", name);
   const reward = JSON.parse(Deno.readTextFileSync(join(output("reward"), "reward.json"))) as {
     members: { path: string }[];
     base: { path: string };
   };
-  const prompts = raggedPrompts(512, 200), small = raggedPrompts(96, 64);
+  const prompts = raggedPrompts(512, 200);
   const models = [
     { name: "policy", path: output("policy"), prompts },
     { name: "sft", path: output("sft"), prompts },
@@ -139,10 +139,10 @@ async function makeCase(): Promise<string> {
       prompts,
     })),
     { name: "base", path: join(output("reward"), reward.base.path), prompts },
-    ...trainings.flatMap(({ name, source, policy }) => [
-      { name, path: source, prompts: small },
-      { name: `${name} after an update`, path: policy, prompts: small },
-    ]),
+    ...trainings.flatMap(({ name, source, policy }) => {
+      const prompts = raggedPrompts(96, contextOf(source));
+      return [{ name, path: source, prompts }, { name: `${name} after an update`, path: policy, prompts }];
+    }),
     ...writeAdapters(join(HOME, "adapters")).map(({ name, path, vocabSize, contextLength }) => ({
       name,
       path,

@@ -17,6 +17,11 @@ export interface NamedTensor {
   readonly tensor: HostTensor;
 }
 
+/** Tokens that the model in `directory` can look back on. */
+export function contextOf(directory: string): number {
+  return loadLanguageModel(directory).model.contextLength;
+}
+
 /** Logits f32[T,V] of every prompt under the model in `directory`: one batch, padded on the right. */
 export function logitsOf(
   name: string,

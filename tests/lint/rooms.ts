@@ -35,6 +35,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/hub": ["tensor", "contracts", "files"],
   "lib/pipeline": ["tensor", "contracts", "files"],
   "lib/report": ["tensor", "contracts", "arrow"],
+  "lib/experiments": ["tensor", "random", "files", "contracts", "pipeline", "report"],
   "lib/app": { allBut: [] },
   "stages": { allBut: ["app"] },
   "tests": { allBut: [] },
@@ -63,7 +64,7 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "apache-arrow": ["lib/arrow"],
   "aws4fetch": ["lib/files"],
   "cli-progress": ["lib/app"],
-  "cli-table3": ["lib/app", "lib/report"],
+  "cli-table3": ["lib/app", "lib/experiments", "lib/report"],
   "hono": ["lib/app"],
   "hyparquet": ["lib/files"],
   "onnx-proto": ["lib/onnx"],
@@ -72,7 +73,16 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "tokenizers": ["lib/text"],
   "uplot": ["lib/report"],
   "yaml": ["lib/pipeline"],
-  "zod": ["lib/app", "lib/contracts", "lib/evals", "lib/models", "lib/pipeline", "lib/report", "stages"],
+  "zod": [
+    "lib/app",
+    "lib/contracts",
+    "lib/evals",
+    "lib/experiments",
+    "lib/models",
+    "lib/pipeline",
+    "lib/report",
+    "stages",
+  ],
 };
 
 /** The longest file that needs no entry in `LONG_FILES`, in lines. */

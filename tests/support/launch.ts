@@ -9,15 +9,21 @@ export interface Finished {
   readonly err: string;
 }
 
-/** Starts the launcher with the permissions that the tasks in deno.json give it. `args`: the task's name and its flags. */
-export function launch(args: readonly string[]): Deno.ChildProcess {
+/** The words of a command line that starts the launcher with the permissions that the tasks in deno.json give it. */
+export function commandOf(args: readonly string[]): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(projectRoot, "deno.json"))) as {
     tasks: Record<string, { command: string }>;
   };
   const [command, ...rest] = args as [string, ...string[]];
   const flags = tasks[command]!.command.replace(/\$\([^)]*\)/, Deno.execPath()).split(" ").slice(1);
-  return new Deno.Command(Deno.execPath(), {
-    args: [...flags, ...rest],
+  return [Deno.execPath(), ...flags, ...rest];
+}
+
+/** Starts the launcher. `args`: the task's name and its flags. */
+export function launch(args: readonly string[]): Deno.ChildProcess {
+  const [program, ...words] = commandOf(args);
+  return new Deno.Command(program!, {
+    args: words,
     cwd: projectRoot,
     env: { NO_COLOR: "1" },
     stdout: "piped",

@@ -78,13 +78,15 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
       }
     }
     const update = await runStage(ppoUpdate, home("update"), {
-      inputs: { scored: scored!, policy: now, critic, ...(state === undefined ? {} : { state }) },
+      inputs: { scored: scored!, policy: now, critic, tokens, ...(state === undefined ? {} : { state }) },
       params: {
         minibatch_size: 4,
         lr: 1e-2,
         critic_warmup_rounds: 0,
         lr_warmup_rounds: 0,
         kl_stop_per_token: null,
+        demo_mix: 0.1,
+        ema_decay: 0.5,
       },
       iteration,
     });
@@ -93,6 +95,9 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
     const before = loadModel(now).parameters, after = loadModel(update.policy!).parameters;
     assert(after.data.some((x, i) => x !== before.data[i]), "the adapter moved");
     assert(after.backbone === before.backbone, "on the same backbone");
+    const average = loadModel(update.ema!).parameters;
+    assert(average.backbone === before.backbone && average.data.length === after.data.length);
+    assert(average.data.some((x, i) => x !== after.data[i] && x !== before.data[i]), "between the two");
     assertEquals(loadModel(update.critic!).model.headKind, "score");
     ({ policy: now, critic, state } = update as { policy: string; critic: string; state: string });
   }

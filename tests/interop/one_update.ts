@@ -1,5 +1,5 @@
 /**
- * One update of SFT from a checkpoint in half precision, as `deno task stage sft` makes it.
+ * One update of SFT from a checkpoint of any family, in full or half precision, as `deno task stage sft` makes it.
  * @module
  */
 import { join } from "node:path";
@@ -9,8 +9,14 @@ import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { params } from "@/stages/sft/params.ts";
 
+/** Goldens that are trained: every family, and llama from bfloat16 and float16. */
+export const TRAINED: readonly string[] = [
+  ...["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2"],
+  ...["smollm3", "llama_bf16", "llama_f16"],
+];
+
 /** What torch needs to make the same update. */
-export interface HalfPrecisionCase {
+export interface UpdateCase {
   readonly name: string;
   readonly source: string;
   readonly policy: string;
@@ -26,11 +32,11 @@ export interface HalfPrecisionCase {
  * Trains the golden family `name` in `directory`, which must not exist.
  * @param run runs `deno task stage` with arguments
  */
-export async function trainHalfPrecision(
+export async function trainOnce(
   name: string,
   directory: string,
   run: (args: readonly string[]) => Promise<void>,
-): Promise<HalfPrecisionCase> {
+): Promise<UpdateCase> {
   const source = join(directory, "source");
   Deno.mkdirSync(source, { recursive: true });
   const golden = join(projectRoot, "fixtures/goldens/families", name);

@@ -1,0 +1,137 @@
+/**
+ * `deno task experiment`: multiplies an experiment out, runs what is not done, and writes its tables and report.
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { ExperimentDisplay } from "@/lib/experiments/experiment_display.ts";
+import { readExperiment, withArms } from "@/lib/experiments/experiment_reader.ts";
+import type { PlanContext } from "@/lib/experiments/plan_runs.ts";
+import { type ExperimentRuns, resolveRuns } from "@/lib/experiments/resolve_runs.ts";
+import { type Outlook, outlook, runExperiment } from "@/lib/experiments/run_experiment.ts";
+import { experimentSummary } from "@/lib/experiments/terminal_table.ts";
+import { printOut } from "@/lib/files/standard_output.ts";
+import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
+import { inputRoot } from "@/lib/pipeline/inputs.ts";
+import { type ManifestSource, readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { counted } from "@/lib/report/format.ts";
+import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
+import { DownloadFailed, downloadReferences, hubInputs } from "./hub_inputs.ts";
+import { endWithParent, workingDirectory } from "./parent.ts";
+import { runPipelineProcess } from "./pipeline_process.ts";
+import { projectRoot, stages } from "./registry.ts";
+
+/** Runs the command with `args`; gives the exit code. */
+export async function experimentCommand(args: readonly string[]): Promise<number> {
+  try {
+    const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
+    if (flags.help) {
+      printOut(EXPERIMENT_HELP);
+      return EXIT.ok;
+    }
+    if (flags.launched) endWithParent();
+    return await execute(flags);
+  } catch (error) {
+    if (error instanceof DownloadFailed) return error.exitCode;
+    const isWanted = args.includes("--verbose") && error instanceof Error;
+    warn(isWanted ? error.stack ?? error.message : error instanceof Error ? error.message : String(error));
+    return exitCodeOf(error);
+  }
+}
+
+async function execute(flags: ExperimentFlags): Promise<number> {
+  const whole = await readExperiment(flags.file, flags.shown);
+  const source = flags.arms === undefined ? whole : withArms(whole, flags.arms);
+  const root = inputRoot(flags.file);
+  const read = manifestsOf(root);
+  const overrides = { set: flags.set, ...(flags.seeds === undefined ? {} : { seeds: flags.seeds }) };
+  const runs = await resolveRuns(source, overrides, {
+    root,
+    read: async (path) => (await read(path)).manifest,
+  });
+  const context: PlanContext = {
+    root,
+    outDir: flags.outDir,
+    storeDir: flags.storeDir,
+    stages,
+    code: openCodeDigests(projectRoot),
+    read,
+    hub: await downloadAll(runs, read, flags.hubCache),
+  };
+  if (flags.dryRun) {
+    const found = await outlook(runs, context);
+    printOut(found.map((entry) => flags.json ? jsonLine(entry) : textLine(entry)).join(""));
+    return EXIT.ok;
+  }
+  const terminal = !flags.json && Deno.stdout.isTerminal();
+  const display = new ExperimentDisplay({ json: flags.json, terminal, write: printOut, now: Date.now });
+  const signal = stopOnSignals();
+  const { report, code } = await runExperiment(source, runs, {
+    context,
+    jobs: flags.jobs,
+    threads: flags.threads,
+    signal,
+    display,
+    warn,
+    start: (args, listener) => runPipelineProcess(args, { root, signal, listener }),
+  });
+  const summary = experimentSummary(report, { colours: terminal && !Deno.noColor });
+  display.ended(flags.outDir, `${summary}\n\nreport  ${join(flags.outDir, "report.html")}`);
+  return code;
+}
+
+/** Reads each manifest once. */
+function manifestsOf(root: string): (path: string) => Promise<ManifestSource> {
+  const known = new Map<string, Promise<ManifestSource>>();
+  return (path) => {
+    const source = known.get(path) ?? readManifest(resolve(root, path), path);
+    known.set(path, source);
+    return source;
+  };
+}
+
+/** Directories of all models on the hub that some run reads, downloaded where they are not in the cache yet. */
+async function downloadAll(
+  { prepared, runs }: ExperimentRuns,
+  read: (path: string) => Promise<ManifestSource>,
+  cache: string | undefined,
+): Promise<Record<string, string>> {
+  const references = new Set<string>();
+  for (const run of [...Object.values(prepared), ...runs]) {
+    const { manifest } = await read(run.manifest);
+    Object.values(hubInputs(manifest.inputs, run.inputs)).forEach((reference) => references.add(reference));
+  }
+  return await downloadReferences([...references], cache);
+}
+
+function jsonLine({ run, isDone, toRun, stages }: Outlook): string {
+  return `${JSON.stringify({ run: run.name, seed: run.seed, done: isDone, to_run: toRun, stages })}\n`;
+}
+
+function textLine({ run, isDone, toRun, stages }: Outlook): string {
+  const what = isDone
+    ? "done"
+    : toRun === undefined
+    ? "waits for a prepared run"
+    : `${counted(toRun, "stage")} of ${stages} to run`;
+  return `${run.name}  ${what}\n`;
+}
+
+/** Aborted at the first SIGINT or SIGTERM; a second SIGINT ends the process at once, and with it the runs below it. */
+function stopOnSignals(): AbortSignal {
+  const stop = new AbortController();
+  const request = (again: boolean) => () => {
+    if (stop.signal.aborted && again) Deno.exit(EXIT.tryAgain);
+    if (!stop.signal.aborted) warn("Stopping after the steps in hand (again to end at once)");
+    stop.abort();
+  };
+  Deno.addSignalListener("SIGINT", request(true));
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", request(false));
+  return stop.signal;
+}
+
+function warn(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+if (import.meta.main) Deno.exit(await experimentCommand(Deno.args));

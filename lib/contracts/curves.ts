@@ -1,0 +1,81 @@
+/**
+ * `curves@1`: how the loops of an experiment's runs went, in one long table: a row per arm, seed, round and metric.
+ * @module
+ */
+import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
+
+/** One figure of one round. */
+export interface CurveRow {
+  /** name of the experiment */
+  readonly experiment: string;
+  readonly arm: string;
+  /** JSON object: where in the experiment's grid, by axis; `{}` without a grid */
+  readonly point: string;
+  readonly seed: number;
+  /** name of the manifest's loop */
+  readonly block: string;
+  /** from 0 */
+  readonly round: number;
+  /** a metric of the loop's update, or `eval/<model>/<mode>/<metric>` of an evaluation inside the loop */
+  readonly metric: string;
+  readonly value: number;
+}
+
+const SCHEMA = {
+  experiment: "utf8",
+  arm: "utf8",
+  point: "utf8",
+  seed: "i64",
+  block: "utf8",
+  round: "i64",
+  metric: "utf8",
+  value: "f64",
+} as const;
+
+const FORMAT: RowFormat<CurveRow, typeof SCHEMA> = {
+  contract: "curves@1",
+  schema: SCHEMA,
+  toRow: (columns, row) => ({
+    experiment: columns.experiment[row]!,
+    arm: columns.arm[row]!,
+    point: columns.point[row]!,
+    seed: columns.seed[row]!,
+    block: columns.block[row]!,
+    round: columns.round[row]!,
+    metric: columns.metric[row]!,
+    value: columns.value[row]!,
+  }),
+  toColumns: (rows) => ({
+    experiment: rows.map((row) => row.experiment),
+    arm: rows.map((row) => row.arm),
+    point: rows.map((row) => row.point),
+    seed: rows.map((row) => row.seed),
+    block: rows.map((row) => row.block),
+    round: rows.map((row) => row.round),
+    metric: rows.map((row) => row.metric),
+    value: rows.map((row) => row.value),
+  }),
+  check: (row, problems) => {
+    problems.jsonObject("point", row.point);
+    problems.natural("seed", row.seed);
+    problems.natural("round", row.round);
+    problems.finite("value", row.value);
+  },
+  mayBeEmpty: true,
+};
+
+/**
+ * Reads a `curves@1` file.
+ * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ */
+export function readCurves(path: string): CurveRow[] {
+  return readContract(path, FORMAT).rows;
+}
+
+/**
+ * Publishes a `curves@1` file.
+ * @throws {ColumnError} if rows break the contract
+ */
+export function writeCurves(path: string, rows: readonly CurveRow[]): Promise<void> {
+  return writeContract(path, FORMAT, rows);
+}

@@ -1,0 +1,113 @@
+/**
+ * What an experiment's tables say: means over seeds, differences to the controls seed by seed, costs. Rows in, rows out;
+ * `results.json` and the page are made from these.
+ * @module
+ */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
+import type { ResultRow } from "@/lib/contracts/results.ts";
+import type { CostRow, Work } from "./collect.ts";
+import { holm, type PairedDifference, pairedDifference, type Spread, spreadOf } from "./statistics.ts";
+
+/** Where a figure belongs: one arm at one point of the grid. */
+export interface Place {
+  readonly arm: string;
+  /** JSON object of the grid's axes */
+  readonly point: string;
+}
+
+/** Mean and deviation of a figure over seeds. */
+export interface Summary extends Place, Spread {
+  readonly mode: DecodingMode;
+  readonly metric: string;
+}
+
+/** How an arm differs from a control at the same point of the grid, over the seeds that both have. */
+export interface Difference extends Place, PairedDifference {
+  readonly against: string;
+  readonly mode: DecodingMode;
+  readonly metric: string;
+  /** p, raised for the number of differences in this mode and metric to this control (Holm) */
+  readonly adjustedP: number | null;
+}
+
+/** Mean cost of an arm's model per seed. */
+export interface Cost extends Place {
+  readonly n: number;
+  /** wall seconds of all stages behind the model, by the threads that they had */
+  readonly seconds: Spread;
+  /** means over seeds, by stage id */
+  readonly work: Readonly<Record<string, Work>>;
+}
+
+function grouped<Row>(rows: readonly Row[], key: (row: Row) => string): Row[][] {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(key(row));
+    if (group === undefined) groups.set(key(row), [row]);
+    else group.push(row);
+  }
+  return [...groups.values()];
+}
+
+const figureKey = (row: ResultRow) => JSON.stringify([row.arm, row.point, row.mode, row.metric]);
+
+/** Means over seeds, in the order in which the figures first come. */
+export function summaries(rows: readonly ResultRow[]): Summary[] {
+  return grouped(rows, figureKey).map((group) => {
+    const { arm, point, mode, metric } = group[0]!;
+    return { arm, point, mode, metric, ...spreadOf(group.map((row) => row.mean)) };
+  });
+}
+
+/** All differences to `controls`, by control, mode and metric. */
+export function differencesTo(rows: readonly ResultRow[], controls: readonly string[]): Difference[] {
+  const groups = grouped(rows, figureKey);
+  const found: Omit<Difference, "adjustedP">[] = [];
+  for (const against of controls) {
+    for (const group of groups) {
+      const { arm, point, mode, metric } = group[0]!;
+      if (arm === against) continue;
+      const control = new Map(
+        rows.filter((row) =>
+          row.arm === against && row.point === point && row.mode === mode && row.metric === metric
+        ).map((row) => [row.seed, row.mean]),
+      );
+      const pairs = group.filter((row) => control.has(row.seed));
+      if (pairs.length === 0) continue;
+      const difference = pairedDifference(
+        pairs.map((row) => row.mean),
+        pairs.map((row) => control.get(row.seed)!),
+      );
+      found.push({ arm, point, against, mode, metric, ...difference });
+    }
+  }
+  const families = grouped(found, (d) => JSON.stringify([d.against, d.mode, d.metric]));
+  const adjusted = new Map(families.flatMap((family) => {
+    const tested = family.filter((d) => d.p !== null);
+    const raised = holm(tested.map((d) => d.p!));
+    return tested.map((d, k) => [d, raised[k]!] as const);
+  }));
+  return found.map((d) => ({ ...d, adjustedP: adjusted.get(d) ?? null }));
+}
+
+/** Mean costs over seeds. */
+export function costsOf(rows: readonly CostRow[]): Cost[] {
+  return grouped(rows, ({ arm, point }) => JSON.stringify([arm, point])).map((group) => {
+    const { arm, point } = group[0]!;
+    const kinds = [...new Set(group.flatMap(({ work }) => Object.keys(work)))];
+    const mean = (kind: string, what: keyof Work) =>
+      group.reduce((sum, { work }) => sum + (work[kind]?.[what] ?? 0), 0) / group.length;
+    const totals = group.map(({ work }) =>
+      Object.values(work).reduce((sum, { seconds }) => sum + seconds, 0)
+    );
+    return {
+      arm,
+      point,
+      n: group.length,
+      seconds: spreadOf(totals),
+      work: Object.fromEntries(
+        kinds.map((kind) => [kind, { seconds: mean(kind, "seconds"), tokens: mean(kind, "tokens") }]),
+      ),
+    };
+  });
+}

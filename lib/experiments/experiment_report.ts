@@ -1,0 +1,208 @@
+/**
+ * What results.json holds, version 1, and how it comes out of the tables. The page and the terminal show the same.
+ * docs/experiments.md explains it.
+ * @module
+ */
+import { z } from "zod";
+import type { Report } from "@/lib/report/report_schema.ts";
+import { EnvironmentSchema } from "@/lib/report/report_schema.ts";
+import { costsOf, type Difference, differencesTo, summaries } from "./analysis.ts";
+import type { FinishedRun, Tables } from "./collect.ts";
+import { pointText } from "./collect.ts";
+import { controlsOf, type ExperimentSource } from "./experiment_reader.ts";
+import type { Cell, ExperimentRuns, RunSpec } from "./resolve_runs.ts";
+
+const count = z.int().nonnegative();
+const point = z.record(z.string(), z.union([z.number(), z.string()])).describe(
+  "where in the grid, by axis; empty without a grid",
+);
+const mode = z.enum(["greedy", "sampled"]);
+const interval = z.tuple([z.number(), z.number()]).nullable().describe("95 % confidence; null for one seed");
+const probability = z.number().min(0).max(1).nullable();
+
+const ArmRow = z.strictObject({
+  name: z.string(),
+  label: z.string(),
+  model: z.string(),
+  manifest: z.string(),
+});
+
+const SummaryRow = z.strictObject({
+  arm: z.string(),
+  point,
+  mode,
+  metric: z.string(),
+  mean: z.number().describe("over seeds"),
+  std: z.number().nonnegative().describe("between seeds, with n − 1 in the variance"),
+  n: count.describe("seeds"),
+});
+
+const DifferenceRow = z.strictObject({
+  arm: z.string(),
+  against: z.string().describe("the control"),
+  point,
+  mode,
+  metric: z.string(),
+  mean: z.number().describe("of arm minus control, seed by seed"),
+  std: z.number().nonnegative().describe("of the differences, with n − 1 in the variance"),
+  n: count.describe("seeds that both have"),
+  interval: interval.describe("mean ± t(0.975, n − 1) std/√n; null for one seed"),
+  bootstrap: interval.describe("by the percentile bootstrap, too narrow for few seeds; null for one seed"),
+  p: probability.describe("two-sided, of the paired t test; null for one seed"),
+  adjusted_p: probability.describe("Holm's, over all arms and points of this control, mode and metric"),
+  above: count.describe("seeds whose difference is above 0"),
+});
+
+const CostRow = z.strictObject({
+  arm: z.string(),
+  point,
+  n: count.describe("seeds"),
+  seconds: z.number().nonnegative().describe("mean wall seconds of all stages that the model comes from"),
+  seconds_std: z.number().nonnegative(),
+  work: z.record(z.string(), z.strictObject({ seconds: z.number(), tokens: z.number() })).describe(
+    "means by stage id: wall seconds, and tokens that the stages worked on",
+  ),
+});
+
+const RunRow = z.strictObject({
+  name: z.string().describe("its place below runs/, or prepare/"),
+  manifest: z.string(),
+  seed: count,
+  settings: z.array(z.string()),
+  inputs: z.record(z.string(), z.string()).describe("names of the files, models or prepared outputs"),
+  done: z.boolean(),
+});
+
+const SampleRow = z.strictObject({
+  arm: z.string(),
+  mode,
+  prompt_id: z.string(),
+  prompt: z.string(),
+  words: z.array(z.string()),
+  response: z.string(),
+  finish_reason: z.string(),
+  scores: z.record(z.string(), z.number()),
+});
+
+/** results.json. */
+export const ExperimentReportSchema = z.strictObject({
+  version: z.literal(1),
+  experiment: z.string(),
+  description: z.string(),
+  metric: z.string().describe("what the experiment is about"),
+  controls: z.array(z.string()),
+  grid: z.record(z.string(), z.array(z.union([z.number(), z.string()]))).describe("axes and their values"),
+  seeds: z.array(count).describe("of all runs that are done"),
+  arms: z.array(ArmRow),
+  results: z.array(SummaryRow),
+  differences: z.array(DifferenceRow),
+  costs: z.array(CostRow),
+  runs: z.array(RunRow),
+  samples_of: z.strictObject({ seed: count, point }).nullable(),
+  samples: z.array(SampleRow).describe("answers of all arms to the first evaluation prompts"),
+  environment: EnvironmentSchema.nullable(),
+});
+
+/** The report of an experiment. */
+export type ExperimentReport = z.output<typeof ExperimentReportSchema>;
+
+/** How an arm is called. */
+export function armLabel(report: Pick<ExperimentReport, "arms">, arm: string): string {
+  return report.arms.find(({ name }) => name === arm)?.label ?? arm;
+}
+
+/** What a report is made of. */
+export interface ExperimentState {
+  readonly tables: Tables;
+  /** finished runs of the arms */
+  readonly finished: ReadonlyMap<RunSpec, FinishedRun>;
+  /** those, and the prepared runs that are done */
+  readonly done: ReadonlySet<RunSpec>;
+}
+
+/** Puts the report together. */
+export function buildExperimentReport(
+  { name, experiment }: Pick<ExperimentSource, "name" | "experiment">,
+  { prepared, runs, cells }: ExperimentRuns,
+  { tables, finished, done: all }: ExperimentState,
+): ExperimentReport {
+  const done = [...finished.values()];
+  const controls = controlsOf(experiment);
+  return {
+    version: 1,
+    experiment: name,
+    description: experiment.description ?? "",
+    metric: experiment.metric,
+    controls: [...controls],
+    grid: Object.fromEntries(
+      Object.entries(experiment.grid).map(([axis, points]) => [axis, points.map(({ value }) => value)]),
+    ),
+    seeds: [...new Set(done.map(({ run }) => run.seed))].sort((a, b) => a - b),
+    arms: Object.entries(experiment.arms).map(([name, arm]) => ({
+      name,
+      label: arm.label ?? name.replaceAll("_", " "),
+      model: arm.model,
+      manifest: arm.manifest ?? experiment.manifest!,
+    })),
+    results: summaries(tables.results).map((row) => ({ ...row, point: JSON.parse(row.point) })),
+    differences: differencesTo(tables.results, controls).map(differenceRow),
+    costs: costsOf(tables.costs).map(({ arm, point, n, seconds, work }) => ({
+      arm,
+      point: JSON.parse(point),
+      n,
+      seconds: seconds.mean,
+      seconds_std: seconds.std,
+      work: { ...work },
+    })),
+    runs: [...Object.values(prepared), ...runs].map((run) => ({
+      name: run.name,
+      manifest: run.manifest,
+      seed: run.seed,
+      settings: [...run.settings],
+      inputs: Object.fromEntries(Object.entries(run.inputs).map(([key, path]) => [key, shortName(path)])),
+      done: all.has(run),
+    })),
+    ...samplesOf(cells, finished),
+    environment: done[0]?.report.environment ?? null,
+  };
+}
+
+function differenceRow(d: Difference): ExperimentReport["differences"][number] {
+  const { arm, against, point, mode, metric, mean, std, n, interval, bootstrap, p, adjustedP, above } = d;
+  return {
+    ...{ arm, against, point: JSON.parse(point), mode, metric, mean, std, n },
+    interval: interval && [...interval],
+    bootstrap: bootstrap && [...bootstrap],
+    ...{ p, adjusted_p: adjustedP, above },
+  };
+}
+
+/** A path without the folders of somebody's machine. */
+function shortName(path: string): string {
+  return path.startsWith("hf:") ? path : path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Answers of all arms of one seed at one point of the grid: the last that most arms have, of the first seed there. */
+function samplesOf(
+  cells: readonly Cell[],
+  finished: ReadonlyMap<RunSpec, FinishedRun>,
+): Pick<ExperimentReport, "samples_of" | "samples"> {
+  const places = new Map<string, Cell[]>();
+  for (const cell of cells) {
+    if (!finished.has(cell.run)) continue;
+    const key = JSON.stringify([pointText(cell.point), cell.run.seed]);
+    places.set(key, [...places.get(key) ?? [], cell]);
+  }
+  const groups = [...places.values()];
+  const most = Math.max(0, ...groups.map((group) => group.length));
+  const last = groups.findLast((group) => group.length === most);
+  const chosen = last &&
+    groups.find((group) => group.length === most && pointText(group[0]!.point) === pointText(last[0]!.point));
+  if (chosen === undefined) return { samples_of: null, samples: [] };
+  const samples = chosen.flatMap(({ arm, model, run }) =>
+    finished.get(run)!.report.samples.filter((sample) => sample.model === model).map(
+      ({ model: _, ...sample }: Report["samples"][number]) => ({ arm, ...sample }),
+    )
+  );
+  return { samples_of: { seed: chosen[0]!.run.seed, point: { ...chosen[0]!.point } }, samples };
+}

@@ -1,0 +1,120 @@
+/**
+ * Fits settings and inputs to manifests. What stands at an arm or at a prepared run must fit its manifest; what stands
+ * for several must fit one of theirs, and changes those that it fits: `members.count` of an experiment does not touch a
+ * manifest without members.
+ * @module
+ */
+import { isAbsolute, resolve } from "node:path";
+import type { Manifest } from "@/lib/pipeline/manifest.ts";
+import type { Pointer, Problem } from "@/lib/pipeline/placed_yaml.ts";
+import { parseSettings, settingProblem } from "@/lib/pipeline/settings.ts";
+import { suggestion } from "@/lib/pipeline/suggest.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import { preparedReference } from "./experiment_reader.ts";
+
+/** What a run's manifest is changed by. */
+export interface Changes {
+  /** as behind `--set`, in the order in which they win */
+  readonly settings: readonly string[];
+  /** absolute paths, models on the hub, or `prepare.NAME.OUTPUT` */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+/** A setting or an input, with its place in the file; an empty place is the command line. */
+interface Change<T> {
+  readonly what: T;
+  readonly at: Pointer;
+}
+
+/** What one entry of an experiment changes, or the command line. */
+export interface Layer {
+  readonly set: readonly Change<string>[];
+  readonly inputs: readonly Change<readonly [name: string, path: string]>[];
+}
+
+/** The changes of an entry that stands at `at`. */
+export function layerOf(
+  { set, inputs }: { readonly set: readonly string[]; readonly inputs: Readonly<Record<string, string>> },
+  at: Pointer,
+): Layer {
+  return {
+    set: set.map((what, k) => ({ what, at: [...at, "set", k] })),
+    inputs: Object.entries(inputs).map(([name, path]) => ({
+      what: [name, path] as const,
+      at: [...at, "inputs", name],
+    })),
+  };
+}
+
+/** Collects what fits, and what is wrong. */
+export class Fitting {
+  /** shared changes by place: the first reason why one did not fit, until it fits somewhere */
+  readonly #shared = new Map<string, { readonly at: Pointer; readonly reason: string; fits: boolean }>();
+
+  constructor(
+    readonly manifests: ReadonlyMap<string, Manifest>,
+    readonly root: string,
+    readonly problems: Problem[],
+  ) {}
+
+  /** The settings and inputs of a run, in the order in which they win; undefined where its manifest could not be read. */
+  apply(
+    path: string,
+    lenient: readonly Layer[],
+    strict: readonly Layer[],
+    calls: Layer,
+  ): Changes | undefined {
+    const manifest = this.manifests.get(path);
+    if (manifest === undefined) return undefined;
+    const settings: string[] = [];
+    const inputs: Record<string, string> = {};
+    for (const layer of [...lenient, ...strict, calls]) {
+      const mustFit = strict.includes(layer);
+      for (const { what, at } of layer.set) {
+        const [setting] = parseSettings([what]);
+        const problem = settingProblem(manifest, setting!);
+        const reason = problem && at.length === 0 ? `${JSON.stringify(what)}: ${problem}` : problem;
+        if (this.#fits(JSON.stringify([at, what]), at, reason, mustFit)) settings.push(what);
+      }
+      for (const { what: [name, input], at } of layer.inputs) {
+        const names = Object.keys(manifest.inputs);
+        const reason = names.includes(name)
+          ? undefined
+          : `there is no input "${name}" in ${path}${suggestion(name, names)}`;
+        if (this.#fits(JSON.stringify(at), at, reason, mustFit)) inputs[name] = this.#located(input);
+      }
+    }
+    return { settings, inputs };
+  }
+
+  /** Adds a problem for every shared change that fitted nowhere. @throws {UsageError} for settings of the command line */
+  finish(): void {
+    const odd: string[] = [];
+    for (const { at, reason, fits } of this.#shared.values()) {
+      if (fits) continue;
+      if (at.length > 0) this.problems.push({ at, message: reason });
+      else odd.push(reason);
+    }
+    if (odd.length === 0) return;
+    throw new UsageError(`Cannot use --set as it must fit a manifest of the experiment: ${odd.join("; ")}`);
+  }
+
+  #fits(key: string, at: Pointer, reason: string | undefined, mustFit: boolean): boolean {
+    if (mustFit) {
+      if (reason === undefined) return true;
+      // An arm comes by once for every point of the grid.
+      const known = this.problems.some((p) => p.at.join("/") === at.join("/"));
+      if (!known) this.problems.push({ at, message: reason });
+      return false;
+    }
+    const known = this.#shared.get(key);
+    if (known === undefined) this.#shared.set(key, { at, reason: reason ?? "", fits: reason === undefined });
+    else known.fits ||= reason === undefined;
+    return reason === undefined;
+  }
+
+  #located(path: string): string {
+    const isElsewhere = isAbsolute(path) || path.startsWith("hf:") || preparedReference(path) !== undefined;
+    return isElsewhere ? path : resolve(this.root, path);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Which stages a model comes from: what must have run for it to be there, and so what it cost. In: a plan. Out: names of
+ * models and of stages.
+ * @module
+ */
+import {
+  allStages,
+  type Blueprint,
+  type Reference,
+  referencesOf,
+  type StagePlan,
+} from "@/lib/pipeline/blueprint.ts";
+import { contractsOf } from "@/lib/pipeline/ports.ts";
+
+/** The models that the evaluations at the end of `blueprint` compare, by name. */
+export function evaluatedModels(blueprint: Blueprint): ReadonlyMap<string, Reference> {
+  const models = new Map<string, Reference>();
+  for (const plan of allStages(blueprint)) {
+    const binding = plan.stage.id === "eval" && plan.block === undefined ? plan.bindings.models : undefined;
+    if (binding?.kind !== "map") continue;
+    for (const [name, reference] of Object.entries(binding.references)) models.set(name, reference);
+  }
+  return models;
+}
+
+/**
+ * Paths of the stages that `model` was made by, in the plan's order: those that gave it bytes, back to the inputs. Metrics do not count:
+ * continued SFT reads from PPO's how many updates to make, and has nothing else of it. The best round of a loop has the
+ * evaluation that chose it.
+ */
+export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const start = evaluatedModels(blueprint).get(model);
+  const seen = new Set<string>();
+  const queue: Reference[] = start === undefined ? [] : [start];
+  for (let reference = queue.pop(); reference !== undefined; reference = queue.pop()) {
+    if (reference.from === "input") continue;
+    if (reference.from === "stage" || reference.from === "all") {
+      const { stage, port } = reference;
+      const counts = !contractsOf(stage.stage.outputs[port]!).includes("metrics@1");
+      if (counts) queue.push(...enter(stage, found));
+      continue;
+    }
+    const { block, name, from } = reference;
+    const id = `${block.name}.${name}.${from === "best"}`;
+    if (seen.has(id)) continue;
+    seen.add(id);
+    const first = block.carry[name];
+    const next = block.next[name];
+    queue.push(...[first, next].filter((r) => r !== undefined && r !== null));
+    if (from === "best" && block.best) queue.push(...enter(block.best.figure.stage, found));
+  }
+  return new Set(allStages(blueprint).map(({ path }) => path).filter((path) => found.has(path)));
+}
+
+/** What `plan` reads, the first time that it is met. */
+function enter(plan: StagePlan, found: Set<string>): readonly Reference[] {
+  if (found.has(plan.path)) return [];
+  found.add(plan.path);
+  return Object.values(plan.bindings).flatMap(referencesOf);
+}

@@ -1,0 +1,198 @@
+/**
+ * Plans an experiment's runs before any starts: every manifest with its changes is checked whole, and of every run it is
+ * told whether it is done, whatever stopped the experiment before.
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { publishFile } from "@/lib/files/publish.ts";
+import { digestJson } from "@/lib/files/digest.ts";
+import type { Blueprint, StageSource } from "@/lib/pipeline/blueprint.ts";
+import type { CodeDigests } from "@/lib/pipeline/code_digest.ts";
+import { dryRun } from "@/lib/pipeline/dry_run.ts";
+import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
+import type { ManifestSource } from "@/lib/pipeline/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
+import { suggestion } from "@/lib/pipeline/suggest.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { preparedReference } from "./experiment_reader.ts";
+import type { ExperimentRuns, RunSpec } from "./resolve_runs.ts";
+import { evaluatedModels } from "./lineage.ts";
+
+/** What planning needs to know of the machine and the project. Paths are absolute. */
+export interface PlanContext {
+  /** the project: where paths of manifests start */
+  readonly root: string;
+  readonly outDir: string;
+  readonly storeDir: string;
+  readonly stages: StageSource;
+  readonly code: CodeDigests;
+  /** a manifest by its path as written */
+  readonly read: (path: string) => Promise<ManifestSource>;
+  /** directories of models on the hub, by `hf:` reference */
+  readonly hub: Readonly<Record<string, string>>;
+}
+
+/** How far a run is. */
+export interface RunState {
+  /** all of it ran with this very plan, and its report is there */
+  readonly isDone: boolean;
+  /** stages that would run */
+  readonly toRun: number;
+  readonly stages: number;
+}
+
+/** The run directory of `run`. */
+export function runDirectory(run: RunSpec, { outDir }: Pick<PlanContext, "outDir">): string {
+  return run.store === "prepare" ? join(outDir, run.name) : join(outDir, "runs", run.name);
+}
+
+/** The store of `run`: a part of the experiment's, so that runs of other seeds need not wait to tidy up. */
+export function runStore(run: RunSpec, { storeDir }: Pick<PlanContext, "storeDir">): string {
+  return join(storeDir, run.store);
+}
+
+/**
+ * Inputs of `run` as `--input` takes them: models on the hub as directories, and outputs of prepared runs where they lie.
+ * @throws {DataError} if a prepared run has not written its report
+ */
+export function locatedInputs(
+  run: RunSpec,
+  prepared: ExperimentRuns["prepared"],
+  context: PlanContext,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(run.inputs).map(([name, path]) => {
+      const reference = preparedReference(path);
+      if (reference !== undefined) {
+        return [name, preparedOutput(prepared[reference.run]!, reference.output, context)];
+      }
+      return [name, context.hub[path] ?? path];
+    }),
+  );
+}
+
+function preparedOutput(run: RunSpec, output: string, context: PlanContext): string {
+  const directory = runDirectory(run, context);
+  const file = join(directory, "report.json");
+  try {
+    const { outputs } = JSON.parse(Deno.readTextFileSync(file)) as { outputs: Record<string, string> };
+    return join(directory, outputs[output]!);
+  } catch (cause) {
+    throw new DataError(
+      `Cannot use prepare.${
+        run.name.slice("prepare/".length)
+      }.${output} as the prepared run must be done: ${file} is not there`,
+      { file },
+      { cause },
+    );
+  }
+}
+
+/** The plan of `run` with its inputs at the given places. */
+export async function blueprintOf(
+  run: RunSpec,
+  inputs: Readonly<Record<string, string>>,
+  { root, stages, read, hub }: PlanContext,
+): Promise<Blueprint> {
+  const source = await read(run.manifest);
+  const manifest = applySettings(source.manifest, parseSettings(run.settings));
+  const own = Object.entries(manifest.inputs).flatMap(([name, path]) =>
+    path !== null && hub[path] !== undefined ? [[name, hub[path]] as const] : []
+  );
+  const places = { root: inputRoot(resolve(root, run.manifest)), workingDirectory: root };
+  const resolved = resolveInputs(manifest, { ...Object.fromEntries(own), ...inputs }, places);
+  return await makeBlueprint({ ...source, manifest }, stages, { inputs: resolved, seed: run.seed });
+}
+
+/**
+ * Checks all plans: stages, parameters, ports, that inputs exist, that evaluated models and prepared outputs are there.
+ * @returns the plan of every run, where prepared outputs have a place that is not theirs yet
+ * @throws {ManifestError} of the first manifest that is wrong, with all that is wrong in it
+ * @throws {UsageError} listing models and outputs that do not exist
+ * @throws {DataError} listing inputs that do not exist
+ */
+export async function checkRuns(
+  { prepared, runs, cells }: ExperimentRuns,
+  context: PlanContext,
+): Promise<ReadonlyMap<RunSpec, Blueprint>> {
+  const plans = new Map<RunSpec, Blueprint>();
+  const problems = new Set<string>();
+  for (const run of [...Object.values(prepared), ...runs]) {
+    const inputs: Record<string, string> = {};
+    for (const [name, path] of Object.entries(run.inputs)) {
+      const reference = preparedReference(path);
+      inputs[name] = reference === undefined ? context.hub[path] ?? path : join(context.outDir, path);
+      if (reference === undefined) continue;
+      const { outputs } = (await context.read(prepared[reference.run]!.manifest)).manifest;
+      if (Object.hasOwn(outputs, reference.output)) continue;
+      problems.add(`${path}: there is no such output${suggestion(reference.output, Object.keys(outputs))}`);
+    }
+    const plan = await blueprintOf(run, inputs, context);
+    const waiting = new Set(Object.keys(run.inputs).filter((name) => preparedReference(run.inputs[name]!)));
+    checkInputsExist(Object.fromEntries(Object.entries(plan.inputs).filter(([name]) => !waiting.has(name))));
+    checkPatterns(plan);
+    plans.set(run, plan);
+  }
+  for (const { arm, model, run } of cells) {
+    const models = [...evaluatedModels(plans.get(run)!).keys()];
+    if (models.includes(model)) continue;
+    problems.add(`arm "${arm}": ${run.manifest} evaluates no model "${model}"${suggestion(model, models)}`);
+  }
+  if (problems.size > 0) {
+    throw new UsageError(
+      `Cannot run the experiment as its models and outputs must exist: ${[...problems].join("; ")}`,
+    );
+  }
+  return plans;
+}
+
+/** How far `run` is, by the keys of its plan. */
+export async function stateOf(run: RunSpec, plan: Blueprint, context: PlanContext): Promise<RunState> {
+  const { keys, toRun, stages } = await keysOf(run, plan, context);
+  const directory = runDirectory(run, context);
+  const isDone = keys !== undefined && textOf(markFile(directory)) === markText(keys) &&
+    textOf(join(directory, "report.json")) !== undefined;
+  return { isDone, toRun, stages };
+}
+
+/** Notes that `run` is done, so that it need not start again to find that out. */
+export async function markDone(run: RunSpec, plan: Blueprint, context: PlanContext): Promise<void> {
+  const { keys } = await keysOf(run, plan, context);
+  if (keys === undefined) return;
+  const file = markFile(runDirectory(run, context));
+  await publishFile(file, (temporary) => Deno.writeTextFile(temporary, markText(keys)));
+}
+
+/** A digest of the keys of all nodes; undefined while one is not in the store. */
+async function keysOf(
+  run: RunSpec,
+  plan: Blueprint,
+  context: PlanContext,
+): Promise<{ readonly keys: string | undefined; readonly toRun: number; readonly stages: number }> {
+  const { stages, code } = context;
+  const options = { stages, code, runDir: runDirectory(run, context), storeDir: runStore(run, context) };
+  const prospects = await dryRun(plan, options);
+  const toRun = prospects.filter((p) => p.runs).length;
+  const keys = toRun > 0
+    ? undefined
+    : digestJson(Object.fromEntries(prospects.map(({ id, key = "" }) => [id, key])));
+  return { keys, toRun, stages: prospects.length };
+}
+
+function markFile(directory: string): string {
+  return join(directory, "experiment.json");
+}
+
+function markText(keys: string): string {
+  return `${JSON.stringify({ version: 1, keys })}\n`;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Multiplies an experiment out: arms by grid by seeds, to cells of the result and to the runs that fill them. Cells whose
+ * manifest, settings, inputs and seed are equal share a run, which evaluates several models.
+ * In: an experiment and its manifests. Out: cells and runs; nothing is started.
+ * @module
+ */
+import type { Manifest } from "@/lib/pipeline/manifest.ts";
+import type { Problem } from "@/lib/pipeline/placed_yaml.ts";
+import { subjectOf } from "@/lib/report/comparison.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import type { Experiment } from "./experiment.ts";
+import { experimentError, type ExperimentSource } from "./experiment_reader.ts";
+import { type Changes, Fitting, type Layer, layerOf } from "./fitting.ts";
+
+/** Where in the grid: a value on every axis. */
+export type GridPoint = Readonly<Record<string, string | number>>;
+
+/** A call of the pipeline. */
+export interface RunSpec extends Changes {
+  /** place below the experiment's folder of runs: `srppo/demonstrations=64/seed-0` */
+  readonly name: string;
+  /** relative to the project, as written */
+  readonly manifest: string;
+  readonly seed: number;
+  /** the part of the experiment's store that it uses: runs of one seed share what is equal between them */
+  readonly store: string;
+}
+
+/** One model of one run: what a row of the result is about. */
+export interface Cell {
+  readonly arm: string;
+  readonly model: string;
+  readonly point: GridPoint;
+  readonly run: RunSpec;
+}
+
+/** All that an experiment runs. */
+export interface ExperimentRuns {
+  /** by name, to be made before the others */
+  readonly prepared: Readonly<Record<string, RunSpec>>;
+  /** in the order of arms and grid, seeds innermost */
+  readonly runs: readonly RunSpec[];
+  readonly cells: readonly Cell[];
+}
+
+/** What the command line changes. */
+export interface Overrides {
+  readonly seeds?: number | readonly number[];
+  /** as behind `--set`, for every manifest that has the stage */
+  readonly set: readonly string[];
+}
+
+/** The seeds that a number or a list of them means. */
+export function seedsOf(seeds: number | readonly number[]): readonly number[] {
+  return typeof seeds === "number" ? Array.from({ length: seeds }, (_, seed) => seed) : seeds;
+}
+
+/**
+ * Multiplies `source` out.
+ * @param root where relative paths start
+ * @param read a manifest by its path as written
+ * @throws {ManifestError} listing the manifests, settings and inputs that do not exist, each with its place
+ * @throws {UsageError} for a setting of `overrides` that fits no manifest
+ */
+export async function resolveRuns(
+  source: ExperimentSource,
+  overrides: Overrides,
+  { root, read }: { readonly root: string; readonly read: (path: string) => Promise<Manifest> },
+): Promise<ExperimentRuns> {
+  const { experiment } = source;
+  const problems: Problem[] = [];
+  const manifests = await readAll(experiment, read, problems);
+  const fitting = new Fitting(manifests, root, problems);
+  const shared = layerOf(experiment, []);
+  const calls: Layer = { set: overrides.set.map((what) => ({ what, at: [] })), inputs: [] };
+
+  const prepared: Record<string, RunSpec> = {};
+  for (const [name, entry] of Object.entries(experiment.prepare)) {
+    const changes = fitting.apply(entry.manifest, [], [layerOf(entry, ["prepare", name])], calls);
+    if (changes === undefined) continue;
+    prepared[name] = {
+      ...changes,
+      name: `prepare/${name}`,
+      manifest: entry.manifest,
+      seed: entry.seed,
+      store: "prepare",
+    };
+  }
+
+  const found: { readonly arm: string; readonly model: string; readonly point: GridPoint; run: RunSpec }[] =
+    [];
+  const groups = new Map<string, typeof found>();
+  for (const [arm, entry] of Object.entries(experiment.arms)) {
+    const manifest = entry.manifest ?? experiment.manifest!;
+    for (const { point, layers } of gridOf(experiment)) {
+      const own = layerOf(entry, ["arms", arm]);
+      const changes = fitting.apply(manifest, [shared, ...layers], [own], calls);
+      if (changes === undefined) continue;
+      for (const seed of armSeeds(experiment, arm, overrides)) {
+        const run = { ...changes, name: "", manifest, seed, store: `seed-${seed}` };
+        const cell = { arm, model: entry.model, point, run };
+        found.push(cell);
+        const key = JSON.stringify([manifest, changes, seed]);
+        groups.set(key, [...groups.get(key) ?? [], cell]);
+      }
+    }
+  }
+  fitting.finish();
+  if (problems.length > 0) throw experimentError(source, problems);
+  for (const cells of groups.values()) {
+    const run = { ...cells[0]!.run, name: runName(cells) };
+    for (const cell of cells) cell.run = run;
+  }
+  return { prepared, runs: [...new Set(found.map(({ run }) => run))], cells: found };
+}
+
+/** Named after the arm that the run is about, so that a person finds it. */
+function runName(cells: readonly Cell[]): string {
+  const subject = subjectOf([...new Set(cells.map(({ model }) => model))]);
+  const { arm, point, run } = cells.find(({ model }) => model === subject)!;
+  const place = Object.entries(point).map(([axis, value]) => `${axis}=${value}`.replaceAll(/[^\w.=-]/g, "_"));
+  return [arm, ...place, `seed-${run.seed}`].join("/");
+}
+
+/** An arm with seeds of its own runs those of them that the command line asks for. */
+function armSeeds(experiment: Experiment, arm: string, { seeds }: Overrides): readonly number[] {
+  const own = experiment.arms[arm]!.seeds;
+  if (seeds === undefined) return seedsOf(own ?? experiment.seeds);
+  const asked = seedsOf(seeds);
+  if (own === undefined) return asked;
+  const having = new Set(seedsOf(own));
+  return asked.filter((seed) => having.has(seed));
+}
+
+/** All combinations of the axes' values, the last axis fastest. */
+function gridOf({ grid }: Experiment): { readonly point: GridPoint; readonly layers: readonly Layer[] }[] {
+  let places: { readonly point: GridPoint; readonly layers: readonly Layer[] }[] = [{
+    point: {},
+    layers: [],
+  }];
+  for (const [axis, values] of Object.entries(grid)) {
+    places = places.flatMap(({ point, layers }) =>
+      values.map((entry, k) => ({
+        point: { ...point, [axis]: entry.value },
+        layers: [...layers, layerOf(entry, ["grid", axis, k])],
+      }))
+    );
+  }
+  return places;
+}
+
+/** Manifests by path; what cannot be read becomes a problem. */
+async function readAll(
+  experiment: Experiment,
+  read: (path: string) => Promise<Manifest>,
+  problems: Problem[],
+): Promise<ReadonlyMap<string, Manifest>> {
+  const asked = [
+    { path: experiment.manifest, at: ["manifest"] },
+    ...Object.entries(experiment.prepare).map(([name, { manifest: path }]) => ({
+      path,
+      at: ["prepare", name, "manifest"],
+    })),
+    ...Object.entries(experiment.arms).map(([name, { manifest: path }]) => ({
+      path,
+      at: ["arms", name, "manifest"],
+    })),
+  ];
+  const manifests = new Map<string, Manifest>();
+  const failed = new Set<string>();
+  for (const { path, at } of asked) {
+    if (path === undefined || manifests.has(path) || failed.has(path)) continue;
+    try {
+      manifests.set(path, await read(path));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      failed.add(path);
+      problems.push({ at, message: error.message });
+    }
+  }
+  return manifests;
+}

@@ -1,0 +1,76 @@
+/** Averaged weights: by hand, and what an averaged adapter adds against the mean of what its parts add. @module */
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { mergedModel } from "@/lib/models/lora/merge.ts";
+import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import { type SoupMember, soupOf } from "./soup.ts";
+
+const LORA = "fixtures/goldens/lora", BASE = `${LORA}/base`, SRPPO = "fixtures/goldens/srppo";
+
+/** An adapter on the golden base whose A and B are both noise. */
+function adapter(
+  role: string,
+  change: { readonly rankStabilised?: boolean; readonly rank?: number } = {},
+): SoupMember {
+  const { config } = loadModel(`${LORA}/adapter`).model.adapter!;
+  const loaded = newAdapter(loadFrozenModel(BASE), { ...config, ...change }, {
+    baseDirectory: BASE,
+    seed: 1,
+  });
+  fillNormal(loaded.parameters.data, makeKey(1, role), { std: 0.2 });
+  return { ...loaded, role };
+}
+
+Deno.test("a soup of plain models is the mean of their weights, element by element", () => {
+  const [a, b] = ["sft", "policy"].map((role) => ({ ...loadModel(`${SRPPO}/${role}`), role })) as [
+    SoupMember,
+    SoupMember,
+  ];
+  const { parameters, model } = soupOf([a, b, b]);
+  assertEquals(model, a.model);
+  parameters.data.forEach((x, i) => {
+    assertEquals(x, Math.fround((a.parameters.data[i]! + 2 * b.parameters.data[i]!) / 3));
+  });
+  assert(parameters.data.some((x, i) => x !== a.parameters.data[i]), "the two must differ");
+});
+
+for (const rankStabilised of [false, true]) {
+  Deno.test(`a soup of adapters adds the mean of what they add${rankStabilised ? ", rank-stabilised" : ""}`, () => {
+    using directory = new TemporaryDirectory();
+    const members = ["a", "b", "c"].map((role) => adapter(role, { rankStabilised }));
+    writeModel(directory.path, soupOf(members));
+    const soup = loadFrozenModel(directory.path); // as PEFT's files say it
+    assert(soup.parameters.backbone === members[0]!.parameters.backbone);
+    const merged = mergedModel(soup).parameters, parts = members.map((m) => mergedModel(m).parameters);
+    for (const { name } of merged.specs) {
+      merged.view(name).forEach((x, i) => {
+        const mean = parts.reduce((sum, part) => sum + part.view(name)[i]!, 0) / 3;
+        assertAlmostEquals(x, mean, 1e-6, `${name}[${i}]`);
+      });
+    }
+  });
+}
+
+Deno.test("models that have no mean are refused together", () => {
+  const plain = { ...loadModel(BASE), role: "members[0]" };
+  const other = { ...loadModel(`${SRPPO}/sft`), role: "members[1]" };
+  const error = assertThrows(
+    () => soupOf([plain, other, { ...adapter("x"), role: "members[2]" }]),
+    DataError,
+  );
+  assertEquals(
+    error.message.replace(/parameters: .*?; members/, "parameters: …; members"),
+    "Cannot average the weights of the members as all must be of one kind with members[0]: members[1] has other " +
+      "parameters: …; members[2] is an adapter",
+  );
+  const narrow = assertThrows(() => soupOf([adapter("a"), adapter("b", { rank: 2 })]), DataError);
+  assertEquals(
+    narrow.message,
+    "Cannot average the weights of the members as all must be of one kind with a: b adapts other maps, or by another rank " +
+      "or scale",
+  );
+});

@@ -1,0 +1,29 @@
+/** Tests that docs/correctness.md says of every recipe which parameter makes it and which manifests do. @module */
+import { assert, assertEquals } from "@std/assert";
+import { listStages, loadStage } from "@/lib/app/registry.ts";
+import { projectText } from "./generated.ts";
+
+/** Number and last cell of every row of a recipe. */
+function recipes(): { readonly number: number; readonly text: string }[] {
+  return [...projectText("docs/correctness.md").matchAll(/^\| (\d+) \| .* \| recipe \| (.*) \|$/gm)]
+    .map(([, number, text]) => ({ number: Number(number), text: text! }));
+}
+
+Deno.test("every recipe names its parameters, which exist, and the manifests that follow it", async () => {
+  const stages = await Promise.all((await listStages()).map(loadStage));
+  const known = new Set(stages.flatMap(({ params }) => Object.keys(params.shape)));
+  const problems = recipes().flatMap(({ number, text }) => {
+    if (/^as statement \d+$/.test(text)) return [];
+    const said = /^(?:as statement \d+: )?(?:no parameter|parameters? (.*?))(?=[;.] |$)/.exec(text);
+    if (!said) return [`statement ${number} says nothing of a parameter`];
+    const names = [...(said[1] ?? "").matchAll(/`([a-z]\w*)`/g)].map(([, name]) => name!);
+    const foreign = names.filter((name) => !known.has(name) && !stages.some(({ id }) => id === name));
+    return [
+      ...(said[1] !== undefined && names.length === 0 ? [`statement ${number} names no parameter`] : []),
+      ...foreign.map((name) => `statement ${number} names ${name}, which no stage has`),
+      ...(/manifest|`pipelines\//.test(text) ? [] : [`statement ${number} says nothing of manifests`]),
+    ];
+  });
+  assertEquals(problems, []);
+  assert(recipes().length > 20);
+});
