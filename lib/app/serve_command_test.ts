@@ -16,7 +16,12 @@ async function withWorld(
   const world: ServeWorld = {
     listStages: () => Promise.resolve([]),
     loadStage: () => Promise.reject(new Error("never asked")),
-    executor: { name: "inline", parallel: false, run: () => Promise.reject(new Error("never asked")) },
+    executor: {
+      name: "inline",
+      parallel: false,
+      sharesMemory: false,
+      run: () => Promise.reject(new Error("never asked")),
+    },
     stop: controller.signal,
     print: (line) => lines.push(line),
   };

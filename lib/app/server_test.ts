@@ -56,6 +56,7 @@ const count = defineStage({
 const executor: Executor = {
   name: "inline",
   parallel: true,
+  sharesMemory: false,
   async run(task, control) {
     const stage = [shout, spoil, count].find(({ id }) => id === task.stage);
     await runTask(stage as unknown as Stage, task, control);

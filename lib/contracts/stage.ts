@@ -4,6 +4,7 @@
  * @module
  */
 import type { z } from "zod";
+import type { HandOver } from "@/lib/files/hand_over.ts";
 
 /** What flows through a port: an Arrow contract, a directory layout, or a user's file. */
 export type Contract =
@@ -31,6 +32,11 @@ export interface Port {
   /** inputs: may be left out. Outputs: not always written (then the path does not exist afterwards) */
   readonly optional?: boolean;
   readonly many?: "list" | "map";
+  /**
+   * inputs: large files of it are read through the context's `handOver`, so they need not lie on the disk. Outputs: they
+   * are given to it
+   */
+  readonly handedOver?: boolean;
 }
 
 /** Ports by name (snake_case). */
@@ -69,6 +75,8 @@ export interface StageContext<Params> {
   /** aborted when a stop is wanted: the stage finishes the step in hand, saves to scratch, and throws TryAgainError */
   readonly signal: AbortSignal;
   readonly progress: (p: StageProgress) => void;
+  /** large files of ports that are `handedOver`, in memory; absent where a stage has a process of its own */
+  readonly handOver?: HandOver;
 }
 
 /** Memory and disk that a run needs, for the check before the first stage. */

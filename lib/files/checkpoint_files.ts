@@ -8,6 +8,7 @@ import type { DType } from "@/lib/tensor/dtype.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
 import { codeOf } from "./file_errors.ts";
+import type { HandOver } from "./hand_over.ts";
 import { readJsonObject } from "./json.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import { isJsonObject } from "./strict_json.ts";
@@ -55,17 +56,16 @@ export class CheckpointFiles implements Disposable {
    */
   readFloat32(name: string, into?: Float32Array): Float32Array {
     const file = this.#fileOf(name);
-    const values = file.readFloat32(name, into);
-    const bad = firstNonFinite(values);
-    if (bad >= 0) {
-      throw new DataError(
-        `Cannot read ${name} of ${file.path} as every weight must be finite: element ${bad} is ${
-          values[bad]
-        }`,
-        { file: file.path },
-      );
-    }
-    return values;
+    return checkFinite(name, file, file.readFloat32(name, into));
+  }
+
+  /**
+   * A weight where it lies in memory (see `SafetensorsFile.borrowFloat32()`), every value of it finite.
+   * @throws {DataError} if there is none of that name, or a value is NaN or infinite
+   */
+  borrowFloat32(name: string): Float32Array<ArrayBuffer> | undefined {
+    const file = this.#fileOf(name), values = file.borrowFloat32(name);
+    return values && checkFinite(name, file, values);
   }
 
   /** Closes the files. */
@@ -87,13 +87,14 @@ export class CheckpointFiles implements Disposable {
 
 /**
  * Opens the weight files of a model directory and checks their headers.
+ * @param handOver where to look for `model.safetensors` before the disk
  * @throws {DataError} if there are none (pickles are named and refused), a shard is missing or lies outside the
  *   directory, or a shard does not hold just the tensors that the index puts there
  */
-export function openCheckpointFiles(directory: string): CheckpointFiles {
+export function openCheckpointFiles(directory: string, handOver?: HandOver): CheckpointFiles {
   const present = fileNames(directory);
-  if (present.has(SINGLE)) {
-    const file = openSafetensors(join(directory, SINGLE));
+  if (present.has(SINGLE) || handOver?.taken(join(directory, SINGLE))) {
+    const file = openSafetensors(join(directory, SINGLE), handOver);
     return new CheckpointFiles(directory, new Map(file.names.map((name) => [name, file])));
   }
   if (present.has(INDEX)) return openShards(directory, readIndex(join(directory, INDEX)));
@@ -173,6 +174,16 @@ function fileNames(directory: string): ReadonlySet<string> {
       file: directory,
     }, { cause });
   }
+}
+
+/** `values`, which are the weight `name` of `file`. @throws {DataError} if one is NaN or infinite */
+function checkFinite<T extends Float32Array>(name: string, { path }: SafetensorsFile, values: T): T {
+  const bad = firstNonFinite(values);
+  if (bad < 0) return values;
+  throw new DataError(
+    `Cannot read ${name} of ${path} as every weight must be finite: element ${bad} is ${values[bad]}`,
+    { file: path },
+  );
 }
 
 /**

@@ -28,6 +28,17 @@ export function digestBytes(bytes: Uint8Array | string): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** Digest and bytes of a file that is made of `parts`. */
+export function digestParts(parts: Iterable<Uint8Array>): FileDigest {
+  const hash = createHash("sha256");
+  let size = 0;
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += CHUNK_BYTES) hash.update(part.subarray(at, at + CHUNK_BYTES));
+    size += part.length;
+  }
+  return { digest: hash.digest("hex"), size };
+}
+
 /** Digest of the canonical JSON of a plain value. */
 export function digestJson(value: unknown): string {
   return digestBytes(canonicalJson(value));
@@ -46,20 +57,31 @@ export function digestFile(path: string): string {
  * names and content count, and times, owners and empty directories do not. `sha256sum` prints the same lines. Entries
  * whose names begin with a dot (`.git`, `.cache`) are left out. A link to a file counts as the file (a Hugging Face
  * cache is made of such links).
+ * @param known files whose digests are known already, by path within it: they need not lie there
  * @throws {DataError} if a file cannot be read, or an entry is neither file nor directory
  */
-export function digestDirectory(directory: string): DirectoryDigest {
+export function digestDirectory(
+  directory: string,
+  known: Readonly<Record<string, FileDigest>> = {},
+): DirectoryDigest {
   const paths: string[] = [];
   listFiles(directory, "", paths);
-  return digestFiles(directory, paths.sort());
+  return digestFiles(directory, [...new Set([...paths, ...Object.keys(known)])].sort(), known);
 }
 
 /**
  * Digest of the files `paths` of a directory, sorted: that of a directory which holds nothing else.
+ * @param known as for `digestDirectory()`
  * @throws {DataError} if a file cannot be read
  */
-export function digestFiles(directory: string, paths: readonly string[]): DirectoryDigest {
-  const files = Object.fromEntries(paths.map((path) => [path, fileDigest(`${directory}/${path}`)] as const));
+export function digestFiles(
+  directory: string,
+  paths: readonly string[],
+  known: Readonly<Record<string, FileDigest>> = {},
+): DirectoryDigest {
+  const files = Object.fromEntries(
+    paths.map((path) => [path, known[path] ?? fileDigest(`${directory}/${path}`)] as const),
+  );
   const lines = paths.map((path) => `${files[path]!.digest}  ${path}\n`);
   return { digest: digestBytes(lines.join("")), files };
 }

@@ -6,6 +6,7 @@ import { allocate, BYTES, type DType } from "@/lib/tensor/dtype.ts";
 import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
 import { type HostTensor, hostTensor, showType, sizeOf } from "@/lib/tensor/tensor.ts";
 import { readError } from "./file_errors.ts";
+import { type FileContent, fileContent, type HandOver, partAt, readContent } from "./hand_over.ts";
 import {
   DTYPE_NAMES,
   headerLength,
@@ -24,11 +25,11 @@ const ORDER: readonly DType[] = ["i64", "f64", "f32", "i32", "bf16", "f16", "u8"
 
 /** An open safetensors file. Dispose of it to close the file. */
 export class SafetensorsFile implements Disposable {
-  readonly #file: Deno.FsFile;
+  readonly #file: Deno.FsFile | FileContent;
   readonly #header: SafetensorsHeader;
 
   /** Use `openSafetensors()`. */
-  constructor(readonly path: string, file: Deno.FsFile, header: SafetensorsHeader) {
+  constructor(readonly path: string, file: Deno.FsFile | FileContent, header: SafetensorsHeader) {
     this.#file = file;
     this.#header = header;
   }
@@ -109,12 +110,24 @@ export class SafetensorsFile implements Disposable {
     return out;
   }
 
+  /**
+   * The elements of a tensor of f32 where they lie, if another stage handed the file over as it is: nobody may write to
+   * them.
+   * @throws {DataError} if the file does not hold the tensor
+   */
+  borrowFloat32(name: string): Float32Array<ArrayBuffer> | undefined {
+    const { dtype, begin, end } = this.info(name);
+    const part = "parts" in this.#file && dtype === "f32" ? partAt(this.#file, begin, end) : undefined;
+    return part && new Float32Array(part.buffer, part.byteOffset, part.length / BYTES.f32);
+  }
+
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#file.close();
+    if (!("parts" in this.#file)) this.#file.close();
   }
 
   #readAt(begin: number, into: Uint8Array): void {
+    if ("parts" in this.#file) return readContent(this.path, this.#file, begin, into);
     try {
       this.#file.seekSync(begin, Deno.SeekMode.Start);
       readFully(this.path, this.#file, into);
@@ -126,9 +139,18 @@ export class SafetensorsFile implements Disposable {
 
 /**
  * Opens a safetensors file: reads and checks its header, and nothing else.
+ * @param handOver where to look before the disk
  * @throws {DataError} if it is not there or its header does not hold (see `parseHeader()`)
  */
-export function openSafetensors(path: string): SafetensorsFile {
+export function openSafetensors(path: string, handOver?: HandOver): SafetensorsFile {
+  const content = handOver?.taken(path);
+  if (content) {
+    const start = new Uint8Array(Math.min(8, content.size));
+    readContent(path, content, 0, start);
+    const header = new Uint8Array(headerLength(path, start, content.size));
+    readContent(path, content, start.length, header);
+    return new SafetensorsFile(path, content, parseHeader(path, header, content.size));
+  }
   let file: Deno.FsFile | undefined;
   try {
     // By path: the same question to an open file asks leave for what a link leads to, as in a cache of downloads.
@@ -159,6 +181,7 @@ export interface NamedTensor {
 /**
  * Writes a safetensors file straight from the tensors' arrays. Its bytes depend on names, tensors and metadata alone,
  * not on the order in which they are given, and equal those of the reference implementation.
+ * @param give where the tensors are given away: told of the content first, it says whether the file must be written
  * @throws {DataError} if a name is given twice or is not one that a header can hold
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
@@ -167,23 +190,24 @@ export function writeSafetensors(
   path: string,
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>> = {},
+  give: (content: FileContent) => boolean = () => true,
 ): void {
   checkNames(path, tensors);
   const sorted = [...tensors].sort((a, b) =>
     ORDER.indexOf(a.tensor.dtype) - ORDER.indexOf(b.tensor.dtype) || (a.name < b.name ? -1 : 1)
   );
-  const header = encodeHeader(sorted, metadata);
-  writeWholeFile(path, [
-    header,
+  const content = fileContent([
+    encodeHeader(sorted, metadata),
     ...sorted.map(({ tensor: { data } }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
   ]);
+  if (give(content)) writeWholeFile(path, content.parts);
 }
 
 /** Length and JSON, padded with spaces so that the data begins at a multiple of eight. */
 function encodeHeader(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const properties: string[] = [];
   const keys = Object.keys(metadata).sort();
   if (keys.length > 0) {

@@ -37,7 +37,7 @@ export function sharedModel(directory: string): LoadedModel {
   readConfig(directory); // its message is better than that of a digest
   const lines = checkpointFiles(directory).map((name) => `${digestOf(join(directory, name))}  ${name}\n`);
   const key = digestBytes(lines.join("")), known = held.get(key)?.deref();
-  const loaded = loadPlainModel(directory, known);
+  const loaded = loadPlainModel(directory, { known });
   held.set(key, new WeakRef(loaded.parameters));
   for (const [other, reference] of held) if (!reference.deref()) held.delete(other);
   return loaded;

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import type { GiveFile, HandOver } from "@/lib/files/hand_over.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { sharedModel } from "./backbones.ts";
 import { modelFromConfig, readConfig } from "./config.ts";
@@ -17,19 +18,34 @@ export type { LoadedModel } from "./plain_checkpoint.ts";
 
 /**
  * Reads a model directory; weights are widened to f32. An adapter's base is shared with other adapters on it.
+ * @param handOver where to look for the weights before the disk
  * @throws {DataError} if the config or a file is bad, a weight is missing, has another shape, is not finite, or is not
  *   part of the model; all offenders are listed
  */
-export function loadModel(directory: string): LoadedModel {
-  return isAdapterDirectory(directory) ? loadAdapter(directory) : loadPlainModel(directory);
+export function loadModel(directory: string, handOver?: HandOver): LoadedModel {
+  return isAdapterDirectory(directory)
+    ? loadAdapter(directory, handOver)
+    : loadPlainModel(directory, { handOver });
 }
 
 /**
  * Reads a model directory that must hold a language model.
  * @throws {DataError} if it holds a critic, or as `loadModel()`
  */
-export function loadLanguageModel(directory: string): LoadedModel {
-  return checkLanguageModel(loadModel(directory), directory);
+export function loadLanguageModel(directory: string, handOver?: HandOver): LoadedModel {
+  return checkLanguageModel(loadModel(directory, handOver), directory);
+}
+
+/**
+ * Reads a language model to look at: weights that another stage of this process handed over are not copied, so the
+ * caller must not write to them.
+ * @throws {DataError} if it holds a critic, or as `loadModel()`
+ */
+export function borrowLanguageModel(directory: string, handOver: HandOver | undefined): LoadedModel {
+  const loaded = isAdapterDirectory(directory)
+    ? loadAdapter(directory, handOver)
+    : loadPlainModel(directory, { handOver, borrow: true });
+  return checkLanguageModel(loaded, directory);
 }
 
 /**
@@ -73,10 +89,13 @@ export function criticFrom(loaded: LoadedModel): LoadedModel {
   return { model: critic, parameters: weights };
 }
 
-/** Writes a model into an existing directory in the layout that it was read from; its tokenizer is no part of it. */
-export function writeModel(directory: string, loaded: LoadedModel): void {
-  if (loaded.model.adapter) writeAdapter(directory, loaded);
-  else writePlainModel(directory, loaded);
+/**
+ * Writes a model into an existing directory in the layout that it was read from; its tokenizer is no part of it.
+ * @param give where the weights are given away
+ */
+export function writeModel(directory: string, loaded: LoadedModel, give?: GiveFile): void {
+  if (loaded.model.adapter) writeAdapter(directory, loaded, give);
+  else writePlainModel(directory, loaded, give);
 }
 
 /** Writes a model as a plain checkpoint, an adapter folded in. */

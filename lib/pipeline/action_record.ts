@@ -26,6 +26,8 @@ export interface ActionRecord {
   readonly names: Readonly<Record<string, string>>;
   /** trees by output port; ports that the stage did not write are left out */
   readonly outputs: Readonly<Record<string, Tree>>;
+  /** ports whose large files lived in memory only: their digests are known, their bytes would have to be made again */
+  readonly unpublished?: readonly string[];
   /** wall time of the stage */
   readonly seconds: number;
   /** tokens that it worked on in that time, where it told: the last `tokens` among the fields of its progress */
@@ -57,6 +59,7 @@ const recordSchema = z.object({
   }),
   names: z.record(z.string(), z.string().regex(/^[a-z0-9_.]+$/)),
   outputs: z.record(z.string(), treeSchema),
+  unpublished: z.array(z.string()).optional(),
   seconds: z.number(),
   tokens: z.number().optional(),
   finished: z.string(),

@@ -3,10 +3,12 @@
  * @module
  */
 import { dirname, join } from "node:path";
+import type { FileContent, HandOver } from "@/lib/files/hand_over.ts";
 import type { StageProgress } from "@/lib/contracts/stage.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, type HostFacts } from "./action_record.ts";
 import { waitForLock } from "./file_lock.ts";
+import type { MemoryFiles } from "./memory_files.ts";
 import type { Node } from "./nodes.ts";
 import type { Store } from "./store.ts";
 import { type Executor, kindOf, outputNames, type Task } from "./task.ts";
@@ -25,6 +27,10 @@ export class OutputError extends Error {
 export interface ActionOptions {
   readonly store: Store;
   readonly executor: Executor;
+  /** large files that stages of this process hand over; undefined: the executor runs them elsewhere */
+  readonly memory: MemoryFiles | undefined;
+  /** whether an output that is handed over is written as well */
+  readonly writtenAtOnce: (node: Node, port: string) => boolean;
   readonly budget: ThreadBudget;
   readonly signal: AbortSignal;
   readonly host: (threads: number) => HostFacts;
@@ -72,7 +78,10 @@ export async function runAction(
     if (Number.isFinite(p.fields?.tokens)) tokens = p.fields!.tokens;
     options.progress(ready.node, p);
   };
-  await options.executor.run(task, { signal, progress });
+  const given = new Map<string, FileContent>();
+  const handOver = options.memory &&
+    handOverOf(ready.node, task, given, { ...options, memory: options.memory });
+  await options.executor.run(task, { signal, progress, ...(handOver ? { handOver } : {}) });
   checkOutputs(ready.node, task);
   const record = await store.commit(attempt, {
     version: 1,
@@ -83,8 +92,28 @@ export async function runAction(
     ...(tokens === undefined ? {} : { tokens }),
     finished: new Date().toISOString(),
     host: options.host(share.threads),
-  });
+  }, given);
   return { record, ran: true };
+}
+
+/** What a task may take from memory, and where what it gives goes: into `given`, by path. */
+function handOverOf(
+  node: Node,
+  task: Task,
+  given: Map<string, FileContent>,
+  { memory, writtenAtOnce }: { readonly memory: MemoryFiles } & Pick<ActionOptions, "writtenAtOnce">,
+): HandOver {
+  return {
+    taken: (path) => memory.at(path),
+    names: (directory) => memory.names(directory),
+    release: (directory) => memory.release(directory),
+    give(path, content) {
+      const port = Object.keys(task.outputs).find((name) => task.outputs[name] === dirname(path));
+      if (port === undefined || !node.plan.stage.outputs[port]?.handedOver) return true;
+      given.set(path, content);
+      return writtenAtOnce(node, port);
+    },
+  };
 }
 
 async function inputPaths(store: Store, ready: KeyedNode): Promise<Task["inputs"]> {

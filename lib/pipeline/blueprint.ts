@@ -85,6 +85,8 @@ export interface IteratePlan {
   readonly next: Record<string, Reference>;
   readonly until?: { readonly figure: Figure; readonly above?: number; readonly below?: number };
   readonly best?: BestPlan;
+  /** models and states are written in every so many rounds */
+  readonly publish: number;
 }
 
 /** A block. */

@@ -5,7 +5,8 @@
  * - disk: every model that is written and kept takes M, every optimizer state 2 M; a loop keeps what `keep` says, plus
  *   one round in work. What else is written is taken for 64 MiB.
  * - memory: the stage that needs most. Each model that it reads takes M; one that it writes is trained: weights,
- *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added.
+ *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` have in
+ *   memory alone: models and states (moments of policy and critic, 4 M) of two rounds. What is in memory beside the disk takes free memory only.
  * @module
  */
 import { statfsSync } from "node:fs";
@@ -24,16 +25,20 @@ export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<stri
     ...Object.values(inputs).map((tree) => tree && isModel(tree) ? f32Bytes(tree) : 0),
   );
   let disk = 64 * MIB;
-  let memory = 0;
+  let memory = 0, handedOver = 0;
   for (const plan of allStages(blueprint)) {
     const written = Object.values(plan.stage.outputs).map((port) => contractsOf(port)[0]);
     const models = written.filter((contract) => contract === "model").length;
     const states = written.filter((contract) => contract === "state").length;
+    if (plan.block?.kind === "iterate" && plan.block.publish > 1) {
+      const inMemory = Object.values(plan.stage.outputs).filter((port) => port.handedOver);
+      for (const port of inMemory) handedOver += 2 * model * (contractsOf(port)[0] === "state" ? 4 : 1);
+    }
     disk += kept(plan, blueprint) * model * (models + 2 * states);
     const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
     memory = Math.max(memory, model * (read + 4 * models));
   }
-  return { memoryBytes: memory + 1024 * MIB, diskBytes: disk };
+  return { memoryBytes: memory + handedOver + 1024 * MIB, diskBytes: disk };
 }
 
 /** How many copies of a stage's models stay in the store. */

@@ -11,7 +11,7 @@ import { nodeName } from "./nodes.ts";
 import { reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
 import { openStore, type Store } from "./store.ts";
-import { walk } from "./walk.ts";
+import { listValues, type Value, walk } from "./walk.ts";
 
 /** The prospect of one node. */
 export interface Prospect extends NodeName {
@@ -46,7 +46,8 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     allStages(blueprint).map(({ stage }) => [stage.id, options.code.of(options.stages.program(stage.id))]),
   );
   const prospects: Prospect[] = [];
-  await walk(blueprint, {
+  const inputs = new Map<string, readonly Value[]>();
+  const outputs = await walk(blueprint, {
     code: (id) => codes.get(id)!,
     inputTree: digests.tree,
     visit(ready) {
@@ -55,6 +56,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
         prospects.push({ ...common, runs: true, reason: `reads ${some(ready.waitsFor)}` });
         return Promise.resolve(undefined);
       }
+      inputs.set(ready.node.id, Object.values(ready.inputs).flatMap(listValues));
       const record = options.fresh ? undefined : store?.get(ready.key);
       const why = options.fresh ? "asked to run afresh" : reasonToRun(ready.parts, before(ready.node.id));
       prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why, key: ready.key });
@@ -69,7 +71,34 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     loopEnded: () => {},
     loopBest: () => {},
   });
-  return prospects;
+  const again = store
+    ? madeAgain(prospects, inputs, Object.values(outputs), store)
+    : new Map<string, string>();
+  return prospects.map((prospect) => {
+    const reason = again.get(prospect.id);
+    return reason === undefined ? prospect : { ...prospect, runs: true, reason };
+  });
+}
+
+/** Finished nodes that run again as what they wrote is asked for and not there, with the reason. */
+function madeAgain(
+  prospects: readonly Prospect[],
+  inputs: ReadonlyMap<string, readonly Value[]>,
+  outputs: readonly (Value | undefined)[],
+  store: Store,
+): ReadonlyMap<string, string> {
+  const reasons = new Map<string, string>();
+  const wanted = outputs.flatMap((value) => value ?? []);
+  for (const { id, runs } of prospects) if (runs) wanted.push(...inputs.get(id) ?? []);
+  for (let value = wanted.pop(); value; value = wanted.pop()) {
+    if (value.from === "input" || reasons.has(value.node.id)) continue;
+    const { record, port, node } = value;
+    if (store.holds(record.outputs[port]!)) continue;
+    const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
+    reasons.set(node.id, `${port} ${why}`);
+    wanted.push(...inputs.get(node.id) ?? []);
+  }
+  return reasons;
 }
 
 /** The prospects as text, one line each; nodes in the store are counted, not listed, unless all of them are. */

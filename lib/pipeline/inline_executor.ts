@@ -7,6 +7,7 @@ export function inlineExecutor(stages: StageSource): Executor {
   return {
     name: "inline",
     parallel: false,
+    sharesMemory: true,
     async run(task, control): Promise<void> {
       await Deno.mkdir(task.scratch!, { recursive: true });
       await runTask(await stages.load(task.stage), task, control);

@@ -19,6 +19,7 @@ export function emptyLoop(name: string, entry: IterateEntry): IteratePlan {
     kind: "iterate",
     name,
     count: entry.iterate.count,
+    publish: entry.iterate.publish,
     stages: [],
     carry: Object.fromEntries(Object.keys(entry.iterate.carry).map((carried) => [carried, null])),
     next: Object.fromEntries(

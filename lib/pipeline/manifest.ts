@@ -79,6 +79,9 @@ export const iterateEntrySchema = z.strictObject({
     ),
     until: untilSchema.optional().describe("ends the loop early"),
     best: bestSchema.optional().describe("tells the best round, whose values BLOCK.best gives"),
+    publish: z.int().min(1).default(1).describe(
+      "write models and states to the store after every N rounds and the last; in between they are in memory only",
+    ),
   }),
   stages: innerStages,
   next: z.record(name, reference).default({}).describe("what each carried name is in the next round"),

@@ -11,6 +11,7 @@ import { emptyLoop, resolveCarried, resolveFigures } from "./loops.ts";
 import type { StageEntry } from "./manifest.ts";
 import { bindPorts, checkEvery } from "./ports.ts";
 import { resolveReference, type Scope } from "./references.ts";
+import { publishWarnings } from "./publishing.ts";
 import { sortEntries } from "./order.ts";
 import { suggestion } from "./suggest.ts";
 import type { z } from "zod";
@@ -141,7 +142,7 @@ export async function makeBlueprint(
     entries: sorted,
     outputs,
     keep: manifest.keep,
-    warnings: unusedInputs(inputs, sorted, outputs),
+    warnings: [...unusedInputs(inputs, sorted, outputs), ...publishWarnings(sorted)],
   };
 }
 

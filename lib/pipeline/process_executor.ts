@@ -23,7 +23,12 @@ const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules"];
 
 /** An executor that starts `deno run` for each task. */
 export function processExecutor(options: ProcessOptions): Executor {
-  return { name: "process", parallel: true, run: (task, control) => runProcess(task, control, options) };
+  return {
+    name: "process",
+    parallel: true,
+    sharesMemory: false,
+    run: (task, control) => runProcess(task, control, options),
+  };
 }
 
 /** Flags of `deno run` that grant a task what it needs. */

@@ -1,14 +1,15 @@
 /**
- * Drops models and states of a loop's earlier rounds from the store, as the manifest's `keep` says. Their records stay,
- * so nothing runs again as long as what is asked for is there.
+ * Drops models and states of a loop's earlier rounds from the store, as the manifest's `keep` says, and from memory what
+ * was handed over and no round will read. Their records stay, so nothing runs again as long as what is asked for is there.
  * @module
  */
 import type { ActionRecord } from "./action_record.ts";
 import { bestSoFar } from "./best_so_far.ts";
-import { allStages, type Blueprint, type Figure, referencesOf, type StagePlan } from "./blueprint.ts";
+import { type Blueprint, type Figure, runsInRound, type StagePlan } from "./blueprint.ts";
 import { lastMetrics } from "./metric_values.ts";
 import type { Node } from "./nodes.ts";
 import { contractsOf } from "./ports.ts";
+import { gatheredPorts } from "./publishing.ts";
 import type { Store } from "./store.ts";
 import type { StoreUsers } from "./store_users.ts";
 
@@ -20,11 +21,15 @@ export interface Pruner {
   readonly finished: (node: Node, record: ActionRecord) => Promise<void>;
   /** to be called for every figure of a round by which a best round is told */
   readonly told: (figure: Figure, iteration: number, value: number) => void;
+  /** writes what an output of `record` has in memory alone */
+  readonly publish: (record: ActionRecord, port: string) => void;
+  /** writes what the latest and the best rounds have in memory alone, of all loops or of one that has ended */
+  readonly publishLatest: (loop?: string) => void;
 }
 
 interface Round {
   readonly iteration: number;
-  readonly record: ActionRecord;
+  record: ActionRecord;
   readonly score: number | undefined;
   /** ports that were dropped already */
   readonly dropped: Set<string>;
@@ -47,15 +52,35 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
     const never = keep === "all" || !(isModel || contracts.includes("state")) ||
       gathered.has(`${plan.path}.${port}`);
     if (never) return new Set(rounds);
-    const stay = new Set(rounds.slice(-(isModel ? keep.policies : keep.states)));
-    const winner = isModel ? best(rounds) : undefined;
-    if (winner) stay.add(winner);
-    const latest = Math.max(...rounds.map((round) => round.iteration));
-    const bestRounds = bests.rounds(plan, port, latest);
+    const written = rounds.filter((round) => !isUnpublished(round, port));
+    const stay = new Set(written.slice(-(isModel ? keep.policies : keep.states)));
+    for (const round of bestOf(rounds, port, plan)) stay.add(round);
     for (const round of rounds) {
-      if (inUse.has(round.record.key) || bestRounds.has(round.iteration)) stay.add(round);
+      if (inUse.has(round.record.key) || round === latestOf(rounds)) stay.add(round);
     }
     return stay;
+  }
+
+  /** The best rounds of `plan` so far, whose output `port` stays for that, and those that may yet be the best. */
+  function bestOf(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
+    const isModel = contractsOf(plan.stage.outputs[port]!).includes("model");
+    const winner = isModel ? best(rounds) : undefined;
+    const iterations = bests.rounds(plan, port, latestOf(rounds)!.iteration);
+    return new Set(rounds.filter((round) => round === winner || iterations.has(round.iteration)));
+  }
+
+  /** Writes what some rounds of `plan` have in memory alone. */
+  function publishRounds(plan: StagePlan, wanted: (round: Round, port: string) => boolean): void {
+    for (const round of loops.get(plan) ?? []) {
+      const ports = (round.record.unpublished ?? []).filter((port) => wanted(round, port));
+      if (ports.length > 0) round.record = store.publish(round.record, ports);
+    }
+  }
+
+  /** Rounds that are the best by now are written together with one that is written anyway. */
+  function publishBest(plan: StagePlan): void {
+    const rounds = loops.get(plan)!;
+    publishRounds(plan, (round, port) => bestOf(rounds, port, plan).has(round));
   }
 
   function dropAll(): void {
@@ -71,9 +96,13 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
         }
       }
     }
-    if (drops.length === 0) return;
+    const isInMemory = ({ round, port }: typeof drops[number]) => isUnpublished(round, port);
+    // Nobody else knows of what lies in memory alone.
+    for (const { round, port } of drops.filter(isInMemory)) store.forget(round.record, [port], kept);
+    const stored = drops.filter((drop) => !isInMemory(drop));
+    if (stored.length === 0) return;
     users.ifAlone(() => {
-      for (const { round, port } of drops) {
+      for (const { round, port } of stored) {
         store.prune(round.record, [port], kept);
         round.dropped.add(port);
       }
@@ -114,21 +143,38 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
         // A plan that had to be walked again comes by a second time, and so does what was made again.
         const known = rounds.findIndex((r) => r.iteration === round.iteration);
         rounds.splice(known < 0 ? rounds.length : known, known < 0 ? 0 : 1, round);
+        const { block } = node.plan;
+        if (block?.kind === "iterate" && runsInRound({ every: block.publish }, round.iteration, -1)) {
+          publishBest(node.plan);
+        }
       }
       dropAll();
     },
     told(figure, iteration, value) {
       if (bests.note(figure, iteration, value)) dropAll();
     },
+    publish({ key }, port) {
+      for (const plan of loops.keys()) {
+        publishRounds(plan, (round, name) => round.record.key === key && name === port);
+      }
+    },
+    publishLatest(loop) {
+      for (const [plan, rounds] of loops) {
+        if (loop !== undefined && plan.block?.name !== loop) continue;
+        publishBest(plan);
+        publishRounds(plan, (round) => round === latestOf(rounds));
+      }
+    },
   };
 }
 
-/** Outputs that somebody reads of all rounds, as `block.stage.port`: these stay whatever `keep` says. */
-function gatheredPorts(blueprint: Blueprint): Set<string> {
-  const references = allStages(blueprint).flatMap((plan) =>
-    Object.values(plan.bindings).flatMap(referencesOf)
-  );
-  return new Set(references.flatMap((r) => r.from === "all" ? [`${r.stage.path}.${r.port}`] : []));
+/** Whether an output of a round has files that lie, or lay, in memory alone. */
+function isUnpublished({ record }: Round, port: string): boolean {
+  return record.unpublished?.includes(port) ?? false;
+}
+
+function latestOf(rounds: readonly Round[]): Round | undefined {
+  return rounds.reduce<Round | undefined>((a, b) => a && a.iteration > b.iteration ? a : b, undefined);
 }
 
 function best(rounds: readonly Round[]): Round | undefined {

@@ -15,9 +15,11 @@ import { checkSpace } from "./check_space.ts";
 import type { CodeDigests } from "./code_digest.ts";
 import { figureValue } from "./figures.ts";
 import { openInputDigests } from "./input_digests.ts";
+import { memoryFiles } from "./memory_files.ts";
 import { lastMetrics } from "./metric_values.ts";
 import { allNodes, type Node, nodeName } from "./nodes.ts";
 import { createPruner } from "./prune.ts";
+import { seldomPublished, writtenAtOnce } from "./publishing.ts";
 import { reasonToRun } from "./reasons.ts";
 import { copyOutput, holdRunDirectory, removeHalfMade } from "./run_directory.ts";
 import { openStore } from "./store.ts";
@@ -61,7 +63,8 @@ class Diverged extends Error {
 export async function runPipeline(blueprint: Blueprint, options: RunOptions): Promise<RunResult> {
   using directory = await holdRunDirectory(options.runDir, options.patienceMs ?? 5000);
   const begun = performance.now();
-  const store = openStore(options.storeDir);
+  const memory = options.executor.sharesMemory ? memoryFiles() : undefined;
+  const store = openStore(options.storeDir, memory);
   using users = joinStore(options.storeDir);
   const digests = openInputDigests(options.storeDir);
   const signal = options.signal ?? new AbortController().signal;
@@ -92,9 +95,19 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   let spaceChecked = false;
   let failure: unknown;
 
+  const seldom = memory ? [] : seldomPublished(blueprint);
+  if (seldom.length > 0) {
+    options.warn?.(
+      `${
+        seldom.join(", ")
+      }, but the executor ${options.executor.name} shares no memory: every round is written`,
+    );
+  }
   const actions: ActionOptions = {
     store,
     executor: options.executor,
+    memory,
+    writtenAtOnce: writtenAtOnce(blueprint),
     budget: threadBudget(options.threads, options.executor.parallel),
     signal,
     host: (threads) => hostFacts(options.code.onnxruntime, threads),
@@ -142,10 +155,13 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   /** Runs an action with its inputs at hand, whatever was pruned or damaged. */
   async function attempt(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
-    const inputs = Object.values(ready.inputs).flatMap(listValues);
+    const inputs = Object.entries(ready.inputs).flatMap(([port, values]) => {
+      const inMemory = memory !== undefined && ready.node.plan.stage.inputs[port]?.handedOver === true;
+      return listValues(values).map((value) => ({ value, inMemory }));
+    });
     try {
-      return await pruner.sparing(inputs.flatMap(recordsOf), async () => {
-        for (const value of inputs) await ensure(value);
+      return await pruner.sparing(inputs.flatMap(({ value }) => recordsOf(value)), async () => {
+        for (const { value, inMemory } of inputs) await ensure(value, inMemory);
         if (failure !== undefined) throw failure;
         if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
         return await runAction(ready, again, actions);
@@ -168,16 +184,24 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     return known;
   }
 
-  /** Makes sure that the bytes of `value` are in the store: what was pruned or damaged is made again. */
-  async function ensure(value: Value): Promise<void> {
+  /**
+   * Makes sure that the bytes of `value` are in the store, or with `inMemory` at least there: what was handed over is
+   * written, what was pruned or damaged is made again.
+   */
+  async function ensure(value: Value, inMemory = false): Promise<void> {
     if (value.from === "input") return;
     const tree = value.record.outputs[value.port]!;
-    if (store.holds(tree)) return;
+    const isThere = () => {
+      if (inMemory ? store.reaches(tree) : store.holds(tree)) return true;
+      if (store.reaches(tree)) pruner.publish(value.record, value.port);
+      return store.holds(tree);
+    };
+    if (isThere()) return;
     const { key } = value.record;
     const repair = repairs.get(key) ?? remake(keyed.get(value.node.id)!).finally(() => repairs.delete(key));
     repairs.set(key, repair);
     const { record } = await repair;
-    if (record.outputs[value.port]?.digest === tree.digest) return;
+    if (record.outputs[value.port]?.digest === tree.digest && isThere()) return;
     throw new Diverged(`${value.node.id} gave other bytes than those on record`);
   }
 
@@ -220,7 +244,10 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
           throw error;
         }
       },
-      loopEnded: (block, iteration, reason) => emit({ type: "loop_ended", block, iteration, reason }),
+      loopEnded(block, iteration, reason) {
+        pruner.publishLatest(block);
+        emit({ type: "loop_ended", block, iteration, reason });
+      },
       loopBest(best) {
         bests.set(best.block, best);
         emit({ type: "loop_best", ...best });
@@ -246,6 +273,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   try {
     const values = await untilStable(visitAll, options.fresh ?? false, () => running.clear());
+    pruner.publishLatest();
     const outputs = await copyOutputs(values);
     await digests.save();
     const nodes: FinishedNode[] = [];
@@ -267,12 +295,23 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   } catch (error) {
     // A memo that cannot be kept, on a full disk for one, must not hide what went wrong.
     await digests.save().catch(() => {});
+    publishRest();
     if (!signal.aborted) throw diskError(options.storeDir, error);
     const message = `Stopped: ${finished.size} of ${
       allNodes(blueprint).length
     } stages are done and kept; the same command goes on from there`;
     emit({ type: "run_stopped", message });
     throw new TryAgainError(message, { cause: error });
+  }
+
+  /** Writes what a run that goes on later would have to make again. */
+  function publishRest(): void {
+    try {
+      pruner.publishLatest();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      options.warn?.(`rounds in memory are lost and will be made again: ${message}`);
+    }
   }
 
   async function copyOutputs(values: OutputValues): Promise<Record<string, string>> {

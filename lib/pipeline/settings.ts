@@ -58,7 +58,7 @@ export function parseInputs(texts: readonly string[]): Record<string, string> {
 
 /**
  * The manifest with `settings` in it. `STAGE.PARAM` and `BLOCK.STAGE.PARAM` set parameters, `BLOCK.count` the number of
- * copies or rounds, `BLOCK.STAGE.every` how often a stage of a loop runs. Values of parameters are checked later with the
+ * copies or rounds, `BLOCK.publish` and `BLOCK.STAGE.every` how often a loop writes its models and a stage of it runs. Values of parameters are checked later with the
  * rest of the plan.
  * @throws {UsageError} naming all settings that name nothing
  */
@@ -101,6 +101,11 @@ function applyOne(manifest: Manifest, path: readonly string[], value: unknown): 
     } else {
       entry.stages[second] = { ...inner, with: { ...inner.with, [third]: value } as typeof inner.with };
     }
+    return undefined;
+  }
+  if (second === "publish" && "iterate" in entry) {
+    if (!isCount(value)) return `"publish" must be a whole number from 1: it is ${JSON.stringify(value)}`;
+    entry.iterate.publish = value;
     return undefined;
   }
   if (second !== "count") return `"${first}" is a block, which takes ${first}.count and ${first}.STAGE.PARAM`;

@@ -9,10 +9,13 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { digestFile } from "@/lib/files/digest.ts";
+import { digestFile, digestParts } from "@/lib/files/digest.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
+import type { FileContent } from "@/lib/files/hand_over.ts";
 import { linkOrCopy, publishDirectory, publishFile } from "@/lib/files/publish.ts";
+import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { type ActionRecord, parseRecord } from "./action_record.ts";
+import type { MemoryFiles } from "./memory_files.ts";
 import { readTree, type Tree, within } from "./tree.ts";
 
 /** An open store. All paths are absolute. */
@@ -22,14 +25,27 @@ export interface Store {
   readonly get: (key: string) => ActionRecord | undefined;
   /** true if every blob of `tree` is there in its full size */
   readonly holds: (tree: Tree) => boolean;
-  /** path of an output's view; made of its blobs if it is not there */
+  /** true if every file of `tree` is there or in this run's memory */
+  readonly reaches: (tree: Tree) => boolean;
+  /** path of an output's view; made of its blobs if it is not there. Files in memory alone are not in it, but bound to it */
   readonly view: (record: ActionRecord, port: string) => Promise<string>;
   /** a new empty directory for the outputs of one attempt */
   readonly attempt: (key: string) => string;
   readonly scratch: (key: string) => string;
   readonly lockFile: (key: string) => string;
-  /** moves the outputs of an attempt into the store, and its record after them; what was tried before is removed */
-  readonly commit: (attempt: string, record: Omit<ActionRecord, "outputs">) => Promise<ActionRecord>;
+  /**
+   * Moves the outputs of an attempt into the store, and its record after them; what was tried before is removed.
+   * @param given content of files of the attempt by their paths; those that were not written stay in memory
+   */
+  readonly commit: (
+    attempt: string,
+    record: Omit<ActionRecord, "outputs" | "unpublished">,
+    given?: ReadonlyMap<string, FileContent>,
+  ) => Promise<ActionRecord>;
+  /** writes what `ports` of `record` have in memory alone; the record as it is then */
+  readonly publish: (record: ActionRecord, ports: readonly string[]) => ActionRecord;
+  /** lets go of what `ports` of `record` have in memory, but for files in `kept` (digests) */
+  readonly forget: (record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>) => void;
   /** digests every blob and removes those that are not what their names say, with all views of them; their digests */
   readonly verify: () => string[];
   /** removes the views of `record`'s `ports` and their blobs, but for those in `kept` (digests) */
@@ -40,9 +56,10 @@ export interface Store {
 
 /**
  * Opens the store at `dir`; makes it if it is not there.
+ * @param memory files of a run that its stages hand over
  * @throws {UsageError} if it cannot be written
  */
-export function openStore(dir: string): Store {
+export function openStore(dir: string, memory?: MemoryFiles): Store {
   try {
     for (const folder of ["blobs", "actions", "views", "tmp"]) {
       Deno.mkdirSync(join(dir, folder), { recursive: true });
@@ -60,6 +77,12 @@ export function openStore(dir: string): Store {
     return Object.values(tree.files).every(({ digest, size }) => sizeOf(blob(digest)) === size);
   }
 
+  function reaches(tree: Tree): boolean {
+    return Object.values(tree.files).every(({ digest, size }) =>
+      memory?.get(digest) !== undefined || sizeOf(blob(digest)) === size
+    );
+  }
+
   function get(key: string): ActionRecord | undefined {
     try {
       return parseRecord(Deno.readTextFileSync(actionFile(key)));
@@ -72,14 +95,20 @@ export function openStore(dir: string): Store {
   async function view(record: ActionRecord, port: string): Promise<string> {
     const tree = record.outputs[port]!;
     const path = viewPath(record, port);
-    if (Object.entries(tree.files).every(([name, { size }]) => sizeOf(within(path, name)) === size)) {
+    for (const [name, { digest }] of Object.entries(tree.files)) memory?.bind(within(path, name), digest);
+    const files = Object.entries(tree.files).filter(([, { digest, size }]) =>
+      memory?.get(digest) === undefined || sizeOf(blob(digest)) === size
+    );
+    if (
+      sizeOf(path) !== undefined && files.every(([name, { size }]) => sizeOf(within(path, name)) === size)
+    ) {
       return path;
     }
     if (tree.kind === "file") {
       await publishFile(path, (temporary) => linkOrCopy(blob(tree.digest), temporary));
     } else {
       await publishDirectory(path, (temporary) => {
-        for (const [name, { digest }] of Object.entries(tree.files)) {
+        for (const [name, { digest }] of files) {
           Deno.mkdirSync(dirname(join(temporary, name)), { recursive: true });
           linkOrCopy(blob(digest), join(temporary, name));
         }
@@ -94,23 +123,67 @@ export function openStore(dir: string): Store {
     return path;
   }
 
-  async function commit(path: string, record: Omit<ActionRecord, "outputs">): Promise<ActionRecord> {
+  async function commit(
+    path: string,
+    record: Omit<ActionRecord, "outputs" | "unpublished">,
+    given: ReadonlyMap<string, FileContent> = new Map(),
+  ): Promise<ActionRecord> {
     const outputs: Record<string, Tree> = {};
+    const unpublished = new Set<string>();
     for (const [port, file] of Object.entries(record.names)) {
       const from = join(path, file);
       if (sizeOf(from) === undefined) continue;
-      const tree = readTree(from);
+      const contents = new Map(
+        [...given].flatMap(([at, content]) =>
+          at.startsWith(`${from}/`) ? [[at.slice(from.length + 1), content]] : []
+        ),
+      );
+      const known = Object.fromEntries(
+        [...contents].map(([name, { parts }]) => [name, digestParts(parts)] as const),
+      );
+      const tree = readTree(from, known);
       for (const [name, { digest, size }] of Object.entries(tree.files)) {
-        storeBlob(within(from, name), blob(digest), size);
+        if (sizeOf(within(from, name)) !== undefined) storeBlob(within(from, name), blob(digest), size);
+        const isStored = sizeOf(blob(digest)) === size;
+        if (!isStored) unpublished.add(port);
+        if (contents.has(name)) memory?.add(digest, contents.get(name)!, !isStored);
       }
       outputs[port] = tree;
     }
-    const whole: ActionRecord = { ...record, outputs };
+    const whole = withUnpublished({ ...record, outputs }, unpublished);
     for (const port of Object.keys(outputs)) await view(whole, port);
-    const text = `${JSON.stringify(whole, null, 1)}\n`;
-    await publishFile(actionFile(record.key), (temporary) => Deno.writeTextFile(temporary, text));
+    await publishFile(actionFile(record.key), (temporary) => Deno.writeTextFile(temporary, textOf(whole)));
     remove(join(dir, "tmp", record.key));
     return whole;
+  }
+
+  function publish(record: ActionRecord, ports: readonly string[]): ActionRecord {
+    const left = new Set(record.unpublished);
+    for (const port of ports.filter((port) => left.has(port))) {
+      for (const { digest, size } of Object.values(record.outputs[port]!.files)) {
+        const content = memory?.get(digest);
+        if (!content || sizeOf(blob(digest)) === size) continue;
+        const own = join(attempt(record.key), digest);
+        writeWholeFile(own, content.parts);
+        storeBlob(own, blob(digest), size);
+        memory?.stored(digest);
+      }
+      if (holds(record.outputs[port]!)) left.delete(port);
+    }
+    remove(join(dir, "tmp", record.key));
+    if (left.size === (record.unpublished?.length ?? 0)) return record;
+    const whole = withUnpublished(record, left);
+    const own = `${actionFile(record.key)}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    Deno.writeTextFileSync(own, textOf(whole));
+    flush(own);
+    Deno.renameSync(own, actionFile(record.key));
+    flush(join(dir, "actions"));
+    return whole;
+  }
+
+  function forget(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
+    const files = ports.flatMap((port) => Object.values(record.outputs[port]?.files ?? {}));
+    for (const { digest } of files) if (!kept.has(digest)) memory?.drop(digest);
   }
 
   function verify(): string[] {
@@ -132,6 +205,7 @@ export function openStore(dir: string): Store {
   }
 
   function prune(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
+    forget(record, ports, kept);
     for (const port of ports) {
       if (record.names[port] !== undefined) remove(viewPath(record, port));
       for (const { digest } of Object.values(record.outputs[port]?.files ?? {})) {
@@ -151,15 +225,30 @@ export function openStore(dir: string): Store {
     dir,
     get,
     holds,
+    reaches,
     view,
     attempt,
     scratch: (key) => join(dir, "tmp", key, "scratch"),
     lockFile: (key) => join(dir, "tmp", `${key}.lock`),
     commit,
+    publish,
+    forget,
     verify,
     prune,
     records,
   };
+}
+
+/** `record` with these ports unpublished. */
+function withUnpublished(
+  { unpublished: _, ...record }: ActionRecord,
+  ports: ReadonlySet<string>,
+): ActionRecord {
+  return ports.size === 0 ? record : { ...record, unpublished: [...ports].sort() };
+}
+
+function textOf(record: ActionRecord): string {
+  return `${JSON.stringify(record, null, 1)}\n`;
 }
 
 /** Gives a finished file its name among the blobs, unless a whole one is there. Read-only, as hard links share it. */

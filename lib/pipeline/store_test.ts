@@ -1,10 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
+import { fileContent } from "@/lib/files/hand_over.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { type ActionRecord, hostFacts, parseRecord } from "./action_record.ts";
 import { openInputDigests } from "./input_digests.ts";
 import { openStore, type Store } from "./store.ts";
+import { MemoryFiles } from "./memory_files.ts";
 import { joinStore } from "./store_users.ts";
 import { readTree } from "./tree.ts";
 
@@ -144,4 +146,53 @@ Deno.test("digests of inputs are kept until a file changes, and never for a file
   second.tree(dir.file("model"));
   await second.save();
   assertEquals(openInputDigests(dir.path).tree(dir.file("model")).files.weights?.size, 1);
+});
+
+Deno.test("a file that was given away and not written has the digest of the file, and publish() writes it", async () => {
+  using dir = new TemporaryDirectory();
+  const whole = await commitOne(openStore(dir.file("whole")));
+  const memory = new MemoryFiles(0), store = openStore(dir.file("store"), memory);
+  const attempt = store.attempt("k1"),
+    content = fileContent(["12", "34"].map((t) => new TextEncoder().encode(t)));
+  for (const file of ["policy/config.json", "log.arrow"]) {
+    Deno.mkdirSync(join(attempt, "policy"), { recursive: true });
+    Deno.writeTextFileSync(join(attempt, file), "{}");
+  }
+  const given = new Map([[join(attempt, "policy/deep/weights"), content]]);
+  const record = await store.commit(attempt, UNFINISHED, given);
+  assertEquals(record, { ...whole, unpublished: ["policy"] });
+  const tree = record.outputs.policy!;
+  assertEquals([store.holds(tree), store.reaches(tree), openStore(store.dir).reaches(tree)], [
+    false,
+    true,
+    false,
+  ]);
+  const view = await store.view(record, "policy");
+  assertEquals(memory.at(join(view, "deep/weights")), content);
+  assertEquals([...Deno.readDirSync(view)].map(({ name }) => name), ["config.json"]);
+
+  assertEquals(store.publish(record, ["log"]), record);
+  assertEquals(store.publish(record, ["policy"]), whole);
+  assertEquals(store.get("k1"), whole);
+  assertEquals([store.holds(tree), memory.bytes], [true, 0], "what is written may leave");
+  assertEquals(readTree(await store.view(whole, "policy")), tree);
+  assertEquals([...Deno.readDirSync(dir.file("store/tmp"))], [], "nothing half-done is left");
+});
+
+Deno.test("forget() lets go of what is in memory alone, but for what others keep; publish() then changes nothing", async () => {
+  using dir = new TemporaryDirectory();
+  const memory = new MemoryFiles(0), store = openStore(dir.path, memory);
+  const attempt = store.attempt("k1"), content = fileContent([Uint8Array.of(1)]);
+  Deno.mkdirSync(join(attempt, "policy"));
+  const record = await store.commit(
+    attempt,
+    UNFINISHED,
+    new Map([[join(attempt, "policy/weights"), content]]),
+  );
+  const tree = record.outputs.policy!;
+  store.forget(record, ["policy"], new Set([tree.files.weights!.digest]));
+  assertEquals(store.reaches(tree), true);
+  store.forget(record, ["policy"], new Set());
+  assertEquals(store.reaches(tree), false);
+  assertEquals(store.publish(record, ["policy"]), record);
 });

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
+import type { HandOver } from "@/lib/files/hand_over.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { contractsOf } from "./ports.ts";
 import { phraseOf } from "./zod_phrases.ts";
@@ -33,6 +34,8 @@ export type Task = z.output<typeof taskSchema>;
 export interface TaskControl {
   readonly signal: AbortSignal;
   readonly progress: (progress: StageProgress) => void;
+  /** for stages that run in this process */
+  readonly handOver?: HandOver;
 }
 
 /** Runs tasks somewhere. */
@@ -40,6 +43,8 @@ export interface Executor {
   readonly name: "inline" | "process";
   /** true: several tasks may run at the same time */
   readonly parallel: boolean;
+  /** true: tasks run in this process, where one can hand large files to the next in memory */
+  readonly sharesMemory: boolean;
   readonly run: (task: Task, control: TaskControl) => Promise<void>;
 }
 
@@ -60,6 +65,7 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
     threads: task.threads,
     signal: control.signal,
     progress: control.progress,
+    ...(control.handOver === undefined ? {} : { handOver: control.handOver }),
   });
 }
 

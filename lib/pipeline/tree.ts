@@ -14,12 +14,13 @@ export interface Tree {
 
 /**
  * Reads and digests what lies at `path`. Files that it names in braces are a directory that holds nothing else.
+ * @param known files of a directory whose digests are known: they need not lie there
  * @throws {DataError} if it cannot be read
  */
-export function readTree(path: string): Tree {
+export function readTree(path: string, known: Readonly<Record<string, FileDigest>> = {}): Tree {
   const set = fileSet(path);
   if (set !== undefined) return { kind: "directory", ...digestFiles(set.folder, set.names) };
-  if (Deno.statSync(path).isDirectory) return { kind: "directory", ...digestDirectory(path) };
+  if (Deno.statSync(path).isDirectory) return { kind: "directory", ...digestDirectory(path, known) };
   const digest = digestFile(path);
   return { kind: "file", digest, files: { "": { digest, size: Deno.statSync(path).size } } };
 }

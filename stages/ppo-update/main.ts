@@ -32,15 +32,17 @@ export const stage = defineStage({
       contract: "scored@1",
       description: "the round's rollouts with rewards, sampled from this policy",
     },
-    policy: { contract: "model", description: "the policy" },
+    policy: { contract: "model", description: "the policy", handedOver: true },
     critic: {
       contract: "model",
       description: "the critic, or a causal model that becomes one with a head of zeros",
+      handedOver: true,
     },
     state: {
       contract: "state",
       description: "the trainer after the round before; none: training begins",
       optional: true,
+      handedOver: true,
     },
     tokens: {
       contract: "tokens@1",
@@ -49,9 +51,13 @@ export const stage = defineStage({
     },
   },
   outputs: {
-    policy: { contract: "model", description: "the policy after the round" },
-    critic: { contract: "model", description: "the critic after the round" },
-    state: { contract: "state", description: "moments, reward scale, controllers, counters" },
+    policy: { contract: "model", description: "the policy after the round", handedOver: true },
+    critic: { contract: "model", description: "the critic after the round", handedOver: true },
+    state: {
+      contract: "state",
+      description: "moments, reward scale, controllers, counters",
+      handedOver: true,
+    },
     metrics: {
       contract: "metrics@1",
       description: "the round's figures; stopped = 1 where the KL stop held it back",
@@ -61,6 +67,7 @@ export const stage = defineStage({
       contract: "model",
       description: "the moving average of the policy, with ema_decay",
       optional: true,
+      handedOver: true,
     },
   },
   random: true,
@@ -87,7 +94,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     critic: tokenizerDigest(paths.critic),
     ...(demonstrations ? { tokens: demonstrations.tokenizerDigest } : {}),
   });
-  const trainer = loadTrainer(paths, params), { network } = trainer.policy;
+  const trainer = loadTrainer(paths, params, context.handOver), { network } = trainer.policy;
   checkRows({ scored: { file, rows: sampled }, tokens: { file: tokens, demonstrations } }, network.model);
 
   const own = await ownRollouts(network, sampled, params), { rows } = own;
@@ -114,7 +121,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     stopped: stopped ? 1 : 0,
   };
   const { policy, critic, state } = outputs as Record<"policy" | "critic" | "state", string>;
-  await saveTrainer(after, paths, { policy, critic, state, ema: outputs.ema });
+  await saveTrainer(after, paths, { policy, critic, state, ema: outputs.ema }, context.handOver);
   await writeMetrics(outputs.metrics!, metricRows(metrics, iteration));
   const shown = { count: params.kept_samples, warnings };
   await writeSamples(outputs.samples!, tokenizer ? sampleRows(rows, tokenizer, shown) : []);

@@ -6,7 +6,8 @@
 import { join } from "node:path";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { readTrainerState, type TrainerState, writeTrainerState } from "@/lib/contracts/trainer_state.ts";
-import { linkTree, publishDirectory } from "@/lib/files/publish.ts";
+import { givingTo, type HandOver, passOn } from "@/lib/files/hand_over.ts";
+import { publishDirectory } from "@/lib/files/publish.ts";
 import { openSafetensors } from "@/lib/files/safetensors.ts";
 import {
   criticFrom,
@@ -59,9 +60,10 @@ const momentsOf = (policy: Learner, critic: Learner | undefined): NamedVectors =
 export function loadTrainer(
   paths: { readonly policy: string; readonly critic: string; readonly state: string | undefined },
   params: Params,
+  handOver?: HandOver,
 ): Trainer {
-  const policy = learner(loadLanguageModel(paths.policy), params);
-  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic), params);
+  const policy = learner(loadLanguageModel(paths.policy, handOver), params);
+  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic, handOver), params);
   const ema = params.ema_decay === null ? undefined : policy.network.parameters.clone();
   if (paths.state === undefined) {
     const state: TrainerState = {
@@ -75,44 +77,48 @@ export function loadTrainer(
     };
     return { policy, critic, ema, state };
   }
-  const file = join(paths.state, FILE);
-  readVectors(file, { ...momentsOf(policy, critic), ...(ema && holdsAverage(file) ? { [EMA]: ema } : {}) });
+  const file = join(paths.state, FILE), average = ema && holdsAverage(file, handOver) ? { [EMA]: ema } : {};
+  readVectors(file, { ...momentsOf(policy, critic), ...average }, handOver);
+  for (const directory of [paths.policy, paths.critic, paths.state]) handOver?.release(directory);
   const state = readTrainerState(paths.state);
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
   return { policy, critic, ema, state };
 }
 
-function loadCritic(path: string): LoadedModel {
-  const given = loadModel(path);
+function loadCritic(path: string, handOver?: HandOver): LoadedModel {
+  const given = loadModel(path, handOver);
   return given.model.headKind === "score" ? given : criticFrom(given);
 }
 
-function holdsAverage(path: string): boolean {
-  using file = openSafetensors(path);
+function holdsAverage(path: string, handOver?: HandOver): boolean {
+  using file = openSafetensors(path, handOver);
   return file.names.some((name) => name.startsWith(`${EMA}.`));
 }
 
 /**
  * Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. A critic that was not loaded passes through.
+ * @param handOver takes the arrays: nothing may be trained with them from now on
  */
 export async function saveTrainer(
   { policy, critic, ema, state }: Trainer,
   source: { readonly policy: string; readonly critic: string },
   outputs: TrainerPaths & { readonly ema: string | undefined },
+  handOver?: HandOver,
 ): Promise<void> {
   const { model } = policy.network;
   const write = (path: string, of: LoadedModel) =>
     publishDirectory(path, (to) => {
-      writeModel(to, of);
+      writeModel(to, of, givingTo(handOver, path));
       copyTokenizerFiles(source.policy, to);
     });
   await write(outputs.policy, policy.network);
   if (ema && outputs.ema !== undefined) await write(outputs.ema, { model, parameters: ema });
   if (critic) await write(outputs.critic, critic.network);
-  else await publishDirectory(outputs.critic, (to) => linkTree(source.critic, to));
+  else await publishDirectory(outputs.critic, (to) => passOn(source.critic, to, outputs.critic, handOver));
   await publishDirectory(outputs.state, (to) => {
-    writeVectors(join(to, FILE), { ...momentsOf(policy, critic), ...(ema ? { [EMA]: ema } : {}) });
+    const vectors = { ...momentsOf(policy, critic), ...(ema ? { [EMA]: ema } : {}) };
+    writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });
 }

@@ -9,7 +9,7 @@ import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { checkExact } from "@/lib/generate/exact.ts";
 import { Generator } from "@/lib/generate/generator.ts";
-import { loadLanguageModel } from "@/lib/models/checkpoint.ts";
+import { borrowLanguageModel } from "@/lib/models/checkpoint.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
@@ -27,7 +27,7 @@ export const stage = defineStage({
   params,
   inputs: {
     prompts: { contract: "prompts@1", description: "what to answer" },
-    policy: { contract: "model", description: "the model that answers" },
+    policy: { contract: "model", description: "the model that answers", handedOver: true },
   },
   outputs: {
     rollouts: { contract: "rollouts@1", description: "answers with their log-probabilities" },
@@ -37,7 +37,7 @@ export const stage = defineStage({
 });
 
 async function run(
-  { params, inputs, outputs, seed, iteration, signal, progress, threads }: StageContext<Params>,
+  { params, inputs, outputs, seed, iteration, signal, progress, threads, handOver }: StageContext<Params>,
 ): Promise<void> {
   configureRuntime({ threads });
   checkPlain(params);
@@ -45,7 +45,7 @@ async function run(
   const { rows: prompts, tokenizerDigest: digest } = readPrompts(inputs.prompts as string);
   checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });
   const { eosIds } = loadSpecialIds(policy);
-  const { model, parameters } = loadLanguageModel(policy);
+  const { model, parameters } = borrowLanguageModel(policy, handOver);
   // All prompts, not this round's only: a later round would find the others too late.
   checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
     action: "answer",

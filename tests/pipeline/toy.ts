@@ -55,6 +55,7 @@ export interface ToyOptions {
   readonly fresh?: boolean;
   readonly signal?: AbortSignal;
   readonly listener?: (event: RunEvent) => void;
+  readonly warn?: (message: string) => void;
 }
 
 /** A folder with the toy's inputs. */
@@ -93,6 +94,7 @@ export class ToyProject extends TemporaryDirectory {
       patienceMs: 1,
       fresh: options.fresh ?? false,
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.warn ? { warn: options.warn } : {}),
       listener: (event) => {
         events.push(event);
         options.listener?.(event);

@@ -1,4 +1,8 @@
-/** Runs the toy pipeline as a program, for tests that kill it: folder, run directory, executor, pause in ms. @module */
+/**
+ * Runs the toy pipeline, or a manifest, as a program, for tests that kill it: folder, run directory, executor, pause in ms,
+ * manifest.
+ * @module
+ */
 import { join } from "node:path";
 import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
 import { resolveInputs } from "@/lib/pipeline/inputs.ts";
@@ -10,9 +14,12 @@ import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { TOY, toyCode, toyStages } from "./toy.ts";
 
-const [folder, runDir, executor, pause] = Deno.args as [string, string, string, string];
-const source = parseManifest(TOY, "toy.yaml");
-const manifest = applySettings(source.manifest, parseSettings([`loop.count.pause=${pause}`]));
+const [folder, runDir, executor, pause, text = TOY] = Deno.args as [string, string, string, string, string?];
+const source = parseManifest(text, "toy.yaml");
+const manifest = applySettings(
+  source.manifest,
+  parseSettings([`${text === TOY ? "loop.count" : "loop.grow"}.pause=${pause}`]),
+);
 const inputs = resolveInputs(manifest, {}, { root: folder, workingDirectory: folder });
 const result = await runPipeline(await makeBlueprint({ ...source, manifest }, toyStages, { inputs }), {
   stages: toyStages,

@@ -5,6 +5,7 @@
  */
 import { join, resolve } from "node:path";
 import { CheckpointFiles } from "@/lib/files/checkpoint_files.ts";
+import type { FileContent, GiveFile, HandOver } from "@/lib/files/hand_over.ts";
 import { linkOrCopy } from "@/lib/files/publish.ts";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -47,12 +48,13 @@ function findBase(directory: string, named: string): string {
 
 /**
  * Reads an adapter and, unless it is in memory already, its base.
+ * @param handOver where to look for the adapter's weights before the disk
  * @throws {DataError} if a file is bad, the base is not there, or the weights are not those that the config describes;
  *   all offenders are listed
  */
-export function loadAdapter(directory: string): LoadedModel {
+export function loadAdapter(directory: string, handOver?: HandOver): LoadedModel {
   const file = join(directory, CONFIG_FILE), { config, base: named } = readLoraConfig(file);
-  const opened = openSafetensors(join(directory, WEIGHTS_FILE));
+  const opened = openSafetensors(join(directory, WEIGHTS_FILE), handOver);
   using files = new CheckpointFiles(directory, new Map(opened.names.map((name) => [name, opened])));
   const baseDirectory = findBase(directory, named);
   if (isAdapterDirectory(baseDirectory)) {
@@ -88,8 +90,9 @@ export function loadAdapter(directory: string): LoadedModel {
 /**
  * Writes an adapter into an existing directory, with its base as second names of the same files, and the base's
  * config.json.
+ * @param give where the adapter's weights are given away
  */
-export function writeAdapter(directory: string, { model, parameters }: LoadedModel): void {
+export function writeAdapter(directory: string, { model, parameters }: LoadedModel, give?: GiveFile): void {
   const { config, maps, base, baseDirectory } = model.adapter!;
   const transposed = maps.some(({ layer, local }) => base.blocks[layer]!.parameters[local]!.transposed);
   const json = loraConfigJson(config, BASE, transposed);
@@ -98,7 +101,8 @@ export function writeAdapter(directory: string, { model, parameters }: LoadedMod
     name,
     tensor: hostTensor("f32", shape, parameters.view(name)),
   }));
-  writeSafetensors(join(directory, WEIGHTS_FILE), tensors, { format: "pt" });
+  const given = give && ((content: FileContent) => give(WEIGHTS_FILE, content));
+  writeSafetensors(join(directory, WEIGHTS_FILE), tensors, { format: "pt" }, given);
   linkOrCopy(join(baseDirectory, "config.json"), join(directory, "config.json"));
   Deno.mkdirSync(join(directory, BASE));
   for (const name of checkpointFiles(baseDirectory)) {

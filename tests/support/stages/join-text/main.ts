@@ -8,6 +8,7 @@ export const stage = defineStage({
   params: z.strictObject({ separator: z.string().default("|").describe("between texts") }),
   inputs: {
     texts: { contract: ["file", "metrics@1"], description: "in order", many: "list" },
+    models: { contract: "model", description: "numbers in order", many: "list", optional: true },
     named: { contract: "model", description: "numbers by name", many: "map", optional: true },
   },
   outputs: { text: { contract: "file", description: "all of them" } },
@@ -18,7 +19,10 @@ export const stage = defineStage({
       bytes.length < 200 ? new TextDecoder().decode(bytes) : `${bytes.length} bytes`
     );
     const named = Object.entries(inputs.named ?? {}) as [string, string][];
-    const numbers = named.map(([name, path]) => `${name}=${Deno.readTextFileSync(`${path}/value.txt`)}`);
+    const models = (inputs.models ?? []) as string[];
+    const numbers = [...models.map((path, i) => [i, path]), ...named].map(([name, path]) =>
+      `${name}=${Deno.readTextFileSync(`${path}/value.txt`)}`
+    );
     await Deno.writeTextFile(outputs.text!, [...sizes, ...numbers].join(params.separator));
   },
 });

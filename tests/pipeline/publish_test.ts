@@ -1,0 +1,270 @@
+/** Loops that write their models in some rounds only: what is written when, what is made again, and that bytes are the same. @module */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import type { RunEvent } from "@/lib/contracts/events.ts";
+import { digestDirectory } from "@/lib/files/digest.ts";
+import type { ActionRecord } from "@/lib/pipeline/action_record.ts";
+import { dryRun } from "@/lib/pipeline/dry_run.ts";
+import { openStore } from "@/lib/pipeline/store.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { kill } from "@/tests/e2e/interrupted.ts";
+import { moments } from "@/tests/support/moments.ts";
+import { ran, toyCode, ToyProject, toyStages } from "./toy.ts";
+
+/** Eight rounds that add one to a number; `loop` and `more` are further keys, `stages` further stages. */
+function manifest({ loop = "", keep = "all", more = "", outputs = "" } = {}): string {
+  return `
+inputs: { base: base }
+stages:
+  loop:
+    iterate:
+      count: 8
+      publish: 3
+      carry: { model: inputs.base, state: null }
+${loop}
+    stages:
+      grow: { uses: grow-model, in: { model: carry.model, state: carry.state } }
+    next: { model: grow.model, state: grow.state }
+${more}
+outputs: { model: loop.model ${outputs} }
+keep: ${keep}
+`;
+}
+
+/** Records of the loop's rounds, in order. */
+function rounds(toy: ToyProject, run = "run"): ActionRecord[] {
+  return openStore(join(toy.file(run), "store")).records()
+    .filter(({ parts }) => parts.stage === "grow-model")
+    .sort((a, b) => a.parts.iteration! - b.parts.iteration!);
+}
+
+/** Rounds of which the store holds everything. */
+function stored(toy: ToyProject, run = "run"): number[] {
+  const store = openStore(join(toy.file(run), "store"));
+  return rounds(toy, run).filter((r) => Object.values(r.outputs).every(store.holds))
+    .map(({ parts }) => parts.iteration!);
+}
+
+/** Where rounds read their models from, without the first. */
+function sources(events: readonly RunEvent[]): string[] {
+  return events.flatMap((e) =>
+    e.type === "stage_progress" && e.message?.startsWith("model from") ? [e.message.slice(11)] : []
+  );
+}
+
+Deno.test("a loop that publishes every third round writes those and its last, with the bytes of one that writes all", async () => {
+  using toy = new ToyProject();
+  const all = await toy.run({ manifest: manifest(), set: ["loop.publish=1"], runDir: toy.file("all") });
+  const some = await toy.run({ manifest: manifest() });
+  assertEquals(stored(toy, "all"), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assertEquals(stored(toy), [2, 5, 7]);
+  const written = rounds(toy, "all");
+  assertEquals(
+    rounds(toy).map(({ key, outputs }) => ({ key, outputs })),
+    written.map(({ key, outputs }) => ({ key, outputs })),
+  );
+  assertEquals(
+    rounds(toy).map(({ unpublished }) => unpublished?.join() ?? ""),
+    [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [2, 5, 7].includes(i) ? "" : "model,state"),
+  );
+  assertEquals(toy.outputs(some), { model: "8" });
+  assertEquals(digestDirectory(some.outputs.model!), digestDirectory(all.outputs.model!));
+});
+
+Deno.test("what a round wrote is read from memory by the next one, written or not, and from disk by another process", async () => {
+  using toy = new ToyProject();
+  for (const publish of [1, 3]) {
+    const { events } = await toy.run({
+      manifest: manifest(),
+      set: [`loop.publish=${publish}`],
+      runDir: toy.file(`${publish}`),
+    });
+    assertEquals(sources(events), Array(7).fill("memory"));
+  }
+  const { events } = await toy.run({ manifest: manifest(), set: ["loop.count=3"], executor: "process" });
+  assertEquals(sources(events), Array(2).fill("disk"));
+});
+
+Deno.test("with processes every round is written, and a line says so", async () => {
+  using toy = new ToyProject();
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  await toy.run({ manifest: manifest(), set: ["loop.count=2"], executor: "process", warn });
+  assertEquals(warnings, [
+    "loop.publish is 3, but the executor process shares no memory: every round is written",
+  ]);
+  assertEquals(stored(toy), [0, 1]);
+});
+
+Deno.test("keep counts the rounds that were written", async () => {
+  using toy = new ToyProject();
+  const keep = "{ states: 1, policies: 2, best: null }";
+  await toy.run({ manifest: manifest({ keep }), set: ["loop.count=11", "loop.grow.add=20"] });
+  const store = openStore(join(toy.file("run"), "store"));
+  const holding = (port: string) =>
+    rounds(toy).filter(({ outputs }) => store.holds(outputs[port]!)).map(({ parts }) => parts.iteration);
+  assertEquals([holding("model"), holding("state")], [[8, 10], [10]]);
+});
+
+Deno.test("a loop that ends early writes the round it ends with", async () => {
+  using toy = new ToyProject();
+  const loop = "      until: { metric: grow.metrics.stopped, above: 0 }";
+  await toy.run({ manifest: manifest({ loop }), set: ["loop.grow.limit=5"] });
+  assertEquals(stored(toy), [2, 4]);
+});
+
+Deno.test("the best rounds are written: the one that keep names, and the one that the loop does", async () => {
+  using toy = new ToyProject();
+  // The reward is greatest in the fourth round, whose number is 4.
+  const peak = ["loop.grow.peak=4"];
+  await toy.run({ manifest: manifest({ keep: "{ best: reward }" }), set: peak, runDir: toy.file("kept") });
+  const store = openStore(toy.file("kept/store"));
+  assertEquals(
+    rounds(toy, "kept").filter(({ outputs }) => store.holds(outputs.model!)).map(({ parts }) =>
+      parts.iteration
+    ),
+    [3, 5, 7],
+  );
+  const loop = "      best: { metric: grow.metrics.reward }";
+  const result = await toy.run({
+    manifest: manifest({ loop, keep: "{ best: null }", outputs: ", best: loop.best" }),
+    set: peak,
+  });
+  assertEquals(toy.outputs(result), { model: "8", best: "4" });
+  assertEquals(
+    ran(result.events),
+    Array.from({ length: 8 }, (_, i) => `loop.grow[${i}]`),
+    "nothing runs twice",
+  );
+});
+
+Deno.test("a stage that reads files gets them, within the loop and after it", async () => {
+  using toy = new ToyProject();
+  const inside = manifest().replace(
+    "    next:",
+    "      judge: { uses: judge-models, in: { models: { grow: grow.model } }, every: 4 }\n    next:",
+  );
+  await toy.run({ manifest: inside });
+  const store = openStore(join(toy.file("run"), "store"));
+  const models = rounds(toy).filter(({ outputs }) => store.holds(outputs.model!));
+  assertEquals(models.map(({ parts }) => parts.iteration), [2, 3, 5, 7]);
+  const gathered = manifest({
+    more: "  all: { uses: join-text, in: { texts: loop.metrics, models: loop.grow.model } }",
+  });
+  await toy.run({ manifest: gathered, runDir: toy.file("gathered") });
+  const every = openStore(toy.file("gathered/store"));
+  assert(rounds(toy, "gathered").every(({ outputs }) => every.holds(outputs.model!)));
+});
+
+Deno.test("a stop writes the round in memory, and the run goes on after it", async () => {
+  using toy = new ToyProject();
+  const stop = new AbortController();
+  await assertRejects(
+    () =>
+      toy.run({
+        manifest: manifest(),
+        signal: stop.signal,
+        listener: (e) => e.type === "stage_started" && e.iteration === 5 && stop.abort(),
+      }),
+    TryAgainError,
+  );
+  assertEquals(stored(toy), [2, 4]);
+  const { events, outputs } = await toy.run({ manifest: manifest() });
+  assertEquals(ran(events), ["loop.grow[5]", "loop.grow[6]", "loop.grow[7]"]);
+  assertEquals(toy.outputs({ outputs }), { model: "8" });
+});
+
+Deno.test("a dry run names the rounds that must be made again", async () => {
+  using toy = new ToyProject();
+  await toy.run({ manifest: manifest(), set: ["loop.count=5", "loop.publish=2"] });
+  // As a kill after the fourth round would leave it: the fifth was never made, the last one written is the second.
+  const store = openStore(join(toy.file("run"), "store"));
+  const [, , third, fourth, fifth] = rounds(toy) as [
+    ActionRecord,
+    ActionRecord,
+    ActionRecord,
+    ActionRecord,
+    ActionRecord,
+  ];
+  for (const record of [third, fourth, fifth]) store.prune(record, ["model", "state"], new Set());
+  Deno.removeSync(join(store.dir, "actions", `${fifth.key}.json`));
+  const found = await dryRun(await toy.blueprint({ manifest: manifest(), set: ["loop.count=5"] }), {
+    stages: toyStages,
+    code: toyCode,
+    runDir: toy.file("run"),
+    storeDir: store.dir,
+  });
+  assertEquals(found.filter((p) => p.runs).map(({ id, reason }) => `${id}: ${reason}`), [
+    "loop.grow[2]: state was in memory only",
+    "loop.grow[3]: state is no longer in the store",
+    "loop.grow[4]: its outputs are not in the store",
+  ]);
+});
+
+Deno.test("publish must be a whole number, and a loop that hands nothing over is told so", async () => {
+  using toy = new ToyProject();
+  const error = await assertRejects(() => toy.run({ manifest: manifest(), set: ["loop.publish=0"] }));
+  assertEquals(
+    (error as Error).message,
+    'Cannot use --set as it must name a stage and a parameter: "loop.publish=0": "publish" must be a whole number from 1: it is 0',
+  );
+  const counting = manifest().replace("grow-model", "count-rounds");
+  assertEquals((await toy.blueprint({ manifest: counting })).warnings, [
+    '"publish" of loop has no effect: no stage of the loop hands anything over in memory',
+  ]);
+});
+
+Deno.test("kill -9 at random moments of a loop that publishes seldom, then the same command, gives the same bytes", async () => {
+  using toy = new ToyProject();
+  const text = manifest({ keep: "{ states: 1, policies: 1, best: null }" }).replace(
+    "    stages:",
+    "    stages:",
+  );
+  const start = (run: string, manifest: string) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--no-prompt",
+        "--cached-only",
+        `--allow-read=${projectRoot},${toy.path},/proc/cpuinfo`,
+        `--allow-write=${toy.file(run)}`,
+        "--allow-env",
+        "--allow-sys=systemMemoryInfo,statfs",
+        "--allow-ffi",
+        join(projectRoot, "tests/pipeline/toy_program.ts"),
+        ...[toy.path, toy.file(run), "inline", "4", manifest],
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  const finish = async (run: string, manifest: string) => {
+    const { code, stdout, stderr } = await start(run, manifest).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const { keys } = JSON.parse(new TextDecoder().decode(stdout)) as { keys: string[] };
+    const outputs = rounds(toy, run).map(({ outputs }) => outputs);
+    return { keys, outputs, copied: digestDirectory(join(toy.file(run), "outputs")) };
+  };
+  const undisturbed = await finish("undisturbed", text.replace("publish: 3", "publish: 1"));
+  const known = () => {
+    try {
+      return [...Deno.readDirSync(toy.file("killed/store/actions"))].length;
+    } catch {
+      return 0; // the run has not begun
+    }
+  };
+  const random = moments(3), met: number[] = [];
+  for (const reached of [1, 2, 4, 5, 7]) {
+    const child = start("killed", text);
+    let ended = false;
+    const end = child.output().then(() => ended = true);
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    while (!ended && known() < reached) await wait(2);
+    await wait(20 * random());
+    kill(child, "SIGKILL");
+    await end;
+    met.push(rounds(toy, "killed").length);
+  }
+  assert(met.some((count) => count < 8 && count % 3 !== 0), "some kill meets rounds that are in memory only");
+  assertEquals(await finish("killed", text), undisturbed);
+});

@@ -1,0 +1,63 @@
+/** A test stage for loops that hands its model over: the number of count-rounds, as weights. @module */
+import { join } from "node:path";
+import { z } from "zod";
+import { writeMetrics } from "@/lib/contracts/metrics.ts";
+import { defineStage } from "@/lib/contracts/stage.ts";
+import { givingTo } from "@/lib/files/hand_over.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { f32 } from "@/lib/tensor/tensor.ts";
+
+const FILE = "weights.safetensors";
+
+export const stage = defineStage({
+  id: "grow-model",
+  summary: "Adds a number to a model's number, in memory where it can.",
+  params: z.strictObject({
+    add: z.number().default(1).describe("what is added in a round"),
+    limit: z.number().default(100).describe("from here on the metric stopped is 1"),
+    peak: z.number().default(100).describe("where the metric reward is greatest"),
+    pause: z.int().default(0).describe("how long a step takes").meta({ unit: "ms" }),
+  }),
+  inputs: {
+    model: { contract: "model", description: "the number", handedOver: true },
+    state: { contract: "state", description: "rounds so far", optional: true, handedOver: true },
+  },
+  outputs: {
+    model: { contract: "model", description: "the new number", handedOver: true },
+    state: { contract: "state", description: "rounds so far", handedOver: true },
+    metrics: { contract: "metrics@1", description: "value, reward and stopped" },
+  },
+  random: true,
+  async run({ params, inputs, outputs, iteration, signal, progress, handOver }) {
+    const read = (port: "model" | "state") => {
+      if (inputs[port] === undefined || iteration === 0) return 0;
+      const path = join(inputs[port] as string, FILE);
+      progress({ message: `${port} from ${handOver?.taken(path) ? "memory" : "disk"}` });
+      using file = openSafetensors(path, handOver);
+      return file.readFloat32("x")[0]!;
+    };
+    const values = { model: read("model") + params.add, state: read("state") + 1 };
+    for (let step = 0; step < 5; step++) {
+      if (signal.aborted) throw new TryAgainError("Cannot finish grow-model as it was stopped");
+      progress({ step, total: 5 });
+      await new Promise((resolve) => setTimeout(resolve, params.pause));
+    }
+    for (const port of ["model", "state"] as const) {
+      const path = outputs[port]!, give = givingTo(handOver, path);
+      Deno.mkdirSync(path);
+      Deno.writeTextFileSync(join(path, "value.txt"), `${values[port]}`);
+      const tensor = f32([1], [values[port]]);
+      writeSafetensors(join(path, FILE), [{ name: "x", tensor }], {}, give && ((c) => give(FILE, c)));
+    }
+    await writeMetrics(outputs.metrics!, [
+      { step: iteration, name: "reward", value: -Math.abs(values.model - params.peak) },
+      { step: iteration, name: "stopped", value: values.model >= params.limit ? 1 : 0 },
+    ]);
+  },
+});
+
+if (import.meta.main) {
+  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  await runStageProgram(stage);
+}
