@@ -65,7 +65,7 @@ async function launchExperiment(args: readonly string[]): Promise<number> {
     [...args, "--launched"],
     {
       read: ["/"],
-      write: [flags.outDir],
+      write: [flags.outDir, flags.storeDir],
       env: [...ENV, "HF_ENDPOINT", "XDG_CACHE_HOME", "HOME"],
       run: [Deno.execPath()],
     },

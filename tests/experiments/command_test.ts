@@ -73,6 +73,8 @@ Deno.test("an experiment is stopped, goes on, shares what is equal, and is there
     directory.file("small.yaml"),
     "--out",
     directory.file("out"),
+    "--store", // elsewhere, as for a disk with more room
+    directory.file("store"),
     "--jobs",
     "2",
     "--json",
