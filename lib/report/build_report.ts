@@ -111,7 +111,7 @@ function training(result: RunResult, tables: RunTables): Report["training"] {
 
 /**
  * Updates by what they trained. A member is an `sft` in a `foreach`; continued SFT is one whose name begins with
- * `continued`; what is left first in the plan is SFT.
+ * `continued`; what is left first in the plan is SFT, unless it learns every token, which is pretraining.
  */
 function updates(result: RunResult, tables: RunTables): Report["updates"] {
   const made = (node: FinishedNode | undefined) => {
@@ -121,7 +121,8 @@ function updates(result: RunResult, tables: RunTables): Report["updates"] {
   };
   const sft = result.nodes.filter((node) => node.uses === "sft");
   const isContinued = (node: FinishedNode) => /(^|\.)continued/.test(node.stage);
-  const single = sft.filter((node) => node.index === undefined);
+  const isPretraining = (node: FinishedNode) => node.params["loss"] === "all";
+  const single = sft.filter((node) => node.index === undefined && !isPretraining(node));
   return {
     sft: made(single.find((node) => !isContinued(node))),
     members: sft.filter((node) => node.index !== undefined).map((node) => made(node) ?? 0),

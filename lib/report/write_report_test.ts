@@ -315,3 +315,25 @@ Deno.test("ReportSchema refuses another version and unknown keys", () => {
   assertEquals(ReportSchema.safeParse({ ...report, version: 2 }).success, false);
   assertEquals(ReportSchema.safeParse({ ...report, extra: 1 }).success, false);
 });
+
+Deno.test("buildReport() takes an sft stage that learns every token for pretraining, not for SFT", () => {
+  const { result, metrics } = exampleResult();
+  const pretrain = {
+    ...result.nodes.find((node) => node.stage === "sft")!,
+    stage: "pretrain",
+    params: { loss: "all" },
+  };
+  const { updates } = buildReport(
+    { ...result, nodes: [pretrain, ...result.nodes] },
+    {
+      comparison: exampleComparison(),
+      evaluations: [],
+      samples: [],
+      metrics: new Map([...metrics, [pretrain, [{ step: 0, name: "updates", value: 600 }]]]),
+      rewards: [],
+      policyUpdates: 136,
+    },
+    { events: [], environment: EXAMPLE_ENVIRONMENT },
+  );
+  assertEquals(updates, { sft: 252, members: [252, 252], policy: 136, continued_sft: 136 });
+});

@@ -99,7 +99,7 @@ Deno.test("pipelines/pipeline.schema.json is what deno task schema writes", () =
   assertEquals(published, JSON.parse(JSON.stringify(manifestJsonSchema())));
 });
 
-for (const name of ["quickstart", "paper", "align"]) {
+for (const name of ["quickstart", "paper", "align", "lipogram"]) {
   Deno.test(`pipelines/${name}.yaml fits the stages`, async () => {
     const file = join(projectRoot, "pipelines", `${name}.yaml`);
     const source = await readManifest(file, `pipelines/${name}.yaml`);
