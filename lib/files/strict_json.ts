@@ -24,6 +24,16 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The object that a JSON text is; undefined where it is not JSON, holds a key twice, or is no object. */
+export function jsonObjectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value = parseStrictJson(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The first key that an object of a valid JSON text holds twice. One pass over the structural characters without
  * recursion, so that deep nesting costs no stack.

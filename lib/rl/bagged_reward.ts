@@ -6,6 +6,7 @@
  */
 import { sampleDeviation } from "./moments.ts";
 import { checkEqualLengths, type Row, type Rows } from "./rows.ts";
+import { tokenRewards } from "./token_guards.ts";
 
 /** How members' log-probabilities become one. */
 export const COMBINATIONS = ["mean", "min", "lcb"] as const;
@@ -85,14 +86,13 @@ export function guardedRewards(
 ): Float64Array<ArrayBuffer> {
   const { targetLogprobs, baseLogprobs, isEos } = inputs;
   checkEqualLengths({ targetLogprobs, baseLogprobs, isEos });
-  const floor = guards.floor ?? -Infinity;
-  const bound = guards.eosBound ?? Infinity;
-  if (!(bound >= 0)) {
-    throw new RangeError(`Cannot bound the reward of EOS as the bound must be at least 0: ${bound}`);
+  if (!((guards.eosBound ?? Infinity) >= 0)) {
+    throw new RangeError(
+      `Cannot bound the reward of EOS as the bound must be at least 0: ${guards.eosBound}`,
+    );
   }
-  return Float64Array.from(targetLogprobs, (target, t) => {
-    const base = baseLogprobs[t]!;
-    if (isEos[t] !== 0) return Math.min(Math.max(target - base, -bound), bound);
-    return base > floor ? target - base : 0;
-  });
+  return tokenRewards(
+    { target: targetLogprobs, base: baseLogprobs, baseline: baseLogprobs, isEos },
+    { ...guards, floorBoth: null, tokenCap: null },
+  );
 }

@@ -2,7 +2,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ShapeError } from "@/lib/tensor/errors.ts";
-import { guardedRewards } from "./bagged_reward.ts";
 import { type TokenGuards, tokenRewards } from "./token_guards.ts";
 
 const OFF: TokenGuards = { floor: null, floorBoth: null, tokenCap: null, eosBound: null };
@@ -12,7 +11,7 @@ const one = (target: number, base: number, isEos: number, guards: Partial<TokenG
     ...guards,
   })[0];
 
-Deno.test("tokenRewards() with floor and EOS bound alone is guardedRewards(), bit for bit", () => {
+Deno.test("tokenRewards() with floor and EOS bound alone is the bagged reward as written out, bit for bit", () => {
   const logprob = fc.double({ min: -30, max: 0, noNaN: true }),
     bound = fc.option(fc.double({ min: 0, max: 9, noNaN: true }));
   const token = fc.tuple(logprob, logprob, fc.integer({ min: 0, max: 1 }));
@@ -25,7 +24,10 @@ Deno.test("tokenRewards() with floor and EOS bound alone is guardedRewards(), bi
       ];
       assertEquals(
         tokenRewards({ target, base, baseline: base, isEos }, { ...OFF, floor, eosBound }),
-        guardedRewards({ targetLogprobs: target, baseLogprobs: base, isEos }, { floor, eosBound }),
+        Float64Array.from(tokens, ([m, b, end]) => {
+          if (end === 1) return Math.min(Math.max(m - b, -(eosBound ?? Infinity)), eosBound ?? Infinity);
+          return b > (floor ?? -Infinity) ? m - b : 0;
+        }),
       );
     }),
     { seed: 3 },

@@ -6,7 +6,7 @@
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
-import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { moments, sampleDeviation } from "@/lib/rl/moments.ts";
 import { correlationWithin } from "@/lib/rl/within_groups.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -91,13 +91,8 @@ export function checkAnswers(
 }
 
 function metaOf(promptId: string, meta: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = parseStrictJson(meta);
-  } catch {
-    // Not JSON: refused below, like any other value that is no object.
-  }
-  if (isJsonObject(value)) return value;
+  const value = jsonObjectIn(meta);
+  if (value) return value;
   throw new DataError(
     `Cannot check an answer to prompt "${promptId}" as its meta must be a JSON object: it is ${
       JSON.stringify(meta.slice(0, 80))

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { baseNll, responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -124,13 +124,8 @@ function sumOf(values: Float32Array): number {
 }
 
 function metaOf({ promptId, meta }: RolloutRow, { promptsPath }: Judges): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = parseStrictJson(meta);
-  } catch {
-    // Not JSON: refused below, like any other value that is no object.
-  }
-  if (isJsonObject(value)) return value;
+  const value = jsonObjectIn(meta);
+  if (value) return value;
   throw new DataError(
     `Cannot check an answer to "${promptId}" of ${promptsPath} as its meta must be a JSON object: it is ${
       JSON.stringify(meta.slice(0, 80))

@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { responseReward } from "@/lib/rl/srppo_reward.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 
@@ -135,13 +135,8 @@ function checkedValues(given: unknown, rows: readonly ScoredRow[], path: string)
 const SHOWN = 10;
 
 function metaOf({ promptId, meta }: ScoredRow): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = parseStrictJson(meta);
-  } catch {
-    // Not JSON: refused below, like any other value that is no object.
-  }
-  if (isJsonObject(value)) return value;
+  const value = jsonObjectIn(meta);
+  if (value) return value;
   throw new DataError(
     `Cannot show an answer to prompt "${promptId}" to an external reward as its meta must be a JSON object: it is ${
       JSON.stringify(meta.slice(0, 80))

@@ -1,7 +1,7 @@
 /** What is trained: all weights of a model, those of a config.json alone from random ones on, a new adapter on it, or the adapter that it is. @module */
 import { type LoadedModel, loadFrozenModel, loadLanguageModel } from "@/lib/models/checkpoint.ts";
 import { initialModel, isWithoutWeights } from "@/lib/models/initial_model.ts";
-import type { LoraConfig } from "@/lib/models/lora/adapter.ts";
+import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Params } from "./params.ts";
@@ -37,15 +37,10 @@ export function startingModel(directory: string, params: StartParams, seed: numb
 function configOf({ lora_rank, lora_alpha, lora_target_modules, use_rslora }: LoraParams): LoraConfig {
   const [only, ...others] = lora_target_modules;
   return {
+    ...PLAIN_LORA,
     rank: lora_rank,
     alpha: lora_alpha,
     rankStabilised: use_rslora,
     targets: others.length === 0 && only === "all-linear" ? only : lora_target_modules,
-    excluded: [],
-    layers: null,
-    rankPattern: {},
-    alphaPattern: {},
-    dropout: 0,
-    transposed: null,
   };
 }

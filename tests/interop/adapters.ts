@@ -6,23 +6,12 @@
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { loadFrozenModel, writeModel } from "@/lib/models/checkpoint.ts";
-import type { LoraConfig } from "@/lib/models/lora/adapter.ts";
+import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 
-const CONFIG: LoraConfig = {
-  rank: 3,
-  alpha: 4,
-  rankStabilised: false,
-  targets: "all-linear",
-  excluded: [],
-  layers: null,
-  rankPattern: {},
-  alphaPattern: {},
-  dropout: 0,
-  transposed: null,
-};
+const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 
 const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
   llama: { rankStabilised: true, rankPattern: { "1.self_attn.q_proj": 5 }, excluded: ["0.mlp.up_proj"] },

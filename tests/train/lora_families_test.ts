@@ -6,7 +6,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { Generator } from "@/lib/generate/generator.ts";
 import { criticFrom, type LoadedModel, loadFrozenModel } from "@/lib/models/checkpoint.ts";
-import type { LoraConfig } from "@/lib/models/lora/adapter.ts";
+import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { mergedModel } from "@/lib/models/lora/merge.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
@@ -17,18 +17,7 @@ import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import { numbers } from "@/tests/support/check_grads.ts";
 
 const FAMILIES = "fixtures/goldens/families";
-const CONFIG: LoraConfig = {
-  rank: 3,
-  alpha: 4,
-  rankStabilised: false,
-  targets: "all-linear",
-  excluded: [],
-  layers: null,
-  rankPattern: {},
-  alphaPattern: {},
-  dropout: 0,
-  transposed: null,
-};
+const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 const PROMPTS = [[3, 7, 1, 9, 12, 30], [6, 11], [5, 4, 40, 2, 19, 33, 21, 8, 60]];
 
 /** An adapter with numbers in B too, as training leaves it. */

@@ -3,25 +3,13 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { readModel } from "../checkpoint.ts";
 import { adaptedMaps } from "./adapted_maps.ts";
-import type { LoraConfig } from "./adapter.ts";
+import { type LoraConfig, PLAIN_LORA } from "./adapter.ts";
 
 const LLAMA = readModel("fixtures/goldens/families/llama");
 const GPT2 = readModel("fixtures/goldens/families/gpt2");
 
 function maps(change: Partial<LoraConfig>, model = LLAMA) {
-  const config: LoraConfig = {
-    rank: 4,
-    alpha: 8,
-    rankStabilised: false,
-    targets: "all-linear",
-    excluded: [],
-    layers: null,
-    rankPattern: {},
-    alphaPattern: {},
-    dropout: 0,
-    transposed: null,
-    ...change,
-  };
+  const config: LoraConfig = { ...PLAIN_LORA, rank: 4, alpha: 8, ...change };
   return adaptedMaps(model, config, "a.json");
 }
 

@@ -29,6 +29,18 @@ export interface LoraConfig {
   readonly transposed: boolean | null;
 }
 
+/** A config that names nothing but rank and α: every linear map, no exceptions, no patterns. */
+export const PLAIN_LORA: Omit<LoraConfig, "rank" | "alpha"> = {
+  rankStabilised: false,
+  targets: "all-linear",
+  excluded: [],
+  layers: null,
+  rankPattern: {},
+  alphaPattern: {},
+  dropout: 0,
+  transposed: null,
+};
+
 /** One linear map with an addition. */
 export interface AdaptedMap {
   readonly layer: number;
