@@ -19,12 +19,13 @@ export type Contract =
   | "results@1"
   | "curves@1"
   | "model"
+  | "models"
   | "reward"
   | "state"
   | "report"
   | "file";
 
-/** One input or output. A list port takes several paths in order, a map port takes named ones. */
+/** One input or output. A list port takes several paths in order, a map port takes named ones; an output is one path. */
 export interface Port {
   /** one contract, or several of which the file has one */
   readonly contract: Contract | readonly Contract[];
@@ -100,6 +101,13 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   readonly outputs: Ports;
   /** false: draws no random numbers, so that seed and iteration are not part of its key */
   readonly random: boolean;
+  /**
+   * inputs that are optional but needed with these parameters, each with the setting that needs it:
+   * `{ critic: "advantage_estimator=gae" }`. Who plans and who runs a stage refuse parameters without them
+   */
+  readonly needs?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
+  /** optional outputs that these parameters leave out whatever the inputs, each with the setting that does */
+  readonly omits?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
   readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
 }
 

@@ -135,10 +135,7 @@ function checkOutputs(node: Node, task: Task): void {
   for (const [port, description] of Object.entries(node.plan.stage.outputs)) {
     const info = statOf(task.outputs[port]!);
     const wanted = kindOf(description);
-    // A list of outputs may be empty, and then there is no directory.
-    if (!info && !description.optional && description.many === undefined) {
-      problems.push(`${port} was not written`);
-    }
+    if (!info && !description.optional) problems.push(`${port} was not written`);
     if (info && wanted !== "either" && info.isFile !== (wanted === "file")) {
       problems.push(`${port} must be a ${wanted}`);
     }

@@ -15,7 +15,7 @@ import {
   runsInRound,
   type StagePlan,
 } from "./blueprint.ts";
-import { contractsOf } from "./ports.ts";
+import { givesModels } from "./ports.ts";
 import { beats } from "./rounds.ts";
 
 /** The best rounds of the loops of one run, as far as it has come. */
@@ -82,7 +82,7 @@ function wantedNames(blueprint: Blueprint, block: IteratePlan): string[] {
   ];
   return Object.keys(block.next).filter((name) => {
     const source = sourceOf(block, name, lastRound(block));
-    const isModel = source && contractsOf(source.plan.stage.outputs[source.port]!).includes("model");
+    const isModel = source && givesModels(source.plan.stage.outputs[source.port]!);
     return isModel || references.some((r) => r.from === "best" && r.block === block && r.name === name);
   });
 }

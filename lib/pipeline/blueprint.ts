@@ -44,6 +44,9 @@ export interface StagePlan {
   readonly block?: BlockPlan;
   /** resolved parameters, as JSON */
   readonly params: Readonly<Record<string, unknown>>;
+  /** optional inputs that these parameters need, and optional outputs that they leave out: the settings by port */
+  readonly needs: Readonly<Record<string, string>>;
+  readonly omits: Readonly<Record<string, string>>;
   readonly bindings: Record<string, Binding>;
   readonly seedLabel: string;
   /** inside a loop: runs after every that many rounds, and in the last */

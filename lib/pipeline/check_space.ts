@@ -3,14 +3,15 @@
  *
  * With M the bytes of the largest model among the inputs, as f32:
  * - disk: every model that is written and kept takes M, every optimizer state 2 M; a loop keeps what `keep` says, plus
- *   one round in work. What else is written is taken for 64 MiB.
+ *   one round in work. A directory of models counts as one, as nobody knows yet how many. What else is written is taken
+ *   for 64 MiB.
  * - memory: the stage that needs most. Each model that it reads takes M; one that it writes is trained: weights,
  *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` have in
  *   memory alone: models and states (moments of policy and critic, 4 M) of two rounds. What is in memory beside the disk takes free memory only.
  * @module
  */
 import { statfsSync } from "node:fs";
-import type { Estimate } from "@/lib/contracts/stage.ts";
+import type { Contract, Estimate } from "@/lib/contracts/stage.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { allStages, type Blueprint, type StagePlan } from "./blueprint.ts";
 import { contractsOf } from "./ports.ts";
@@ -27,14 +28,16 @@ export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<stri
   let disk = 64 * MIB;
   let memory = 0, handedOver = 0;
   for (const plan of allStages(blueprint)) {
-    const written = Object.values(plan.stage.outputs).map((port) => contractsOf(port)[0]);
-    const models = written.filter((contract) => contract === "model").length;
-    const states = written.filter((contract) => contract === "state").length;
+    const ports = Object.entries(plan.stage.outputs).flatMap(([name, port]) =>
+      Object.hasOwn(plan.omits, name) ? [] : [port]
+    );
+    const written = (wanted: Contract) => ports.filter((port) => contractsOf(port)[0] === wanted).length;
+    const models = written("model");
     if (plan.block?.kind === "iterate" && plan.block.publish > 1) {
-      const inMemory = Object.values(plan.stage.outputs).filter((port) => port.handedOver);
+      const inMemory = ports.filter((port) => port.handedOver);
       for (const port of inMemory) handedOver += 2 * model * (contractsOf(port)[0] === "state" ? 4 : 1);
     }
-    disk += kept(plan, blueprint) * model * (models + 2 * states);
+    disk += kept(plan, blueprint) * model * (models + written("models") + 2 * written("state"));
     const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
     memory = Math.max(memory, model * (read + 4 * models));
   }

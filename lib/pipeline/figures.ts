@@ -63,7 +63,7 @@ export function resolveFigure(written: FigureEntry, context: FigureContext): Fig
 
 function figureContract(stage: StagePlan, port: string): "metrics@1" | "evals@1" | undefined {
   const output = Object.hasOwn(stage.stage.outputs, port) ? stage.stage.outputs[port] : undefined;
-  const contracts = output === undefined || output.many !== undefined ? [] : contractsOf(output);
+  const contracts = output === undefined ? [] : contractsOf(output);
   if (contracts.length !== 1) return undefined;
   return contracts[0] === "metrics@1" || contracts[0] === "evals@1" ? contracts[0] : undefined;
 }

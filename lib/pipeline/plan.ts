@@ -66,6 +66,8 @@ export async function makeBlueprint(
       stage,
       ...(block ? { block } : {}),
       params: parsed.success ? jsonOf(parsed.data) : {},
+      needs: parsed.success ? stage.needs?.(parsed.data) ?? {} : {},
+      omits: parsed.success ? stage.omits?.(parsed.data) ?? {} : {},
       bindings: {},
       seedLabel: entry.seed ?? name,
       every: entry.every ?? 1,

@@ -24,17 +24,30 @@ function fake(id: string, inputs: Ports, outputs: Ports): Stage {
 
 const MODEL = { contract: "model", description: "a model" } as const;
 const METRICS = { contract: "metrics@1", description: "figures" } as const;
-const ALL = [
+const ALL: Stage[] = [
   fake("train", { model: MODEL, state: { contract: "state", description: "s", optional: true } }, {
     policy: MODEL,
     state: { contract: "state", description: "s" },
     metrics: METRICS,
-    checkpoints: { ...MODEL, many: "list" },
+    checkpoints: { contract: "models", description: "on the way" },
   }),
   fake("judge", {
     models: { ...MODEL, many: "map" },
     metrics: { ...METRICS, many: "list", optional: true },
   }, { evals: { contract: "evals@1", description: "scores" } }),
+  {
+    ...fake("choose", {
+      from: { contract: ["model", "models"], description: "models", many: "list", optional: true },
+      critic: { ...MODEL, optional: true },
+    }, {
+      policy: MODEL,
+      critic: { ...MODEL, optional: true },
+      steps: { contract: "models", description: "on the way", optional: true },
+    }),
+    needs: ({ rounds }) =>
+      (rounds as number) > 1 ? { from: `rounds=${rounds}`, critic: `rounds=${rounds}` } : {},
+    omits: ({ rounds }) => rounds === 1 ? { steps: "rounds=1" } : {},
+  },
 ];
 
 const SOURCE: StageSource = {
@@ -97,7 +110,7 @@ outputs: { policy: a.policy.x, evals: e }`);
     'm.yaml:5:27: there is no input "bas", did you mean "base"?',
     'm.yaml:6:27: input "model" takes one value: it is a list',
     'm.yaml:7:27: input "models" takes a map of names to references: it is "a.policy"',
-    'm.yaml:8:37: output "checkpoints" of stage "a" is a list, which no input takes',
+    'm.yaml:8:27: input "models" takes model: a.checkpoints is models',
     'm.yaml:8:59: "every" has a meaning inside an iterate block only',
     'm.yaml:9:27: "carry.x" stands outside an iterate block',
     'm.yaml:10:27: there is no stage "nothing", known are a, b, c, d, e, f, g, h, inputs',
@@ -239,4 +252,51 @@ Deno.test("makeBlueprint() asks for an input that is not given", async () => {
     },
   );
   assertEquals(problems, ['m.yaml:2:35: input "base" is not given: --input base=PATH']);
+});
+
+Deno.test("makeBlueprint() lets a list of models read directories of models, alone, mixed and of copies", async () => {
+  const blueprint = await plan(`inputs: { base: base }
+stages:
+  a: { uses: train, in: { model: inputs.base } }
+  copies: { foreach: { count: 2 }, stages: { b: { uses: train, in: { model: inputs.base } } } }
+  c: { uses: choose, in: { from: a.checkpoints } }
+  d: { uses: choose, in: { from: [a.checkpoints, a.policy, copies.b.checkpoints] } }
+outputs: { checkpoints: a.checkpoints }`);
+  const chooses = blueprint.entries.filter((entry): entry is StagePlan =>
+    !isBlock(entry) && entry.stage.id === "choose"
+  );
+  assertEquals(
+    chooses.map(({ bindings }) => {
+      const { from } = bindings;
+      return from?.kind === "list" &&
+        from.references.map((r) => r.from === "stage" || r.from === "all" ? r.port : r.from);
+    }),
+    [["checkpoints"], ["checkpoints", "policy", "checkpoints"]],
+  );
+});
+
+Deno.test("makeBlueprint() refuses parameters whose inputs are not bound, not given, or never written", async () => {
+  const problems = await problemsOf(
+    `inputs: { base: base, late: null }
+stages:
+  none: { uses: choose }
+  lacking: { uses: choose, with: { rounds: 3 } }
+  given: { uses: choose, in: { from: [none.steps, inputs.base], critic: inputs.late }, with: { rounds: 2 } }
+  unwritten: { uses: choose, in: { from: [none.steps], critic: inputs.base }, with: { rounds: 2 } }
+  unread: { uses: choose, in: { from: none.steps } }
+  loop:
+    iterate: { count: 2, carry: { critic: null } }
+    stages:
+      free: { uses: choose, in: { critic: carry.critic } }
+      held: { uses: choose, in: { from: inputs.base, critic: carry.critic }, with: { rounds: 2 } }
+    next: { critic: free.critic }`,
+    { base: "/base", late: null },
+  );
+  assertEquals(problems, [
+    'm.yaml:4:3: stage "lacking" needs input "from" under "in", for rounds=3',
+    'm.yaml:4:3: stage "lacking" needs input "critic" under "in", for rounds=3',
+    'm.yaml:5:65: input "late" is not given: --input late=PATH',
+    'm.yaml:6:36: input "from" is needed, for rounds=2, but what it reads is not written: none.steps (rounds=1)',
+    'm.yaml:12:54: input "critic" is needed, for rounds=2, but carry.critic starts from null',
+  ]);
 });

@@ -22,6 +22,11 @@ export function contractsOf(port: Port): readonly Contract[] {
   return typeof port.contract === "string" ? [port.contract] : port.contract;
 }
 
+/** Whether what an output gives is a model, or several in one directory. */
+export function givesModels(port: Port): boolean {
+  return contractsOf(port).some((contract) => contract === "model" || contract === "models");
+}
+
 /** Fills `plan.bindings`; problems are added to those of `context`. */
 export function bindPorts(plan: StagePlan, entry: StageEntry, context: PortContext): void {
   const { at, problems } = context;
@@ -36,15 +41,15 @@ export function bindPorts(plan: StagePlan, entry: StageEntry, context: PortConte
       const binding = bind(name, port, written, { ...context, at: where });
       if (binding) {
         plan.bindings[name] = binding;
-        checkBinding(name, port, binding, { ...context, at: where });
+        checkBinding(name, plan, binding, { ...context, at: where });
       }
     }
   }
-  const missing = Object.entries(ports).filter(([name, port]) =>
-    !port.optional && (entry.in[name] ?? null) === null
+  const missing = Object.keys(ports).filter((name) =>
+    isNeeded(plan, name) && (entry.in[name] ?? null) === null
   );
-  for (const [name] of missing) {
-    problems.push({ at, message: `stage "${plan.path}" needs input "${name}" under "in"` });
+  for (const name of missing) {
+    problems.push({ at, message: `stage "${plan.path}" needs input "${name}" under "in"${why(plan, name)}` });
   }
 }
 
@@ -90,9 +95,19 @@ function bind(
   return { kind: "map", references: Object.fromEntries(pairs) as Record<string, Reference> };
 }
 
-function checkBinding(name: string, port: Port, binding: Binding, context: PortContext): void {
+/** Whether the input must be given: always, or with these parameters. */
+function isNeeded({ stage, needs }: StagePlan, name: string): boolean {
+  return !stage.inputs[name]!.optional || Object.hasOwn(needs, name);
+}
+
+/** The setting that makes an optional input a needed one, as the end of a message. */
+function why({ needs }: StagePlan, name: string): string {
+  return Object.hasOwn(needs, name) ? `, for ${needs[name]}` : "";
+}
+
+function checkBinding(name: string, plan: StagePlan, binding: Binding, context: PortContext): void {
   const { at, problems, inputs } = context;
-  const wanted = contractsOf(port);
+  const wanted = contractsOf(plan.stage.inputs[name]!), needed = isNeeded(plan, name);
   for (const reference of referencesOf(binding)) {
     if (reference.from === "all" && binding.kind !== "list") {
       problems.push({
@@ -102,7 +117,7 @@ function checkBinding(name: string, port: Port, binding: Binding, context: PortC
         }" are a list`,
       });
     }
-    if (reference.from === "input" && inputs[reference.name] === null && !port.optional) {
+    if (reference.from === "input" && inputs[reference.name] === null && needed) {
       problems.push({
         at,
         message: `input "${reference.name}" is not given: --input ${reference.name}=PATH`,
@@ -111,10 +126,10 @@ function checkBinding(name: string, port: Port, binding: Binding, context: PortC
     // What the best round started from may be what the first round started from.
     const fromStart = reference.from === "carry" ||
       reference.from === "best" && reference.block.best?.take === "carry";
-    if (fromStart && reference.block.carry[reference.name] === null && !port.optional) {
+    if (fromStart && reference.block.carry[reference.name] === null && needed) {
       problems.push({
         at,
-        message: `input "${name}" is needed, but carry.${reference.name} starts from null`,
+        message: `input "${name}" is needed${why(plan, name)}, but carry.${reference.name} starts from null`,
       });
     }
     for (const { stage, port: outputName } of origins(reference)) {
@@ -128,6 +143,24 @@ function checkBinding(name: string, port: Port, binding: Binding, context: PortC
       });
     }
   }
+  if (needed) checkWritten(name, plan, binding, context);
+}
+
+/** Of the outputs that a needed input reads, one must be written. */
+function checkWritten(name: string, plan: StagePlan, binding: Binding, { at, problems }: PortContext): void {
+  const references = referencesOf(binding), sources = references.flatMap((reference) => origins(reference));
+  const isWritten = ({ stage, port }: typeof sources[number]) => !Object.hasOwn(stage.omits, port);
+  // What comes from no stage is an input of the manifest, looked at already.
+  const mayBeGiven = (reference: Reference) => {
+    const from = origins(reference);
+    return from.length === 0 || from.some(isWritten);
+  };
+  if (references.length === 0 || references.some(mayBeGiven)) return;
+  const list = sources.map(({ stage, port }) => `${stage.path}.${port} (${stage.omits[port]})`).join(", ");
+  problems.push({
+    at,
+    message: `input "${name}" is needed${why(plan, name)}, but what it reads is not written: ${list}`,
+  });
 }
 
 /** Within a round, a stage may read one that runs in fewer rounds only if it runs in no more rounds itself. */

@@ -8,7 +8,7 @@ import { bestSoFar } from "./best_so_far.ts";
 import { type Blueprint, type Figure, runsInRound, type StagePlan } from "./blueprint.ts";
 import { lastMetrics } from "./metric_values.ts";
 import type { Node } from "./nodes.ts";
-import { contractsOf } from "./ports.ts";
+import { contractsOf, givesModels } from "./ports.ts";
 import { gatheredPorts } from "./publishing.ts";
 import type { Store } from "./store.ts";
 import type { StoreUsers } from "./store_users.ts";
@@ -47,9 +47,8 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
 
   /** Rounds of `plan` that keep their output `port`. */
   function staying(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
-    const contracts = contractsOf(plan.stage.outputs[port]!);
-    const isModel = contracts.includes("model");
-    const never = keep === "all" || !(isModel || contracts.includes("state")) ||
+    const output = plan.stage.outputs[port]!, isModel = givesModels(output);
+    const never = keep === "all" || !(isModel || contractsOf(output).includes("state")) ||
       gathered.has(`${plan.path}.${port}`);
     if (never) return new Set(rounds);
     const written = rounds.filter((round) => !isUnpublished(round, port));
@@ -63,8 +62,7 @@ export function createPruner(blueprint: Blueprint, store: Store, users: StoreUse
 
   /** The best rounds of `plan` so far, whose output `port` stays for that, and those that may yet be the best. */
   function bestOf(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
-    const isModel = contractsOf(plan.stage.outputs[port]!).includes("model");
-    const winner = isModel ? best(rounds) : undefined;
+    const winner = givesModels(plan.stage.outputs[port]!) ? best(rounds) : undefined;
     const iterations = bests.rounds(plan, port, latestOf(rounds)!.iteration);
     return new Set(rounds.filter((round) => round === winner || iterations.has(round.iteration)));
   }

@@ -97,12 +97,8 @@ function output(
   from: "stage" | "all",
 ): Reference | { readonly problem: string } {
   const port = rest[0]!;
-  const found = stage.stage.outputs[port];
-  if (rest.length === 1 && found && found.many === undefined) return { from, stage, port };
-  if (found?.many !== undefined) {
-    return bad(`output "${port}" of stage "${stage.path}" is a ${found.many}, which no input takes`);
-  }
-  const known = Object.entries(stage.stage.outputs).filter(([, p]) => p.many === undefined).map(([n]) => n);
+  const known = Object.keys(stage.stage.outputs);
+  if (rest.length === 1 && known.includes(port)) return { from, stage, port };
   return bad(
     `stage "${stage.path}" (${stage.stage.id}) has no output "${rest.join(".")}"${suggestion(port, known)}`,
   );

@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from "zod";
-import type { InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
+import type { Contract, InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import type { HandOver } from "@/lib/files/hand_over.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { contractsOf } from "./ports.ts";
@@ -55,6 +55,7 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
     const issues = params.error.issues.map((issue) => `${issue.path.join(".")} ${phraseOf(issue)}`);
     throw new UsageError(`Cannot run ${stage.id} as its parameters must be valid: ${issues.join("; ")}`);
   }
+  checkNeeds(stage, params.data, task.inputs as InputPaths);
   await stage.run({
     params: params.data,
     inputs: task.inputs as InputPaths,
@@ -69,12 +70,28 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
   });
 }
 
-/** What a port's value is on disk. A report may be a file or a directory. */
+/** @throws {UsageError} listing the inputs that parameters need and that are not given */
+export function checkNeeds<Schema extends z.ZodObject>(
+  stage: Stage<Schema>,
+  params: z.output<Schema>,
+  inputs: InputPaths,
+): void {
+  const missing = Object.entries(stage.needs?.(params) ?? {}).filter(([port]) =>
+    Object.keys(inputs[port] ?? []).length === 0
+  );
+  if (missing.length === 0) return;
+  const list = missing.map(([port, setting]) => `${setting} needs ${port}`).join("; ");
+  throw new UsageError(
+    `Cannot run ${stage.id} as the inputs that its parameters need must be given: ${list}`,
+  );
+}
+
+const DIRECTORIES: readonly Contract[] = ["model", "models", "reward", "state"];
+
+/** What an output's value is on disk. A report may be a file or a directory. */
 export function kindOf(port: Port): "file" | "directory" | "either" {
   const contracts = contractsOf(port);
-  if (port.many !== undefined || contracts.some((c) => c === "model" || c === "reward" || c === "state")) {
-    return "directory";
-  }
+  if (contracts.some((c) => DIRECTORIES.includes(c))) return "directory";
   return contracts.includes("report") ? "either" : "file";
 }
 

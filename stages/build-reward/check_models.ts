@@ -3,6 +3,7 @@
  * @module
  */
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import type { NamedModel } from "@/lib/contracts/model_list.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import type { Model } from "@/lib/models/model.ts";
 import type { ParameterVector } from "@/lib/models/parameters.ts";
@@ -12,7 +13,7 @@ import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 
 /** A model that a reward is made of, or is calibrated with. Its weights are those of `frozenNetwork(path, digest)`. */
 export interface RewardPart {
-  /** what messages call it: base, sft, members[0] */
+  /** what messages call it: base, sft, members[0], checkpoints[0]/000063 */
   readonly role: string;
   readonly path: string;
   /** of its directory */
@@ -36,11 +37,11 @@ export interface RewardParts {
 
 /** Paths of the models. */
 export interface PartPaths {
-  readonly members: readonly string[];
+  readonly members: readonly NamedModel[];
   readonly base: string;
   readonly baseline?: string | undefined;
   readonly sft: string | undefined;
-  readonly checkpoints?: readonly string[] | undefined;
+  readonly checkpoints: readonly NamedModel[];
 }
 
 /**
@@ -66,8 +67,8 @@ export function openParts(paths: PartPaths): RewardParts {
   };
   const base = open("base", paths.base);
   const sft = paths.sft === undefined ? undefined : open("sft", paths.sft);
-  const members = paths.members.map((path, i) => open(`members[${i}]`, path));
-  const checkpoints = (paths.checkpoints ?? []).map((path, i) => open(`checkpoints[${i}]`, path));
+  const members = paths.members.map(({ name, path }) => open(name, path));
+  const checkpoints = paths.checkpoints.map(({ name, path }) => open(name, path));
   const baseline = paths.baseline === undefined ? undefined : open("baseline", paths.baseline);
   const all = [base, sft, ...members, ...checkpoints, baseline].filter((part) => part !== undefined);
   if (all.length > 0) problems.push(...mismatches(all));

@@ -3,14 +3,13 @@ import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import type { Params } from "./params.ts";
 
-/** @throws {UsageError} listing all that cannot hold together */
-export function checkRequest(params: Params, inputs: InputPaths): void {
+/** @throws {UsageError} listing all that cannot hold together @param members how many there are */
+export function checkRequest(params: Params, inputs: InputPaths, members: number): void {
   const { combine, length_norm: norm, reward_checkpoint: checkpoint } = params, problems: string[] = [];
   const given = (port: string) => inputs[port] !== undefined && inputs[port].length !== 0;
   const rule = (holds: boolean, message: string) => {
     if (!holds) problems.push(message);
   };
-  const members = (inputs.members as readonly string[]).length;
   const needed = combine === "lcb" || combine === "soup" ? 2 : 1;
   rule(
     members >= needed,
@@ -18,18 +17,12 @@ export function checkRequest(params: Params, inputs: InputPaths): void {
       members === 1 ? "is" : "are"
     } ${members}`,
   );
-  rule(
-    norm !== "target" || given("sft") && given("prompts"),
-    "length_norm=target needs sft and prompts, whose answers have the target length",
-  );
   const isChecked = given("checker") || params.checker !== "";
   rule(
     !isChecked || !given("sft") || given("eval_prompts") || given("prompts"),
     "a preflight with a checker needs eval_prompts or prompts: there is neither",
   );
   if (checkpoint === "auto") {
-    rule(given("checkpoints"), "reward_checkpoint=auto needs checkpoints to choose from");
-    rule(given("sft"), "reward_checkpoint=auto needs sft to answer the preflight");
     rule(isChecked, "reward_checkpoint=auto needs a checker");
     rule(combine !== "soup", "reward_checkpoint=auto cannot be together with combine=soup");
     rule(norm !== "target", "reward_checkpoint=auto cannot be together with length_norm=target");

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { listModels } from "@/lib/contracts/model_list.ts";
 import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
@@ -29,7 +30,11 @@ export const stage = defineStage({
   summary: "Makes a reward of SFT models and their base, and checks that it can tell them apart.",
   params,
   inputs: {
-    members: { contract: "model", description: "SFT models; one is the paper's reward", many: "list" },
+    members: {
+      contract: ["model", "models"],
+      description: "SFT models; one is the paper's reward",
+      many: "list",
+    },
     base: { contract: "model", description: "the model before SFT" },
     baseline: {
       contract: "model",
@@ -37,7 +42,7 @@ export const stage = defineStage({
       optional: true,
     },
     checkpoints: {
-      contract: "model",
+      contract: ["model", "models"],
       description:
         "SFT models on the way, of which reward_checkpoint=auto may take one in place of the members",
       many: "list",
@@ -64,6 +69,12 @@ export const stage = defineStage({
     },
   },
   random: true,
+  needs: ({ reward_checkpoint: checkpoint, length_norm: norm }) => ({
+    ...(norm === "target" ? { sft: "length_norm=target", prompts: "length_norm=target" } : {}),
+    ...(checkpoint === "auto"
+      ? { sft: "reward_checkpoint=auto", checkpoints: "reward_checkpoint=auto" }
+      : {}),
+  }),
   run,
 });
 
@@ -71,14 +82,15 @@ async function run(
   { params, inputs, outputs, seed, signal, progress, threads }: StageContext<Params>,
 ): Promise<void> {
   configureRuntime({ threads });
-  checkRequest(params, inputs);
+  const members = listModels("members", inputs.members as readonly string[]);
+  checkRequest(params, inputs, members.length);
   progress({ message: "reading models" });
   const parts = openParts({
-    members: inputs.members as readonly string[],
+    members,
     base: inputs.base as string,
     baseline: inputs.baseline as string | undefined,
     sft: inputs.sft as string | undefined,
-    checkpoints: inputs.checkpoints as readonly string[] | undefined,
+    checkpoints: listModels("checkpoints", inputs.checkpoints as readonly string[] | undefined ?? []),
   });
   const prompts = promptsOf("prompts", inputs.prompts as string | undefined, parts);
   const evalPrompts = promptsOf("eval_prompts", inputs.eval_prompts as string | undefined, parts) ?? prompts;

@@ -7,9 +7,11 @@ import { readReward } from "@/lib/contracts/reward_directory.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
+import { linkTree } from "@/lib/files/publish.ts";
 import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
+import { checkNeeds } from "@/lib/pipeline/task.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
@@ -53,14 +55,16 @@ async function promptsIn(directory: string): Promise<string> {
   return path;
 }
 
-function runStage(
+async function runStage(
   dir: string,
   inputs: InputPaths,
   given: Partial<Params> = {},
   options: { seed?: number; signal?: AbortSignal; messages?: string[] } = {},
 ): Promise<void> {
-  return stage.run({
-    params: params.parse({ ...SMALL, ...given }),
+  const parsed = params.parse({ ...SMALL, ...given });
+  checkNeeds(stage, parsed, inputs);
+  await stage.run({
+    params: parsed,
     inputs: { base: BASE, ...inputs },
     outputs: { reward: join(dir, "reward"), report: join(dir, "report") },
     seed: options.seed ?? 3,
@@ -194,7 +198,8 @@ Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, 
     "export const check = ({ response }) => ({ score: response.length % 7 / 7 });",
   );
   const inputs = { members: [sft], sft, prompts, checker, checkpoints: [early, late] };
-  await runStage(dir, inputs, { reward_checkpoint: "auto", preflight_samples: 8 });
+  const asked = { reward_checkpoint: "auto", preflight_samples: 8 } as const;
+  await runStage(dir, inputs, asked);
   const { choice, preflight, sentences } = reportOf(dir);
   assertEquals(choice!.candidates.map(({ name }) => name), ["members", "checkpoints[0]", "checkpoints[1]"]);
   const best = choice!.candidates.reduce((a, b) => b.gain > a.gain ? b : a);
@@ -204,24 +209,49 @@ Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, 
   assertEquals(readReward(join(dir, "reward")).members.map(({ digest }) => digest), [
     digestDirectory(path).digest,
   ]);
+  // The same models in one directory, as sft writes its checkpoints, beside one that stands alone.
+  for (const [number, model] of [["000063", early], ["000126", late]] as const) {
+    linkTree(model, join(dir, "steps", number));
+  }
+  const again = directory.file("again");
+  Deno.mkdirSync(again);
+  await runStage(again, { ...inputs, checkpoints: [join(dir, "steps"), early] }, asked);
+  const [ofMembers, ofEarly, ofLate] = choice!.candidates.map(({ gain }) => gain);
+  assertEquals(reportOf(again).choice!.candidates.map(({ name, gain }) => [name, gain]), [
+    ["members", ofMembers],
+    ["checkpoints[0]/000063", ofEarly],
+    ["checkpoints[0]/000126", ofLate],
+    ["checkpoints[1]", ofEarly],
+  ]);
+});
+
+Deno.test("members may be a directory of models: its models make the soup that they make one by one", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, paths = ["a", "b"].map((name) => writeRelative(dir, name, 0.01));
+  paths.forEach((path, i) => linkTree(path, join(dir, "steps", `${i}`)));
+  const digests = [];
+  for (const [name, members] of [["one", paths], ["all", [join(dir, "steps")]]] as const) {
+    const home = directory.file(name);
+    Deno.mkdirSync(home);
+    await runStage(home, { members }, { combine: "soup" });
+    digests.push(digestDirectory(join(home, "reward")).digest);
+  }
+  assertEquals(digests[1], digests[0]);
 });
 
 Deno.test("what a request lacks is refused together", async () => {
   using directory = new TemporaryDirectory();
-  const error = await assertRejects(
-    () =>
-      runStage(directory.path, { members: ["a"] }, {
-        reward_checkpoint: "auto",
-        combine: "soup",
-        length_norm: "target",
-      }),
-    UsageError,
+  const asked = { reward_checkpoint: "auto", combine: "soup", length_norm: "target" } as const;
+  const refusal = async (inputs: InputPaths) =>
+    (await assertRejects(() => runStage(directory.path, inputs, asked), UsageError)).message;
+  assertEquals(
+    await refusal({ members: ["a"] }),
+    "Cannot run build-reward as the inputs that its parameters need must be given: reward_checkpoint=auto needs sft; " +
+      "length_norm=target needs prompts; reward_checkpoint=auto needs checkpoints",
   );
   assertEquals(
-    error.message,
-    "Cannot build a reward as combine=soup needs at least 2 members: there is 1; length_norm=target needs sft and prompts, " +
-      "whose answers have the target length; reward_checkpoint=auto needs checkpoints to choose from; " +
-      "reward_checkpoint=auto needs sft to answer the preflight; reward_checkpoint=auto needs a checker; " +
+    await refusal({ members: ["a"], sft: "a", prompts: "p", checkpoints: ["b"] }),
+    "Cannot build a reward as combine=soup needs at least 2 members: there is 1; reward_checkpoint=auto needs a checker; " +
       "reward_checkpoint=auto cannot be together with combine=soup; reward_checkpoint=auto cannot be together with " +
       "length_norm=target",
   );

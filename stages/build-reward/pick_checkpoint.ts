@@ -14,7 +14,7 @@ import { rewardRule } from "./reward_rule.ts";
 export interface Candidate
   extends
     Pick<Preflight, "best_score" | "worst_score" | "gain" | "gain_stderr" | "within_prompt_correlation"> {
-  /** `members`, or `checkpoints[0]` */
+  /** `members`, or `checkpoints[0]`, or `checkpoints[0]/000063` of a directory of checkpoints */
   readonly name: string;
 }
 

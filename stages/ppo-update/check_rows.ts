@@ -1,24 +1,15 @@
-/** What the stage refuses before it learns: rows that the policy cannot read, and demonstrations that are not there. @module */
+/** What the stage refuses before it learns: rows and demonstrations that the policy cannot read. @module */
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import type { Model } from "@/lib/models/model.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import type { Demonstrations } from "./demonstrations.ts";
-import type { Params } from "./params.ts";
 
 /** The rows that a round learns from, with their files. */
 export interface Given {
   readonly scored: { readonly file: string; readonly rows: readonly ScoredRow[] };
   readonly tokens: { readonly file: string | undefined; readonly demonstrations: Demonstrations | undefined };
-}
-
-/** @throws {UsageError} if demonstrations are to be mixed in and none are given */
-export function checkDemonstrations(tokens: string | undefined, { demo_mix }: Params): void {
-  if (demo_mix === 0 || tokens !== undefined) return;
-  throw new UsageError(
-    `Cannot mix in demonstrations as the input tokens must be given: demo_mix is ${demo_mix} and there is none`,
-  );
 }
 
 /** @throws {DataError} naming rows that the policy cannot read or that hold no token to learn from */

@@ -61,7 +61,7 @@ Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be the
   await assertRejects(
     () => update(directory, START, ROWS, { params: { demo_mix: 0.5 } }),
     UsageError,
-    "Cannot mix in demonstrations as the input tokens must be given: demo_mix is 0.5 and there is none",
+    "Cannot run ppo-update as the inputs that its parameters need must be given: demo_mix=0.5 needs tokens",
   );
   const write = (inputIds: Int32Array, mask: readonly number[], tokenizerDigest = DIGEST) =>
     writeTokens(tokens, {

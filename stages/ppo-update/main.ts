@@ -11,15 +11,15 @@ import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { checkDemonstrations, checkRows } from "./check_rows.ts";
+import { checkRows } from "./check_rows.ts";
 import { readDemonstrations } from "./demonstrations.ts";
 import { betaOf, klWeightOf } from "./kl_control.ts";
 import { learn } from "./learn.ts";
 import { ownRollouts } from "./own_logprobs.ts";
-import { type Params, params } from "./params.ts";
+import { isCriticFree, type Params, params } from "./params.ts";
 import { type RoundFigures, roundFigures } from "./round_figures.ts";
 import { sampleRows } from "./samples.ts";
-import { loadTrainer, saveTrainer } from "./trainer.ts";
+import { loadTrainer, saveTrainer, type TrainerOutputs } from "./trainer.ts";
 import { firstRoundOf, warningsOf } from "./warnings.ts";
 
 /** The stage; see its README. */
@@ -35,7 +35,8 @@ export const stage = defineStage({
     policy: { contract: "model", description: "the policy", handedOver: true },
     critic: {
       contract: "model",
-      description: "the critic, or a causal model that becomes one with a head of zeros",
+      description: "the critic, or a causal model that becomes one with a head of zeros; gae needs one",
+      optional: true,
       handedOver: true,
     },
     state: {
@@ -52,7 +53,12 @@ export const stage = defineStage({
   },
   outputs: {
     policy: { contract: "model", description: "the policy after the round", handedOver: true },
-    critic: { contract: "model", description: "the critic after the round", handedOver: true },
+    critic: {
+      contract: "model",
+      description: "the critic after the round, where one is given",
+      optional: true,
+      handedOver: true,
+    },
     state: {
       contract: "state",
       description: "moments, reward scale, controllers, counters",
@@ -71,6 +77,11 @@ export const stage = defineStage({
     },
   },
   random: true,
+  needs: (params) => ({
+    ...(isCriticFree(params) ? {} : { critic: `advantage_estimator=${params.advantage_estimator}` }),
+    ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
+  }),
+  omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
   run,
 });
 
@@ -79,19 +90,18 @@ async function run(context: StageContext<Params>): Promise<void> {
   const { params, inputs, outputs, iteration } = context;
   const paths = {
     policy: inputs.policy as string,
-    critic: inputs.critic as string,
+    critic: inputs.critic as string | undefined,
     state: inputs.state as string | undefined,
   };
   const file = inputs.scored as string, { rows: sampled, tokenizerDigest: digest } = readScored(file);
   const tokens = inputs.tokens as string | undefined;
-  checkDemonstrations(tokens, params);
   const demonstrations = tokens === undefined || params.demo_mix === 0
     ? undefined
     : readDemonstrations(tokens);
   checkSameTokenizer({
     scored: digest,
     policy: tokenizerDigest(paths.policy),
-    critic: tokenizerDigest(paths.critic),
+    ...(paths.critic === undefined ? {} : { critic: tokenizerDigest(paths.critic) }),
     ...(demonstrations ? { tokens: demonstrations.tokenizerDigest } : {}),
   });
   const trainer = loadTrainer(paths, params, context.handOver), { network } = trainer.policy;
@@ -120,8 +130,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     warnings: warnings.length,
     stopped: stopped ? 1 : 0,
   };
-  const { policy, critic, state } = outputs as Record<"policy" | "critic" | "state", string>;
-  await saveTrainer(after, paths, { policy, critic, state, ema: outputs.ema }, context.handOver);
+  await saveTrainer(after, paths, outputs as TrainerOutputs, context.handOver);
   await writeMetrics(outputs.metrics!, metricRows(metrics, iteration));
   const shown = { count: params.kept_samples, warnings };
   await writeSamples(outputs.samples!, tokenizer ? sampleRows(rows, tokenizer, shown) : []);

@@ -50,7 +50,7 @@ async function rounds(
 }
 
 function pick({ policy, critic, state }: RoundInputs): RoundInputs {
-  return { policy, critic, ...(state === undefined ? {} : { state }) };
+  return { policy, ...(critic === undefined ? {} : { critic }), ...(state === undefined ? {} : { state }) };
 }
 
 Deno.test("a round updates both networks: four updates each, and figures that say so", async () => {

@@ -31,9 +31,13 @@ export interface Trainer extends Learners {
 /** Where a trainer lies. */
 export interface TrainerPaths {
   readonly policy: string;
-  readonly critic: string;
+  /** undefined: there is none, and the estimator needs none */
+  readonly critic: string | undefined;
   readonly state: string;
 }
+
+/** Where what a trainer has is written. */
+export type TrainerOutputs = Readonly<Record<"policy" | "critic" | "state" | "ema", string>>;
 
 const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
@@ -58,12 +62,12 @@ const momentsOf = (policy: Learner, critic: Learner | undefined): NamedVectors =
  * @throws {DataError} if the files do not go together
  */
 export function loadTrainer(
-  paths: { readonly policy: string; readonly critic: string; readonly state: string | undefined },
+  paths: Omit<TrainerPaths, "state"> & { readonly state: string | undefined },
   params: Params,
   handOver?: HandOver,
 ): Trainer {
   const policy = learner(loadLanguageModel(paths.policy, handOver), params);
-  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic, handOver), params);
+  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic!, handOver), params);
   const ema = params.ema_decay === null ? undefined : policy.network.parameters.clone();
   if (paths.state === undefined) {
     const state: TrainerState = {
@@ -79,7 +83,9 @@ export function loadTrainer(
   }
   const file = join(paths.state, FILE), average = ema && holdsAverage(file, handOver) ? { [EMA]: ema } : {};
   readVectors(file, { ...momentsOf(policy, critic), ...average }, handOver);
-  for (const directory of [paths.policy, paths.critic, paths.state]) handOver?.release(directory);
+  for (const directory of [paths.policy, paths.critic, paths.state]) {
+    if (directory !== undefined) handOver?.release(directory);
+  }
   const state = readTrainerState(paths.state);
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
@@ -97,13 +103,14 @@ function holdsAverage(path: string, handOver?: HandOver): boolean {
 }
 
 /**
- * Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. A critic that was not loaded passes through.
+ * Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. A critic that was not
+ * loaded passes through, if there is one.
  * @param handOver takes the arrays: nothing may be trained with them from now on
  */
 export async function saveTrainer(
   { policy, critic, ema, state }: Trainer,
-  source: { readonly policy: string; readonly critic: string },
-  outputs: TrainerPaths & { readonly ema: string | undefined },
+  source: Pick<TrainerPaths, "policy" | "critic">,
+  outputs: TrainerOutputs,
   handOver?: HandOver,
 ): Promise<void> {
   const { model } = policy.network;
@@ -113,9 +120,12 @@ export async function saveTrainer(
       copyTokenizerFiles(source.policy, to);
     });
   await write(outputs.policy, policy.network);
-  if (ema && outputs.ema !== undefined) await write(outputs.ema, { model, parameters: ema });
+  if (ema) await write(outputs.ema, { model, parameters: ema });
   if (critic) await write(outputs.critic, critic.network);
-  else await publishDirectory(outputs.critic, (to) => passOn(source.critic, to, outputs.critic, handOver));
+  else if (source.critic !== undefined) {
+    const { critic: from } = source;
+    await publishDirectory(outputs.critic, (to) => passOn(from, to, outputs.critic, handOver));
+  }
   await publishDirectory(outputs.state, (to) => {
     const vectors = { ...momentsOf(policy, critic), ...(ema ? { [EMA]: ema } : {}) };
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));

@@ -1,10 +1,11 @@
 /** The stage's variants on files: estimators without a critic, KL in the loss, aggregation, schedules, masks. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { dirname } from "node:path";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
@@ -37,6 +38,42 @@ Deno.test("without a critic: the policy moves from the first round on, the criti
     new Set(seen).size,
     4,
     "whitened, a mean over all and one over the others differ by a factor alone",
+  );
+});
+
+Deno.test("without a critic none need be given, and none is written: policy and state have the same bytes", async () => {
+  using directory = new TemporaryDirectory();
+  const params = { advantage_estimator: "reinforce_pp" };
+  const rounds = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
+    const first = await update(directory, { policy: SFT, ...critic }, ROWS, { params });
+    const { policy, state } = first;
+    const second = await update(directory, { policy, state, ...critic }, scoredRows(policy, 1), {
+      params: { ...params, kl_stop },
+    });
+    return [first, second].map((round) => ({
+      bytes: [digestDirectory(round.policy).digest, digestDirectory(round.state).digest],
+      metrics: round.metrics,
+      critic: [...Deno.readDirSync(dirname(round.critic))].some(({ name }) => name === "critic"),
+    }));
+  };
+  for (const kl_stop of [null, 1e-9]) {
+    const without = await rounds({}, kl_stop), with_ = await rounds({ critic: CRITIC }, kl_stop);
+    assertEquals(without.map(({ metrics }) => metrics.stopped), [0, kl_stop === null ? 0 : 1]);
+    assertEquals(without, with_.map((round) => ({ ...round, critic: false })));
+    assertEquals(with_.map(({ critic }) => critic), [true, true]);
+  }
+});
+
+Deno.test("gae refuses to learn without a critic before it reads anything, with all else that is missing", async () => {
+  using directory = new TemporaryDirectory();
+  const error = await assertRejects(
+    () => update(directory, { policy: "nowhere" }, ROWS, { params: { demo_mix: 0.5 } }),
+    UsageError,
+  );
+  assertEquals(
+    error.message,
+    "Cannot run ppo-update as the inputs that its parameters need must be given: advantage_estimator=gae needs critic; " +
+      "demo_mix=0.5 needs tokens",
   );
 });
 

@@ -72,9 +72,8 @@ export const stage = defineStage({
       description: "the fine-tuned model: plain, or an adapter with its base where lora_rank asks for one",
     },
     checkpoints: {
-      contract: "model",
+      contract: "models",
       description: "models on the way, by number of updates, where checkpoint_every asks for them",
-      many: "list",
       optional: true,
     },
     state: { contract: "state", description: "the optimizer's moments" },
@@ -85,6 +84,7 @@ export const stage = defineStage({
     },
   },
   random: true,
+  omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
   run,
 });
 

@@ -89,7 +89,8 @@ export function scoredRows(
 /** What a round starts from, as paths. */
 export interface RoundInputs {
   readonly policy: string;
-  readonly critic: string;
+  /** gae needs one */
+  readonly critic?: string;
   readonly state?: string;
   /** demonstrations */
   readonly tokens?: string;
@@ -97,6 +98,8 @@ export interface RoundInputs {
 
 /** A round's outputs as paths, and its figures by name. */
 export interface Round extends RoundInputs {
+  /** there if one was given */
+  readonly critic: string;
   readonly state: string;
   readonly samples: string;
   /** there with ema_decay */

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { z } from "zod";
 import type { InputPaths, Stage, StageProgress } from "@/lib/contracts/stage.ts";
+import { checkNeeds } from "@/lib/pipeline/task.ts";
 
 /** What a run is given; all but the inputs have defaults. */
 export interface StageRun {
@@ -24,8 +25,10 @@ export async function runStage<Schema extends z.ZodObject>(
   const outputs = Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)]));
   const stop = new AbortController();
   let reports = 0;
+  const parsed = stage.params.parse(params);
+  checkNeeds(stage, parsed, inputs);
   await stage.run({
-    params: stage.params.parse(params),
+    params: parsed,
     inputs,
     outputs,
     seed,
