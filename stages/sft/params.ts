@@ -27,12 +27,18 @@ export const params = z.strictObject({
     }),
   epochs: z.number().positive().default(3)
     .describe(
-      "Passes over the demonstrations or pairs; the number of updates is epochs · ⌈rows / batch_size⌉.",
+      "Passes over the demonstrations or pairs; the number of updates is epochs · ⌈rows / batch_size⌉, or min_updates.",
     )
     .meta({ unit: "1", source: "Zephyr and Tulu 2 train two to three epochs" }),
   max_updates: z.int().min(0).default(0)
     .describe("Number of updates, instead of epochs. 0: by epochs.")
     .meta({ unit: "updates", source: "0 = by epochs" }),
+  min_updates: z.int().min(0).default(0)
+    .describe(
+      "Least number of updates: a few demonstrations are passed over more often than `epochs` says, until the model has " +
+        "learned to end its answers. max_updates and matched runs do not look at it.",
+    )
+    .meta({ unit: "updates", source: "0: none; the quickstart's task takes 128" }),
   batch_size: z.int().positive().default(32)
     .describe("Demonstrations or pairs per update.")
     .meta({ unit: "rows", source: "Tulu 2 (arXiv:2311.10702) uses 128, InstructGPT 32 for small sets" }),

@@ -58,9 +58,13 @@ export function subsampled<Row>(rows: readonly Row[], seed: number, share: numbe
 /** Updates that the parameters ask for, unless a run is to be matched. */
 export function plannedUpdates(
   rows: number,
-  { epochs, max_updates, batch_size }: Pick<Params, "epochs" | "max_updates" | "batch_size">,
+  { epochs, max_updates, min_updates, batch_size }: Pick<
+    Params,
+    "epochs" | "max_updates" | "min_updates" | "batch_size"
+  >,
 ): number {
-  return max_updates > 0 ? max_updates : Math.max(1, Math.round(epochs * Math.ceil(rows / batch_size)));
+  if (max_updates > 0) return max_updates;
+  return Math.max(1, min_updates, Math.round(epochs * Math.ceil(rows / batch_size)));
 }
 
 /**

@@ -52,13 +52,16 @@ Deno.test("targets are the supervised tokens but the first, or all but the first
 });
 
 Deno.test("updates are epochs of whole batches, the quickstart's 252 and 128 among them", () => {
-  const planned = (count: number, epochs: number, max_updates = 0) =>
-    plannedUpdates(count, { epochs, max_updates, batch_size: 16 });
+  const planned = (count: number, epochs: number, max_updates = 0, min_updates = 0) =>
+    plannedUpdates(count, { epochs, max_updates, min_updates, batch_size: 16 });
   assertEquals(planned(1000, 4), 252);
   assertEquals(planned(500, 4), 128);
   assertEquals(planned(1000, 0.5), 32);
   assertEquals(planned(3, 0.1), 1);
   assertEquals(planned(1000, 4, 7), 7);
+  assertEquals(planned(64, 4, 0, 128), 128, "few demonstrations are passed over more often");
+  assertEquals(planned(1000, 4, 0, 128), 252);
+  assertEquals(planned(64, 4, 7, 128), 7);
 });
 
 Deno.test("matchedUpdates() takes the largest count of all rounds", () => {
