@@ -61,6 +61,8 @@ export type RunEvent =
       readonly key: string;
       /** those of the run that made the outputs, as are its tokens */
       readonly seconds: number;
+      /** what the stage warned of in that run */
+      readonly warnings?: readonly string[];
     }
     | NodeName & {
       readonly type: "stage_progress";

@@ -32,6 +32,8 @@ export interface ActionRecord {
   readonly seconds: number;
   /** tokens that it worked on in that time, where it told: the last `tokens` among the fields of its progress */
   readonly tokens?: number;
+  /** what a person should look at, as the stage told it while it ran, in order; absent: nothing */
+  readonly warnings?: readonly string[];
   /** ISO 8601 */
   readonly finished: string;
   readonly host: HostFacts;
@@ -62,6 +64,7 @@ const recordSchema = z.object({
   unpublished: z.array(z.string()).optional(),
   seconds: z.number(),
   tokens: z.number().optional(),
+  warnings: z.array(z.string()).optional(),
   finished: z.string(),
   host: z.object({
     onnxruntime: z.string(),

@@ -74,8 +74,10 @@ export async function runAction(
     lock: `${store.lockFile(ready.key)}.worker`,
   };
   let tokens: number | undefined;
+  const warnings: string[] = [];
   const progress = (p: StageProgress) => {
     if (Number.isFinite(p.fields?.tokens)) tokens = p.fields!.tokens;
+    if (p.warning !== undefined) warnings.push(p.warning);
     options.progress(ready.node, p);
   };
   const given = new Map<string, FileContent>();
@@ -90,6 +92,7 @@ export async function runAction(
     names,
     seconds: (performance.now() - begun) / 1000,
     ...(tokens === undefined ? {} : { tokens }),
+    ...(warnings.length === 0 ? {} : { warnings }),
     finished: new Date().toISOString(),
     host: options.host(share.threads),
   }, given);

@@ -261,7 +261,10 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
         Object.entries(record.outputs).map(([port, tree]) => [port, tree.digest]),
       );
       emit({ ...common, type: "stage_finished", outputs });
-    } else emit({ ...common, type: "stage_cached" });
+    } else {
+      const { warnings } = record;
+      emit({ ...common, type: "stage_cached", ...(warnings === undefined ? {} : { warnings }) });
+    }
     for (const [port, tree] of Object.entries(record.outputs)) {
       const contract = node.plan.stage.outputs[port]?.contract;
       if (contract !== "metrics@1" && contract !== "evals@1" || !store.holds(tree)) continue;

@@ -177,6 +177,23 @@ Deno.test("createDisplay() keeps a stage's warning on the screen, with its round
   }
 });
 
+Deno.test("createDisplay() tells the warnings of stages from the store behind the line that names these", () => {
+  const events = exampleEvents({ rounds: 3, cachedRounds: 2 });
+  const second = events.findIndex((e) =>
+    e.type === "stage_cached" && e.uses === "ppo-update" && e.iteration === 1
+  );
+  events[second] = { ...events[second]!, warnings: ["answers grew", "KL left its band"] } as RunEvent;
+  for (const terminal of [false, true]) {
+    const lines = screen(shown(events, { json: false, terminal }).all);
+    const at = lines.findIndex((line) => line.startsWith("! "));
+    assertStringIncludes(lines[at - 1]!, " from the store: ");
+    assertEquals(lines.slice(at, at + 2), [
+      "! ppo.update round 2: answers grew (from the store)",
+      "! ppo.update round 2: KL left its band (from the store)",
+    ]);
+  }
+});
+
 Deno.test("createDisplay() tells the score of an evaluation in a loop when it is made, and the best round", () => {
   const node = { stage: "ppo.eval", uses: "eval", iteration: 4, time: 0 };
   const row = { model: "policy", mode: "greedy", stderr: 0, n: 3 } as const;

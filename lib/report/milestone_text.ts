@@ -72,6 +72,11 @@ export function roundSentence(loop: Loop, round: Round, secondsLeft: number | un
   return `${loop.block} round ${round.iteration + 1}/${loop.total || "?"}: ${parts.join(", ")}`;
 }
 
+function warningText(node: NodeName, warning: string, paint: Paint): string {
+  const round = node.iteration === undefined ? "" : ` round ${node.iteration + 1}`;
+  return `${paint.yellow("!")} ${labelOf(node)}${round}: ${warning}`;
+}
+
 /** The line of a milestone that is not a round, or undefined for what needs none. */
 export function milestoneLine(
   milestone: Exclude<Milestone, { kind: "round" }>,
@@ -82,6 +87,9 @@ export function milestoneLine(
     return `${paint.cyan("●")} ${counted(nodes.length, "stage")} from the store: ${
       paint.dim(foldedNames(nodes))
     }`;
+  }
+  if (milestone.kind === "earlier_warning") {
+    return `${warningText(milestone.node, milestone.warning, paint)} ${paint.dim("(from the store)")}`;
   }
   const e = milestone.event;
   switch (e.type) {
@@ -97,10 +105,8 @@ export function milestoneLine(
         `  needs about ${bytes(e.memory_bytes)} of memory (${bytes(e.memory_free_bytes)} free) and ` +
           `${bytes(e.disk_bytes)} of disk (${bytes(e.disk_free_bytes)} free)`,
       );
-    case "stage_progress": {
-      const round = e.iteration === undefined ? "" : ` round ${e.iteration + 1}`;
-      return e.warning === undefined ? undefined : `${paint.yellow("!")} ${labelOf(e)}${round}: ${e.warning}`;
-    }
+    case "stage_progress":
+      return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
     case "stage_finished":
       if (e.iteration !== undefined) return undefined; // its round tells it
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;

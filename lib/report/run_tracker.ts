@@ -44,6 +44,8 @@ export interface Loop {
 export type Milestone =
   | { readonly kind: "event"; readonly event: RunEvent }
   | { readonly kind: "cached"; readonly nodes: readonly NodeName[] }
+  /** what a stage that came from the store warned of when it ran */
+  | { readonly kind: "earlier_warning"; readonly node: NodeName; readonly warning: string }
   | { readonly kind: "round"; readonly loop: Loop; readonly round: Round; readonly secondsLeft?: number };
 
 /** What a tracker knows, and how it learns. */
@@ -101,7 +103,7 @@ export function createRunTracker(): RunTracker {
   const loops = new Map<string, Loop>();
   const planned = new Map<string, Map<number, number>>(); // block → round → stages
   const waiting = new Set<Round>(); // not told yet
-  let fold: NodeName[] = [];
+  let fold: (RunEvent & { readonly type: "stage_cached" })[] = [];
 
   function plan(nodes: readonly NodeName[]): void {
     for (const node of nodes) {
@@ -192,7 +194,10 @@ export function createRunTracker(): RunTracker {
     if (fold.length === 0) return [];
     const nodes = fold;
     fold = [];
-    return [{ kind: "cached", nodes }];
+    const warnings = nodes.flatMap((node) =>
+      (node.warnings ?? []).map((warning): Milestone => ({ kind: "earlier_warning", node, warning }))
+    );
+    return [{ kind: "cached", nodes }, ...warnings];
   }
 
   return {

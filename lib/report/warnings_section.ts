@@ -13,24 +13,21 @@ import { labelOf } from "./run_tracker.ts";
 const SHOWN = 12;
 
 /**
- * All warnings of a run, in the order in which they were told. Stages that came from the store tell nothing again: what
- * build-reward warned of is then taken from its own report, and the others' warnings stand in the report of the run that
- * made them.
+ * All warnings of a run, each once, in the order in which they were told. Stages that came from the store tell what they
+ * warned of when they ran. A store of an earlier version does not know; what build-reward warned of is then taken from its
+ * own report.
  */
 export function warningsOf(
   events: readonly RunEvent[],
   rewards: Report["rewards"],
 ): Report["warnings"] {
-  const told = events.flatMap((event) =>
-    event.type === "stage_progress" && event.warning !== undefined
-      ? [{
-        stage: event.stage,
-        index: event.index ?? null,
-        iteration: event.iteration ?? null,
-        message: event.warning,
-      }]
-      : []
-  );
+  const all = events.flatMap((event) => {
+    if (event.type !== "stage_progress" && event.type !== "stage_cached") return [];
+    const { stage, index = null, iteration = null } = event;
+    return toldBy(event).map((message) => ({ stage, index, iteration, message }));
+  });
+  // A stage of the store that has to run again tells twice.
+  const told = [...new Map(all.map((row) => [JSON.stringify(row), row])).values()];
   const isTold = (stage: string, message: string) =>
     told.some((row) => row.stage === stage && row.message === message);
   const earlier = rewards.flatMap(({ stage, warnings }) =>
@@ -38,6 +35,12 @@ export function warningsOf(
       .map((message) => ({ stage, index: null, iteration: null, message }))
   );
   return [...earlier, ...told];
+}
+
+/** The warnings that an event tells. */
+function toldBy(event: RunEvent & { readonly type: "stage_progress" | "stage_cached" }): readonly string[] {
+  if (event.type === "stage_cached") return event.warnings ?? [];
+  return event.warning === undefined ? [] : [event.warning];
 }
 
 /** The warnings as a table, but those that stand under Reward; nothing for a run without others. */

@@ -28,9 +28,26 @@ Deno.test("warningsOf() has what stages told, with copy and round, in order, and
   ]);
 });
 
-Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran now or came from the store", () => {
-  const now: RunEvent = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! };
+Deno.test("warningsOf() has what stages from the store warned of when they ran, in order, and nothing twice", () => {
+  const cached = { ...update, type: "stage_cached", key: "k", seconds: 1 } as const;
+  const events: RunEvent[] = [
+    { ...cached, iteration: 0 },
+    { ...cached, iteration: 1, warnings: ["length rises", "KL rises"] },
+    { ...update, iteration: 1, warning: "KL rises" }, // its bytes were gone: it ran again
+    { ...update, iteration: 2, warning: "KL rises" },
+  ];
+  assertEquals(
+    warningsOf(events, []).map(({ iteration, message }) => [iteration, message]),
+    [[1, "length rises"], [1, "KL rises"], [2, "KL rises"]],
+  );
+});
+
+Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran now, came from the store, or from an older one", () => {
+  const now = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! } as const;
+  const { warning, ...name } = now;
+  const then: RunEvent = { ...name, type: "stage_cached", key: "k", seconds: 1, warnings: [warning!] };
   assertEquals(warningsOf([now], [reward]), [ofReward]);
+  assertEquals(warningsOf([then], [reward]), [ofReward]);
   assertEquals(warningsOf([], [reward]), [ofReward]);
 });
 

@@ -152,6 +152,32 @@ Deno.test("events tell what stages measured and how many tokens they worked on, 
   }
 });
 
+Deno.test("a stage from the store tells what it warned of when it ran, with any executor; a record without says nothing", async () => {
+  using toy = new ToyProject();
+  for (const executor of ["inline", "process"] as const) {
+    const run = () => toy.run({ executor, runDir: toy.file(executor), set: ["loop.count.warn_at=7"] });
+    const first = (await run()).events, again = (await run()).events;
+    const told = first.flatMap((e) =>
+      e.type === "stage_progress" && e.warning ? [[e.iteration, [e.warning]]] : []
+    );
+    assertEquals(told, [[2, ["the value is 7"]], [3, ["the value is 9"]]]);
+    const retold = again.flatMap((e) =>
+      e.type === "stage_cached" && e.warnings ? [[e.iteration, e.warnings]] : []
+    );
+    assertEquals(retold, told);
+    const log = Deno.readTextFileSync(join(toy.file(executor), "run.jsonl")).trim().split("\n");
+    assertEquals(log.slice(-again.length).map((line) => JSON.parse(line)), [...again]);
+  }
+  // A store of an earlier version.
+  const folder = join(toy.file("inline"), "store", "actions");
+  for (const { name } of Deno.readDirSync(folder)) {
+    const { warnings: _, ...older } = JSON.parse(Deno.readTextFileSync(join(folder, name)));
+    Deno.writeTextFileSync(join(folder, name), JSON.stringify(older));
+  }
+  const { events } = await toy.run({ runDir: toy.file("inline"), set: ["loop.count.warn_at=7"] });
+  assertEquals([ran(events), events.some((e) => "warnings" in e)], [[], false]);
+});
+
 Deno.test("--fresh runs everything again", async () => {
   using toy = new ToyProject();
   await toy.run();

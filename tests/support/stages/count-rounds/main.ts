@@ -10,6 +10,7 @@ export const stage = defineStage({
   params: z.strictObject({
     add: z.number().default(1).describe("what is added in a round"),
     limit: z.number().default(100).describe("from here on the metric stopped is 1"),
+    warn_at: z.number().default(100).describe("from here on it warns"),
     pause: z.int().default(0).describe("how long a step takes").meta({ unit: "ms" }),
   }),
   inputs: {
@@ -27,6 +28,7 @@ export const stage = defineStage({
     const read = async (path: string) => parseFloat(await Deno.readTextFile(`${path}/value.txt`));
     const rounds = inputs.state === undefined ? 0 : await read(inputs.state as string);
     const value = await read(inputs.model as string) + params.add;
+    if (value >= params.warn_at) progress({ warning: `the value is ${value}` });
     for (let step = 0; step < 5; step++) {
       if (signal.aborted) {
         await Deno.writeTextFile(`${scratch}/step.txt`, String(step));
