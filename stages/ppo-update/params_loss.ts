@@ -9,7 +9,7 @@ export const LOSS_AGGREGATIONS = ["token_mean", "sequence_mean", "sequence_sum"]
 export const LOSS_PARAMS = {
   advantage_estimator: z.enum(ADVANTAGE_ESTIMATORS).default("gae")
     .describe(
-      "How advantages are estimated. All but gae need no critic, which then passes through; rloo, grpo and " +
+      "How advantages are estimated. All but gae need no critic, and one that is given passes through; rloo, grpo and " +
         "reinforce_pp_baseline compare answers to one prompt.",
     )
     .meta({ source: "PPO (arXiv:1707.06347): gae" }),
