@@ -1,13 +1,16 @@
 /**
  * `deno task pipeline`, `stage` and `experiment` begin here, with leave to read and to start Deno. The launcher checks flags
  * and manifest, has models downloaded that the hub holds, then starts Deno again with exactly the paths that this call
- * reads and writes, foreign functions, no network, and no subprocess (but for the process executor's).
+ * reads and writes, foreign functions, no network but for the hosts that parameters of its stages name, and no subprocess
+ * (but for the process executor's).
  * @module
  */
 import { join } from "node:path";
+import { reachedHosts, URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
 import { namedPaths } from "@/lib/files/file_pattern.ts";
 import { printOut } from "@/lib/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
+import type { Manifest } from "@/lib/pipeline/manifest.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
@@ -24,7 +27,7 @@ import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
-import { stagePaths } from "./stage_paths.ts";
+import { stageHosts, stagePaths } from "./stage_paths.ts";
 
 /** What every command reads of the project and of the system. */
 const READ = ["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"];
@@ -43,7 +46,7 @@ async function launch(args: readonly string[]): Promise<number> {
     return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
       read: [...code, ...SYSTEM, ...read, ...write],
       write,
-      env: ENV,
+      ...network(stageHosts(local)),
       ffi: true,
     });
   }
@@ -96,13 +99,29 @@ async function launchPipeline(args: readonly string[], code: readonly string[]):
     {
       read: [...code, ...SYSTEM, flags.manifest, ...files, flags.runDir, flags.storeDir],
       write: [flags.runDir, flags.storeDir],
-      env: ENV,
+      // A stage in a process of its own gets leave of its own.
+      ...network(flags.executor === "process" ? [] : hostsOf(manifest)),
       sys: ["systemMemoryInfo", "statfs"],
       ...(flags.executor === "process" ? { run: [Deno.execPath()] } : {}),
       ffi: true,
     },
     true,
   );
+}
+
+/** Leave to reach `hosts`, and to read the token for them. */
+function network(
+  hosts: readonly string[],
+): { readonly net: readonly string[]; readonly env: readonly string[] } {
+  return { net: hosts, env: hosts.length > 0 ? [...ENV, URL_TOKEN] : ENV };
+}
+
+/** Hosts that parameters of the manifest's stages name. */
+function hostsOf({ stages }: Manifest): string[] {
+  const all = Object.values(stages).flatMap((entry) =>
+    "uses" in entry ? [entry] : Object.values(entry.stages)
+  );
+  return [...new Set(all.flatMap((entry) => reachedHosts(entry.with)))];
 }
 
 try {

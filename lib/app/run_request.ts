@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { reachedHosts } from "@/lib/contracts/reached_hosts.ts";
 import type { InputPaths, Port, Stage } from "@/lib/contracts/stage.ts";
 import { whatIsMissing } from "@/lib/files/file_pattern.ts";
 import { contractsOf } from "@/lib/pipeline/ports.ts";
@@ -37,16 +38,24 @@ export interface RunRequest {
 
 /**
  * Reads `body` (parsed JSON) as a request for `stage`.
+ * @param allowedHosts `host:port` that parameters may name. A caller chooses the parameters and the server's machine would
+ * make the connection, so no other host is reached on behalf of a caller
  * @throws {UsageError} if it does not fit the stage, naming every problem
  * @throws {DataError} if the request fits and an input is not there
  */
-export function readRunRequest(stage: Stage, body: unknown, root: DataRoot): RunRequest {
+export function readRunRequest(
+  stage: Stage,
+  body: unknown,
+  root: DataRoot,
+  allowedHosts: readonly string[] = [],
+): RunRequest {
   const parsed = RunBody.safeParse(body);
   if (!parsed.success) throw refusal(stage, issues(parsed.error, ""));
   const { seed, iteration } = parsed.data;
   const problems: string[] = [];
   const params = stage.params.safeParse(parsed.data.params);
-  if (!params.success) problems.push(...issues(params.error, "params"));
+  if (params.success) problems.push(...hostProblems(params.data, allowedHosts));
+  else problems.push(...issues(params.error, "params"));
   problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
   problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
 
@@ -104,6 +113,14 @@ function issues(error: z.ZodError, prefix: string): string[] {
     const path = [...(prefix === "" ? [] : [prefix]), ...issue.path.map(String)].join(".");
     return `${path === "" ? "body" : path}: ${issue.message}`;
   });
+}
+
+function hostProblems(params: Readonly<Record<string, unknown>>, allowed: readonly string[]): string[] {
+  return Object.entries(params).flatMap(([name, value]) =>
+    reachedHosts({ [name]: value }).filter((host) => !allowed.includes(host)).map((host) =>
+      `params.${name}: ${host} is no host that this server may reach for its callers (--allow-host)`
+    )
+  );
 }
 
 function portProblems(

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { join, resolve } from "node:path";
+import { hostOf } from "@/lib/contracts/reached_hosts.ts";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/task.ts";
@@ -20,6 +21,7 @@ import { createServer } from "./server.ts";
 
 const HELP =
   `deno task serve [--data DIR] [--host HOST] [--port N] [--threads N] [--cores N] [--max-body BYTES]
+                 [--allow-host HOST:PORT …]
 
 Serves the stages over HTTP: GET /healthz, GET /stages, GET /stages/ID, POST /stages/ID (server-sent events).
 
@@ -29,8 +31,12 @@ Serves the stages over HTTP: GET /healthz, GET /stages, GET /stages/ID, POST /st
   --threads N       compute threads of one run (default: all cores)
   --cores N         cores that all runs share: cores/threads runs go on at a time (default: all)
   --max-body BYTES  longest request body (default: 1048576)
+  --allow-host HOST:PORT
+                    a host that parameters such as external_url of score may name; may be given several times
+                    (default: none, so that callers cannot make the server ask other machines)
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT.
+Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the one that is sent to
+hosts of --allow-host.
 SIGTERM and SIGINT: running stages finish or save a checkpoint; exit code 75 if one was stopped, else 0.
 `;
 
@@ -44,6 +50,8 @@ export interface ServeFlags {
   readonly threads: number;
   readonly cores: number;
   readonly maxBodyBytes: number;
+  /** `host:port` that parameters of requests may name */
+  readonly allowedHosts: readonly string[];
   /** started by this command itself, with a pipe that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -60,8 +68,9 @@ export function readServeFlags(
   const problems: string[] = [];
   const string = ["data", "host", "port", "threads", "cores", "max-body"];
   const flags = parseArgs(args, {
-    string: [...string, "_"],
+    string: [...string, "allow-host", "_"],
     boolean: ["help", "launched"],
+    collect: ["allow-host"],
     unknown: (arg) => (problems.push(`unknown argument ${arg}`), false),
   });
   function whole(name: string, fallback: number, min: number, max: number): number {
@@ -81,6 +90,12 @@ export function readServeFlags(
     threads: whole("threads", all, 1, 1024),
     cores: whole("cores", all, 1, 1024),
     maxBodyBytes: whole("max-body", 1 << 20, 1, 1 << 30),
+    allowedHosts: (flags["allow-host"] as string[]).flatMap((text) => {
+      const host = /^[^/\\?#@]+:\d+$/.test(text) ? hostOf(`http://${text}`) : undefined;
+      if (host !== undefined) return [host];
+      problems.push(`--allow-host is "${text}", not HOST:PORT`);
+      return [];
+    }),
     ...(flags.launched && { launched: true }),
   };
   if (problems.length > 0) {
@@ -111,7 +126,7 @@ export async function serve(
   flags: ServeFlags & { readonly data: string },
   world: ServeWorld,
 ): Promise<number> {
-  const { host, port, threads, cores, maxBodyBytes } = flags;
+  const { host, port, threads, cores, maxBodyBytes, allowedHosts } = flags;
   if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
     throw new UsageError(
       `Cannot serve on ${host} as others may reach it and a token must be set: SRPPO_TOKEN is not set`,
@@ -123,6 +138,7 @@ export async function serve(
     threads,
     cores,
     maxBodyBytes,
+    allowedHosts,
     listStages: world.listStages,
     loadStage: world.loadStage,
     executor: world.executor,

@@ -25,7 +25,15 @@ async function withWorld(
     stop: controller.signal,
     print: (line) => lines.push(line),
   };
-  const flags = { data, host: "127.0.0.1", port: 0, threads: 1, cores: 2, maxBodyBytes: 1000 };
+  const flags = {
+    data,
+    host: "127.0.0.1",
+    port: 0,
+    threads: 1,
+    cores: 2,
+    maxBodyBytes: 1000,
+    allowedHosts: [],
+  };
   try {
     await test(flags, world, lines, () => controller.abort());
   } finally {
@@ -42,6 +50,7 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     threads: all,
     cores: all,
     maxBodyBytes: 1 << 20,
+    allowedHosts: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
@@ -56,6 +65,31 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     },
   );
   assertEquals(readServeFlags(["--help"], {}), undefined);
+});
+
+Deno.test("readServeFlags() takes hosts with their ports, and nothing that would open more", () => {
+  const args = ["Judge.example:443", "[::1]:8000", "10.0.0.7:80"].flatMap((host) => ["--allow-host", host]);
+  assertEquals(readServeFlags(args, {})?.allowedHosts, ["judge.example:443", "[::1]:8000", "10.0.0.7:80"]);
+  const bad = [
+    "judge.example",
+    "*.example:80",
+    "*:80",
+    "http://a:80",
+    "a:80/x",
+    "u@a:80",
+    "a,b:80",
+    "a:99999",
+  ];
+  const error = assertThrows(
+    () => readServeFlags(bad.map((host) => `--allow-host=${host}`), {}),
+    UsageError,
+  );
+  assertEquals(
+    error.message,
+    `Cannot serve as the flags must be right: ${
+      bad.map((host) => `--allow-host is "${host}", not HOST:PORT`).join("; ")
+    }`,
+  );
 });
 
 Deno.test("readServeFlags() names every wrong flag", () => {

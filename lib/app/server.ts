@@ -39,6 +39,8 @@ export interface ServerOptions {
   readonly cores: number;
   /** bearer token that every route but /healthz asks for; without one, everybody who reaches the socket may run stages */
   readonly token?: string;
+  /** `host:port` that parameters of a request may name. Default: none */
+  readonly allowedHosts?: readonly string[];
   /** longest body that is read, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
   /** told how every run ended */
@@ -108,7 +110,7 @@ export function createServer(options: ServerOptions): StageServer {
   app.post("/stages/:id", async (c) => {
     const stage = await find(c.req.param("id"));
     if (stage === undefined) return await unknownStage(c);
-    const request = readRunRequest(stage, await readJson(c), root);
+    const request = readRunRequest(stage, await readJson(c), root, options.allowedHosts);
     const claims = claimsOf(stage, request, root);
     // From here to runs.add() nothing awaits, so that two requests cannot take one slot or one place.
     if (stopping || runs.size >= slots) {

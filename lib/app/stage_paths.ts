@@ -1,5 +1,6 @@
-/** Which paths a stage's command line reads and writes, for the permissions of its process. @module */
+/** Which paths a stage's command line reads and writes and which hosts it reaches, for the permissions of its process. @module */
 import { dirname, resolve } from "node:path";
+import { reachedHosts } from "@/lib/contracts/reached_hosts.ts";
 import { namedPaths } from "@/lib/files/file_pattern.ts";
 
 /**
@@ -21,4 +22,14 @@ export function stagePaths(
     else write.push(match![1] === "out" ? dirname(path) : path);
   }
   return { read, write };
+}
+
+/** Hosts behind `--…_url`, as `host:port`. */
+export function stageHosts(args: readonly string[]): string[] {
+  const addresses = args.flatMap((arg, k) => {
+    const match = /^--([^=.]+)(?:=(.*))?$/s.exec(arg), value = match?.[2] ?? args[k + 1];
+    // Flags may be given twice, and hyphens stand for underscores: what the stage makes of that is its matter.
+    return match && value !== undefined ? reachedHosts({ [match[1]!.replaceAll("-", "_")]: value }) : [];
+  });
+  return [...new Set(addresses)];
 }

@@ -1,9 +1,11 @@
 /**
  * Runs every stage as a process of its own, with read access to its inputs and the code, write access to its outputs and
- * scratch directory, foreign functions, and nothing else: no network, no subprocess, no environment.
+ * scratch directory, foreign functions, and nothing else: no subprocess, no environment, no network but for the hosts that
+ * its own parameters name.
  * @module
  */
 import { dirname, join } from "node:path";
+import { reachedHosts, URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
 import { namedPaths } from "@/lib/files/file_pattern.ts";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import { allowFlags } from "./allow_flags.ts";
@@ -49,11 +51,14 @@ export function taskPermissions(task: Task, taskFile: string, options: ProcessOp
       `Cannot start a process as paths must have no comma: ${[...new Set(bad)].join("; ")}`,
     );
   }
+  const hosts = reachedHosts(task.params);
   return [
     "--no-prompt",
     "--cached-only",
     ...allowFlags("read", read),
     ...allowFlags("write", written),
+    ...allowFlags("net", hosts),
+    ...allowFlags("env", hosts.length > 0 ? [URL_TOKEN] : []),
     "--allow-ffi",
   ];
 }

@@ -1,17 +1,15 @@
 /**
- * A reward that a user's module gives, beside the models': a length rule, a test that runs, a judge in plain code. In: scored rows
- * and a module. Out: rows whose last token earns it too.
+ * A reward from outside, beside the models': a length rule, a test that runs, a judge. In: scored rows and somebody to ask, a
+ * module (`module_reward.ts`) or an endpoint (`endpoint_reward.ts`). Out: rows whose last token earns it too.
  * @module
  */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { responseReward } from "@/lib/rl/srppo_reward.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 
-/** What a module is told of an answer. */
+/** What whoever is asked is told of an answer. */
 export interface ExternalRow {
   readonly id: string;
   readonly promptId: string;
@@ -27,55 +25,29 @@ export interface ExternalRow {
   readonly reward: number;
 }
 
-/** A module's function: a finite number for every row, in their order. It sees a whole round, so that it may compare answers. */
-export type ExternalReward = (rows: readonly ExternalRow[]) => readonly number[] | Promise<readonly number[]>;
+/** Gives a finite number for every row, in their order. It is asked for a whole round at once, so that it may compare answers. */
+export type ExternalReward = (rows: readonly ExternalRow[]) => Promise<readonly number[]>;
 
-/**
- * The function `reward` that a JavaScript or TypeScript module exports.
- * @throws {UsageError} if the module does not load or exports no such function
- */
-export async function loadExternalReward(path: string): Promise<ExternalReward> {
-  let module: Readonly<Record<string, unknown>>;
-  try {
-    module = await import(pathToFileURL(resolve(path)).href);
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    const error = new UsageError(
-      `Cannot use external reward ${path} as it must be a module that loads: ${what}`,
-    );
-    error.cause = cause;
-    throw error;
-  }
-  const { reward } = module;
-  if (typeof reward === "function") return reward as ExternalReward;
-  const exported = Object.keys(module).join(", ") || "nothing";
-  throw new UsageError(
-    `Cannot use external reward ${path} as it must export a function "reward": it exports ${exported}`,
-  );
-}
-
-/** How answers are shown to a module, and how much what it says counts. */
+/** How answers are shown, and how much what is said of them counts. */
 export interface ExternalOptions {
-  /** for messages */
-  readonly path: string;
   readonly reward: ExternalReward;
-  /** nats per unit of what the module gives */
+  /** nats per unit of what it gives */
   readonly weight: number;
   readonly rule: Pick<RewardManifest, "lengthNorm" | "lengthTarget">;
   readonly text: (ids: Int32Array, options: { readonly skipSpecial: boolean }) => string;
 }
 
 /**
- * Rows whose last token earns `weight` times what the module gives, beside what the models pay it. So `token_rewards`,
+ * Rows whose last token earns `weight` times what `reward` gives, beside what the models pay it. So `token_rewards`,
  * `raw_reward` and `reward` go on saying the same, and a critic's prefix of earned rewards does not know of it before the end.
  * A response without a token stays as it is.
- * @throws {DataError} if the module throws, gives too few or too many numbers, or one that is not finite; names the rows
+ * @throws {DataError} if a row's meta is no JSON object; what `reward` throws
  */
 export async function addExternalReward(
   rows: readonly ScoredRow[],
-  { path, reward, weight, rule, text }: ExternalOptions,
+  { reward, weight, rule, text }: ExternalOptions,
 ): Promise<ScoredRow[]> {
-  const shown = rows.map((row): ExternalRow => ({
+  const values = await reward(rows.map((row): ExternalRow => ({
     id: row.id,
     promptId: row.promptId,
     prompt: text(row.promptIds, { skipSpecial: false }),
@@ -83,17 +55,7 @@ export async function addExternalReward(
     meta: metaOf(row),
     ended: row.finishReason !== "length",
     reward: row.rawReward,
-  }));
-  let given: unknown;
-  try {
-    given = await reward(shown);
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new DataError(`Cannot use external reward ${path} as it must not throw: ${what}`, { file: path }, {
-      cause,
-    });
-  }
-  const values = checkedValues(given, rows, path);
+  })));
   return rows.map((row, i) => {
     const { length } = row.responseIds;
     if (length === 0) return row;
@@ -108,14 +70,26 @@ export async function addExternalReward(
   });
 }
 
-function checkedValues(given: unknown, rows: readonly ScoredRow[], path: string): readonly number[] {
+/** Rows that a message names; the rest is counted. */
+const SHOWN = 10;
+
+/**
+ * `given` as what it must be: a finite number for every row.
+ * @param name of who gave it, for messages
+ * @throws {DataError} if there are too few or too many, or one is not finite; names the rows
+ */
+export function checkedValues(
+  given: unknown,
+  rows: readonly Pick<ExternalRow, "id">[],
+  name: string,
+): readonly number[] {
   if (!Array.isArray(given) || given.length !== rows.length) {
     const what = Array.isArray(given)
       ? `there are ${given.length}`
       : `it is ${JSON.stringify(given) ?? "undefined"}`;
     throw new DataError(
-      `Cannot use what external reward ${path} gives as it must be a list of ${rows.length} numbers: ${what}`,
-      { file: path },
+      `Cannot use what external reward ${name} gives as it must be a list of ${rows.length} numbers: ${what}`,
+      { file: name },
     );
   }
   const bad = rows.flatMap(({ id }, i) =>
@@ -124,15 +98,12 @@ function checkedValues(given: unknown, rows: readonly ScoredRow[], path: string)
   if (bad.length === 0) return given;
   const more = bad.length > SHOWN ? `; and ${bad.length - SHOWN} more` : "";
   throw new DataError(
-    `Cannot use what external reward ${path} gives as numbers must be finite: ${
+    `Cannot use what external reward ${name} gives as numbers must be finite: ${
       bad.slice(0, SHOWN).join("; ")
     }${more}`,
-    { file: path },
+    { file: name },
   );
 }
-
-/** Rows that a message names; the rest is counted. */
-const SHOWN = 10;
 
 function metaOf({ promptId, meta }: ScoredRow): Readonly<Record<string, unknown>> {
   const value = jsonObjectIn(meta);

@@ -3,12 +3,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import {
-  addExternalReward,
-  type ExternalOptions,
-  type ExternalRow,
-  loadExternalReward,
-} from "./external_reward.ts";
+import { addExternalReward, type ExternalOptions, type ExternalRow } from "./external_reward.ts";
+import { moduleReward } from "./module_reward.ts";
 
 function row(
   id: string,
@@ -37,7 +33,6 @@ function row(
 }
 const ROWS = [row("a", [1, 2], "eos"), row("b", [0.5], "length"), row("c", [], "length")];
 const OPTIONS: Omit<ExternalOptions, "reward"> = {
-  path: "judge.ts",
   weight: 2,
   rule: { lengthNorm: "none" },
   text: (ids, { skipSpecial }) => `${skipSpecial ? "" : "<s>"}${[...ids].join(" ")}`,
@@ -68,56 +63,52 @@ Deno.test("what a module gives is added at the last token, weighted; what else a
 Deno.test("length normalisation is that of the reward, the external part included", async () => {
   const [paid] = await addExternalReward(ROWS.slice(0, 1), {
     ...OPTIONS,
-    reward: () => [1],
+    reward: () => Promise.resolve([1]),
     rule: { lengthNorm: "mean" },
   });
   assertEquals([paid!.rawReward, paid!.reward], [5, 2.5]);
 });
 
-Deno.test("a module that gives other than a finite number for every row is refused by name", async () => {
-  const messageOf = async (reward: unknown) =>
-    (await assertRejects(
-      () => addExternalReward(ROWS, { ...OPTIONS, reward: reward as ExternalOptions["reward"] }),
-      DataError,
-    )).message;
+Deno.test("a module that throws, or gives other than a finite number for every row, is refused by name", async () => {
+  using directory = new TemporaryDirectory();
+  const messageOf = async (body: string) => {
+    const path = directory.write(`${crypto.randomUUID()}.ts`, `export function reward() { ${body} }`);
+    const reward = await moduleReward(path);
+    const { message } = await assertRejects(() => addExternalReward(ROWS, { ...OPTIONS, reward }), DataError);
+    return message.replace(path, "judge.ts");
+  };
   assertEquals(
-    await messageOf(() => [1, 2]),
+    await messageOf("return [1, 2];"),
     "Cannot use what external reward judge.ts gives as it must be a list of 3 numbers: there are 2",
   );
   assertEquals(
-    await messageOf(() => undefined),
+    await messageOf(""),
     "Cannot use what external reward judge.ts gives as it must be a list of 3 numbers: it is undefined",
   );
   assertEquals(
-    await messageOf(() => [1, NaN, "x"]),
+    await messageOf('return [1, NaN, "x"];'),
     'Cannot use what external reward judge.ts gives as numbers must be finite: "b" gets NaN; "c" gets x',
   );
   assertEquals(
-    await messageOf(() => {
-      throw new Error("no judge today");
-    }),
+    await messageOf('throw new Error("no judge today");'),
     "Cannot use external reward judge.ts as it must not throw: no judge today",
   );
 });
 
-Deno.test("loadExternalReward() takes a module's function reward, and says what else it found", async () => {
+Deno.test("moduleReward() takes a module's function reward, and says what else it found", async () => {
   using directory = new TemporaryDirectory();
   const good = directory.write(
     "good.ts",
     "export const reward = (rows: { response: string }[]) => rows.map((r) => r.response.length);",
   );
-  assertEquals(
-    await addExternalReward(ROWS.slice(0, 1), { ...OPTIONS, reward: await loadExternalReward(good) }).then((
-      [r],
-    ) => r!.rawReward),
-    13,
-  );
+  const [paid] = await addExternalReward(ROWS.slice(0, 1), { ...OPTIONS, reward: await moduleReward(good) });
+  assertEquals(paid!.rawReward, 13);
   const other = directory.write("other.ts", "export const check = 1;");
   assertEquals(
-    (await assertRejects(() => loadExternalReward(other), UsageError)).message,
+    (await assertRejects(() => moduleReward(other), UsageError)).message,
     `Cannot use external reward ${other} as it must export a function "reward": it exports check`,
   );
-  const absent = await assertRejects(() => loadExternalReward(directory.file("absent.ts")), UsageError);
+  const absent = await assertRejects(() => moduleReward(directory.file("absent.ts")), UsageError);
   assertEquals(
     absent.message.startsWith(
       `Cannot use external reward ${directory.file("absent.ts")} as it must be a module that loads: `,

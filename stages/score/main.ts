@@ -5,19 +5,23 @@
  */
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { inTurns, type Work } from "@/lib/train/breathe.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
-import { addExternalReward, loadExternalReward } from "./external_reward.ts";
+import { endpointReward } from "./endpoint_reward.ts";
+import { addExternalReward, type ExternalReward } from "./external_reward.ts";
+import { moduleReward } from "./module_reward.ts";
 import { type Params, params } from "./params.ts";
+import { checkStop } from "./stop.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -42,12 +46,10 @@ export const stage = defineStage({
   run,
 });
 
-async function run(
-  { params, inputs, outputs, signal, progress, threads }: StageContext<Params>,
-): Promise<void> {
+async function run(context: StageContext<Params>): Promise<void> {
+  const { params, inputs, outputs, signal, progress, threads } = context;
   configureRuntime({ threads });
-  const path = inputs.external as string | undefined;
-  const external = path === undefined ? undefined : { path, reward: await loadExternalReward(path) };
+  const external = await externalReward(context);
   const sft = inputs.sft as string;
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts as string);
   const reward = new RewardModel(inputs.reward as string);
@@ -69,7 +71,7 @@ async function run(
   const tokenizer = external && loadTokenizer(sft);
   const paid = external
     ? await addExternalReward(scored, {
-      ...external,
+      reward: external,
       weight: params.external_weight,
       rule: reward.manifest,
       text: (ids, options) => tokenizer!.decode(ids, options),
@@ -78,12 +80,36 @@ async function run(
   await writeScored(outputs.scored!, { rows: paid, tokenizerDigest: digest });
 }
 
+/**
+ * Who is asked beside the models, if anybody.
+ * @throws {UsageError} if both a module and an endpoint are given
+ */
+async function externalReward(
+  { params, inputs, signal, progress }: StageContext<Params>,
+): Promise<ExternalReward | undefined> {
+  const path = inputs.external as string | undefined, { external_url: url } = params;
+  if (path !== undefined && url !== "") {
+    throw new UsageError(
+      `Cannot take an external reward as it must come from one place: the input external is ${path}, and external_url is given`,
+    );
+  }
+  if (path !== undefined) return await moduleReward(path);
+  if (url === "") return undefined;
+  return endpointReward({
+    url,
+    token: Deno.env.get(URL_TOKEN) || undefined,
+    timeoutMs: 1000 * params.external_timeout,
+    attempts: params.external_attempts,
+    batch: params.external_batch,
+    signal,
+    tell: (message) => progress({ message }),
+  });
+}
+
 /** The same work, given up where a stop was asked for. */
 function* stoppable<T>(work: Work<T>, signal: AbortSignal): Work<T> {
   while (true) {
-    if (signal.aborted) {
-      throw new TryAgainError("Cannot finish score as a stop was asked for: the round is not kept");
-    }
+    checkStop(signal);
     const piece = work.next();
     if (piece.done) return piece.value;
     yield;

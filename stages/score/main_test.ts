@@ -7,12 +7,14 @@ import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { JudgeServer } from "@/tests/support/judge_server.ts";
 import { runStage as run } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
+import { params as schema } from "./params.ts";
 
 const SRPPO = "fixtures/goldens/srppo";
 const BASE = `${SRPPO}/base`, SFT = `${SRPPO}/sft`, OTHER = `${SRPPO}/policy`;
@@ -300,4 +302,52 @@ Deno.test("a module's reward is added to what the models pay; without one nothin
     assertEquals([row.rawReward, ...row.tokenRewards], [0, ...zeros, 0]);
     assertEquals([b[i]!.rawReward, b[i]!.reward, ...b[i]!.tokenRewards], [added, added, ...zeros, added]);
   });
+});
+
+Deno.test("an endpoint that computes what a module does gives the module's bytes; both at once are refused", async () => {
+  using directory = new TemporaryDirectory();
+  const model = "fixtures/stories260k", rollouts = directory.file("rollouts.arrow");
+  await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: tokenizerDigest(model) });
+  const external = directory.write(
+    "judge.ts",
+    "export const reward = (rows) => rows.map((row) => row.reward + Math.sin(row.response.length) - (row.ended ? 1 / 3 : 0));",
+  );
+  await using judge = new JudgeServer(({ rows }) => ({
+    rewards: rows.map((row) => row.reward + Math.sin(row.response.length) - (row.ended ? 1 / 3 : 0)),
+  }));
+  const inputs = { rollouts, reward: reward(directory, [model], {}, model), sft: model };
+  const params = { external_weight: 0.3 }, ours = { ...params, external_url: judge.url("/judge") };
+  const byModule = await run(stage, directory.file("module"), { inputs: { ...inputs, external }, params });
+  const byEndpoint = await run(stage, directory.file("endpoint"), { inputs, params: ours });
+  assertEquals(judge.asked.map(({ rows }) => rows.length), [ROWS.length]);
+  assertEquals(digestFile(byEndpoint.scored!), digestFile(byModule.scored!));
+  const plain = await run(stage, directory.file("plain"), { inputs });
+  assert(digestFile(byModule.scored!) !== digestFile(plain.scored!));
+
+  const both = await assertRejects(
+    () => run(stage, directory.file("both"), { inputs: { ...inputs, external }, params: ours }),
+    UsageError,
+  );
+  assertEquals(
+    both.message,
+    `Cannot take an external reward as it must come from one place: the input external is ${external}, and external_url is given`,
+  );
+});
+
+Deno.test("external_url takes an address of one host, without a login", () => {
+  const messageOf = (external_url: string) => schema.safeParse({ external_url }).error?.issues[0]?.message;
+  for (
+    const good of ["", "http://127.0.0.1:8000/score?version=2", "https://judge.example", "http://[::1]:9/"]
+  ) {
+    assertEquals(messageOf(good), undefined, good);
+  }
+  for (
+    const bad of ["judge.example", "ftp://judge.example", "http://*.example", "http://a,b", "/tmp/judge"]
+  ) {
+    assertEquals(messageOf(bad), "must be an address that begins with http:// or https://", bad);
+  }
+  assertEquals(
+    messageOf("http://user:pw@judge.example"),
+    "must hold no user and no password, which would stand in every record: SRPPO_URL_TOKEN is sent as bearer token",
+  );
 });

@@ -1,0 +1,29 @@
+import { assertEquals } from "@std/assert";
+import { stageHosts, stagePaths } from "./stage_paths.ts";
+
+Deno.test("stagePaths() reads inputs and writes beside outputs, relative to where the command is called", () => {
+  assertEquals(
+    stagePaths(
+      ["--in.a", "x", "--in.b.key=/y", "--out.c", "out/c.arrow", "--scratch=s", "--lr", "1"],
+      "/home",
+    ),
+    { read: ["/home/x", "/y"], write: ["/home/out", "/home/s"] },
+  );
+});
+
+Deno.test("stageHosts() finds the hosts of parameters, however the flag is spelled, and of nothing else", () => {
+  assertEquals(
+    stageHosts([
+      "--external_url",
+      "http://a:1/x",
+      "--other-url=https://b/?k=v",
+      "--again_url=http://a:1/y",
+      "--in.page_url=http://c",
+      "--name",
+      "http://d",
+      "--empty_url=",
+      "--last_url",
+    ]),
+    ["a:1", "b:443"],
+  );
+});
