@@ -11,7 +11,10 @@ export interface GaeInputs {
   readonly gamma: number;
   /** λ, in [0, 1] */
   readonly lambda: number;
-  /** value of the state after the last token; default 0, which is right for responses that ended and for those that were cut but scored */
+  /**
+   * value of the state after the last token. Default 0: for responses that ended, and for those whose cut is taken for an end, where
+   * the reward of what is there is among `rewards`. With a value the response goes on, and that reward must not be
+   */
   readonly bootstrap?: number;
 }
 

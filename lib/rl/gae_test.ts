@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ShapeError } from "@/lib/tensor/errors.ts";
 import { gae } from "./gae.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
-import { residualPrefix, residualValues } from "./residual_critic.ts";
+import { residualBootstrap, residualPrefix, residualValues } from "./residual_critic.ts";
 import { fromRows, toRows } from "./rows.ts";
 
 const number = fc.double({ min: -10, max: 10, noNaN: true });
@@ -141,5 +141,50 @@ Deno.test("gae() refuses lengths and discounts that do not fit", () => {
     () => gae({ rewards: [1], values: [1], gamma: 1.5, lambda: NaN }),
     RangeError,
     "Cannot compute advantages as gamma and lambda must be in [0, 1]: gamma is 1.5, lambda is NaN",
+  );
+});
+
+Deno.test("gae() of a response that is cut and goes on is that of the whole response up to the cut (statement 5)", () => {
+  const cell = fc.record({ ratio: number, kl: number, head: number });
+  fc.assert(
+    fc.property(
+      fc.array(cell, { minLength: 2, maxLength: 12 }),
+      unit,
+      fc.double({ min: 0.1, max: 10, noNaN: true }),
+      fc.nat(),
+      (cells, lambda, scale, at) => {
+        const centre = 3, cut = 1 + at % (cells.length - 1);
+        const ratios = cells.map(({ ratio }) => ratio), kl = cells.map((c) => c.kl);
+        const head = cells.map((c) => c.head);
+        const score = (ratios.reduce((a, b) => a + b, 0) - centre) / scale;
+        for (const dense of [false, true]) {
+          const earned = dense ? ratios.map((r) => r / scale) : undefined;
+          const offsets = dense ? ratios.map(() => 0) : residualPrefix(ratios, scale);
+          const whole = gae({
+            rewards: ppoRewards(kl, { beta: 0.5, reward: score, ...(earned && { earned }) }),
+            values: residualValues(head, offsets),
+            gamma: 1,
+            lambda,
+          });
+          const behind = head[cut]!;
+          const part = gae({
+            rewards: ppoRewards(kl.slice(0, cut), {
+              beta: 0.5,
+              reward: null,
+              ...(earned && { earned: earned.slice(0, cut) }),
+            }),
+            values: residualValues(head.slice(0, cut), offsets.slice(0, cut)),
+            gamma: 1,
+            lambda,
+            bootstrap: dense ? behind : residualBootstrap(behind, ratios.slice(0, cut), scale),
+          });
+          // what is missing is what λ brings from behind the cut
+          part.advantages.forEach((a, t) =>
+            assertAlmostEquals(a, whole.advantages[t]! - lambda ** (cut - t) * whole.advantages[cut]!, 1e-8)
+          );
+        }
+      },
+    ),
+    RUNS,
   );
 });

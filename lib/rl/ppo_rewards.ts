@@ -54,6 +54,9 @@ export const MISSING_EOS = ["score", "penalty", "mask"] as const;
 /** One of {@linkcode MISSING_EOS}. */
 export type MissingEos = typeof MISSING_EOS[number];
 
+/** What a cut response is worth behind its last token, as parameters spell it: nothing, or what the critic says of that state. */
+export const TRUNCATED_VALUES = ["zero", "bootstrap"] as const;
+
 /** Where the reward is paid, as parameters spell it. */
 export const PLACEMENTS = ["eos", "dense"] as const;
 
@@ -70,7 +73,8 @@ export type Placement = typeof PLACEMENTS[number];
  *
  * @param kl per token, nats; k1 for a penalty whose expectation is the KL
  * @param options.beta non-negative
- * @param options.reward of the response; default 0
+ * @param options.reward of the response; default 0. null: the response was cut and its end is still to come, so that nothing but
+ * `earned` is paid for it here
  * @param options.earned per token, [R], in the units of `reward`; default 0
  * @throws {RangeError} if the response has no token to be paid at
  * @throws {ShapeError} if `earned` has another length
@@ -84,19 +88,19 @@ export type Placement = typeof PLACEMENTS[number];
  */
 export function ppoRewards(
   kl: Row,
-  options: { readonly beta: number; readonly reward?: number; readonly earned?: Row },
+  options: { readonly beta: number; readonly reward?: number | null; readonly earned?: Row },
 ): Float64Array<ArrayBuffer> {
   if (kl.length === 0) throw new RangeError("Cannot pay a reward as a response must have a token: it has 0");
   const { beta, reward = 0, earned } = options;
   if (earned) checkEqualLengths({ kl, earned });
   const rewards = Float64Array.from(kl, (x) => -beta * x);
-  let rest = reward;
+  let rest = reward ?? 0;
   if (earned) {
     for (let t = 0; t < rewards.length; t++) {
       rewards[t]! += earned[t]!;
       rest -= earned[t]!;
     }
   }
-  rewards[rewards.length - 1]! += rest;
+  if (reward !== null) rewards[rewards.length - 1]! += rest;
   return rewards;
 }

@@ -8,11 +8,12 @@ import { explainedVariance } from "@/lib/rl/explained_variance.ts";
 import { gae } from "@/lib/rl/gae.ts";
 import { moments } from "@/lib/rl/moments.ts";
 import type { RewardScale } from "@/lib/rl/ppo_rewards.ts";
-import { residualPrefix, residualValues } from "@/lib/rl/residual_critic.ts";
+import { residualBootstrap, residualPrefix, residualValues } from "@/lib/rl/residual_critic.ts";
 import { whiten } from "@/lib/rl/whiten.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import type { CriticHeads } from "./critic_heads.ts";
 import type { Params } from "./params.ts";
-import { type Earned, isCut, type Pay } from "./pay.ts";
+import { type Earned, goesOn, isCut, type Pay } from "./pay.ts";
 
 /** What whitening adds to the variance, as `whiten()`. */
 const EPSILON = 1e-8;
@@ -23,6 +24,8 @@ export interface CriticFigures {
   readonly offsets: readonly Float64Array[];
   readonly values: readonly Float64Array[];
   readonly returns: readonly Float64Array[];
+  /** values behind the last tokens of responses that go on there */
+  readonly bootstraps: readonly number[];
   /** 1 − Var(returns − values) / Var(returns) at the rollouts; null where returns do not vary */
   readonly explainedVariance: number | null;
 }
@@ -40,13 +43,13 @@ export interface Advantages {
 
 /**
  * Advantages of a round.
- * @param heads the critic's outputs per response token; not used without a critic
+ * @param heads not used without a critic
  * @throws {DataError} naming prompts with a single answer, where the estimator compares answers
  */
 export function advantagesOf(
   rows: readonly ScoredRow[],
   paid: { readonly earned: readonly Earned[]; readonly pay: Pay; readonly scale: RewardScale },
-  heads: readonly ArrayLike<number>[],
+  heads: CriticHeads,
   params: Params,
 ): Advantages {
   const learned = [...rows.keys()].filter((i) => params.missing_eos !== "mask" || !isCut(rows[i]!));
@@ -77,17 +80,32 @@ function withCritic(
     readonly pay: Pay;
     readonly scale: RewardScale;
   },
-  heads: readonly ArrayLike<number>[],
-  { residual_critic, gamma, lambda }: Params,
+  heads: CriticHeads,
+  params: Params,
   learned: readonly number[],
 ): { raw: Float64Array[]; critic: CriticFigures } {
+  const { residual_critic, gamma, lambda } = params;
   const offsets = rows.map((row, i) =>
     residual_critic
       ? residualPrefix(earned[i]!.tokens, scale.scale)
       : new Float64Array(row.responseIds.length)
   );
-  const values = offsets.map((offset, i) => residualValues(heads[i]!, offset));
-  const estimates = pay.rewards.map((rewards, i) => gae({ rewards, values: values[i]!, gamma, lambda }));
+  const values = offsets.map((offset, i) => residualValues(heads.tokens[i]!, offset));
+  const bootstraps = rows.map((row, i) => {
+    if (!goesOn(row, params)) return undefined;
+    const head = heads.behind[i]!;
+    return residual_critic ? residualBootstrap(head, earned[i]!.tokens, scale.scale) : head;
+  });
+  const estimates = pay.rewards.map((rewards, i) => {
+    const bootstrap = bootstraps[i];
+    return gae({
+      rewards,
+      values: values[i]!,
+      gamma,
+      lambda,
+      ...(bootstrap === undefined ? {} : { bootstrap }),
+    });
+  });
   const returns = estimates.map((estimate) => estimate.returns);
   const of = (figures: readonly Float64Array[]) => learned.map((i) => figures[i]!);
   return {
@@ -96,6 +114,7 @@ function withCritic(
       offsets,
       values,
       returns,
+      bootstraps: bootstraps.filter((bootstrap) => bootstrap !== undefined),
       explainedVariance: explainedVariance(of(values), of(returns)),
     },
   };

@@ -237,3 +237,36 @@ Deno.test("advantages are clipped after whitening (statement 41)", () => {
   const clipped = advantagesFor(rows, [], UNIT_SCALE, { ...settings, advantage_clip: 0.5 }).advantages;
   assertEquals(clipped.map(([a]) => a), [-0.5, -0.5, -0.5, 0.5]);
 });
+
+Deno.test("a cut response bootstraps the critic's value behind its last token, with all that it has earned (statement 5)", () => {
+  const ended = { ...answer("a", 2, 4), finishReason: "eos" } as const, cut = answer("b", 2, 4);
+  const rows = [ended, cut], heads = [[0.5, 1], [0.5, 1]], scale = { centre: 2, scale: 2 };
+  const of = (given: Partial<Params>, behind = [NaN, 0.25]) => {
+    const { advantages, critic } = advantagesFor(
+      rows,
+      heads,
+      scale,
+      withDefaults({ lambda: 0.5, ...given }),
+      behind,
+    );
+    return { advantages: advantages.map((a) => [...a]), bootstraps: critic!.bootstraps };
+  };
+  const bootstrap = { truncated_value: "bootstrap" } as const;
+  // Plain critic, pay (6 − 2)/2 = 2 at an end: δ = (1 − 0.5, 2 − 1) where it ended, (1 − 0.5, 0.25 − 1) where it goes on.
+  assertEquals(of({}), { advantages: [[1, 1], [1, 1]], bootstraps: [] });
+  assertEquals(of(bootstrap), { advantages: [[1, 1], [0.125, -0.75]], bootstraps: [0.25] });
+  // Residual critic: V = (0.5, 1 + 1), then 3 + 0.25 behind: δ = (2 − 0.5, 2 − 2) and (2 − 0.5, 3.25 − 2).
+  const residual = { residual_critic: true };
+  assertEquals(of(residual), { advantages: [[1.5, 0], [1.5, 0]], bootstraps: [] });
+  assertEquals(of({ ...residual, ...bootstrap }), {
+    advantages: [[1.5, 0], [2.125, 1.25]],
+    bootstraps: [3.25],
+  });
+  // Dense pay (1, 2), and at an end (6 − 2)/2 − 3 = −1: the same advantages (statement 67).
+  assertEquals(of({ placement: "dense", ...bootstrap }), {
+    advantages: [[1.5, 0], [2.125, 1.25]],
+    bootstraps: [0.25],
+  });
+  // Two tokens from the start: γ² and λ.
+  assertEquals(of({ ...bootstrap, gamma: 0.5, lambda: 1 }).advantages[1], [-0.4375, -0.875]);
+});

@@ -1,13 +1,12 @@
 /** A round that is not held back: what is paid, advantages, updates, and the state after them. @module */
 import type { StageContext } from "@/lib/contracts/stage.ts";
 import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
-import { checkFinite } from "@/lib/rl/rows.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { breathe } from "@/lib/train/breathe.ts";
 import { policyRoundFactor, transformersFactor } from "@/lib/train/schedule.ts";
-import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import { advantagesOf } from "./advantages.ts";
+import { criticHeads, NO_HEADS } from "./critic_heads.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
 import { betaOf, type KlWeight, klWeightOf, nextKlWeight } from "./kl_control.ts";
 import { learnedFigures } from "./learned_figures.ts";
@@ -36,8 +35,7 @@ export async function learn(
   const weight = klWeightOf(state, params), beta = betaOf(weight);
   const earned = earnedBy(rows), scaled = rewardScaleOf(rows, earned, scaleIn(state), params);
   const { scale } = scaled, pay = payOf(rows, earned, { scale, beta }, params);
-  const heads = critic ? tokenValues(critic.network, rows.map(responseSequence)) : [];
-  checkFinite({ values: heads });
+  const heads = critic ? criticHeads(critic.network, rows, params) : NO_HEADS;
   const advantages = advantagesOf(rows, { earned, pay, scale }, heads, params);
   const rates = ratesOf(state.iteration, params, critic !== undefined);
   // Whitening divides what the reward's terms are divided by once more, so the loss's term must be too.

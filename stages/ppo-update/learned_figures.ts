@@ -36,6 +36,7 @@ export function learnedFigures(
         return_std: spread(critic.returns),
         value_mean: moments(of(critic.values)).mean,
         value_std: spread(critic.values),
+        ...(critic.bootstraps.length === 0 ? {} : { bootstrap_mean: moments([critic.bootstraps]).mean }),
       }
       : {}),
     ...(explained === null ? {} : { explained_variance: explained }),

@@ -56,6 +56,7 @@ Deno.test("docs/metrics.md defines every metric that rounds write, and no other"
     const given of [
       {},
       { kl_placement: "loss", fluency_budget: 0.1, demo_mix: 0.5 },
+      { truncated_value: "bootstrap" },
       { advantage_estimator: "reinforce", kl_stop_per_token: 1e-9 },
     ]
   ) {

@@ -56,6 +56,20 @@ function conflicts(p: Params): [keyof Params, string][] {
     "must be false where whiten_rewards is true: what was earned and what is paid are then in other units",
   );
   rule(
+    p.truncated_value === "bootstrap" && isCriticFree(p),
+    "truncated_value",
+    `must be zero where advantage_estimator is ${p.advantage_estimator}: there is no critic to say what is still to come`,
+  );
+  rule(
+    p.truncated_value === "bootstrap" && p.missing_eos !== "score",
+    "truncated_value",
+    `must be zero where missing_eos is ${p.missing_eos}: ${
+      p.missing_eos === "mask"
+        ? "nothing is learned from cut responses"
+        : "the penalty is paid at an end, and bootstrap takes the response to go on"
+    }`,
+  );
+  rule(
     p.advantage_estimator === "reinforce_pp" && !p.whiten_advantages,
     "whiten_advantages",
     "must be true for reinforce_pp; without it, it is reinforce",

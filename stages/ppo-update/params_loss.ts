@@ -1,6 +1,7 @@
 /** Advantages and losses: parameters of `ppo-update`. @module */
 import { z } from "zod";
 import { ADVANTAGE_ESTIMATORS } from "@/lib/rl/advantage_estimators.ts";
+import { TRUNCATED_VALUES } from "@/lib/rl/ppo_rewards.ts";
 
 /** How per-token losses of the policy become one number, as the parameter spells it. */
 export const LOSS_AGGREGATIONS = ["token_mean", "sequence_mean", "sequence_sum"] as const;
@@ -20,6 +21,12 @@ export const LOSS_PARAMS = {
   residual_critic: z.boolean().default(true)
     .describe("Whether a value is the reward that the response has earned so far plus the critic's output.")
     .meta({ source: "ours: same objective, less variance; needs gamma 1 to be exact" }),
+  truncated_value: z.enum(TRUNCATED_VALUES).default("zero")
+    .describe(
+      "What stands for the rest of a response that the length limit cut: nothing, as if it had ended, or the critic's value of " +
+        "the state behind its last token, in place of a reward that is paid at an end.",
+    )
+    .meta({ source: "TRL, OpenRLHF and verl: zero; Pardo et al. 2018 (arXiv:1712.00378): bootstrap" }),
   whiten_advantages: z.boolean().default(true)
     .describe("Whether advantages get mean 0 and variance 1 over the tokens of a round.")
     .meta({ source: "arXiv:2403.17031" }),

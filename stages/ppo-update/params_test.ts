@@ -44,4 +44,13 @@ Deno.test("parameters that do not go together are refused, all of them at once, 
   assertEquals(problems({ kl_estimator: "k3" }), [
     "kl_estimator: must be k1 where kl_placement is reward: k3 has not the KL's gradient there",
   ]);
+  assertEquals(problems({ truncated_value: "bootstrap", advantage_estimator: "rloo", missing_eos: "mask" }), [
+    "truncated_value: must be zero where advantage_estimator is rloo: there is no critic to say what is still to come",
+    "truncated_value: must be zero where missing_eos is mask: nothing is learned from cut responses",
+  ]);
+  assertEquals(problems({ truncated_value: "bootstrap", missing_eos: "penalty" }), [
+    "truncated_value: must be zero where missing_eos is penalty: the penalty is paid at an end, and bootstrap takes the response " +
+    "to go on",
+  ]);
+  assertEquals(problems({ truncated_value: "bootstrap", placement: "dense", residual_critic: false }), []);
 });

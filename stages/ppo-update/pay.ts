@@ -20,7 +20,7 @@ export interface Earned {
 
 /** What is paid, in units of the scaled reward. */
 export interface Pay {
-  /** per response: scaled, clipped, or the penalty for a missing end */
+  /** per response: scaled, clipped, or the penalty for a missing end; of one that goes on, what it would be if it ended here */
   readonly scores: readonly number[];
   /** per token, the KL penalty included where it is in the reward */
   readonly rewards: readonly Float64Array[];
@@ -28,6 +28,14 @@ export interface Pay {
 
 /** A response that the length limit cut. */
 export const isCut = (row: ScoredRow): boolean => row.finishReason === "length";
+
+/** A response that was cut and is taken to go on: no end, so nothing that is paid at an end. */
+export const goesOn = (row: ScoredRow, { truncated_value }: Params): boolean =>
+  truncated_value === "bootstrap" && isCut(row);
+
+/** Whether the reward of a response is paid to it, at its end or for want of one. */
+const isPaid = (row: ScoredRow, params: Params): boolean =>
+  !isCut(row) || (params.missing_eos === "score" && !goesOn(row, params));
 
 /** What each row has earned, as `score` wrote it. */
 export function earnedBy(rows: readonly ScoredRow[]): Earned[] {
@@ -56,7 +64,7 @@ export function rewardScaleOf(
   params: Params,
 ): ScaleState {
   if (!params.normalise_reward) return { scale: UNIT_SCALE };
-  const paid = earned.filter((_, i) => params.missing_eos === "score" || !isCut(rows[i]!));
+  const paid = earned.filter((_, i) => isPaid(rows[i]!, params));
   const rewards = (paid.length > 0 ? paid : earned).map(({ reward }) => reward);
   const uncentred = ({ scale }: RewardScale) => ({ centre: 0, scale });
   const finish = params.centre_reward ? (scale: RewardScale) => scale : uncentred;
@@ -96,7 +104,7 @@ export function payOf(
   const rewards = rows.map((row, i) =>
     ppoRewards(tokenKl(row, params.kl_reference).map((d) => Math.min(Math.max(d, -bound), bound)), {
       beta: weight,
-      reward: scores[i]!,
+      reward: goesOn(row, params) ? null : scores[i]!,
       ...(params.placement === "dense" ? { earned: earned[i]!.tokens.map((r) => r / scale.scale) } : {}),
     })
   );

@@ -95,3 +95,20 @@ Deno.test("whiten_rewards gives variance 1 over all tokens and keeps the mean (s
   assertAlmostEquals(mean, 2, 1e-9);
   assertAlmostEquals(found.reduce((sum, r) => sum + (r - mean) ** 2, 0) / 3, 1, 1e-6);
 });
+
+Deno.test("a cut response that goes on is paid what its tokens earn as they fall, and nothing of what is paid at an end", () => {
+  const rows = [row([8, 1], ENDED), row([2, 2]), row([1], ENDED)], scale = { centre: 1, scale: 2 };
+  const settings = { truncated_value: "bootstrap", reward_clip: 3 } as const;
+  const of = (given: Partial<Params>) => {
+    const { scores, rewards } = paid(rows, { ...settings, ...given }, scale);
+    return { scores, rewards: rewards.map((r) => [...r].map((x) => x + 0)) };
+  };
+  // (9 − 1)/2 = 4 is clipped to 3. The scores say what an end would have brought.
+  assertEquals(of({}), { scores: [3, 1.5, 0], rewards: [[0, 3], [0, 0], [0]] });
+  assertEquals(of({ placement: "dense" }), { scores: [3, 1.5, 0], rewards: [[4, -1], [1, 1], [0]] });
+  // Their rewards are those of answers that are not whole, so they fix neither centre nor scale.
+  assertEquals(scaleOf([...rows, row([1000])], undefined, settings).scale, {
+    centre: 5,
+    scale: Math.sqrt(32),
+  });
+});

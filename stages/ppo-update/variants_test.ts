@@ -272,3 +272,20 @@ Deno.test("dense pay with a plain critic gives the policy that a residual critic
   a.forEach((w, i) => assertAlmostEquals(w, b[i]!, 1e-5));
   assertNotEquals(a, weights(SFT));
 });
+
+Deno.test("truncated_value: bootstrap changes what cut responses teach, and not a byte where none was cut (statement 5)", async () => {
+  using directory = new TemporaryDirectory();
+  const round = (rows: readonly ScoredRow[], truncated_value: string) =>
+    update(directory, START, rows, { params: { truncated_value } });
+  const ended = ROWS.map((row) => ({ ...row, finishReason: "eos" as const }));
+  const cut = ended.map((row, i) => i % 2 === 0 ? row : { ...row, finishReason: "length" as const });
+  const whole = await round(ended, "zero");
+  assertEquals(bytesOf(await round(ended, "bootstrap")), bytesOf(whole));
+  // The state tells how many ended; policy and critic do not know.
+  const models = (of: Round) => bytesOf(of).slice(0, 2);
+  assertEquals(models(await round(cut, "zero")), models(whole), "zero takes a cut for an end");
+  const open = await round(cut, "bootstrap");
+  models(open).forEach((digest, i) => assertNotEquals(digest, models(whole)[i]));
+  assert(Number.isFinite(open.metrics.bootstrap_mean));
+  assertEquals(whole.metrics.bootstrap_mean, undefined);
+});

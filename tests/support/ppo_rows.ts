@@ -34,13 +34,17 @@ export function scoredRow(figures: Partial<ScoredRow> & { tokenRewards: Float32A
   };
 }
 
-/** Advantages of a round under a given scale of the reward. */
+/**
+ * Advantages of a round under a given scale of the reward.
+ * @param behind the critic's outputs behind the last tokens, where responses go on there
+ */
 export function advantagesFor(
   rows: readonly ScoredRow[],
   heads: readonly ArrayLike<number>[],
   scale: RewardScale,
   params: Params,
+  behind: readonly number[] = [],
 ): Advantages {
   const earned = earnedBy(rows), pay = payOf(rows, earned, { scale, beta: params.beta }, params);
-  return advantagesOf(rows, { earned, pay, scale }, heads, params);
+  return advantagesOf(rows, { earned, pay, scale }, { tokens: heads, behind }, params);
 }
