@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { z } from "zod";
+import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { readServeFlags, serve, type ServeFlags, type ServeWorld } from "./serve_command.ts";
 
@@ -138,4 +140,34 @@ Deno.test("serve() opens no door to others without a token, and wants a data roo
       none.message,
       `Cannot serve "${flags.data}/none" as the data root must be a directory: there is none`,
     );
+  }));
+
+Deno.test("serve() lets callers name the hosts of --allow-host and no others", () =>
+  withWorld(async (flags, world, lines, stop) => {
+    const ask = defineStage({
+      id: "ask",
+      summary: "Asks",
+      params: z.strictObject({ judge_url: z.string() }),
+      inputs: {},
+      outputs: { said: { contract: "file", description: "the answer" } },
+      random: false,
+      run: () => Promise.resolve(),
+    }) as unknown as Stage;
+    const asked = serve({ ...flags, allowedHosts: ["judge.example:80"] }, {
+      ...world,
+      listStages: () => Promise.resolve([ask.id]),
+      loadStage: () => Promise.resolve(ask),
+    });
+    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    const address = lines[0]!.match(/http:\S+/)![0];
+    const statusOf = async (judge_url: string) => {
+      const body = JSON.stringify({ params: { judge_url }, outputs: { said: "said" } });
+      const response = await fetch(`${address}/stages/ask`, { method: "POST", body });
+      await response.text();
+      return response.status;
+    };
+    assertEquals(await statusOf("http://judge.example/"), 200);
+    assertEquals(await statusOf("http://other.example/"), 400);
+    stop();
+    assertEquals(await asked, 0);
   }));

@@ -7,6 +7,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
+import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
 import { writeReward } from "@/lib/contracts/reward_directory.ts";
 import { writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored } from "@/lib/contracts/scored.ts";
@@ -100,17 +101,21 @@ outputs: { scored: score.scored }
   };
 }
 
-Deno.test("pipeline, process executor and stage alone reach the host of external_url, with equal bytes", async () => {
+Deno.test("pipeline, process executor and stage alone reach the host of external_url, with its token and equal bytes", async () => {
   using directory = new TemporaryDirectory();
   await using judge = new JudgeServer(byLength);
   const { pipeline, stage } = await scoringIn(directory), set = `--set=score.external_url=${judge.url()}`;
+  // The commands inherit it, and only what asks the endpoint may read it.
+  Deno.env.set(URL_TOKEN, "of-this-test");
   const runs = [
     await pipeline(set),
     await pipeline(set, "--executor", "process"),
     await stage("--external-url", judge.url()),
   ];
+  Deno.env.delete(URL_TOKEN);
   for (const { code, err } of runs) assertEquals(code, 0, err);
-  assertEquals(judge.asked.length, 3);
+  const tokens = judge.asked.map(({ headers }) => headers.get("Authorization"));
+  assertEquals(tokens, new Array(3).fill("Bearer of-this-test"));
   const [first, ...others] = runs.map(({ scored }) => Deno.readFileSync(scored));
   for (const bytes of others) assertEquals(bytes, first);
   const paid = readScored(runs[0]!.scored).rows.map(({ rawReward }) => rawReward);
