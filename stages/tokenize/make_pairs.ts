@@ -11,7 +11,7 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
-import { byPrompt, rankByReward, selectEnded } from "./select_rollouts.ts";
+import { byPrompt, hasEnded, isSilent, rankByReward } from "./select_rollouts.ts";
 import type { FittedSample, Source } from "./token_sets.ts";
 
 /** The answers that pairs are made of, and how. */
@@ -57,7 +57,7 @@ export function makePairs(
 ): PairSet {
   const { file } = source.answers, problems: Problem[] = [];
   const endOf = (row: RolloutRow): Int32Array => {
-    if (row.finishReason === "length") return row.responseIds;
+    if (row.finishReason === "length" || isSilent(row)) return row.responseIds;
     const ended = endOnce(tokenizer, [...row.responseIds]);
     if ("ids" in ended) return Int32Array.from(ended.ids);
     problems.push({ at: `rollout ${row.id}`, what: ended.problem });
@@ -112,7 +112,7 @@ function bestWorstPairs(
   const prompts = new Set(learned.map(({ promptIds }) => keyOf(promptIds)));
   const candidates: Candidate[] = [];
   let tied = 0;
-  for (const [prompt, rows] of byPrompt(selectEnded(answers).rows)) {
+  for (const [prompt, rows] of byPrompt(answers.filter(hasEnded))) {
     if (!prompts.has(prompt) || rows.length < 2) continue;
     const ranked = rankByReward(rows), best = ranked[0]!, worst = ranked.at(-1)!;
     if (best.reward === worst.reward) tied++;

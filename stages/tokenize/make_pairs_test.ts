@@ -127,6 +127,13 @@ Deno.test("best_worst pairs the best answer to a prompt with the worst, of those
   assertEquals([count, offered, prompts, tied, dropped], [1, 7, 1, 1, 0]);
 });
 
+Deno.test("an answer that is only its end may be a pair's worse one, and does not stop the run", async () => {
+  using directory = new TemporaryDirectory();
+  const rows = [await answer(["a", 0], "", { reward: -3 }), await answer(["a", 1], "he ran", { reward: 1 })];
+  const { outputs } = await run(directory, { rows }, { select: "best", pairs: "best_worst" });
+  assertEquals(readPairs(outputs.pairs!).rows.map(texts), [["<s> Once upon a time", "he ran</s>", "</s>"]]);
+});
+
 Deno.test("a prompt that is held back for validation gives no pair", async () => {
   using directory = new TemporaryDirectory();
   const rows = await Promise.all(

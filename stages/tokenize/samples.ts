@@ -82,7 +82,7 @@ export async function samplesOfDemonstrations(
 /**
  * A model's answers as demonstrations; their ids are taken as they are.
  * @param rows answers that ended
- * @throws {DataError} that lists the rows with an end token inside the response, or with nothing but an end
+ * @throws {DataError} that lists the rows with an end token inside the response
  */
 export function samplesOfRollouts(tokenizer: Tokenizer, file: string, rows: readonly RolloutRow[]): Sample[] {
   const problems: Problem[] = [];

@@ -13,13 +13,13 @@ export interface Selection<Row extends RolloutRow = RolloutRow> {
   readonly rows: readonly Row[];
   /** rows of the file */
   readonly offered: number;
-  /** rows that ended by themselves; others are never demonstrations */
+  /** rows that ended by themselves with a token before the end; others are never demonstrations */
   readonly ended: number;
 }
 
-/** Every row that ended. */
+/** Every row that ended and says something. */
 export function selectEnded<Row extends RolloutRow>(rows: readonly Row[]): Selection<Row> {
-  const ended = rows.filter(hasEnded);
+  const ended = rows.filter((row) => hasEnded(row) && !isSilent(row));
   return { rows: ended, offered: rows.length, ended: ended.length };
 }
 
@@ -83,8 +83,14 @@ export function byPrompt<Row extends { readonly promptIds: ArrayLike<number> }>(
   return Map.groupBy(rows, ({ promptIds }) => Array.prototype.join.call(promptIds));
 }
 
-function hasEnded(row: RolloutRow): boolean {
-  return row.finishReason !== "length";
+/** Whether the model ended the answer by itself. */
+export function hasEnded({ finishReason }: RolloutRow): boolean {
+  return finishReason !== "length";
+}
+
+/** Whether an answer is nothing but its end: worse than others, perhaps, but nothing to learn from. */
+export function isSilent({ finishReason, responseIds }: RolloutRow): boolean {
+  return finishReason === "eos" && responseIds.length === 1;
 }
 
 function metaOf(row: RolloutRow): Readonly<Record<string, unknown>> {

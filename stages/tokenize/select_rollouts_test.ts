@@ -5,7 +5,7 @@ import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { wordsChecker } from "@/lib/evals/words.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts";
+import { selectBest, selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");
 const decode = (ids: Int32Array): string => tokenizer.decode(ids, { skipSpecial: true });
@@ -47,6 +47,15 @@ Deno.test("an answer that was cut off is never chosen", async () => {
   const rows = [await rollout("a", "x", "length"), await rollout("b", "x"), await rollout("c", "x", "stop")];
   const { rows: chosen, ...counts } = selectEnded(rows);
   assertEquals([chosen.map(({ id }) => id), counts], [["b", "c"], { offered: 3, ended: 2 }]);
+});
+
+Deno.test("an answer that is only its end is no demonstration, whatever it earns, and does not stop the run", async () => {
+  const rows = [await rollout("silent", ""), await rollout("a", "x"), await rollout("stopped", "", "stop")];
+  assertEquals(rows[0]!.responseIds.length, 1);
+  assertEquals(selectEnded(rows).rows.map(({ id }) => id), ["a", "stopped"]);
+  const paid = [{ ...await scored("silent", 9), responseIds: rows[0]!.responseIds }, await scored("a", 1)];
+  assertEquals(selectByReward(paid, 1).rows.map(({ id }) => id), ["a"]);
+  assertEquals(selectBest(paid).rows.map(({ id }) => id), ["a"]);
 });
 
 Deno.test("selectByScore() takes the answers that the checker gives at least the threshold", async () => {

@@ -1,7 +1,7 @@
 /**
  * What the PyTorch reference of the quickstart gave on eval.jsonl over six seeds: mean and standard deviation over
  * seeds, by arm of pipelines/experiments/quickstart.yaml, mode and metric. Source: fixtures/quickstart/README.md, references
- * A (the paper's reward) and B (bagged).
+ * A (the paper’s reward) and B (pipelines/variants/reference.yaml).
  * @module
  */
 
@@ -23,10 +23,10 @@ export const REFERENCE: Readonly<Record<string, ReferenceSpread>> = {
   "continued_sft/greedy/both_words": of(0.497, 0.061),
   "continued_sft/sampled/score": of(0.656, 0.022),
   "continued_sft/sampled/both_words": of(0.423, 0.029),
-  "srppo/greedy/score": of(0.895, 0.019),
-  "srppo/greedy/both_words": of(0.819, 0.029),
-  "srppo/sampled/score": of(0.786, 0.021),
-  "srppo/sampled/both_words": of(0.636, 0.034),
+  "srppo_reference/greedy/score": of(0.895, 0.019),
+  "srppo_reference/greedy/both_words": of(0.819, 0.029),
+  "srppo_reference/sampled/score": of(0.786, 0.021),
+  "srppo_reference/sampled/both_words": of(0.636, 0.034),
   "srppo_paper/greedy/score": of(0.811, 0.031),
   "srppo_paper/greedy/both_words": of(0.648, 0.061),
   "srppo_paper/sampled/score": of(0.681, 0.033),

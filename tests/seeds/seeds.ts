@@ -11,7 +11,8 @@ import { REFERENCE, REFERENCE_SEEDS, type ReferenceSpread } from "./reference.ts
 /** Standard errors of the difference that noise is allowed: one in a thousand lies further. */
 const BOUND = 3.3;
 const OUT = "runs/seeds";
-const ARMS = ["base", ...new Set(Object.keys(REFERENCE).map((name) => name.split("/")[0]!))];
+/** The quickstart's own recipe costs no run: the arms of base and SFT come from it. */
+const ARMS = ["base", "srppo", ...new Set(Object.keys(REFERENCE).map((name) => name.split("/")[0]!))];
 
 const command = [
   "task",
