@@ -21,7 +21,7 @@ export const params = z.strictObject({
     .describe(
       "Tokens to which the base gives no more than this log-probability earn nothing. null: no floor.",
     )
-    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes -6" }),
+    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes -4" }),
   floor_both: z.number().nullable().default(null)
     .describe(
       "Tokens to which base and combined members both give no more than this log-probability earn nothing. null: no such floor.",
@@ -33,11 +33,11 @@ export const params = z.strictObject({
     )
     .meta({
       unit: "nats",
-      source: "null: the paper's reward (arXiv:2510.21090); 1 ranked well on the quickstart's task",
+      source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 1",
     }),
   eos_bound: z.number().nonnegative().nullable().default(null)
     .describe("Bound of the magnitude of what the end token earns. null: none.")
-    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 5" }),
+    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 10" }),
   length_norm: z.enum(LENGTH_NORMS).default("none")
     .describe(
       "What the reward of a response is divided by: nothing, its length, or the root of its length. target: by its length in " +
