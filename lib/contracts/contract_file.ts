@@ -4,13 +4,14 @@
  * else is in it, so that equal rows give equal bytes.
  * @module
  */
-import type { Columns, TableSchema } from "@/lib/arrow/column_schema.ts";
+import type { TableSchema } from "@/lib/arrow/column_schema.ts";
 import { type ArrowTable, decodeArrow, decodeArrowMetadata } from "@/lib/arrow/decode_arrow.ts";
 import { encodeArrow } from "@/lib/arrow/encode_arrow.ts";
 import { canonicalJson } from "@/lib/files/canonical_json.ts";
 import { publishFile } from "@/lib/files/publish.ts";
 import { readWholeFile, writeWholeFile } from "@/lib/files/whole_file.ts";
 import { ColumnError, DataError } from "@/lib/tensor/errors.ts";
+import { columnsOf, type RowOf, rowsOf, type SchemaOf } from "./named_rows.ts";
 import { RowProblems } from "./row_problems.ts";
 import type { Contract } from "./stage.ts";
 
@@ -30,14 +31,10 @@ export interface TokenTable<Row> {
   readonly tokenizerDigest: string;
 }
 
-/** How the rows of one contract look in memory and on disk. */
-export interface RowFormat<Row, S extends TableSchema> {
+/** How the rows of one contract look on disk. In memory a row has the columns as fields (`named_rows.ts`). */
+export interface RowFormat<Row extends RowOf<S>, S extends TableSchema> {
   readonly contract: ArrowContract;
-  readonly schema: S;
-  /** one row, out of columns that hold what the schema says */
-  readonly toRow: (columns: Columns<S>, row: number) => Row;
-  /** columns out of rows */
-  readonly toColumns: (rows: readonly Row[]) => Columns<S>;
+  readonly schema: SchemaOf<Row, S>;
   /** reports what the column types cannot say: lengths that must agree, ranges, finite numbers */
   readonly check: (row: Row, problems: RowProblems) => void;
   /** true: a file without rows is valid, as it is for what a stage reports about itself */
@@ -61,7 +58,7 @@ export function readContractHeader(path: string): ContractHeader {
  * @throws {DataError} if the file cannot be read, has another contract, no row, or no tokenizer's digest where it needs one
  * @throws {ColumnError} if a column is missing or of another type, or listing the rows that are wrong
  */
-export function readContract<Row, S extends TableSchema>(
+export function readContract<Row extends RowOf<S>, S extends TableSchema>(
   path: string,
   format: RowFormat<Row, S>,
   accept: readonly ArrowContract[] = [],
@@ -82,7 +79,8 @@ export function readContract<Row, S extends TableSchema>(
       file: path,
     });
   }
-  const rows = Array.from({ length: table.rows }, (_, row) => format.toRow(table.columns, row));
+  // Narrower than the schema says: `check` holds fields with a few values to them.
+  const rows = rowsOf<S>(format.schema, table.columns, table.rows) as Row[];
   const problem = checkRows(rows, format);
   if (problem !== undefined) {
     throw new ColumnError(`Cannot read ${path} as ${format.contract} must hold: ${problem.message}`, {
@@ -94,7 +92,7 @@ export function readContract<Row, S extends TableSchema>(
 }
 
 /** Like `readContract()`, for contracts with token ids. */
-export function readTokenContract<Row, S extends TableSchema>(
+export function readTokenContract<Row extends RowOf<S>, S extends TableSchema>(
   path: string,
   format: RowFormat<Row, S>,
   accept: readonly ArrowContract[] = [],
@@ -118,7 +116,7 @@ export function readTokenContract<Row, S extends TableSchema>(
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
  */
-export async function writeContract<Row, S extends TableSchema>(
+export async function writeContract<Row extends RowOf<S>, S extends TableSchema>(
   path: string,
   format: RowFormat<Row, S>,
   rows: readonly Row[],
@@ -132,11 +130,11 @@ export async function writeContract<Row, S extends TableSchema>(
     });
   }
   const header = canonicalJson({ contract: format.contract, tokenizer: tokenizerDigest });
-  const bytes = encodeArrow(format.schema, format.toColumns(rows), new Map([[KEY, header]]));
+  const bytes = encodeArrow<S>(format.schema, columnsOf<S>(format.schema, rows), new Map([[KEY, header]]));
   await publishFile(path, (temporary) => writeWholeFile(temporary, [bytes]));
 }
 
-function checkRows<Row, S extends TableSchema>(
+function checkRows<Row extends RowOf<S>, S extends TableSchema>(
   rows: readonly Row[],
   format: RowFormat<Row, S>,
 ): ReturnType<RowProblems["summary"]> {

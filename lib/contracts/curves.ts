@@ -35,26 +35,6 @@ const SCHEMA = {
 const FORMAT: RowFormat<CurveRow, typeof SCHEMA> = {
   contract: "curves@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    experiment: columns.experiment[row]!,
-    arm: columns.arm[row]!,
-    point: columns.point[row]!,
-    seed: columns.seed[row]!,
-    block: columns.block[row]!,
-    round: columns.round[row]!,
-    metric: columns.metric[row]!,
-    value: columns.value[row]!,
-  }),
-  toColumns: (rows) => ({
-    experiment: rows.map((row) => row.experiment),
-    arm: rows.map((row) => row.arm),
-    point: rows.map((row) => row.point),
-    seed: rows.map((row) => row.seed),
-    block: rows.map((row) => row.block),
-    round: rows.map((row) => row.round),
-    metric: rows.map((row) => row.metric),
-    value: rows.map((row) => row.value),
-  }),
   check: (row, problems) => {
     problems.jsonObject("point", row.point);
     problems.natural("seed", row.seed);

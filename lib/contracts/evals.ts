@@ -21,22 +21,6 @@ const SCHEMA = { model: "utf8", mode: "utf8", metric: "utf8", mean: "f64", stder
 const FORMAT: RowFormat<EvalRow, typeof SCHEMA> = {
   contract: "evals@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    model: columns.model[row]!,
-    mode: columns.mode[row]! as DecodingMode,
-    metric: columns.metric[row]!,
-    mean: columns.mean[row]!,
-    stderr: columns.stderr[row]!,
-    n: columns.n[row]!,
-  }),
-  toColumns: (rows) => ({
-    model: rows.map((row) => row.model),
-    mode: rows.map((row) => row.mode),
-    metric: rows.map((row) => row.metric),
-    mean: rows.map((row) => row.mean),
-    stderr: rows.map((row) => row.stderr),
-    n: rows.map((row) => row.n),
-  }),
   check: (row, problems) => {
     problems.oneOf("mode", row.mode, ["greedy", "sampled"]);
     problems.finite("mean", row.mean);

@@ -19,16 +19,6 @@ const SCHEMA = { step: "i64", name: "utf8", value: "f64" } as const;
 const FORMAT: RowFormat<MetricRow, typeof SCHEMA> = {
   contract: "metrics@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    step: columns.step[row]!,
-    name: columns.name[row]!,
-    value: columns.value[row]!,
-  }),
-  toColumns: (rows) => ({
-    step: rows.map((row) => row.step),
-    name: rows.map((row) => row.name),
-    value: rows.map((row) => row.value),
-  }),
   check: (row, problems) => {
     problems.natural("step", row.step);
     problems.finite("value", row.value);

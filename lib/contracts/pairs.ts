@@ -16,16 +16,6 @@ const SCHEMA = { prompt_ids: "list<i32>", chosen_ids: "list<i32>", rejected_ids:
 const FORMAT: RowFormat<PairRow, typeof SCHEMA> = {
   contract: "pairs@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    promptIds: columns.prompt_ids[row]!,
-    chosenIds: columns.chosen_ids[row]!,
-    rejectedIds: columns.rejected_ids[row]!,
-  }),
-  toColumns: (rows) => ({
-    prompt_ids: rows.map((row) => row.promptIds),
-    chosen_ids: rows.map((row) => row.chosenIds),
-    rejected_ids: rows.map((row) => row.rejectedIds),
-  }),
   check: (row, problems) => {
     const lists = { prompt_ids: row.promptIds, chosen_ids: row.chosenIds, rejected_ids: row.rejectedIds };
     for (const [column, ids] of Object.entries(lists)) {

@@ -15,16 +15,6 @@ const SCHEMA = { id: "utf8", prompt_ids: "list<i32>", meta: "utf8" } as const;
 const FORMAT: RowFormat<PromptRow, typeof SCHEMA> = {
   contract: "prompts@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    id: columns.id[row]!,
-    promptIds: columns.prompt_ids[row]!,
-    meta: columns.meta[row]!,
-  }),
-  toColumns: (rows) => ({
-    id: rows.map((row) => row.id),
-    prompt_ids: rows.map((row) => row.promptIds),
-    meta: rows.map((row) => row.meta),
-  }),
   check: (row, problems) => {
     problems.notEmpty("prompt_ids", row.promptIds);
     problems.ids("prompt_ids", row.promptIds);

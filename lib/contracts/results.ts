@@ -42,30 +42,6 @@ const SCHEMA = {
 const FORMAT: RowFormat<ResultRow, typeof SCHEMA> = {
   contract: "results@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    experiment: columns.experiment[row]!,
-    arm: columns.arm[row]!,
-    point: columns.point[row]!,
-    seed: columns.seed[row]!,
-    model: columns.model[row]!,
-    mode: columns.mode[row]! as DecodingMode,
-    metric: columns.metric[row]!,
-    mean: columns.mean[row]!,
-    stderr: columns.stderr[row]!,
-    n: columns.n[row]!,
-  }),
-  toColumns: (rows) => ({
-    experiment: rows.map((row) => row.experiment),
-    arm: rows.map((row) => row.arm),
-    point: rows.map((row) => row.point),
-    seed: rows.map((row) => row.seed),
-    model: rows.map((row) => row.model),
-    mode: rows.map((row) => row.mode),
-    metric: rows.map((row) => row.metric),
-    mean: rows.map((row) => row.mean),
-    stderr: rows.map((row) => row.stderr),
-    n: rows.map((row) => row.n),
-  }),
   check: (row, problems) => {
     problems.jsonObject("point", row.point);
     problems.natural("seed", row.seed);

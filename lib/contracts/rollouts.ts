@@ -1,5 +1,4 @@
 /** `rollouts@1`: a policy's answers, with the log-probabilities that its sampler drew them with. @module */
-import type { Columns } from "@/lib/arrow/column_schema.ts";
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 import type { RowProblems } from "./row_problems.ts";
 
@@ -38,36 +37,6 @@ export const ROLLOUT_SCHEMA = {
   meta: "utf8",
 } as const;
 
-/** One row out of columns. */
-export function rolloutOf(columns: Columns<typeof ROLLOUT_SCHEMA>, row: number): RolloutRow {
-  return {
-    id: columns.id[row]!,
-    promptId: columns.prompt_id[row]!,
-    sample: columns.sample[row]!,
-    promptIds: columns.prompt_ids[row]!,
-    responseIds: columns.response_ids[row]!,
-    logprobs: columns.logprobs[row]!,
-    logprobsT1: columns.logprobs_t1[row]!,
-    finishReason: columns.finish_reason[row]! as FinishReason,
-    meta: columns.meta[row]!,
-  };
-}
-
-/** Columns out of rows. */
-export function rolloutColumns(rows: readonly RolloutRow[]): Columns<typeof ROLLOUT_SCHEMA> {
-  return {
-    id: rows.map((row) => row.id),
-    prompt_id: rows.map((row) => row.promptId),
-    sample: rows.map((row) => row.sample),
-    prompt_ids: rows.map((row) => row.promptIds),
-    response_ids: rows.map((row) => row.responseIds),
-    logprobs: rows.map((row) => row.logprobs),
-    logprobs_t1: rows.map((row) => row.logprobsT1),
-    finish_reason: rows.map((row) => row.finishReason),
-    meta: rows.map((row) => row.meta),
-  };
-}
-
 /** Reports what is wrong with a row. */
 export function checkRollout(row: RolloutRow, problems: RowProblems): void {
   problems.natural("sample", row.sample);
@@ -86,8 +55,6 @@ export function checkRollout(row: RolloutRow, problems: RowProblems): void {
 const FORMAT: RowFormat<RolloutRow, typeof ROLLOUT_SCHEMA> = {
   contract: "rollouts@1",
   schema: ROLLOUT_SCHEMA,
-  toRow: rolloutOf,
-  toColumns: rolloutColumns,
   check: checkRollout,
 };
 

@@ -28,24 +28,6 @@ const SCHEMA = {
 const FORMAT: RowFormat<SampleRow, typeof SCHEMA> = {
   contract: "samples@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    model: columns.model[row]!,
-    mode: columns.mode[row]! as DecodingMode,
-    promptId: columns.prompt_id[row]!,
-    prompt: columns.prompt[row]!,
-    response: columns.response[row]!,
-    finishReason: columns.finish_reason[row]! as FinishReason,
-    scores: columns.scores[row]!,
-  }),
-  toColumns: (rows) => ({
-    model: rows.map((row) => row.model),
-    mode: rows.map((row) => row.mode),
-    prompt_id: rows.map((row) => row.promptId),
-    prompt: rows.map((row) => row.prompt),
-    response: rows.map((row) => row.response),
-    finish_reason: rows.map((row) => row.finishReason),
-    scores: rows.map((row) => row.scores),
-  }),
   check: (row, problems) => {
     problems.oneOf("mode", row.mode, ["greedy", "sampled"]);
     problems.oneOf("finish_reason", row.finishReason, ["eos", "length", "stop"]);

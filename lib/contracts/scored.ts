@@ -1,6 +1,6 @@
 /** `scored@1`: rollouts with the log-probabilities of SFT, reward members and base, and the reward. @module */
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
-import { checkRollout, ROLLOUT_SCHEMA, rolloutColumns, rolloutOf, type RolloutRow } from "./rollouts.ts";
+import { checkRollout, ROLLOUT_SCHEMA, type RolloutRow } from "./rollouts.ts";
 
 /** One answer with its reward. */
 export interface ScoredRow extends RolloutRow {
@@ -37,26 +37,6 @@ const SCHEMA = {
 const FORMAT: RowFormat<ScoredRow, typeof SCHEMA> = {
   contract: "scored@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    ...rolloutOf(columns, row),
-    sftLogprobs: columns.sft_logprobs[row]!,
-    targetLogprobs: columns.target_logprobs[row]!,
-    baseLogprobs: columns.base_logprobs[row]!,
-    tokenRewards: columns.token_rewards[row]!,
-    rawReward: columns.raw_reward[row]!,
-    reward: columns.reward[row]!,
-    baseNll: columns.base_nll[row]!,
-  }),
-  toColumns: (rows) => ({
-    ...rolloutColumns(rows),
-    sft_logprobs: rows.map((row) => row.sftLogprobs),
-    target_logprobs: rows.map((row) => row.targetLogprobs),
-    base_logprobs: rows.map((row) => row.baseLogprobs),
-    token_rewards: rows.map((row) => row.tokenRewards),
-    raw_reward: rows.map((row) => row.rawReward),
-    reward: rows.map((row) => row.reward),
-    base_nll: rows.map((row) => row.baseNll),
-  }),
   check: (row, problems) => {
     checkRollout(row, problems);
     const lists = {

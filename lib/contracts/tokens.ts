@@ -22,18 +22,6 @@ const SCHEMA = {
 const FORMAT: RowFormat<TokenRow, typeof SCHEMA> = {
   contract: "tokens@1",
   schema: SCHEMA,
-  toRow: (columns, row) => ({
-    id: columns.id[row]!,
-    inputIds: columns.input_ids[row]!,
-    lossMask: columns.loss_mask[row]!,
-    source: columns.source[row]!,
-  }),
-  toColumns: (rows) => ({
-    id: rows.map((row) => row.id),
-    input_ids: rows.map((row) => row.inputIds),
-    loss_mask: rows.map((row) => row.lossMask),
-    source: rows.map((row) => row.source),
-  }),
   check: (row, problems) => {
     problems.notEmpty("input_ids", row.inputIds);
     problems.ids("input_ids", row.inputIds);
