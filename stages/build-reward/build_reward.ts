@@ -30,7 +30,7 @@ export function drawPrompts(prompts: readonly PromptRow[], count: number, seed: 
 
 /**
  * Rewards of answers of the SFT model and of the base, or of another baseline in its place; with the SFT model's answers.
- * @throws {DataError} if SFT answers do not earn more than the others
+ * @throws {DataError} if SFT answers earn less than the others, by more than chance
  */
 export async function calibrate(
   trial: Trial,

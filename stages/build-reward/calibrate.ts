@@ -76,32 +76,56 @@ export function heldAgainst(
     : { name: "baseline", figures: calibration.baseline };
 }
 
+/** Standard errors of a mean, or of a difference of two, that chance explains. */
+const ERRORS = 2;
+
 /**
  * Checks what must hold of any such reward: SFT answers earn more than those of the base (or baseline). For one unbounded member that is
- * the SFT model it is an identity that the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0.
- * @throws {DataError} saying what that means
+ * the SFT model it is an identity that the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0. A few answers may say
+ * otherwise by chance; that is for {@linkcode calibrationWarnings}.
+ * @throws {DataError} where it does not hold by more than chance, saying what that means
  */
 export function checkCalibration(
   calibration: Calibration,
   options: { readonly isPaperReward: boolean },
 ): void {
   const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
-  const found = `the mean on ${sft.answers} answers of the SFT model is ${
-    show(sft)
-  }, on ${base.answers} of the ${name} ${show(base)}`;
-  if (!(sft.reward_mean > base.reward_mean)) {
+  const found = foundIn(calibration);
+  if (!(sft.reward_mean - base.reward_mean > -chanceOf(sft, base))) {
     throw new DataError(
       `Cannot build a reward as answers of the SFT model must earn more than those of the ${name}: ` +
         `${found}; ${name} and SFT models may be swapped, or the members were trained on other demonstrations`,
     );
   }
-  if (options.isPaperReward && !(sft.reward_mean > 0 && base.reward_mean < 0)) {
+  if (options.isPaperReward && !(sft.reward_mean > -chanceOf(sft) && base.reward_mean < chanceOf(base))) {
     throw new DataError(
       `Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the ${name}'s: ` +
         `${found}; the means are KL divergences, KL(SFT‖${name}) and −KL(${name}‖SFT), so a model is not what it is said to be, ` +
         "or SFT has hardly moved it",
     );
   }
+}
+
+/** What a person should read where SFT answers earn no more than the others, and chance may be the reason. */
+export function calibrationWarnings(calibration: Calibration): string[] {
+  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
+  if (sft.reward_mean > base.reward_mean) return [];
+  return [
+    `answers of the SFT model earn no more than those of the ${name}: ${
+      foundIn(calibration)
+    }; that may be chance`,
+  ];
+}
+
+function foundIn(calibration: Calibration): string {
+  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
+  return `the mean on ${sft.answers} answers of the SFT model is ${
+    show(sft)
+  }, on ${base.answers} of the ${name} ${show(base)}`;
+}
+
+function chanceOf(...figures: readonly AnswerFigures[]): number {
+  return ERRORS * Math.hypot(...figures.map(({ reward_stderr }) => reward_stderr));
 }
 
 /** The figures as reward.json keeps them: `sft_reward_mean` and so on, those that are defined. */

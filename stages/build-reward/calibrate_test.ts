@@ -2,7 +2,7 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { answerFigures, checkCalibration, flatFigures } from "./calibrate.ts";
+import { answerFigures, calibrationWarnings, checkCalibration, flatFigures } from "./calibrate.ts";
 
 const END = 2;
 
@@ -92,6 +92,24 @@ Deno.test("checkCalibration() refuses a reward that does not prefer SFT answers"
       "members were trained on other demonstrations",
   );
   assertThrows(() => checkCalibration({ sft: of(1), base: of(1) }, { isPaperReward: false }), DataError);
+});
+
+Deno.test("a few answers that earn less by chance are a warning and no error", () => {
+  const of = (...rewards: readonly number[]) =>
+    answerFigures(rewards.map((reward) => answer([reward], [-1], false)), { floor: null, eosIds: [END] });
+  // Means −0.5 and 0, errors 0.5 and 1: the difference is half of its error.
+  const calibration = { sft: of(-1, 0), base: of(-1, 1) };
+  checkCalibration(calibration, { isPaperReward: false });
+  checkCalibration(calibration, { isPaperReward: true });
+  assertEquals(calibrationWarnings(calibration), [
+    "answers of the SFT model earn no more than those of the base: the mean on 2 answers of the SFT model is -0.50 ± 0.50 " +
+    "nats, on 2 of the base 0.00 ± 1.00 nats; that may be chance",
+  ]);
+  assertEquals(calibrationWarnings({ sft: of(1, 2), base: of(-1, 1) }), []);
+  assertThrows(
+    () => checkCalibration({ sft: of(-4, -3), base: of(-1, 1) }, { isPaperReward: false }),
+    DataError,
+  );
 });
 
 Deno.test("checkCalibration() holds the paper's reward to its identity: above 0 and below 0", () => {

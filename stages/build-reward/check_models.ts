@@ -79,6 +79,9 @@ export function openParts(paths: PartPaths): RewardParts {
       problems.push(`${member.role} is the baseline: every reward would be 0`);
     }
   }
+  if (sft && base && isSameModel(sft, base)) {
+    problems.push("sft is the base: base and SFT models may be swapped, or SFT has changed nothing");
+  }
   if (problems.length > 0) {
     throw new DataError(
       `Cannot build a reward as its models must fit together: ${problems.join("; ")}`,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
-import { type AnswerFigures, type Calibration, heldAgainst } from "./calibrate.ts";
+import { type AnswerFigures, type Calibration, calibrationWarnings, heldAgainst } from "./calibrate.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import type { Choice } from "./pick_checkpoint.ts";
 import type { Preflight } from "./preflight.ts";
@@ -50,7 +50,7 @@ export function rewardReport(
       preflight ? preflight.verdict : "There is no preflight: it needs an SFT model, prompts and a checker.",
       ...(diagnosis ? diagnosisSentences(diagnosis) : []),
     ],
-    warnings: warningsOf(diagnosis, preflight),
+    warnings: [...(calibration ? calibrationWarnings(calibration) : []), ...warningsOf(diagnosis, preflight)],
   };
 }
 

@@ -56,7 +56,7 @@ Deno.test("the experiments have as many runs as their pages say", async () => {
   const counts = Object.fromEntries(
     await Promise.all(NAMES.map(async (name) => [name, (await shipped(name)).runs.runs.length])),
   );
-  assertEquals(counts.quickstart, 8 * 6, "both rewards and four controls, eight seeds");
+  assertEquals(counts.quickstart, 8 * 7, "three rewards and four controls, eight seeds");
   assertEquals(
     counts.data_efficiency,
     6 * (5 + 3),
