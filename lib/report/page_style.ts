@@ -16,6 +16,7 @@ h2{font-size:1.2rem;letter-spacing:-.01em;margin:3rem 0 .35rem}
 .lead{color:var(--soft);margin:0 0 1rem;max-width:46rem}
 code,pre{font:.86em/1.5 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
 .card,.chart,.intervals,details{background:var(--card);border:1px solid var(--line);border-radius:10px}
+.card>p,.card>ul{margin:.8rem 1.1rem}
 figure{margin:0}
 .result{display:grid;grid-template-columns:minmax(0,1fr) 19.5rem;gap:.9rem;align-items:stretch}
 .facts{align-content:center;font-size:.875rem;gap:.3rem .8rem}
