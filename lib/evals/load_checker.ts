@@ -3,10 +3,9 @@
  * In: a name or the path of a module. Out: a `Checker`.
  * @module
  */
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Checker, CheckerInput, CheckerOptions } from "./checker.ts";
+import { exportedFunction } from "./exported_function.ts";
 import { ANSWER_FIELD, containsChecker, exactChecker, PATTERN_FIELD, regexChecker } from "./text_checkers.ts";
 import { WORDS_FIELD, wordsChecker } from "./words.ts";
 
@@ -58,22 +57,7 @@ export async function loadChecker(name: string, options: CheckerOptions = {}): P
       `Cannot use checker "${name}" as a checker ${CHECKER_RULE}: there is none of that name`,
     );
   }
-  let module: Readonly<Record<string, unknown>>;
-  try {
-    module = await import(pathToFileURL(resolve(name)).href);
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    const error = new UsageError(`Cannot use checker ${name} as it must be a module that loads: ${what}`);
-    error.cause = cause;
-    throw error;
-  }
-  const { check } = module;
-  if (typeof check !== "function") {
-    const exported = Object.keys(module).join(", ") || "nothing";
-    throw new UsageError(
-      `Cannot use checker ${name} as it must export a function "check": it exports ${exported}`,
-    );
-  }
+  const check = await exportedFunction(name, { name: "check", what: "checker" });
   return (input) => checkedFigures(name, check(input, options), input);
 }
 
