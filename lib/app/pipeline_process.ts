@@ -4,6 +4,8 @@
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
+import { linesOf } from "@/lib/pipeline/lines_of.ts";
 import project from "@/deno.json" with { type: "json" };
 
 /** How a run ended. */
@@ -75,10 +77,8 @@ async function readEvents(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   listener: (event: RunEvent) => void,
 ): Promise<void> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) if (line.startsWith("{")) listener(JSON.parse(line) as RunEvent);
+  for await (const line of linesOf(stream)) {
+    const event = jsonObjectIn(line);
+    if (event) listener(event as unknown as RunEvent);
   }
 }

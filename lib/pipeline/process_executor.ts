@@ -10,6 +10,7 @@ import { namedPaths } from "@/lib/files/file_pattern.ts";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import { allowFlags } from "./allow_flags.ts";
 import type { StageSource } from "./blueprint.ts";
+import { linesOf } from "./lines_of.ts";
 import type { Executor, Task, TaskControl } from "./task.ts";
 import { workerMessageSchema } from "./worker_channel.ts";
 
@@ -137,16 +138,6 @@ function parseMessage(line: string): ReturnType<typeof workerMessageSchema.parse
     // Something that the stage printed; standard output is no place for it, but no reason to fail either.
     return undefined;
   }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 /** The last 4,000 characters of a stream. */

@@ -71,7 +71,6 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "onnxruntime-node": ["lib/ort"],
   "picocolors": ["lib/app", "lib/report"],
   "tokenizers": ["lib/text"],
-  "uplot": ["lib/report"],
   "yaml": ["lib/pipeline"],
   "zod": [
     "lib/app",
