@@ -10,7 +10,7 @@ export const EXPERIMENT_HELP = `Runs an experiment: arms by grid by seeds, then 
 
 Usage: deno task experiment NAME|FILE [flags]       NAME: a file of pipelines/experiments without its ending
 
-  --seeds N|A,B,…           how many seeds, from 0 on, or which; default: the experiment's
+  --seeds N|A,B,…           how many seeds, from 0 on, or which (7, is seed 7 alone); default: the experiment's
   --arms A,B,…              only these arms; default: all
   --jobs N                  runs at a time, each a process with its share of the threads; default 1
   --threads N               of all runs together; default: all cores

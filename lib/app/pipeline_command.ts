@@ -9,6 +9,7 @@ import { dryRun, showProspects } from "@/lib/pipeline/dry_run.ts";
 import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
 import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { partOf } from "@/lib/pipeline/part.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/run.ts";
@@ -44,10 +45,11 @@ async function execute(flags: PipelineFlags): Promise<void> {
   const manifest = applySettings(source.manifest, flags.settings);
   const places = { root: inputRoot(flags.manifest), workingDirectory: workingDirectory() };
   const inputs = resolveInputs(manifest, flags.inputs, places);
-  const blueprint = await makeBlueprint({ ...source, manifest }, stages, {
+  const whole = await makeBlueprint({ ...source, manifest }, stages, {
     inputs,
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
   });
+  const blueprint = flags.to === undefined ? whole : partOf(whole, flags.to);
   checkInputsExist(inputs);
   checkPatterns(blueprint);
   for (const warning of blueprint.warnings) warn(`Warning: ${warning}`);

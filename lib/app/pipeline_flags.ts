@@ -17,6 +17,7 @@ Usage: deno task pipeline [MANIFEST] [flags]        default manifest: pipelines/
                              data may be a pattern in quotes: 'data/**/*.jsonl'
   --hub-cache DIR            where downloaded models are kept; default ~/.cache/srppo/hub
   --set STAGE.PARAM=VALUE    replaces a parameter: sft.epochs=2, ppo.update.beta=1; ppo.count=2 sets a loop's rounds
+  --to STAGE,…               runs no more than these stages or blocks and what they read from: --to reward
   --seed N                   seed of the run; default: the manifest's
   --threads N                default: all cores
   --executor inline|process  stages in this process (default) or each in its own
@@ -43,6 +44,8 @@ export interface PipelineFlags {
   /** as they were given */
   readonly inputs: Readonly<Record<string, string>>;
   readonly settings: readonly Setting[];
+  /** stages or blocks to stop at; undefined: everything runs */
+  readonly to?: readonly string[];
   readonly seed?: number;
   readonly threads: number;
   readonly executor: "inline" | "process";
@@ -56,7 +59,7 @@ export interface PipelineFlags {
 }
 
 const BOOLEANS = ["help", "json", "fresh", "dry-run", "verify", "verbose", "launched"];
-const STRINGS = ["run-dir", "store", "hub-cache", "seed", "threads", "executor"];
+const STRINGS = ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor"];
 const LISTS = ["input", "set"];
 
 /**
@@ -121,6 +124,7 @@ export function readPipelineFlags(
     ...(flags["hub-cache"] === undefined ? {} : { hubCache: at(flags["hub-cache"] as string) }),
     inputs: parseInputs(flags.input as string[]),
     settings: parseSettings(flags.set as string[]),
+    ...(flags.to === undefined ? {} : { to: (flags.to as string).split(",") }),
     ...(seed === undefined ? {} : { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
     executor: executor as "inline" | "process",

@@ -60,7 +60,8 @@ function sort<T>(
   return cycle ? { sorted, cycle } : { sorted };
 }
 
-function stagesOf(reference: Reference | null): StagePlan[] {
+/** The stages that must have run before a reference has its value. */
+export function stagesOf(reference: Reference | null): StagePlan[] {
   if (reference === null || reference.from === "input" || reference.from === "carry") return [];
   // What a loop carries out of its last round, or its best, needs the whole block.
   return reference.from === "next" || reference.from === "best"
@@ -72,7 +73,8 @@ function stageEdges(stage: StagePlan): StagePlan[] {
   return Object.values(stage.bindings).flatMap((binding) => referencesOf(binding).flatMap(stagesOf));
 }
 
-function entryEdges(entry: StagePlan | BlockPlan): StagePlan[] {
+/** The stages that an entry reads from, its own among them. */
+export function entryEdges(entry: StagePlan | BlockPlan): StagePlan[] {
   if (!isBlock(entry)) return stageEdges(entry);
   const carried = entry.kind === "iterate"
     ? [...Object.values(entry.carry), ...Object.values(entry.next)]

@@ -104,6 +104,19 @@ function answers(report: Report, colours: Paint, columns: number): string {
   }).join("\n\n");
 }
 
+/** What build-reward found out, where a run ends before there are models to compare. */
+function rewards(report: Report, colours: Paint, columns: number): string {
+  if (report.comparison.length > 0) return "";
+  const line = (text: string) => `  ${wrapped(text, { width: columns - 2, indent: "  " })}`;
+  return report.rewards.map(({ stage, sentences, warnings }) =>
+    [
+      colours.bold(stage),
+      ...sentences.map(line),
+      ...warnings.map((warning) => colours.yellow(line(`Warning: ${warning}`))),
+    ].join("\n")
+  ).join("\n\n");
+}
+
 function times(report: Report, colours: Paint, columns: number): string {
   const parts = secondsByStage(report.timings).map(({ uses, seconds, copies }) =>
     `${uses}${copies > 1 ? ` ×${decimal(copies, 0)}` : ""} ${duration(seconds)}`
@@ -134,6 +147,7 @@ export function summaryOf(report: Report, runDir: string, options: SummaryOption
     ]
       .join("\n"),
     comparisonTable(report, colours),
+    rewards(report, colours, columns),
     answers(report, colours, columns),
     times(report, colours, columns),
     files.map(([key, path]) => `${colours.bold(key.padEnd(width))}${path}`).join("\n"),

@@ -287,6 +287,13 @@ Deno.test("summaryOf() makes control characters of an answer harmless and cuts l
   assertStringIncludes(text, " …\n");
 });
 
+Deno.test("summaryOf() tells what is known of the reward where there are no models to compare", () => {
+  const found = "The members agree by 0.50 on which of two answers to a prompt is better.";
+  const text = summaryOf(exampleReport({ comparison: [], samples: [] }), "runs/x", { columns: 80 });
+  assertStringIncludes(text, `reward\n  ${found}\n  Warning: within prompts the reward is mostly length`);
+  assertEquals(summaryOf(exampleReport(), "runs/x").includes(found), false);
+});
+
 Deno.test("buildReport() keeps the answers to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));

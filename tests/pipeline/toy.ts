@@ -7,6 +7,7 @@ import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
 import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
 import { resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { partOf } from "@/lib/pipeline/part.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/run.ts";
@@ -47,6 +48,8 @@ outputs: { text: all.text, model: loop.model, best: loop.best }
 export interface ToyOptions {
   readonly manifest?: string;
   readonly set?: readonly string[];
+  /** stages or blocks to stop at */
+  readonly to?: readonly string[];
   readonly seed?: number;
   readonly runDir?: string;
   readonly storeDir?: string;
@@ -72,10 +75,11 @@ export class ToyProject extends TemporaryDirectory {
     const source = parseManifest(options.manifest ?? TOY, "toy.yaml");
     const manifest = applySettings(source.manifest, parseSettings(options.set ?? []));
     const inputs = resolveInputs(manifest, {}, { root: this.path, workingDirectory: this.path });
-    return await makeBlueprint({ ...source, manifest }, toyStages, {
+    const whole = await makeBlueprint({ ...source, manifest }, toyStages, {
       inputs,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
     });
+    return options.to === undefined ? whole : partOf(whole, options.to);
   }
 
   /** Runs it; events of the run come with the result. */

@@ -1,0 +1,35 @@
+/** Runs of a part of a plan. @module */
+import { assertEquals, assertRejects } from "@std/assert";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import { ran, ToyProject } from "./toy.ts";
+
+Deno.test("a run to a stage makes what it reads from and nothing else; the whole run goes on from there", async () => {
+  using toy = new ToyProject();
+  const copies = ["copies.write[0]", "copies.write[1]", "copies.write[2]"];
+  const part = await toy.run({ to: ["copies"] });
+  assertEquals(ran(part.events), [...copies, "write"]);
+  assertEquals(part.outputs, {});
+  const loop = await toy.run({ to: ["loop"] });
+  assertEquals(new Set(ran(loop.events).map((id) => id.split(".")[0])), new Set(["loop"]), "no copy again");
+  assertEquals(Object.keys(loop.outputs), ["model", "best"]);
+  const rest = await toy.run();
+  assertEquals(ran(rest.events), ["all", "metrics"]);
+  using other = new ToyProject();
+  assertEquals(toy.outputs(rest), other.outputs(await other.run()));
+});
+
+Deno.test("several stages may be asked for; what both read from is made once", async () => {
+  using toy = new ToyProject();
+  const { events } = await toy.run({ to: ["write", "copies"] });
+  assertEquals(ran(events), ["copies.write[0]", "copies.write[1]", "copies.write[2]", "write"]);
+});
+
+Deno.test("a stage of a block and a name that is none are refused together", async () => {
+  using toy = new ToyProject();
+  const error = await assertRejects(() => toy.blueprint({ to: ["loop.count", "all", "wirte"] }), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot run a part of toy.yaml as --to must name stages or blocks of it: "loop.count" is a part of "loop", which runs ' +
+      'whole; "wirte", did you mean "write"?',
+  );
+});
