@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { join } from "node:path";
-import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
 import { type CaseSpec, type Kind, KINDS } from "./bench/bench_case.ts";
 import { benchLoad, LOAD_SHAPES } from "./bench/load_case.ts";
 import { type ProfileLine, renderProfile } from "./bench/profile.ts";
@@ -12,6 +12,7 @@ import { type BenchRecord, tableHead, tableLine } from "./bench/record.ts";
 import { runCase } from "./bench/run_case.ts";
 import { benchTokenize, MILLION_ROWS } from "./bench/tokenize_case.ts";
 import { SHAPE_NAMES, type ShapeName, SHAPES } from "./bench/shapes.ts";
+import { runCommand } from "./command.ts";
 import { spellBytes } from "./machine.ts";
 import { projectRoot } from "./project_root.ts";
 import { permissionFlags } from "./relaunch.ts";
@@ -192,11 +193,4 @@ async function main(): Promise<number> {
   return EXIT.ok;
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

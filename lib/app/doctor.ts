@@ -9,7 +9,8 @@ import { delimiter, join } from "node:path";
 import pc from "picocolors";
 import { libraryPath, ORT_VERSION } from "@/lib/ort/library.ts";
 import { buildInfo } from "@/lib/ort/runtime.ts";
-import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { coreLimit, memoryLimit, readCpuInfo, spellBytes } from "./machine.ts";
 
 /** One line of the report. */
@@ -268,11 +269,4 @@ function main(): number {
   return findings.some(({ state }) => state === "missing") ? EXIT.unavailable : EXIT.ok;
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(main());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

@@ -14,29 +14,22 @@ import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
 import { inputRoot } from "@/lib/pipeline/inputs.ts";
 import { type ManifestSource, readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { counted } from "@/lib/report/format.ts";
-import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
-import { DownloadFailed, downloadReferences, hubInputs } from "./hub_inputs.ts";
+import { downloadReferences, hubInputs } from "./hub_inputs.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { runPipelineProcess } from "./pipeline_process.ts";
 import { projectRoot, stages } from "./registry.ts";
 
-/** Runs the command with `args`; gives the exit code. */
-export async function experimentCommand(args: readonly string[]): Promise<number> {
-  try {
-    const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
-    if (flags.help) {
-      printOut(EXPERIMENT_HELP);
-      return EXIT.ok;
-    }
-    if (flags.launched) endWithParent();
-    return await execute(flags);
-  } catch (error) {
-    if (error instanceof DownloadFailed) return error.exitCode;
-    const isWanted = args.includes("--verbose") && error instanceof Error;
-    warn(isWanted ? error.stack ?? error.message : error instanceof Error ? error.message : String(error));
-    return exitCodeOf(error);
+async function main(args: readonly string[]): Promise<number> {
+  const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
+  if (flags.help) {
+    printOut(EXPERIMENT_HELP);
+    return EXIT.ok;
   }
+  if (flags.launched) endWithParent();
+  return await execute(flags);
 }
 
 async function execute(flags: ExperimentFlags): Promise<number> {
@@ -134,4 +127,4 @@ function warn(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-if (import.meta.main) Deno.exit(await experimentCommand(Deno.args));
+if (import.meta.main) await runCommand(main);

@@ -4,7 +4,8 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
-import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { checkGolden } from "./golden/check_golden.ts";
 import { findGoldens } from "./golden/find_goldens.ts";
 import { jsonLine, renderLine, renderTotal } from "./golden/render_lines.ts";
@@ -122,12 +123,4 @@ async function main(): Promise<number> {
   });
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main());
-  } catch (error) {
-    const verbose = Deno.args.includes("--verbose");
-    console.error(error instanceof Error ? (verbose && error.stack) || error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

@@ -7,10 +7,11 @@
 import { downloadModel } from "@/lib/hub/download_model.ts";
 import { hubToken } from "@/lib/hub/hub_settings.ts";
 import { parseModelReference } from "@/lib/hub/model_reference.ts";
-import { exitCodeOf } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { spellBytes } from "./machine.ts";
 
-async function main([cache, endpoint, ...references]: readonly string[]): Promise<void> {
+async function main([cache, endpoint, ...references]: readonly string[]): Promise<number> {
   const token = hubToken(Deno.env.get("HF_TOKEN"));
   const paths: Record<string, string> = {};
   for (const text of references) {
@@ -25,13 +26,7 @@ async function main([cache, endpoint, ...references]: readonly string[]): Promis
     });
   }
   console.log(JSON.stringify(paths));
+  return EXIT.ok;
 }
 
-if (import.meta.main) {
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

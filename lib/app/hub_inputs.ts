@@ -9,6 +9,7 @@ import { resolvePattern } from "@/lib/files/file_pattern.ts";
 import { hubCache, hubEndpoint, hubHosts } from "@/lib/hub/hub_settings.ts";
 import { isModelReference, parseModelReference } from "@/lib/hub/model_reference.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
+import { ToldError } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
 import { permissionFlags } from "./relaunch.ts";
 
@@ -16,10 +17,13 @@ import { permissionFlags } from "./relaunch.ts";
 const ENV = ["HF_TOKEN"];
 
 /** The download failed and has said why; the exit code is passed on. */
-export class DownloadFailed extends Error {
+export class DownloadFailed extends ToldError {
   override name = "DownloadFailed";
-  constructor(readonly exitCode: number) {
-    super(`Cannot start as the models must be there: the download ended with exit code ${exitCode}`);
+  constructor(exitCode: number) {
+    super(
+      `Cannot start as the models must be there: the download ended with exit code ${exitCode}`,
+      exitCode,
+    );
   }
 }
 

@@ -13,16 +13,10 @@ import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/input
 import type { Manifest } from "@/lib/pipeline/manifest.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
-import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
-import {
-  DownloadFailed,
-  downloadReferences,
-  hubInputs,
-  withFiles,
-  withInputs,
-  withLocalModels,
-} from "./hub_inputs.ts";
+import { downloadReferences, hubInputs, withFiles, withInputs, withLocalModels } from "./hub_inputs.ts";
 import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
@@ -124,10 +118,4 @@ function hostsOf({ stages }: Manifest): string[] {
   return [...new Set(all.flatMap((entry) => reachedHosts(entry.with)))];
 }
 
-try {
-  Deno.exit(await launch(Deno.args));
-} catch (error) {
-  if (error instanceof DownloadFailed) Deno.exit(error.exitCode);
-  console.error(Deno.args.includes("--verbose") ? error : error instanceof Error ? error.message : error);
-  Deno.exit(exitCodeOf(error));
-}
+await runCommand(launch);

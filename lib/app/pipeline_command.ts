@@ -16,28 +16,21 @@ import { runPipeline } from "@/lib/pipeline/run.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { openStore } from "@/lib/pipeline/store.ts";
 import { createDisplay, summary, writeReport } from "@/lib/report/mod.ts";
-import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot, stages } from "./registry.ts";
 
-/** Runs the command with `args`; gives the exit code. */
-export async function pipelineCommand(args: readonly string[]): Promise<number> {
-  try {
-    const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
-    if (flags.help) {
-      print(PIPELINE_HELP);
-      return EXIT.ok;
-    }
-    if (flags.launched) endWithParent();
-    await execute(flags);
+async function main(args: readonly string[]): Promise<number> {
+  const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
+  if (flags.help) {
+    print(PIPELINE_HELP);
     return EXIT.ok;
-  } catch (error) {
-    warn(
-      args.includes("--verbose") && error instanceof Error ? error.stack ?? error.message : messageOf(error),
-    );
-    return exitCodeOf(error);
   }
+  if (flags.launched) endWithParent();
+  await execute(flags);
+  return EXIT.ok;
 }
 
 async function execute(flags: PipelineFlags): Promise<void> {
@@ -112,10 +105,6 @@ function stopOnSignals(): AbortSignal {
   return stop.signal;
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 function print(text: string): void {
   printOut(text === "" || text.endsWith("\n") ? text : `${text}\n`);
 }
@@ -133,4 +122,4 @@ function warn(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-if (import.meta.main) Deno.exit(await pipelineCommand(Deno.args));
+if (import.meta.main) await runCommand(main);

@@ -11,7 +11,8 @@ import { hostOf } from "@/lib/contracts/reached_hosts.ts";
 import type { Stage } from "@/lib/contracts/stage.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/task.ts";
-import { EXIT, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
 import { projectRoot } from "./project_root.ts";
@@ -219,11 +220,4 @@ function stopOnSignals(): AbortSignal {
   return stop.signal;
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main());
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

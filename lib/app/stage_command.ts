@@ -6,7 +6,8 @@ import type { Stage } from "@/lib/contracts/stage.ts";
 import { printOut } from "@/lib/files/standard_output.ts";
 import { stageHelp } from "@/lib/pipeline/stage_help.ts";
 import { runStageProgram } from "@/lib/pipeline/stage_program.ts";
-import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
+import { runCommand } from "./command.ts";
 import { workingDirectory } from "./parent.ts";
 import { listStages, loadStage } from "./registry.ts";
 
@@ -34,11 +35,4 @@ async function main(args: readonly string[]): Promise<number> {
   });
 }
 
-if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    console.error(Deno.args.includes("--verbose") ? error : error instanceof Error ? error.message : error);
-    Deno.exit(exitCodeOf(error));
-  }
-}
+if (import.meta.main) await runCommand(main);

@@ -9,17 +9,15 @@ import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { linkTree } from "@/lib/files/publish.ts";
 import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
 import { checkNeeds } from "@/lib/pipeline/task.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 import { type Params, params } from "./params.ts";
 
-const BASE = "fixtures/stories260k";
 const LLAMA = "fixtures/goldens/families/llama";
 const PROMPTS = [
   "Once upon a time, there was a girl named Lucy. She had a book.",
@@ -27,22 +25,6 @@ const PROMPTS = [
   "One day",
 ];
 const SMALL = { max_new_tokens: 12, samples_per_prompt: 8, preflight_samples: 4 };
-
-/** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */
-function writeRelative(directory: string, name: string, std: number): string {
-  const { model, parameters } = loadModel(BASE);
-  const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
-  const stop = loadTokenizer(BASE).idOf(".");
-  table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
-  const noise = new Float32Array(parameters.data.length);
-  fillNormal(noise, makeKey(1, name), { std });
-  for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
-  const path = join(directory, name);
-  Deno.mkdirSync(path);
-  writeModel(path, { model, parameters });
-  copyTokenizerFiles(BASE, path);
-  return path;
-}
 
 async function promptsIn(directory: string): Promise<string> {
   const path = join(directory, "prompts.arrow"), tokenizer = loadTokenizer(BASE);

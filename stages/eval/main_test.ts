@@ -10,11 +10,10 @@ import type { InputPaths, StageProgress } from "@/lib/contracts/stage.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
 import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
+import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
@@ -22,7 +21,6 @@ import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import { stage } from "./main.ts";
 import { type Params, params } from "./params.ts";
 
-const BASE = "fixtures/stories260k";
 const PROMPTS = [
   "Once upon a time, there was a girl named Lucy. She had a book.",
   "Tim saw a big dog. He",
@@ -31,22 +29,6 @@ const PROMPTS = [
 const WORDS = [["Lucy", "book"], ["Tim", "dog"], ["day", "sun"]];
 
 const GUARDS = { floor: -3, eosBound: 2, combine: "mean", lengthNorm: "mean" } as const;
-
-/** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */
-function writeRelative(directory: string, name: string, std: number): string {
-  const { model, parameters } = loadModel(BASE);
-  const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
-  const stop = loadTokenizer(BASE).idOf(".");
-  table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
-  const noise = new Float32Array(parameters.data.length);
-  fillNormal(noise, makeKey(1, name), { std });
-  for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
-  const path = join(directory, name);
-  Deno.mkdirSync(path);
-  writeModel(path, { model, parameters });
-  copyTokenizerFiles(BASE, path);
-  return path;
-}
 
 /** Models, prompts and a reward of two members with guards, in a temporary directory. */
 interface Setting {

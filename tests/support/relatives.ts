@@ -1,0 +1,26 @@
+/** Models that are near to a base and differ from it, for tests that need an SFT model. @module */
+import { join } from "node:path";
+import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
+import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
+import { fillNormal } from "@/lib/random/normal.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+
+/** The base that the relatives are of. */
+export const BASE = "fixtures/stories260k";
+
+/** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */
+export function writeRelative(directory: string, name: string, std: number): string {
+  const { model, parameters } = loadModel(BASE);
+  const width = model.hiddenSize, table = parameters.view("model.embed_tokens.weight");
+  const stop = loadTokenizer(BASE).idOf(".");
+  table.set(table.slice(stop! * width, (stop! + 1) * width).map((x) => 1.1 * x), 2 * width);
+  const noise = new Float32Array(parameters.data.length);
+  fillNormal(noise, makeKey(1, name), { std });
+  for (let i = 0; i < noise.length; i++) parameters.data[i]! += noise[i]!;
+  const path = join(directory, name);
+  Deno.mkdirSync(path);
+  writeModel(path, { model, parameters });
+  copyTokenizerFiles(BASE, path);
+  return path;
+}
