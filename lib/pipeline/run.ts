@@ -4,29 +4,30 @@
  * @module
  */
 import { join } from "node:path";
-import { readEvals } from "@/lib/contracts/evals.ts";
 import type { BestRound, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, hostFacts } from "./action_record.ts";
-import { type ActionOptions, type KeyedNode, runAction } from "./actions.ts";
+import type { ActionOptions, KeyedNode } from "./actions.ts";
 import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
 import type { CodeDigests } from "./code_digest.ts";
 import { figureValue } from "./figures.ts";
 import { openInputDigests } from "./input_digests.ts";
+import { createMaker, Diverged } from "./maker.ts";
 import { memoryFiles } from "./memory_files.ts";
-import { lastMetrics } from "./metric_values.ts";
+import { doneEvents, finishedNode, type Untimed } from "./node_events.ts";
 import { allNodes, type Node, nodeName } from "./nodes.ts";
 import { createPruner } from "./prune.ts";
 import { seldomPublished, writtenAtOnce } from "./publishing.ts";
 import { reasonToRun } from "./reasons.ts";
-import { copyOutput, holdRunDirectory, removeHalfMade } from "./run_directory.ts";
+import { holdRunDirectory } from "./run_directory.ts";
+import { copyOutputs } from "./run_outputs.ts";
 import { openStore } from "./store.ts";
 import { joinStore } from "./store_users.ts";
 import type { Executor } from "./task.ts";
 import { threadBudget } from "./thread_budget.ts";
-import { listValues, type OutputValues, type Value, walk } from "./walk.ts";
+import { type OutputValues, walk } from "./walk.ts";
 
 /** How a run goes about it. Nothing of this changes a byte of the outputs. */
 export interface RunOptions {
@@ -45,14 +46,6 @@ export interface RunOptions {
   readonly listener?: (event: RunEvent) => void;
   /** told of what is no error but worth a line */
   readonly warn?: (message: string) => void;
-}
-
-/** An event before it is stamped. */
-type Untimed = RunEvent extends infer E ? E extends RunEvent ? Omit<E, "time"> : never : never;
-
-/** A recorded action gave other bytes when it ran again: what was planned on top of it is void. */
-class Diverged extends Error {
-  override name = "Diverged";
 }
 
 /**
@@ -93,7 +86,6 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   );
   directory.begin(blueprint, inputs);
   let spaceChecked = false;
-  let failure: unknown;
 
   const seldom = memory ? [] : seldomPublished(blueprint);
   if (seldom.length > 0) {
@@ -148,71 +140,20 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   const keyed = new Map<string, KeyedNode>();
   const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
   const bests = new Map<string, BestRound>();
-  /** actions that run again as their bytes were gone, while they do */
-  const repairs = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
-  /** actions under way or done in this run, by key: two nodes with one key share them */
-  const running = new Map<string, Promise<{ record: ActionRecord; ran: boolean }>>();
-
-  /** Runs an action with its inputs at hand, whatever was pruned or damaged. */
-  async function attempt(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
-    const inputs = Object.entries(ready.inputs).flatMap(([port, values]) => {
-      const inMemory = memory !== undefined && ready.node.plan.stage.inputs[port]?.handedOver === true;
-      return listValues(values).map((value) => ({ value, inMemory }));
-    });
-    try {
-      return await pruner.sparing(inputs.flatMap(({ value }) => recordsOf(value)), async () => {
-        for (const { value, inMemory } of inputs) await ensure(value, inMemory);
-        if (failure !== undefined) throw failure;
-        if (signal.aborted) throw new TryAgainError("Cannot go on as the run is to stop: nothing is lost");
-        return await runAction(ready, again, actions);
-      });
-    } catch (error) {
-      if (failure === undefined && !(error instanceof Diverged)) {
-        failure = error;
-        if (!signal.aborted) {
-          const message = error instanceof Error ? error.message : String(error);
-          emit({ ...nodeName(ready.node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
-        }
-      }
-      throw failure ?? error;
-    }
-  }
-
-  function execute(ready: KeyedNode, again: boolean): Promise<{ record: ActionRecord; ran: boolean }> {
-    const known = running.get(ready.key) ?? attempt(ready, again);
-    running.set(ready.key, known);
-    return known;
-  }
-
-  /**
-   * Makes sure that the bytes of `value` are in the store, or with `inMemory` at least there: what was handed over is
-   * written, what was pruned or damaged is made again.
-   */
-  async function ensure(value: Value, inMemory = false): Promise<void> {
-    if (value.from === "input") return;
-    const tree = value.record.outputs[value.port]!;
-    const isThere = () => {
-      if (inMemory ? store.reaches(tree) : store.holds(tree)) return true;
-      if (store.reaches(tree)) pruner.publish(value.record, value.port);
-      return store.holds(tree);
-    };
-    if (isThere()) return;
-    const { key } = value.record;
-    const repair = repairs.get(key) ?? remake(keyed.get(value.node.id)!).finally(() => repairs.delete(key));
-    repairs.set(key, repair);
-    const { record } = await repair;
-    if (record.outputs[value.port]?.digest === tree.digest && isThere()) return;
-    throw new Diverged(`${value.node.id} gave other bytes than those on record`);
-  }
-
-  async function remake(ready: KeyedNode): Promise<{ record: ActionRecord; ran: boolean }> {
-    const result = await attempt(ready, true);
-    await announce(ready.node, result.record, result.ran);
-    await pruner.finished(ready.node, result.record);
-    return result;
-  }
-
   const pruner = createPruner(blueprint, store, users);
+  const maker = createMaker({
+    actions,
+    pruner,
+    keyed: (node) => keyed.get(node.id)!,
+    async remade(node, { record, ran }) {
+      await announce(node, record, ran);
+      await pruner.finished(node, record);
+    },
+    failed(node, error) {
+      const message = error instanceof Error ? error.message : String(error);
+      emit({ ...nodeName(node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
+    },
+  });
   const visitAll = (fresh: boolean): Promise<OutputValues> =>
     walk(blueprint, {
       code: (id) => codes.get(id)!,
@@ -224,7 +165,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
         keyed.set(ready.node.id, ready);
         directory.record(ready.node.id, ready.key, ready.parts);
         const found = fresh ? undefined : store.get(ready.key);
-        const { record, ran } = found ? { record: found, ran: false } : await execute(ready, fresh);
+        const { record, ran } = found ? { record: found, ran: false } : await maker.make(ready, fresh);
         if (found) compareHost(found);
         const told = finished.get(ready.node.id)?.record.key === record.key;
         finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
@@ -234,13 +175,13 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
       },
       async figure(node, record, figure) {
         try {
-          await ensure({ from: "node", node, port: figure.port, record });
+          await maker.ensure({ from: "node", node, port: figure.port, record });
           const value = figureValue(await store.view(record, figure.port), figure);
           pruner.told(figure, node.iteration!, value);
           return value;
         } catch (error) {
           // Without it nothing is decided: more rounds would be work for nothing.
-          if (!(error instanceof Diverged)) failure ??= error;
+          if (!(error instanceof Diverged)) maker.fail(error);
           throw error;
         }
       },
@@ -255,33 +196,22 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
     });
 
   async function announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
-    const common = { ...nodeName(node), key: record.key, seconds: record.seconds, ...throughput(record) };
-    if (ran) {
-      const outputs = Object.fromEntries(
-        Object.entries(record.outputs).map(([port, tree]) => [port, tree.digest]),
-      );
-      emit({ ...common, type: "stage_finished", outputs });
-    } else {
-      const { warnings } = record;
-      emit({ ...common, type: "stage_cached", ...(warnings === undefined ? {} : { warnings }) });
-    }
-    for (const [port, tree] of Object.entries(record.outputs)) {
-      const contract = node.plan.stage.outputs[port]?.contract;
-      if (contract !== "metrics@1" && contract !== "evals@1" || !store.holds(tree)) continue;
-      const path = await store.view(record, port);
-      if (contract === "evals@1") emit({ ...nodeName(node), type: "evals", rows: readEvals(path) });
-      else if (port === "metrics") emit({ ...nodeName(node), type: "metrics", values: lastMetrics(path) });
-    }
+    for (const event of await doneEvents(node, record, { ran, store })) emit(event);
   }
 
   try {
-    const values = await untilStable(visitAll, options.fresh ?? false, () => running.clear());
+    const values = await untilStable(visitAll, options.fresh ?? false, maker.forget);
     pruner.publishLatest();
-    const outputs = await copyOutputs(values);
+    const outputs = await copyOutputs(values, join(options.runDir, "outputs"), {
+      store,
+      maker,
+      pruner,
+      digests,
+    });
     await digests.save();
     const nodes: FinishedNode[] = [];
     for (const { node, record, cached } of finished.values()) {
-      nodes.push(await finishedNode(node, record, cached));
+      nodes.push(await finishedNode(node, record, { cached, store }));
     }
     const cached = nodes.filter((node) => node.cached).length;
     const seconds = (performance.now() - begun) / 1000;
@@ -316,63 +246,6 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
       options.warn?.(`rounds in memory are lost and will be made again: ${message}`);
     }
   }
-
-  async function copyOutputs(values: OutputValues): Promise<Record<string, string>> {
-    const paths: Record<string, string> = {};
-    Deno.mkdirSync(join(options.runDir, "outputs"), { recursive: true });
-    removeHalfMade(join(options.runDir, "outputs"));
-    for (const [name, value] of Object.entries(values)) {
-      if (value) await pruner.sparing(recordsOf(value), async () => paths[name] = await copy(name, value));
-    }
-    return paths;
-  }
-
-  async function copy(name: string, value: Value): Promise<string> {
-    await ensure(value);
-    const isInput = value.from === "input";
-    const from = isInput ? value.path : await store.view(value.record, value.port);
-    const tree = isInput ? value.tree : value.record.outputs[value.port]!;
-    const extension = tree.kind === "directory" ? "" : /\.\w+$/.exec(from)?.[0] ?? "";
-    const to = join(options.runDir, "outputs", `${name}${extension}`);
-    copyOutput(from, to, () => digestAt(to), tree);
-    return to;
-  }
-
-  function digestAt(path: string): string | undefined {
-    try {
-      return digests.tree(path).digest;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async function finishedNode(node: Node, record: ActionRecord, cached: boolean): Promise<FinishedNode> {
-    const outputs: Record<string, string> = {};
-    for (const [port, tree] of Object.entries(record.outputs)) {
-      if (store.holds(tree)) outputs[port] = await store.view(record, port);
-    }
-    const { key, seconds, tokens, parts } = record;
-    return {
-      ...nodeName(node),
-      key,
-      cached,
-      seconds,
-      ...(tokens === undefined ? {} : { tokens }),
-      params: parts.params,
-      outputs,
-    };
-  }
-}
-
-/** The record of the action that made `value`, if one did. */
-function recordsOf(value: Value): ActionRecord[] {
-  return value.from === "node" ? [value.record] : [];
-}
-
-/** What a stage worked on, and how fast: over its whole time, reading models and compiling included. */
-function throughput({ tokens, seconds }: ActionRecord): { tokens?: number; tokens_per_second?: number } {
-  if (tokens === undefined) return {};
-  return { tokens, ...(seconds > 0 ? { tokens_per_second: tokens / seconds } : {}) };
 }
 
 /** Walks again where an action that had to run again gave other bytes: everything on top of it has other keys then. */

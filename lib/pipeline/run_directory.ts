@@ -3,11 +3,10 @@
  * and input digest, `outputs/` what the manifest asks for.
  * @module
  */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
-import { fileSet } from "@/lib/files/file_pattern.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import type { Blueprint } from "./blueprint.ts";
 import { waitForLock } from "./file_lock.ts";
@@ -113,42 +112,4 @@ function header(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | nul
     lineWidth: 0,
   });
   return `# Every resolved parameter and input digest of the last run here. Written by the pipeline.\n${head}nodes:\n`;
-}
-
-/** Removes the copies in `folder` that a killed run left half-made. */
-export function removeHalfMade(folder: string): void {
-  for (const { name } of Deno.readDirSync(folder)) {
-    if (HALF_MADE.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
-  }
-}
-
-const HALF_MADE = /\.[0-9a-f]{8}\.partial$/;
-
-/** Puts a copy of `tree`, whose files lie at `from`, at `to`: real files of its own, unless they are there already. */
-export function copyOutput(from: string, to: string, current: () => string | undefined, tree: Tree): void {
-  if (current() === tree.digest) return;
-  const folder = fileSet(from)?.folder ?? from;
-  const temporary = `${to}.${crypto.randomUUID().slice(0, 8)}.partial`;
-  try {
-    for (const name of Object.keys(tree.files)) {
-      const target = name === "" ? temporary : join(temporary, name);
-      Deno.mkdirSync(dirname(target), { recursive: true });
-      Deno.copyFileSync(name === "" ? from : join(folder, name), target);
-      Deno.chmodSync(target, 0o644);
-    }
-    removeIfThere(to);
-    Deno.renameSync(temporary, to);
-  } catch (cause) {
-    // On a full disk, half a copy would only take the room that the next attempt needs.
-    removeIfThere(temporary);
-    throw writeError(to, cause);
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
