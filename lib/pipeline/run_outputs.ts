@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { writeError } from "@/lib/files/file_errors.ts";
 import { fileSet } from "@/lib/files/file_pattern.ts";
+import { removeIfThere } from "@/lib/files/remove_if_there.ts";
 import type { InputDigests } from "./input_digests.ts";
 import { type Maker, recordsOf } from "./maker.ts";
 import type { Pruner } from "./prune.ts";
@@ -76,13 +77,5 @@ function copyTree(from: string, to: string, tree: Tree): void {
     // On a full disk, half a copy would only take the room that the next attempt needs.
     removeIfThere(temporary);
     throw writeError(to, cause);
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

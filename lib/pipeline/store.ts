@@ -13,6 +13,7 @@ import { digestFile, digestParts } from "@/lib/files/digest.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
 import type { FileContent } from "@/lib/files/hand_over.ts";
 import { linkOrCopy, publishDirectory, publishFile } from "@/lib/files/publish.ts";
+import { removeIfThere } from "@/lib/files/remove_if_there.ts";
 import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { type ActionRecord, parseRecord } from "./action_record.ts";
 import type { MemoryFiles } from "./memory_files.ts";
@@ -153,7 +154,7 @@ export function openStore(dir: string, memory?: MemoryFiles): Store {
     const whole = withUnpublished({ ...record, outputs }, unpublished);
     for (const port of Object.keys(outputs)) await view(whole, port);
     await publishFile(actionFile(record.key), (temporary) => Deno.writeTextFile(temporary, textOf(whole)));
-    remove(join(dir, "tmp", record.key));
+    removeIfThere(join(dir, "tmp", record.key));
     return whole;
   }
 
@@ -170,7 +171,7 @@ export function openStore(dir: string, memory?: MemoryFiles): Store {
       }
       if (holds(record.outputs[port]!)) left.delete(port);
     }
-    remove(join(dir, "tmp", record.key));
+    removeIfThere(join(dir, "tmp", record.key));
     if (left.size === (record.unpublished?.length ?? 0)) return record;
     const whole = withUnpublished(record, left);
     const own = `${actionFile(record.key)}.${crypto.randomUUID().slice(0, 8)}.partial`;
@@ -195,10 +196,12 @@ export function openStore(dir: string, memory?: MemoryFiles): Store {
     const bad = new Set(
       [...digests].filter((d) => sizeOf(blob(d)) !== undefined && digestFile(blob(d)) !== d),
     );
-    for (const digest of bad) remove(blob(digest));
+    for (const digest of bad) removeIfThere(blob(digest));
     for (const record of all) {
       for (const [port, tree] of Object.entries(record.outputs)) {
-        if (Object.values(tree.files).some((file) => bad.has(file.digest))) remove(viewPath(record, port));
+        if (Object.values(tree.files).some((file) => bad.has(file.digest))) {
+          removeIfThere(viewPath(record, port));
+        }
       }
     }
     return [...bad].sort();
@@ -207,9 +210,9 @@ export function openStore(dir: string, memory?: MemoryFiles): Store {
   function prune(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
     forget(record, ports, kept);
     for (const port of ports) {
-      if (record.names[port] !== undefined) remove(viewPath(record, port));
+      if (record.names[port] !== undefined) removeIfThere(viewPath(record, port));
       for (const { digest } of Object.values(record.outputs[port]?.files ?? {})) {
-        if (!kept.has(digest)) remove(blob(digest));
+        if (!kept.has(digest)) removeIfThere(blob(digest));
       }
     }
   }
@@ -279,13 +282,5 @@ function sizeOf(path: string): number | undefined {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
-  }
-}
-
-function remove(path: string): void {
-  try {
-    Deno.removeSync(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
