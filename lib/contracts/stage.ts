@@ -43,10 +43,21 @@ export interface Port {
 /** Ports by name (snake_case). */
 export type Ports = Readonly<Record<string, Port>>;
 
-/** Paths given to an input port; absent ports are undefined. */
-export type InputPaths = Readonly<
-  Record<string, string | readonly string[] | Readonly<Record<string, string>> | undefined>
->;
+/** The paths given to one input port: one, a list, or a map of names to paths. */
+type PathsOf<P extends Port> = P extends { many: "list" } ? readonly string[]
+  : P extends { many: "map" } ? Readonly<Record<string, string>>
+  : Port extends P ? string | readonly string[] | Readonly<Record<string, string>>
+  : string;
+
+/** The paths given to a stage's input ports, by name; an optional port that is not bound is undefined. */
+export type InputPaths<Inputs extends Ports = Ports> = {
+  readonly [Name in keyof Inputs]:
+    | PathsOf<Inputs[Name]>
+    | (Inputs[Name] extends { optional: true } ? undefined : Port extends Inputs[Name] ? undefined : never);
+};
+
+/** A path for each of a stage's output ports, by name. */
+export type OutputPaths<Outputs extends Ports = Ports> = { readonly [Name in keyof Outputs]: string };
 
 /** What a stage tells while it works; shown live, never stored with the outputs. */
 export interface StageProgress {
@@ -60,12 +71,12 @@ export interface StageProgress {
   readonly fields?: Readonly<Record<string, number>>;
 }
 
-/** All that a stage's function may use. */
-export interface StageContext<Params> {
+/** All that a stage's function may use. Declare the ports `as const satisfies Ports`: their paths then have exact types. */
+export interface StageContext<Params, Inputs extends Ports = Ports, Outputs extends Ports = Ports> {
   readonly params: Params;
-  readonly inputs: InputPaths;
-  /** a path for every output port; nothing exists there yet; the stage creates the file or directory */
-  readonly outputs: Readonly<Record<string, string>>;
+  readonly inputs: InputPaths<Inputs>;
+  /** nothing exists at these paths yet; the stage creates the files or directories */
+  readonly outputs: OutputPaths<Outputs>;
   /** the stage's own seed, a non-negative safe integer */
   readonly seed: number;
   /** number of the round in an `iterate` block, from 0; 0 elsewhere */
@@ -97,6 +108,8 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
    * from) and a default unless it must be given
    */
   readonly params: Schema;
+  /** old names of parameters with their new ones: an old name fails with the new one in the message */
+  readonly renamed?: Readonly<Record<string, string>>;
   readonly inputs: Ports;
   readonly outputs: Ports;
   /** false: draws no random numbers, so that seed and iteration are not part of its key */
@@ -111,7 +124,20 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
 }
 
-/** Keeps the type of `params` while it checks the stage's shape. */
-export function defineStage<Schema extends z.ZodObject>(stage: Stage<Schema>): Stage<Schema> {
-  return stage;
+/** A stage whose function knows its ports by name. */
+type StageDefinition<Schema extends z.ZodObject, Inputs extends Ports, Outputs extends Ports> =
+  & Omit<Stage<Schema>, "inputs" | "outputs" | "run">
+  & {
+    readonly inputs: Inputs;
+    readonly outputs: Outputs;
+    readonly run: (context: StageContext<z.output<Schema>, Inputs, Outputs>) => Promise<void>;
+  };
+
+/** Checks a stage's shape. Its ports are checked when it is planned or run, so callers see them by any name. */
+export function defineStage<
+  Schema extends z.ZodObject,
+  const Inputs extends Ports,
+  const Outputs extends Ports,
+>(stage: StageDefinition<Schema, Inputs, Outputs>): Stage<Schema> {
+  return stage as unknown as Stage<Schema>;
 }

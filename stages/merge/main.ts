@@ -4,31 +4,36 @@
  * @module
  */
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
 import { loadLanguageModel, writeMerged } from "@/lib/models/checkpoint.ts";
 import { type Params, params } from "./params.ts";
 
+const inputs = {
+  model: { contract: "model", description: "an adapter with its base; a plain model is written as it is" },
+} as const satisfies Ports;
+
+const outputs = {
+  merged: { contract: "model", description: "the same model without an adapter, in float32" },
+} as const satisfies Ports;
+
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "merge",
-  summary: "Folds a LoRA adapter into its base: one plain checkpoint.",
+  summary: "Merges a LoRA adapter into its base and writes a plain checkpoint.",
   params,
-  inputs: {
-    model: { contract: "model", description: "an adapter with its base; a plain model is written as it is" },
-  },
-  outputs: {
-    merged: { contract: "model", description: "the same model without an adapter, in float32" },
-  },
+  inputs,
+  outputs,
   random: false,
   run,
 });
 
-async function run({ inputs, outputs }: StageContext<Params>): Promise<void> {
-  const source = inputs.model as string, loaded = loadLanguageModel(source);
-  await publishDirectory(outputs.merged!, (to) => {
+async function run(context: StageContext<Params, typeof inputs, typeof outputs>): Promise<void> {
+  const { inputs: { model }, outputs: { merged } } = context;
+  const loaded = loadLanguageModel(model);
+  await publishDirectory(merged, (to) => {
     writeMerged(to, loaded);
-    copyTokenizerFiles(source, to);
+    copyTokenizerFiles(model, to);
   });
 }
 
