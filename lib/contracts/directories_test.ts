@@ -105,7 +105,7 @@ Deno.test("a trainer's state gives back what was written", () => {
     iteration: 3,
     rewardCentre: -0.5,
     rewardScale: null,
-    klCoef: 0.7,
+    beta: 0.7,
   };
   writeTrainerState(directory.path, state);
   assertEquals(readTrainerState(directory.path), state);
@@ -115,7 +115,7 @@ Deno.test("a trainer's state gives back what was written", () => {
     fluencyFactor: 1.5,
     runningReward: { count: 4, mean: 2, squares: 0.5 },
     episodes: 128,
-    firstRound: { reward: 6.5, base_nll: 1.25 },
+    firstIteration: { reward: 6.5, base_nll: 1.25 },
   };
   writeTrainerState(directory.path, full);
   assertEquals(readTrainerState(directory.path), full);

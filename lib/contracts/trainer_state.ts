@@ -23,7 +23,7 @@ export interface TrainerState {
   /** nats per response, divides rewards; null before it was fitted */
   readonly rewardScale: number | null;
   /** weight of the KL penalty, as the controller left it for the next round */
-  readonly klCoef: number;
+  readonly beta: number;
   /** what the fluency budget multiplies that weight by, at least 1; absent without a budget */
   readonly fluencyFactor?: number;
   /** rewards of all rounds so far, nats per response; absent where the first round fixes centre and scale */
@@ -31,7 +31,7 @@ export interface TrainerState {
   /** responses that rounds have learned from; absent in a state that does not count them */
   readonly episodes?: number;
   /** figures of the first round by metric, which later rounds are held against; absent before it */
-  readonly firstRound?: Readonly<Record<string, number>>;
+  readonly firstIteration?: Readonly<Record<string, number>>;
 }
 
 /** Count, mean, and sum of squared distances from it. */
@@ -52,15 +52,17 @@ export const TrainerStateSchema = z.strictObject({
   iteration: z.int().nonnegative().describe("rounds done"),
   reward_centre: z.number().nullable().describe("nats per response"),
   reward_scale: z.number().positive().nullable().describe("nats per response"),
-  kl_coef: z.number().nonnegative(),
-  fluency_factor: z.number().min(1).optional().describe("of the fluency budget, on kl_coef"),
+  beta: z.number().nonnegative(),
+  fluency_factor: z.number().min(1).optional().describe("of the fluency budget, on beta"),
   running_reward: z.strictObject({
     count: z.int().positive(),
     mean: z.number(),
     squares: z.number().nonnegative(),
   }).optional().describe("rewards of all rounds so far, nats per response"),
   episodes: z.int().nonnegative().optional().describe("responses learned from"),
-  first_round: z.record(z.string(), z.number()).optional().describe("figures of the first round, by metric"),
+  first_iteration: z.record(z.string(), z.number()).optional().describe(
+    "figures of the first round, by metric",
+  ),
 });
 
 /**
@@ -76,11 +78,11 @@ export function readTrainerState(directory: string): TrainerState {
     iteration: state.iteration,
     rewardCentre: state.reward_centre,
     rewardScale: state.reward_scale,
-    klCoef: state.kl_coef,
+    beta: state.beta,
     ...(state.fluency_factor === undefined ? {} : { fluencyFactor: state.fluency_factor }),
     ...(state.running_reward === undefined ? {} : { runningReward: state.running_reward }),
     ...(state.episodes === undefined ? {} : { episodes: state.episodes }),
-    ...(state.first_round === undefined ? {} : { firstRound: state.first_round }),
+    ...(state.first_iteration === undefined ? {} : { firstIteration: state.first_iteration }),
   };
 }
 
@@ -99,12 +101,12 @@ export function writeTrainerState(directory: string, state: TrainerState): void 
     iteration: state.iteration,
     reward_centre: state.rewardCentre,
     reward_scale: state.rewardScale,
-    kl_coef: state.klCoef,
+    beta: state.beta,
     // Undefined keys are left out of the file.
     fluency_factor: state.fluencyFactor,
     running_reward: state.runningReward,
     episodes: state.episodes,
-    first_round: state.firstRound,
+    first_iteration: state.firstIteration,
   };
   writeJson(join(directory, FILE), TrainerStateSchema.parse(document));
 }

@@ -10,8 +10,8 @@ import { spreadOf } from "./statistics.ts";
 /** Metrics of rounds that get a chart, in this order; evaluations inside loops come before them. */
 const CHARTS = [
   "reward",
-  "kl",
-  "response_tokens",
+  "kl_to_sft",
+  "response_length",
   "eos_rate",
   "entropy",
   "explained_variance",

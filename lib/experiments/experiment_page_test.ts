@@ -114,7 +114,7 @@ Deno.test("a verdict follows from the interval and from which direction is bette
   assertEquals(verdictOf({ metric: "base_nll", interval: [0.01, 0.2] }), "worse");
   assertEquals(verdictOf({ metric: "base_nll", interval: [-0.2, -0.01] }), "better");
   assertEquals(verdictOf({ metric: "score", interval: [-0.1, 0.2] }), "level");
-  assertEquals(verdictOf({ metric: "response_tokens", interval: [1, 2] }), "level");
+  assertEquals(verdictOf({ metric: "response_length", interval: [1, 2] }), "level");
   assertEquals(verdictOf({ metric: "score", interval: null }), "level");
 });
 

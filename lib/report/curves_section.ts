@@ -8,15 +8,15 @@ import type { Report } from "./report_schema.ts";
 /** Metrics that get a chart of their own, in this order. */
 const CHARTS = [
   "reward",
-  "kl",
-  "response_tokens",
+  "kl_to_sft",
+  "response_length",
   "eos_rate",
   "entropy",
   "explained_variance",
   "clip_fraction",
 ];
 /** Metrics of evaluations inside loops that get a chart, in this order. */
-const EVALUATED = ["score", "validation_nll", "reward", "kl_to_sft", "base_nll", "response_tokens"];
+const EVALUATED = ["score", "validation_nll", "reward", "kl_to_sft", "base_nll", "response_length"];
 /** Keys of a round that are not metrics. */
 const OWN = new Set(["block", "iteration", "seconds", "cached"]);
 /** Metrics that the table of rounds leaves out where there are more; the file has all. */

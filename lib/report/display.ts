@@ -83,7 +83,7 @@ function logDisplay(write: (text: string) => void): Display {
     const parts = [
       `step ${decimal(stage.step, 0)}${stage.total === undefined ? "" : `/${decimal(stage.total, 0)}`}`,
     ];
-    for (const name of ["loss", "reward", "kl"]) {
+    for (const name of ["loss", "reward", "kl_to_sft"]) {
       if (stage.fields[name] !== undefined) {
         parts.push(`${metricInfo(name).short} ${metricText(name, stage.fields[name])}`);
       }

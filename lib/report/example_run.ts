@@ -19,9 +19,9 @@ export function exampleRound(i: number, rounds: number): Record<string, number> 
   const wave = Math.sin(2.3 * i);
   return {
     reward: 32 + 5.6 * t + 0.7 * wave,
-    kl: 4.1 * t * t + 0.1 * t * wave,
-    kl_base: 25 + 6 * t,
-    response_tokens: 40.6 + 1.2 * wave,
+    kl_to_sft: 4.1 * t * t + 0.1 * t * wave,
+    kl_to_base: 25 + 6 * t,
+    response_length: 40.6 + 1.2 * wave,
     eos_rate: 0.95 + 0.02 * wave,
     entropy: 1.42 - 0.4 * t,
     explained_variance: 0.39 + 0.35 * t + 0.04 * wave,

@@ -14,7 +14,7 @@ import {
 import { progressBar, sparkline } from "./sparkline.ts";
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
-const SHOWN = ["loss", "reward", "kl"];
+const SHOWN = ["loss", "reward", "kl_to_sft"];
 const BAR = 20;
 /** A block that is higher than the screen could not be erased. */
 const MOST_STAGES = 8;
@@ -69,7 +69,7 @@ export function loopCurves(
   const rounds = loop.rounds.filter((r) => r.done >= r.expected);
   const width = Math.max(10, options.columns - 34);
   const lines: string[] = [];
-  for (const [metric, look] of [["reward", "green"], ["kl", "magenta"]] as const) {
+  for (const [metric, look] of [["reward", "green"], ["kl_to_sft", "magenta"]] as const) {
     const values = rounds.map((r) => r.values[metric] ?? NaN);
     const finite = values.filter(Number.isFinite);
     if (finite.length < 2) continue;

@@ -42,7 +42,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     better: "more",
     help: "Share of answers that end by themselves within the limit.",
   },
-  response_tokens: {
+  response_length: {
     label: "Tokens",
     short: "tokens",
     digits: 1,
@@ -81,13 +81,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     digits: 3,
     help: "Share of word pairs that occur once.",
   },
-  kl: {
-    label: "KL to SFT",
-    short: "KL",
-    digits: 2,
-    help: "Nats per answer between the policy and the SFT model.",
-  },
-  kl_base: {
+  kl_to_base: {
     label: "KL to base",
     short: "KL base",
     digits: 2,

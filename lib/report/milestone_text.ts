@@ -48,8 +48,8 @@ export function roundRow(loop: Loop, round: Round, secondsLeft: number | undefin
   const cells = [
     `${round.iteration + 1}/${loop.total || "?"}`,
     value("reward"),
-    value("kl"),
-    value("response_tokens"),
+    value("kl_to_sft"),
+    value("response_length"),
     value("eos_rate"),
     decimal(round.tokensPerSecond, 0),
     duration(secondsLeft),
@@ -63,8 +63,8 @@ export function roundRow(loop: Loop, round: Round, secondsLeft: number | undefin
 export function roundSentence(loop: Loop, round: Round, secondsLeft: number | undefined): string {
   const parts = [
     ["reward", metricText("reward", round.values["reward"])],
-    ["KL", metricText("kl", round.values["kl"])],
-    ["tokens", metricText("response_tokens", round.values["response_tokens"])],
+    ["KL", metricText("kl_to_sft", round.values["kl_to_sft"])],
+    ["tokens", metricText("response_length", round.values["response_length"])],
     ["ended", metricText("eos_rate", round.values["eos_rate"])],
     ["tokens/s", decimal(round.tokensPerSecond, 0)],
     ["left", duration(secondsLeft)],

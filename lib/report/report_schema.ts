@@ -14,7 +14,7 @@ const index = count.nullable().describe("copy within a foreach, from 0; null out
 const ComparisonRow = z.strictObject({
   model: z.string().describe("base, sft, continued_sft, srppo, or another name given to the eval stage"),
   mode,
-  metric: z.string().describe("score, both_words, eos_rate, response_tokens, kl_to_sft, reward, base_nll, …"),
+  metric: z.string().describe("score, both_words, eos_rate, response_length, kl_to_sft, reward, base_nll, …"),
   mean: z.number(),
   stderr: z.number().describe("standard error of the mean over the evaluation prompts of this run"),
   n: count.describe("answers that the mean is over"),
@@ -49,7 +49,7 @@ const RoundRow = z.object({
   seconds: seconds.describe("wall seconds of the stages of this round, whenever they ran"),
   cached: z.boolean().describe("all of the round came from the store"),
 }).catchall(z.number()).describe(
-  "one row per round; its other keys are the metrics of ppo-update: reward, kl, response_tokens, entropy, …",
+  "one row per round; its other keys are the metrics of ppo-update: reward, kl, response_length, entropy, …",
 );
 
 const TrainingRow = z.strictObject({

@@ -53,7 +53,7 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
           ...updates,
           rewardCentre: 0,
           rewardScale: 1,
-          klCoef: 0.7,
+          beta: 0.7,
         });
       } else if (node.uses === "ppo-update") path("state"); // pruned
       if (node.uses === "build-reward") {

@@ -29,7 +29,7 @@ export interface PolicyObjectiveOptions extends PolicyClip {
   /** c_ent ≥ 0; default 0 */
   readonly entropyCoefficient?: number;
   /** c_kl ≥ 0, a number or a scalar of the graph; default 0: the KL penalty is then in the reward alone */
-  readonly klCoefficient?: number | Value;
+  readonly beta?: number | Value;
   /** default k2, whose expected gradient is the KL's */
   readonly klEstimator?: KlEstimator;
   /** default: none */
@@ -62,10 +62,10 @@ export function policyObjectivePerToken(
   inputs: PolicyObjectiveInputs,
   options: PolicyObjectiveOptions,
 ): PolicyObjective {
-  const { temperature = 1, entropyCoefficient = 0, klCoefficient = 0 } = options;
-  if (!(entropyCoefficient >= 0 && (typeof klCoefficient !== "number" || klCoefficient >= 0))) {
+  const { temperature = 1, entropyCoefficient = 0, beta = 0 } = options;
+  if (!(entropyCoefficient >= 0 && (typeof beta !== "number" || beta >= 0))) {
     throw new RangeError(
-      `Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has ${entropyCoefficient}, KL has ${klCoefficient}`,
+      `Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has ${entropyCoefficient}, KL has ${beta}`,
     );
   }
   const { logprobs, entropy } = tokenLogprobs(inputs.logits, inputs.ids, temperature);
@@ -73,10 +73,10 @@ export function policyObjectivePerToken(
   let loss = policyLossPerToken({ logprobs, oldLogprobs, advantages }, options);
   if (importance) loss = mul(loss, importance);
   if (entropyCoefficient > 0) loss = sub(loss, mul(entropy, entropyCoefficient));
-  if (klCoefficient === 0) return { loss, logprobs, entropy };
+  if (beta === 0) return { loss, logprobs, entropy };
   const own = temperature === 1 ? logprobs : tokenLogprobs(inputs.logits, inputs.ids).logprobs;
   const kl = meanKl(own, inputs.refLogprobs ?? [], options);
-  return { loss: add(loss, mul(kl, klCoefficient)), logprobs, entropy, kl };
+  return { loss: add(loss, mul(kl, beta)), logprobs, entropy, kl };
 }
 
 function meanKl(

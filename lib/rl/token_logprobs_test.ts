@@ -118,7 +118,7 @@ function objective(options: PolicyObjectiveOptions): number[] {
 Deno.test("policyObjectivePerToken() is the clipped loss minus c·entropy plus c·KL (statement 10)", () => {
   const clip = { clipLow: 0.2, clipHigh: 0.2 };
   const plain = objective(clip), withEntropy = objective({ ...clip, entropyCoefficient: 0.1 });
-  const withKl = objective({ ...clip, klCoefficient: 0.5, klEstimator: "k2" });
+  const withKl = objective({ ...clip, beta: 0.5, klEstimator: "k2" });
   [0, 1].forEach((n) => {
     const row = LOGITS.slice(3 * n, 3 * n + 3), total = row.reduce((s, x) => s + Math.exp(x), 0);
     const entropy = -row.reduce((s, x) => s + Math.exp(x) / total * (x - Math.log(total)), 0);
@@ -148,7 +148,7 @@ Deno.test("policyObjectivePerToken() takes the mean KL over two references, of t
       )[0]!.data,
       Number,
     );
-  const plain = lossOf(clip), withKl = lossOf({ ...clip, klCoefficient: 0.5 });
+  const plain = lossOf(clip), withKl = lossOf({ ...clip, beta: 0.5 });
   [0, 1].forEach((n) => {
     const row = LOGITS.slice(3 * n, 3 * n + 3), total = row.reduce((s, x) => s + Math.exp(x), 0);
     const logprob = row[IDS[n]!]! - Math.log(total);
@@ -158,7 +158,7 @@ Deno.test("policyObjectivePerToken() takes the mean KL over two references, of t
 });
 
 Deno.test("policyObjectivePerToken() weighs the clipped loss by the importance, not entropy and KL", () => {
-  const options = { clipLow: 0.2, clipHigh: 0.2, entropyCoefficient: 0.1, klCoefficient: 0.5 };
+  const options = { clipLow: 0.2, clipHigh: 0.2, entropyCoefficient: 0.1, beta: 0.5 };
   const lossOf = (weights: readonly number[], settings: PolicyObjectiveOptions) =>
     Array.from(
       evaluate(
@@ -197,7 +197,7 @@ Deno.test("policyObjectivePerToken() refuses negative coefficients and a KL with
         (logits, ids, x) =>
           policyObjectivePerToken({ logits: logits!, ids: ids!, oldLogprobs: x!, advantages: x! }, {
             ...clip,
-            klCoefficient: 1,
+            beta: 1,
           }).loss,
         [f64([2, 3], LOGITS), i64([2], IDS), f64([2], [0, 0])],
       ),

@@ -20,7 +20,7 @@ export interface PolicyProgramOptions {
   readonly importance?: boolean;
 }
 
-/** The KL penalty of a loss; its coefficient is the program's scalar `klCoefficient`. */
+/** The KL penalty of a loss; its coefficient is the program's scalar `scaledBeta`. */
 export interface KlTerm {
   readonly estimator: KlEstimator;
   /** 1 or 2: the term is the mean over them */
@@ -30,7 +30,7 @@ export interface KlTerm {
 }
 
 /**
- * Σ weight · (importance · clipped loss − coefficient · entropy + klCoefficient · KL).
+ * Σ weight · (importance · clipped loss − coefficient · entropy + scaledBeta · KL).
  * Tokens: id, oldLogprob, advantage, weight; importance, ref0 and ref1 where the options ask for them → logprob, entropy, and kl.
  */
 export function policyProgram(options: PolicyProgramOptions): HeadProgram {
@@ -40,7 +40,7 @@ export function policyProgram(options: PolicyProgramOptions): HeadProgram {
   return {
     key: `policy/${JSON.stringify(options)}`,
     tokens: { id: "i64", ...Object.fromEntries(names.map((name) => [name, "f32" as const])) },
-    scalars: kl ? ["klCoefficient"] : [],
+    scalars: kl ? ["scaledBeta"] : [],
     trace({ projected, tokens, scalars }) {
       const inputs = {
         logits: projected,
@@ -50,7 +50,7 @@ export function policyProgram(options: PolicyProgramOptions): HeadProgram {
         ...(importance ? { importance: tokens.importance! } : {}),
         refLogprobs: references.map((name) => tokens[name]!),
       };
-      const objective = policyObjectivePerToken(inputs, objectiveOptions(options, scalars.klCoefficient));
+      const objective = policyObjectivePerToken(inputs, objectiveOptions(options, scalars.scaledBeta));
       const { loss, logprobs, entropy } = objective;
       return {
         loss: reduceSum(mul(tokens.weight!, loss)),
@@ -62,13 +62,13 @@ export function policyProgram(options: PolicyProgramOptions): HeadProgram {
 
 function objectiveOptions(
   { clip, temperature, entropyCoefficient, kl }: PolicyProgramOptions,
-  klCoefficient: Value | undefined,
+  scaledBeta: Value | undefined,
 ): PolicyObjectiveOptions {
   const shared = { ...clip, temperature, entropyCoefficient };
-  if (!kl || !klCoefficient) return shared;
+  if (!kl || !scaledBeta) return shared;
   return {
     ...shared,
-    klCoefficient,
+    beta: scaledBeta,
     klEstimator: kl.estimator,
     klBounds: { logRatio: kl.logRatioBound, estimate: Infinity },
   };

@@ -15,7 +15,7 @@ export interface AnswerFigures {
   readonly reward_std: number;
   /** standard error of `reward_mean`, as if answers were independent */
   readonly reward_stderr: number;
-  readonly response_tokens: number;
+  readonly response_length: number;
   /** share of answers that end */
   readonly eos_rate: number;
   /** Pearson's correlation of reward and length; null where either does not vary */
@@ -53,7 +53,7 @@ export function answerFigures(
     reward_mean: meanOf(rewards),
     reward_std: std,
     reward_stderr: std / Math.sqrt(rows.length),
-    response_tokens: meanOf(lengths),
+    response_length: meanOf(lengths),
     eos_rate: rows.filter(({ finishReason }) => finishReason === "eos").length / rows.length,
     length_correlation: rows.length < 2 ? null : correlation(rewards, lengths),
     eos_mean: endRewards.length === 0 ? null : meanOf(endRewards),

@@ -37,7 +37,7 @@ Deno.test("answerFigures() are those worked by hand", () => {
   ];
   const figures = answerFigures(rows, { floor: -6, eosIds: [END] });
   assertEquals(
-    [figures.answers, figures.reward_mean, figures.response_tokens, figures.eos_rate, figures.eos_mean],
+    [figures.answers, figures.reward_mean, figures.response_length, figures.eos_rate, figures.eos_mean],
     [2, 3, 3.5, 0.5, 3],
   );
   assertAlmostEquals(figures.reward_std, Math.SQRT2, 1e-12);
@@ -57,7 +57,7 @@ Deno.test("figures that are undefined are null, and left out of reward.json", ()
       "reward_mean",
       "reward_std",
       "reward_stderr",
-      "response_tokens",
+      "response_length",
       "eos_rate",
       "eos_share",
       "floor_share",
@@ -68,7 +68,7 @@ Deno.test("figures that are undefined are null, and left out of reward.json", ()
       "reward_mean",
       "reward_std",
       "reward_stderr",
-      "response_tokens",
+      "response_length",
       "eos_rate",
       "eos_share",
       "floor_share",

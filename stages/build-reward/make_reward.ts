@@ -61,7 +61,7 @@ export async function makeReward(directory: string, request: RewardRequest): Pro
   const first = manifestWith(), reward = new RewardModel(directory, first), sources = reward.sources();
   const calibrated = tryout && prompts &&
     await calibrate({ ...tryout, sources, manifest: first, parts }, prompts);
-  const manifest = manifestWith(calibrated?.calibration.sft.response_tokens);
+  const manifest = manifestWith(calibrated?.calibration.sft.response_length);
   if (tryout && judgedAnswers) checked ??= await judgedAnswers();
   const ahead = tryout && checked && await lookAhead({ ...tryout, sources, manifest, parts }, checked);
   const heard = ahead?.heard ?? calibrated?.heard;

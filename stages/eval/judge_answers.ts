@@ -48,7 +48,7 @@ export async function judgeAnswers(answers: readonly Answer[], judges: Judges): 
       const response = judges.tokenizer.decode(row.responseIds, { skipSpecial: true });
       const counted = {
         eos_rate: row.finishReason === "eos" ? 1 : 0,
-        response_tokens: row.responseIds.length,
+        response_length: row.responseIds.length,
         ...figures[i],
       };
       const checked =
@@ -70,7 +70,7 @@ export async function judgeAnswers(answers: readonly Answer[], judges: Judges): 
 
 const RESERVED = new Set([
   "eos_rate",
-  "response_tokens",
+  "response_length",
   "kl_to_sft",
   "reward",
   "base_nll",

@@ -101,7 +101,7 @@ Deno.test("every model has every metric in every mode, and samples of all prompt
     "score",
     "both_words",
     "eos_rate",
-    "response_tokens",
+    "response_length",
     "kl_to_sft",
     "reward",
     "base_nll",
@@ -223,7 +223,7 @@ Deno.test("without judges, what can be counted is counted; NLL of held-back demo
   const evals = readEvals(join(dir, "evals.arrow"));
   assertEquals(evals.map(({ metric }) => metric), [
     "eos_rate",
-    "response_tokens",
+    "response_length",
     "distinct_2",
     "validation_nll",
   ]);

@@ -138,7 +138,7 @@ Deno.test("a reward that rises while answers change out of all proportion warns,
   const fresh = scoredRows(first.policy, 1);
   const rows = fresh.map((row) => ({ ...row, reward: row.reward + 9, rawReward: row.rawReward + 9 }));
   const state = readTrainerState(first.state);
-  assertEquals(state.firstRound!.reward, first.metrics.reward);
+  assertEquals(state.firstIteration!.reward, first.metrics.reward);
   const { metrics } = await update(directory, next(first), rows, {
     params: { warn_kl_per_token: 1e-6, kl_stop_per_token: null },
     iteration: 1,

@@ -23,7 +23,7 @@ export const betaOf = ({ coefficient, factor }: KlWeight): number => coefficient
 /** The weight of this round: the state's where a controller is on and has begun, the parameter's otherwise. */
 export function klWeightOf(state: TrainerState, { beta, kl_target, fluency_budget }: Params): KlWeight {
   return {
-    coefficient: kl_target === null || state.iteration === 0 ? beta : state.klCoef,
+    coefficient: kl_target === null || state.iteration === 0 ? beta : state.beta,
     factor: fluency_budget === null ? 1 : state.fluencyFactor ?? 1,
   };
 }

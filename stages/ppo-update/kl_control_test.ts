@@ -12,11 +12,11 @@ const STATE: TrainerState = {
   iteration: 2,
   rewardCentre: 0,
   rewardScale: 1,
-  klCoef: 0.3,
+  beta: 0.3,
   fluencyFactor: 1.44,
 };
 const figures = (given: Partial<RoundFigures>) =>
-  ({ responses: 100, kl: 12, kl_base: 0, base_nll: 2, ...given }) as RoundFigures;
+  ({ responses: 100, kl_to_sft: 12, kl_to_base: 0, base_nll: 2, ...given }) as RoundFigures;
 
 Deno.test("beta is the parameter's unless a controller is on; then it is the state's, from the second round", () => {
   assertEquals(betaOf(klWeightOf(STATE, withDefaults({ beta: 0.1 }))), 0.1);
@@ -33,7 +33,7 @@ Deno.test("beta follows the KL to the penalty's reference, by adaptiveKl() and t
   const next = (kl_reference: "sft" | "base" | "both", moved = true) =>
     nextKlWeight(
       weight,
-      { figures: figures({ kl: 12, kl_base: 3 }), firstNll: 2, moved },
+      { figures: figures({ kl_to_sft: 12, kl_to_base: 3 }), firstNll: 2, moved },
       withDefaults({ beta: 0.1, kl_target: 6, kl_horizon: 1000, kl_reference }),
     ).coefficient;
   const expected = (kl: number) => adaptiveKl(0.1, kl, { target: 6, horizon: 1000, steps: 100 });

@@ -39,13 +39,13 @@ export async function learn(
   const advantages = advantagesOf(rows, { earned, pay, scale }, heads, params);
   const rates = ratesOf(state.iteration, params, critic !== undefined);
   // Whitening divides what the reward's terms are divided by once more, so the loss's term must be too.
-  const klCoefficient = params.kl_placement === "loss" ? beta / scale.scale / advantages.deviation : 0;
+  const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantages.deviation : 0;
   const updated = await updateRound(
     {
       rows,
       advantages,
       lr: rates.lr,
-      klCoefficient,
+      scaledBeta,
       importance: own.importance,
       demonstrations: demonstrations && new DemonstrationStream(demonstrations, seed),
     },
@@ -64,7 +64,7 @@ export async function learn(
   context.progress({ fields: { tokens: tokens * params.epochs } });
   const next = nextKlWeight(weight, {
     figures,
-    firstNll: state.iteration === 0 ? figures.base_nll : state.firstRound?.base_nll,
+    firstNll: state.iteration === 0 ? figures.base_nll : state.firstIteration?.base_nll,
     moved: rates.moves,
   }, params);
   const klPenalty = beta * klTo(figures, params.kl_reference);
@@ -77,7 +77,7 @@ export async function learn(
       ...(critic ? { critic_lr: rates.criticLr } : {}),
       reward_centre: scale.centre,
       reward_scale: scale.scale,
-      ...(klCoefficient > 0 ? { kl_loss_coef: klCoefficient } : {}),
+      ...(scaledBeta > 0 ? { scaled_beta: scaledBeta } : {}),
       ...(params.fluency_budget === null ? {} : { fluency_factor: weight.factor }),
     },
   };
@@ -97,11 +97,11 @@ function stateAfter(
     iteration: state.iteration + 1,
     rewardCentre: scale.centre,
     rewardScale: scale.scale,
-    klCoef: made.next.coefficient,
+    beta: made.next.coefficient,
     ...(fluency_budget === null ? {} : { fluencyFactor: made.next.factor }),
     ...(running ? { runningReward: running } : {}),
     episodes: (state.episodes ?? 0) + made.figures.responses,
-    firstRound: state.firstRound ?? firstRoundOf(made.figures),
+    firstIteration: state.firstIteration ?? firstRoundOf(made.figures),
   };
 }
 
@@ -121,9 +121,9 @@ function ratesOf(
   params: Params,
   hasCritic: boolean,
 ): { readonly lr: number; readonly criticLr: number; readonly moves: boolean } {
-  const criticRounds = hasCritic ? params.critic_warmup_rounds : 0;
-  const factor = policyRoundFactor(round, { criticRounds, warmupRounds: params.lr_warmup_rounds });
-  const { lr_schedule: kind, schedule_rounds: totalSteps } = params;
+  const criticRounds = hasCritic ? params.critic_warmup_iterations : 0;
+  const factor = policyRoundFactor(round, { criticRounds, warmupRounds: params.lr_warmup_iterations });
+  const { lr_schedule: kind, schedule_iterations: totalSteps } = params;
   // Beyond its last round a schedule stays where it ended: a cosine would rise again.
   const falls = totalSteps === null
     ? 1
@@ -136,9 +136,12 @@ function ratesOf(
 }
 
 /** Tells how far the round is, and ends it where a stop was asked for. */
-function reporter({ progress, signal }: StageContext<Params>, { kl, reward, response_tokens }: RoundFigures) {
+function reporter(
+  { progress, signal }: StageContext<Params>,
+  { kl_to_sft, reward, response_length }: RoundFigures,
+) {
   return async (step: number, total: number, soFar: Readonly<Record<string, number>>) => {
-    progress({ step, total, fields: { kl, reward, response_tokens, ...soFar } });
+    progress({ step, total, fields: { kl_to_sft, reward, response_length, ...soFar } });
     await breathe();
     if (signal.aborted) {
       throw new TryAgainError("Cannot finish ppo-update as a stop was asked for: the round is not kept");

@@ -24,7 +24,7 @@ export function learnedFigures(
     scaled_reward: moments([pay.scores]).mean,
     kl_penalty: klPenalty,
     total_reward: moments([earned.map(({ reward }) => reward)]).mean - klPenalty,
-    learned_responses: learned.length,
+    trained_responses: learned.length,
     ...(learned.length === 0 ? {} : {
       advantage_mean: advantage,
       advantage_min: least,

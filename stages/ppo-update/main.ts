@@ -112,7 +112,7 @@ async function run(context: StageContext<Params>): Promise<void> {
   const texts = tokenizer &&
     rows.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
   const figures = roundFigures(rows, { texts, hasBos: loadSpecialIds(paths.policy).bosId !== null });
-  const warnings = warningsOf(figures, trainer.state.firstRound ?? firstRoundOf(figures), rows, params);
+  const warnings = warningsOf(figures, trainer.state.firstIteration ?? firstRoundOf(figures), rows, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
   const stopped = isStopped(figures, params);
@@ -137,9 +137,12 @@ async function run(context: StageContext<Params>): Promise<void> {
 }
 
 /** Whether the policy has moved as far from SFT as it may: it then passes through unchanged. */
-function isStopped({ kl, kl_per_token }: RoundFigures, { kl_stop, kl_stop_per_token }: Params): boolean {
-  return (kl_stop !== null && kl > kl_stop) ||
-    (kl_stop_per_token !== null && kl_per_token > kl_stop_per_token);
+function isStopped(
+  { kl_to_sft, kl_to_sft_per_token }: RoundFigures,
+  { kl_stop, kl_stop_per_token }: Params,
+): boolean {
+  return (kl_stop !== null && kl_to_sft > kl_stop) ||
+    (kl_stop_per_token !== null && kl_to_sft_per_token > kl_stop_per_token);
 }
 
 function metricRows(figures: Readonly<Record<string, number>>, step: number): MetricRow[] {

@@ -61,7 +61,7 @@ Deno.test("a round updates both networks: four updates each, and figures that sa
   assertEquals([metrics.policy_updates, metrics.critic_updates, metrics.stopped], [4, 4, 0]);
   assertEquals([metrics.lr, metrics.critic_lr, metrics.beta], [1e-3, 1e-2, 0.1]);
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
-  assertAlmostEquals(metrics.kl!, 0, 1e-4); // sampled from SFT itself
+  assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4); // sampled from SFT itself
   assert(metrics.policy_grad_norm! > 0 && metrics.critic_grad_norm! > 0);
   assert(metrics.entropy! > 1 && metrics.entropy! < Math.log(96), "a mean per token, of 96 ids");
   const rewards = ROWS.map(({ rawReward }) => rawReward),
@@ -73,8 +73,11 @@ Deno.test("a round updates both networks: four updates each, and figures that sa
     1e-12,
   );
   assertEquals([metrics.reward_centre, metrics.reward_scale], [metrics.reward, metrics.reward_std]);
-  const { firstRound, ...numbers } = readTrainerState(state);
-  assertEquals([firstRound!.reward, firstRound!.response_tokens], [metrics.reward, metrics.response_tokens]);
+  const { firstIteration, ...numbers } = readTrainerState(state);
+  assertEquals([firstIteration!.reward, firstIteration!.response_length], [
+    metrics.reward,
+    metrics.response_length,
+  ]);
   assertEquals(numbers, {
     kind: "ppo",
     policyUpdates: 4,
@@ -82,7 +85,7 @@ Deno.test("a round updates both networks: four updates each, and figures that sa
     iteration: 1,
     rewardCentre: metrics.reward_centre!,
     rewardScale: metrics.reward_scale!,
-    klCoef: 0.1,
+    beta: 0.1,
     episodes: 16,
   });
 });
@@ -122,7 +125,7 @@ Deno.test("rollouts of another temperature are taken under it: the first ratio i
   const rows = scoredRows(SFT, 0, { temperature: 0.7 });
   const { metrics } = await update(directory, START, rows, { params: { temperature: 0.7 } });
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
-  assertAlmostEquals(metrics.kl!, 0, 1e-4);
+  assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4);
   const wrong = await update(directory, START, rows, { params: { old_logprobs: "sampled" } });
   assert(wrong.metrics.first_ratio_deviation! > 0.05, "the figure tells of settings that do not go together");
 });
@@ -130,7 +133,7 @@ Deno.test("rollouts of another temperature are taken under it: the first ratio i
 Deno.test("the critic's warm-up leaves the policy alone; then its learning rate rises to the full one", async () => {
   using directory = new TemporaryDirectory();
   const all = await rounds(directory, 5, {
-    params: { critic_warmup_rounds: 2, lr_warmup_rounds: 3, epochs: 1 },
+    params: { critic_warmup_iterations: 2, lr_warmup_iterations: 3, epochs: 1 },
   });
   const bytes = all.map(({ policy }) => digestDirectory(policy).digest);
   assertEquals(bytes[1], bytes[0]);
@@ -144,7 +147,7 @@ Deno.test("the critic's warm-up leaves the policy alone; then its learning rate 
 
 Deno.test("warm-ups count the state's rounds, not the loop's: a run that goes on elsewhere does not warm up again", async () => {
   using directory = new TemporaryDirectory();
-  const params = { critic_warmup_rounds: 1, lr_warmup_rounds: 2, epochs: 1 };
+  const params = { critic_warmup_iterations: 1, lr_warmup_iterations: 2, epochs: 1 };
   const [first] = await rounds(directory, 1, { params });
   const elsewhere = await update(directory, pick(first!), ROWS, { params, iteration: 0 });
   assertEquals([elsewhere.metrics.lr, elsewhere.metrics.policy_updates], [5e-4, 2]);
@@ -160,7 +163,7 @@ Deno.test("beyond the KL stop everything passes through unchanged, before any up
     const held = await update(directory, pick(before!), rows, { params, iteration: 1 });
     assertEquals(bytesOf(held), bytesOf(before!));
     assertEquals([held.metrics.stopped, held.metrics.policy_updates], [1, before!.metrics.policy_updates]);
-    assert(held.metrics.kl! > 0.01, `${held.metrics.kl}`);
+    assert(held.metrics.kl_to_sft! > 0.01, `${held.metrics.kl_to_sft}`);
     assertEquals("value_loss" in held.metrics, false);
   }
   const free = await update(directory, pick(before!), rows, { params: { kl_stop: 1000 }, iteration: 1 });
@@ -218,7 +221,7 @@ Deno.test("beta is the parameter's, also where a state was made under another", 
     strong = await update(directory, pick(warm!), rows, { params: { beta: 3 } });
   assertEquals([weak.metrics.beta, strong.metrics.beta], [0.1, 3]);
   assertNotEquals(weights(strong.policy), weights(weak.policy));
-  assertEquals(readTrainerState(strong.state).klCoef, 3);
+  assertEquals(readTrainerState(strong.state).beta, 3);
 });
 
 Deno.test("a causal model becomes a critic with a head of zeros", async () => {

@@ -14,7 +14,7 @@ import { stage } from "./main.ts";
 import { params as schema } from "./params.ts";
 
 const MODEL = "fixtures/stories260k", tokenizer = loadTokenizer(MODEL); // with texts there is distinct_2
-const FREE = { max_logprob_gap: null, critic_warmup_rounds: 0, kept_samples: 1, epochs: 1 };
+const FREE = { max_logprob_gap: null, critic_warmup_iterations: 0, kept_samples: 1, epochs: 1 };
 
 /** Two answers of different length and reward. */
 const ROWS: readonly ScoredRow[] = [4, 9].map((count, i) => {

@@ -80,8 +80,8 @@ function conflicts(p: Params): [keyof Params, string][] {
     "must be null where old_logprobs is sampled: there is nothing to weigh the sampler against",
   );
   rule(
-    p.lr_schedule !== "constant" && p.schedule_rounds === null,
-    "schedule_rounds",
+    p.lr_schedule !== "constant" && p.schedule_iterations === null,
+    "schedule_iterations",
     "must be given unless lr_schedule is constant",
   );
   return found;

@@ -7,7 +7,7 @@ export const REWARD_PARAMS = {
   normalise_reward: z.boolean().default(true)
     .describe("Whether rewards are centred and scaled, by the first round or by all rounds (reward_scaling).")
     .meta({ source: "Ziegler et al. 2019 (arXiv:1909.08593)" }),
-  reward_scaling: z.enum(["first_round", "running"]).default("first_round")
+  reward_scaling: z.enum(["first_iteration", "running"]).default("first_iteration")
     .describe(
       "Which rewards give centre and scale: the first round's, for good, or those of all rounds so far.",
     )

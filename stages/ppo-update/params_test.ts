@@ -35,7 +35,7 @@ Deno.test("parameters that do not go together are refused, all of them at once, 
       "the advantages are the same",
       "residual_critic: must be false where whiten_rewards is true: what was earned and what is paid are then in other units",
       "tis_cap: must be null where old_logprobs is sampled: there is nothing to weigh the sampler against",
-      "schedule_rounds: must be given unless lr_schedule is constant",
+      "schedule_iterations: must be given unless lr_schedule is constant",
     ],
   );
   assertEquals(problems({ advantage_estimator: "reinforce_pp", whiten_advantages: false }), [

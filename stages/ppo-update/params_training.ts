@@ -16,16 +16,18 @@ export const UPDATE_PARAMS = {
   critic_lr: z.number().min(0).default(9e-6)
     .describe("Learning rate of the critic.")
     .meta({ unit: "1", source: "OpenRLHF: 9e-6" }),
-  critic_warmup_rounds: z.int().min(0).default(2)
+  critic_warmup_iterations: z.int().min(0).default(2)
     .describe("First rounds in which the critic learns and the policy does not move; none without a critic.")
     .meta({ unit: "rounds", source: "CSIL (arXiv:2305.16498) pretrains its critic" }),
-  lr_warmup_rounds: z.int().min(0).default(5)
+  lr_warmup_iterations: z.int().min(0).default(5)
     .describe("Rounds after those in which the policy's learning rate rises to lr.")
     .meta({ unit: "rounds", source: "the quickstart" }),
   lr_schedule: z.enum(SCHEDULES).default("constant")
-    .describe("How both learning rates fall over schedule_rounds: not, to 0 in a line, or in a half cosine.")
+    .describe(
+      "How both learning rates fall over schedule_iterations: not, to 0 in a line, or in a half cosine.",
+    )
     .meta({ source: "constant: rounds need no known number; TRL, the 37 and the N details: linear" }),
-  schedule_rounds: z.int().positive().nullable().default(null)
+  schedule_iterations: z.int().positive().nullable().default(null)
     .describe("Rounds over which lr_schedule falls; must be given unless it is constant.")
     .meta({ unit: "rounds", source: "none: a stage does not know its loop's count" }),
   ema_decay: z.number().gt(0).lt(1).nullable().default(null)

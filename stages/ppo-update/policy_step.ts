@@ -18,7 +18,7 @@ export interface PolicyRound {
   readonly advantages: Advantages;
   readonly lr: number;
   /** weight of a KL penalty in the loss; 0 where there is none */
-  readonly klCoefficient: number;
+  readonly scaledBeta: number;
   /** truncated importance weights, [R] each */
   readonly importance: readonly Float64Array[] | undefined;
   readonly demonstrations: DemonstrationStream | undefined;
@@ -37,7 +37,7 @@ export type PolicyStepResult =
 const LOG_RATIO = 20;
 
 /** The policy's loss by the parameters. */
-function programOf(params: Params, { klCoefficient, importance }: PolicyRound): PolicyProgramOptions {
+function programOf(params: Params, { scaledBeta, importance }: PolicyRound): PolicyProgramOptions {
   const clip: PolicyClip = {
     clipLow: params.clip_range,
     clipHigh: params.clip_range_high ?? params.clip_range,
@@ -48,7 +48,7 @@ function programOf(params: Params, { klCoefficient, importance }: PolicyRound): 
     temperature: params.temperature,
     entropyCoefficient: params.entropy_coef,
     ...(importance ? { importance: true } : {}),
-    ...(klCoefficient > 0
+    ...(scaledBeta > 0
       ? {
         kl: {
           estimator: klEstimatorAt("loss", params.kl_estimator),
@@ -84,7 +84,7 @@ export function policyStep(
     ...(round.importance ? { importance: members.map((i) => round.importance![i]!) } : {}),
     ...(options.kl ? referencesOf(rows, params.kl_reference) : {}),
   };
-  const scalars: Record<string, number> = options.kl ? { klCoefficient: round.klCoefficient } : {};
+  const scalars: Record<string, number> = options.kl ? { scaledBeta: round.scaledBeta } : {};
   const passes = trainingPasses(minibatch, policyProgram(options), { perRow, scalars }, params);
   const results = passes.map(({ pass }) => network.run(pass));
   const discard = () => void optimizer.gradients.data.fill(0);

@@ -22,21 +22,21 @@ export interface RoundFigures {
   readonly reward_min: number;
   readonly reward_max: number;
   /** Σ log π − log π_sft: k1 */
-  readonly kl: number;
-  readonly kl_per_token: number;
+  readonly kl_to_sft: number;
+  readonly kl_to_sft_per_token: number;
   /** Σ k3 of the same */
-  readonly kl_k3: number;
-  readonly kl_base: number;
+  readonly kl_to_sft_k3: number;
+  readonly kl_to_base: number;
   /** −Σ log π: an estimate of the entropy of whole responses */
   readonly response_entropy: number;
-  readonly prompt_tokens: number;
-  readonly prompt_tokens_max: number;
-  readonly response_tokens: number;
-  readonly response_tokens_min: number;
-  readonly response_tokens_max: number;
+  readonly prompt_length: number;
+  readonly prompt_length_max: number;
+  readonly response_length: number;
+  readonly response_length_min: number;
+  readonly response_length_max: number;
   readonly eos_rate: number;
   /** share that the length limit cut */
-  readonly cut_rate: number;
+  readonly truncated_rate: number;
   /** seq-rep-4 over token ids */
   readonly repetition: number;
   /** over tokens, ends left out: how unlikely the base finds the text */
@@ -50,8 +50,8 @@ export interface RoundFigures {
 }
 
 /** KL to the reference of the penalty, nats per response. */
-export function klTo({ kl, kl_base }: RoundFigures, reference: Params["kl_reference"]): number {
-  return reference === "sft" ? kl : reference === "base" ? kl_base : (kl + kl_base) / 2;
+export function klTo({ kl_to_sft: kl, kl_to_base }: RoundFigures, reference: Params["kl_reference"]): number {
+  return reference === "sft" ? kl : reference === "base" ? kl_to_base : (kl + kl_to_base) / 2;
 }
 
 /**
@@ -80,18 +80,18 @@ export function roundFigures(
     reward_std: Math.sqrt(sum(rewards.map((r) => (r - reward) ** 2)) / Math.max(1, rows.length - 1)),
     reward_min: least(rewards),
     reward_max: most(rewards),
-    kl: mean(kl),
-    kl_per_token: sum(kl) / tokens,
-    kl_k3: mean(rows.map((row, i) => sum(klEstimates("k3", own[i]!, row.sftLogprobs)))),
-    kl_base: mean(rows.map((row) => sum(tokenKl(row, "base")))),
+    kl_to_sft: mean(kl),
+    kl_to_sft_per_token: sum(kl) / tokens,
+    kl_to_sft_k3: mean(rows.map((row, i) => sum(klEstimates("k3", own[i]!, row.sftLogprobs)))),
+    kl_to_base: mean(rows.map((row) => sum(tokenKl(row, "base")))),
     response_entropy: -mean(own.map(sum)),
-    prompt_tokens: mean(prompts),
-    prompt_tokens_max: most(prompts),
-    response_tokens: tokens / rows.length,
-    response_tokens_min: least(lengths),
-    response_tokens_max: most(lengths),
+    prompt_length: mean(prompts),
+    prompt_length_max: most(prompts),
+    response_length: tokens / rows.length,
+    response_length_min: least(lengths),
+    response_length_max: most(lengths),
     eos_rate: mean(ends),
-    cut_rate: mean(rows.map((row) => isCut(row) ? 1 : 0)),
+    truncated_rate: mean(rows.map((row) => isCut(row) ? 1 : 0)),
     repetition: mean(rows.map(({ responseIds }) => repetition(responseIds, REPEATED))),
     ...(fluent.length > 0
       ? { base_nll: sum(fluent.map((f) => f.nll * f.n)) / sum(fluent.map((f) => f.n)) }

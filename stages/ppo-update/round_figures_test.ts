@@ -32,10 +32,10 @@ Deno.test("roundFigures(): raw rewards, KL per response and per token, lengths, 
   const figures = roundFigures(ROWS, { hasBos: true });
   assertAlmostEquals(figures.reward, 2, 1e-12);
   assertAlmostEquals(figures.reward_std, Math.sqrt(3), 1e-12);
-  assertAlmostEquals(figures.kl, 0.5 * 6 / 3, 1e-12);
-  assertAlmostEquals(figures.kl_per_token, 0.5, 1e-12);
-  assertAlmostEquals(figures.kl_base, 2 * 6 / 3, 1e-12);
-  assertAlmostEquals(figures.response_tokens, 2, 1e-12);
+  assertAlmostEquals(figures.kl_to_sft, 0.5 * 6 / 3, 1e-12);
+  assertAlmostEquals(figures.kl_to_sft_per_token, 0.5, 1e-12);
+  assertAlmostEquals(figures.kl_to_base, 2 * 6 / 3, 1e-12);
+  assertAlmostEquals(figures.response_length, 2, 1e-12);
   assertAlmostEquals(figures.eos_rate, 2 / 3, 1e-12);
   assertAlmostEquals(figures.reward_length_correlation!, 0, 1e-12);
 });

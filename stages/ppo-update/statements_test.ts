@@ -100,7 +100,7 @@ Deno.test("an update sees the sampled ids, also where their text would be spelle
     params: { ...SETTINGS, lr: 0 },
   });
   const found = Object.fromEntries(readMetrics(metrics!).map(({ name, value }) => [name, value]));
-  assertEquals(found.response_tokens, odd.length);
+  assertEquals(found.response_length, odd.length);
   assert(found.first_ratio_deviation! < 1e-3, `${found.first_ratio_deviation}`);
 });
 

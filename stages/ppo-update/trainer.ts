@@ -77,7 +77,7 @@ export function loadTrainer(
       iteration: 0,
       rewardCentre: null,
       rewardScale: null,
-      klCoef: params.beta,
+      beta: params.beta,
     };
     return { policy, critic, ema, state };
   }

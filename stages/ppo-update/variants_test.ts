@@ -22,7 +22,7 @@ Deno.test("without a critic: the policy moves from the first round on, the criti
   for (const advantage_estimator of ["reinforce", "reinforce_pp", "reinforce_pp_baseline", "rloo", "grpo"]) {
     const params = {
       advantage_estimator,
-      critic_warmup_rounds: 2,
+      critic_warmup_iterations: 2,
       whiten_advantages: advantage_estimator !== "reinforce",
     };
     const round = await update(directory, START, rows, { params });
@@ -120,7 +120,7 @@ async function klAfter(
   const { metrics } = await update(directory, next(round), scoredRows(round.policy, 9, { count: 16 }), {
     params: { lr: 0, ...params },
   });
-  return metrics.kl_k3!;
+  return metrics.kl_to_sft_k3!;
 }
 
 Deno.test("a KL penalty alone brings the policy back, from the reward and from the loss, by k2 and k3", async () => {
@@ -148,24 +148,24 @@ Deno.test("a penalty in the loss is in units of the raw reward: scale and whiten
   const { metrics } = await update(directory, START, ROWS, {
     params: { kl_placement: "loss", beta: 0.5, whiten_advantages: false },
   });
-  assertAlmostEquals(metrics.kl_loss_coef!, 0.5 / metrics.reward_scale!, 1e-12);
-  assertAlmostEquals(metrics.kl_penalty!, 0.5 * metrics.kl!, 1e-12);
+  assertAlmostEquals(metrics.scaled_beta!, 0.5 / metrics.reward_scale!, 1e-12);
+  assertAlmostEquals(metrics.kl_penalty!, 0.5 * metrics.kl_to_sft!, 1e-12);
   assert(metrics.kl_loss! >= 0);
   const none = await update(directory, START, ROWS, { params: { kl_placement: "loss", beta: 0 } });
-  assertEquals(["kl_loss" in none.metrics, "kl_loss_coef" in none.metrics], [false, false]);
+  assertEquals(["kl_loss" in none.metrics, "scaled_beta" in none.metrics], [false, false]);
 });
 
 Deno.test("beta follows kl_target through the state, and only then", async () => {
   using directory = new TemporaryDirectory();
   const params = { kl_target: 0.01, kl_horizon: 80, lr: 1e-2 };
   const first = await update(directory, START, ROWS, { params });
-  assertAlmostEquals(readTrainerState(first.state).klCoef, 0.1 * (1 - 0.2 * 16 / 80), 1e-12, "no KL yet");
+  assertAlmostEquals(readTrainerState(first.state).beta, 0.1 * (1 - 0.2 * 16 / 80), 1e-12, "no KL yet");
   const rows = scoredRows(first.policy, 1);
   const second = await update(directory, next(first), rows, { params, iteration: 1 });
-  assertEquals(second.metrics.beta, readTrainerState(first.state).klCoef);
-  assert(second.metrics.kl! > 0.012, `${second.metrics.kl}`);
+  assertEquals(second.metrics.beta, readTrainerState(first.state).beta);
+  assert(second.metrics.kl_to_sft! > 0.012, `${second.metrics.kl_to_sft}`);
   assertAlmostEquals(
-    readTrainerState(second.state).klCoef,
+    readTrainerState(second.state).beta,
     second.metrics.beta! * (1 + 0.2 * 16 / 80),
     1e-12,
   );
@@ -207,7 +207,7 @@ Deno.test("masked answers teach neither network: a round without them has the sa
   const without = await update(directory, START, ended);
   assertEquals(weights(masked.policy), weights(without.policy));
   assertEquals(weights(masked.critic), weights(without.critic));
-  assertEquals([masked.metrics.learned_responses, masked.metrics.responses], [ended.length, ROWS.length]);
+  assertEquals([masked.metrics.trained_responses, masked.metrics.responses], [ended.length, ROWS.length]);
   const none = await update(
     directory,
     START,
@@ -249,7 +249,7 @@ function shortened(row: ScoredRow): ScoredRow {
 
 Deno.test("a linear schedule takes both learning rates to 1/n in the last of n rounds, and to 0 after it (statements 4 and 19)", async () => {
   using directory = new TemporaryDirectory();
-  const params = { lr_schedule: "linear", schedule_rounds: 2, epochs: 1 };
+  const params = { lr_schedule: "linear", schedule_iterations: 2, epochs: 1 };
   const first = await update(directory, START, ROWS, { params });
   const second = await update(directory, next(first), ROWS, { params, iteration: 1 });
   const third = await update(directory, next(second), ROWS, { params, iteration: 2 });

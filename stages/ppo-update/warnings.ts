@@ -22,14 +22,15 @@ const SHOWN = 2;
 
 /** What later rounds are held against, as the state keeps it. */
 export function firstRoundOf(figures: RoundFigures): Readonly<Record<string, number>> {
-  const { responses, reward, reward_std, response_tokens, repetition, kl_per_token, base_nll } = figures;
+  const { responses, reward, reward_std, response_length, repetition, kl_to_sft_per_token, base_nll } =
+    figures;
   return {
     responses,
     reward,
     reward_std,
-    response_tokens,
+    response_length,
     repetition,
-    kl_per_token,
+    kl_to_sft_per_token,
     ...(base_nll === undefined ? {} : { base_nll }),
   };
 }
@@ -59,7 +60,7 @@ export function warningsOf(
     } while ${what}; see ${ids}`;
     found.push({ kind, message, rows: shown });
   };
-  const length = figures.response_tokens, before = first.response_tokens!;
+  const length = figures.response_length, before = first.response_length!;
   if (factor !== null && (length > before * factor || length < before / factor)) {
     const sign = length > before ? 1 : -1;
     warn(
@@ -75,10 +76,10 @@ export function warningsOf(
       ({ responseIds }) => repetition(responseIds, REPEATED),
     );
   }
-  if (kl !== null && figures.kl_per_token > kl) {
+  if (kl !== null && figures.kl_to_sft_per_token > kl) {
     warn(
       "kl",
-      `the KL to SFT reached ${short(figures.kl_per_token)} nats per token`,
+      `the KL to SFT reached ${short(figures.kl_to_sft_per_token)} nats per token`,
       (row) => tokenKl(row, "sft").reduce((a, b) => a + b, 0) / row.responseIds.length,
     );
   }

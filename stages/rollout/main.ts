@@ -58,7 +58,7 @@ async function run(
   }
   const generator = new Generator(model, parameters);
   const tokenizer = params.stop.length === 0 ? undefined : loadTokenizer(policy);
-  const total = (params.rollouts || prompts.length) * params.samples_per_prompt;
+  const total = (params.prompts_per_iteration || prompts.length) * params.samples_per_prompt;
   const startedAt = performance.now();
   const rows = await rollOut(generator, prompts, params, {
     seed,

@@ -32,7 +32,7 @@ async function runStage(
   await writePrompts(path, { rows, tokenizerDigest: digest });
   const { rollouts } = await run(stage, home, {
     inputs: { prompts: path, policy },
-    params: { rollouts: 8, max_new_tokens: 20, ...params },
+    params: { prompts_per_iteration: 8, max_new_tokens: 20, ...params },
     ...rest,
   });
   return rollouts!;
@@ -79,7 +79,9 @@ Deno.test("seed and iteration both change the answers to the same prompt", async
   using directory = new TemporaryDirectory();
   const answers = [];
   for (const given of [{ seed: 1 }, { seed: 2 }, { seed: 1, iteration: 1 }]) {
-    const { rows } = readRollouts(await runStage(directory, { params: { rollouts: 0 }, ...given }));
+    const { rows } = readRollouts(
+      await runStage(directory, { params: { prompts_per_iteration: 0 }, ...given }),
+    );
     answers.push(rows.find(({ promptId }) => promptId === "p4")!.responseIds.join());
   }
   assertEquals(new Set(answers).size, 3);
@@ -87,7 +89,10 @@ Deno.test("seed and iteration both change the answers to the same prompt", async
 
 Deno.test("samples of a prompt are numbered, named by round, prompt and number, and differ", async () => {
   using directory = new TemporaryDirectory();
-  const path = await runStage(directory, { params: { rollouts: 4, samples_per_prompt: 2 }, iteration: 7 });
+  const path = await runStage(directory, {
+    params: { prompts_per_iteration: 4, samples_per_prompt: 2 },
+    iteration: 7,
+  });
   const { rows, tokenizerDigest } = readRollouts(path);
   assertEquals(tokenizerDigest, DIGEST);
   assertEquals(rows.length, 8);
@@ -101,7 +106,9 @@ Deno.test("samples of a prompt are numbered, named by round, prompt and number, 
 
 Deno.test("a round longer than a pass asks a prompt again and numbers the answers on", async () => {
   using directory = new TemporaryDirectory();
-  const { rows } = readRollouts(await runStage(directory, { rows: prompts(3), params: { rollouts: 7 } }));
+  const { rows } = readRollouts(
+    await runStage(directory, { rows: prompts(3), params: { prompts_per_iteration: 7 } }),
+  );
   assertEquals(new Set(rows.map(({ id }) => id)).size, 7);
   for (const id of ["p0", "p1", "p2"]) {
     const samples = rows.filter(({ promptId }) => promptId === id).map(({ sample }) => sample);
@@ -200,7 +207,7 @@ Deno.test("a stop text ends answers without an end token, alike in any batch", a
   const [promptIds] = await tokenizer.encodeAll(["Once upon a time"]);
   const rows = prompts(6).map((row) => ({ ...row, promptIds: promptIds! }));
   const given = { rows, policy, digest: tokenizerDigest(policy) };
-  const params = { rollouts: 6, max_new_tokens: 60, stop: [" was", ", "] };
+  const params = { prompts_per_iteration: 6, max_new_tokens: 60, stop: [" was", ", "] };
   const files = [];
   for (const batch_size of [1, 4]) {
     files.push(await runStage(directory, { ...given, params: { ...params, batch_size } }));

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
-  rollouts: z.int().min(0).default(128)
+  prompts_per_iteration: z.int().min(0).default(128)
     .describe("Prompts per round; 0 takes all of them in every round.")
     .meta({ unit: "prompts", source: "PPO-max (arXiv:2307.04964): 128" }),
   samples_per_prompt: z.int().positive().default(1)

@@ -43,7 +43,7 @@ export async function rollOut(
   round: Round,
 ): Promise<RolloutRow[]> {
   const seen = new Map<string, number>(); // a prompt may come twice in a round that is longer than a pass
-  const asked = promptsOfRound(prompts, round, params.rollouts).flatMap((prompt) =>
+  const asked = promptsOfRound(prompts, round, params.prompts_per_iteration).flatMap((prompt) =>
     Array.from({ length: params.samples_per_prompt }, () => {
       const sample = seen.get(prompt.id) ?? 0;
       seen.set(prompt.id, sample + 1);

@@ -170,7 +170,7 @@ async function run(context: StageContext<Params>): Promise<void> {
       iteration: 0,
       rewardCentre: null,
       rewardScale: null,
-      klCoef: 0,
+      beta: 0,
     });
   });
   await writeMetrics(outputs.metrics!, metrics);

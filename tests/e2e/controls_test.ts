@@ -33,7 +33,7 @@ const CONTROLS: Readonly<
     own: ["reinforce"],
     settings: [
       "reinforce.count=2",
-      "reinforce.rollout.rollouts=16",
+      "reinforce.rollout.prompts_per_iteration=16",
       "reinforce.rollout.max_new_tokens=12",
       "reinforce.update.minibatch_size=8",
       "reinforce.update.epochs=1",

@@ -105,11 +105,11 @@ Deno.test("pipelines/lipogram.yaml pretrains a base, makes demonstrations of its
     "reward.max_new_tokens=12",
     "reward.calibration_prompts=8",
     "ppo.count=2",
-    "ppo.rollout.rollouts=8",
+    "ppo.rollout.prompts_per_iteration=8",
     "ppo.rollout.max_new_tokens=12",
     "ppo.update.minibatch_size=4",
     "ppo.update.epochs=1",
-    "ppo.update.critic_warmup_rounds=1",
+    "ppo.update.critic_warmup_iterations=1",
     "eval.max_new_tokens=12",
   ];
   const { code, err } = await finish(launch([

@@ -16,11 +16,11 @@ const SMALL = [
   "reward.max_new_tokens=12",
   "reward.calibration_prompts=8",
   "ppo.count=2",
-  "ppo.rollout.rollouts=8",
+  "ppo.rollout.prompts_per_iteration=8",
   "ppo.rollout.max_new_tokens=12",
   "ppo.update.minibatch_size=4",
   "ppo.update.epochs=1",
-  "ppo.update.critic_warmup_rounds=1",
+  "ppo.update.critic_warmup_iterations=1",
   "eval.max_new_tokens=12",
 ];
 
@@ -30,7 +30,7 @@ const UNCHECKED = [
   "distinct_2",
   "eos_rate",
   "kl_to_sft",
-  "response_tokens",
+  "response_length",
   "reward",
   "validation_nll",
 ];

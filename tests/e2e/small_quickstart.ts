@@ -21,11 +21,11 @@ const SETTINGS = [
   "reward.max_new_tokens=12",
   "reward.calibration_prompts=8",
   "ppo.count=3",
-  "ppo.rollout.rollouts=16",
+  "ppo.rollout.prompts_per_iteration=16",
   "ppo.rollout.max_new_tokens=12",
   "ppo.update.minibatch_size=8",
   "ppo.update.epochs=1",
-  "ppo.update.critic_warmup_rounds=1",
+  "ppo.update.critic_warmup_iterations=1",
   "eval.max_new_tokens=12",
   "eval.modes=[greedy]",
 ];

@@ -31,10 +31,10 @@ set:
   - reward.max_new_tokens=8
   - reward.calibration_prompts=4
   - ppo.count=1
-  - ppo.rollout.rollouts=8
+  - ppo.rollout.prompts_per_iteration=8
   - ppo.rollout.max_new_tokens=8
   - ppo.update.epochs=1
-  - ppo.update.critic_warmup_rounds=0
+  - ppo.update.critic_warmup_iterations=0
   - eval.max_new_tokens=8
   - eval.modes=[greedy]
 arms:

@@ -22,8 +22,8 @@ const SHORT = [
   "reward.calibration_prompts=32",
   "reward.export_onnx=true",
   "ppo.count=2",
-  "ppo.rollout.rollouts=32",
-  "ppo.update.critic_warmup_rounds=0",
+  "ppo.rollout.prompts_per_iteration=32",
+  "ppo.update.critic_warmup_iterations=0",
 ];
 /** Contracts that a run of the quickstart writes. */
 const CONTRACTS = ["tokens", "prompts", "rollouts", "scored", "metrics", "samples", "evals"];

@@ -31,8 +31,8 @@ export const SETTINGS = {
   beta: 0.1,
   kl_stop_per_token: null,
   clip_range_value: null,
-  critic_warmup_rounds: 0,
-  lr_warmup_rounds: 0,
+  critic_warmup_iterations: 0,
+  lr_warmup_iterations: 0,
 };
 
 /** Answers of `policy` to `count` prompts, scored by log π_sft − log π_base. */

@@ -23,7 +23,7 @@ async function answers(directory: TemporaryDirectory, params: object, policy = S
   await writePrompts(prompts, { rows: PROMPTS, tokenizerDigest: DIGEST });
   const { rollouts } = await runStage(rollout, directory.file(crypto.randomUUID()), {
     inputs: { prompts, policy },
-    params: { rollouts: 0, samples_per_prompt: 4, max_new_tokens: 40, ...params },
+    params: { prompts_per_iteration: 0, samples_per_prompt: 4, max_new_tokens: 40, ...params },
   });
   return rollouts!;
 }

@@ -66,7 +66,7 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
     const home = (name: string) => directory.file(`${name}${iteration}`);
     const { rollouts } = await runStage(rollout, home("rollout"), {
       inputs: { prompts, policy: now },
-      params: { rollouts: 4, samples_per_prompt: 2, max_new_tokens: 8 },
+      params: { prompts_per_iteration: 4, samples_per_prompt: 2, max_new_tokens: 8 },
       iteration,
     });
     const { scored } = await runStage(score, home("score"), {
@@ -82,8 +82,8 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
       params: {
         minibatch_size: 4,
         lr: 1e-2,
-        critic_warmup_rounds: 0,
-        lr_warmup_rounds: 0,
+        critic_warmup_iterations: 0,
+        lr_warmup_iterations: 0,
         kl_stop_per_token: null,
         demo_mix: 0.1,
         ema_decay: 0.5,

@@ -57,8 +57,8 @@ export async function benchIteration(
     "ppo-update": {
       epochs: EPOCHS,
       minibatch_size: spec.batch,
-      critic_warmup_rounds: 0,
-      lr_warmup_rounds: 0,
+      critic_warmup_iterations: 0,
+      lr_warmup_iterations: 0,
       kl_stop_per_token: null,
       kept_samples: 0,
     },
@@ -123,7 +123,7 @@ export async function benchIteration(
     ms,
     tokens: spec.batch * response,
     flops,
-    details: { parameters, prompt_tokens: prompt, response_tokens: response, stages_ms: stages },
+    details: { parameters, prompt_length: prompt, response_length: response, stages_ms: stages },
   };
 }
 

@@ -48,7 +48,7 @@ Deno.test("an iteration tells the time of each stage", async () => {
   const { record } = await tinyCase("iteration");
   const stages = record.details.stages_ms as Record<string, { median: number }>;
   assertEquals(Object.keys(stages), ["rollout", "score", "ppo-update"]);
-  assertEquals([record.details.prompt_tokens, record.details.response_tokens], [2, 6]);
+  assertEquals([record.details.prompt_length, record.details.response_length], [2, 6]);
 });
 
 Deno.test("a profile tells operators with their shapes, the most expensive first, and not those of the ceilings", async () => {
