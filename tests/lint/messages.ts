@@ -1,42 +1,43 @@
 /**
- * The grammar of error messages, as far as syntax shows it: `Cannot <verb> …`, no period at the end. What a rule cannot
- * read (a message that comes from a variable or a call) it leaves alone.
+ * The grammar of error messages, as far as syntax shows it: what failed, what is required, the value found after `got` or
+ * `is`, no period at the end. A message that comes from a variable or a call is not checked.
  * @module
  */
 
-type Texts = { readonly start?: string; readonly end?: string };
+/** Stands for a part of a message that is computed. */
+const HOLE = "…";
 
-/** The literal text with which an expression surely starts and ends, where its syntax tells. */
-function textsOf(node: Deno.lint.Node | undefined): Texts {
-  if (node?.type === "Literal" && typeof node.value === "string") {
-    return { start: node.value, end: node.value };
-  }
-  if (node?.type === "TemplateLiteral") {
-    const start = node.quasis[0]?.cooked;
-    const end = node.quasis.at(-1)?.cooked;
-    const dynamic = node.expressions.length > 0;
-    return {
-      ...(start && { start: start + (dynamic ? "…" : "") }),
-      ...(end && { end }),
-    };
-  }
+const RULES: readonly { readonly pattern: RegExp; readonly requirement: string }[] = [
+  {
+    pattern: /^Cannot\b.*\bas\b.*\b(?:must|may|needs?|requires?)\b|^Cannot\b.*\bas (?:it|they|there)\b/s,
+    requirement:
+      `must not be "Cannot X as Y must Z": write what failed, what is required, and what was found after "got"`,
+  },
+  { pattern: /[.!]$/, requirement: "must not end in a period" },
+  {
+    pattern: /\b(?:must|expected|requires)\b.*[:;] (?:it|they|there) /s,
+    requirement: `must give the value found after "got" or "is", without a pronoun`,
+  },
+  {
+    pattern: /\b(?:expected|must be|must have)\b[^:…]*: …$/s,
+    requirement: `must give the value found after "got" or "is", not after a colon`,
+  },
+];
+
+/** Returns the text of an expression with `…` for every computed part. */
+function textOf(node: Deno.lint.Node | undefined): string {
+  if (node?.type === "Literal" && typeof node.value === "string") return node.value;
+  if (node?.type === "TemplateLiteral") return node.quasis.map(({ cooked }) => cooked).join(HOLE);
   if (node?.type === "BinaryExpression" && node.operator === "+") {
-    const { start } = textsOf(node.left);
-    const { end } = textsOf(node.right);
-    return {
-      ...(start !== undefined && { start: start.endsWith("…") ? start : start + "…" }),
-      ...(end !== undefined && { end }),
-    };
+    return textOf(node.left as Deno.lint.Node) + textOf(node.right);
   }
-  return {};
+  return HOLE;
 }
 
-/** What is wrong with the message of a thrown `new …Error(message)`, or undefined. */
+/** Returns what is wrong with the message of `new …Error(message)`, or undefined. */
 export function messageProblem(node: Deno.lint.NewExpression): string | undefined {
   if (node.callee.type !== "Identifier" || !node.callee.name.endsWith("Error")) return undefined;
-  const { end } = textsOf(node.arguments[0]);
-  if (end !== undefined && /[.!]$/.test(end) && !end.endsWith("…")) {
-    return `Cannot accept the message that ends in "${end.slice(-20)}" as messages have no final period`;
-  }
-  return undefined;
+  const text = textOf(node.arguments[0]);
+  const broken = RULES.find(({ pattern }) => pattern.test(text));
+  return broken && `Error message ${broken.requirement}, got "${text}"`;
 }

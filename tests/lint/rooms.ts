@@ -49,7 +49,6 @@ export const TEST_PACKAGES: readonly string[] = [
   "@jax-js/onnx",
   "@std/assert",
   "fast-check",
-  "playwright-core",
 ];
 
 /**
@@ -57,19 +56,16 @@ export const TEST_PACKAGES: readonly string[] = [
  * several are words that programs share (schemas, flags, colours), not machinery to hide.
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
-  "@bufbuild/protobuf": ["lib/onnx"],
   "@huggingface/hub": ["lib/hub"],
   "@huggingface/jinja": ["lib/text"],
-  "@std/cli": ["lib/app", "lib/contracts", "stages"],
+  "@std/cli": ["lib/app"],
   "apache-arrow": ["lib/arrow"],
-  "aws4fetch": ["lib/files"],
-  "cli-progress": ["lib/app"],
-  "cli-table3": ["lib/app", "lib/experiments", "lib/report"],
+  "cli-table3": ["lib/experiments", "lib/report"],
   "hono": ["lib/app"],
   "hyparquet": ["lib/files"],
   "onnx-proto": ["lib/onnx"],
   "onnxruntime-node": ["lib/ort"],
-  "picocolors": ["lib/app", "lib/report"],
+  "picocolors": ["lib/app"],
   "tokenizers": ["lib/text"],
   "yaml": ["lib/pipeline"],
   "zod": [
@@ -84,8 +80,11 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The longest file that needs no entry in `LONG_FILES`, in lines. */
+/** The longest file without an entry in `LONG_FILES`, in lines. */
 export const MAX_LINES = 400;
+
+/** The longest function in lib and stages, in lines. */
+export const MAX_FUNCTION_LINES = 80;
 
 /** Files that may be longer, each with its reason: tables and generated text only. */
 export const LONG_FILES: Readonly<Record<string, string>> = {};

@@ -1,23 +1,37 @@
 /**
- * Lint rules that keep the rooms apart: the import table, the form of import paths, the owners of external packages,
- * the grammar of error messages, docstrings,
- * and the length and name of files. The tables stand in `rooms.ts`.
+ * Lint rules of this project: which room may import which, the form of import paths, the owners of external packages, the
+ * grammar of error messages, docstrings, the length of functions, and the length and name of files. The tables are in
+ * `rooms.ts`.
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { messageProblem } from "./messages.ts";
 import { isTest, roomOf, tableKey, targetOf } from "./room_of.ts";
-import { type Allowed, EMPTY_NAMES, LONG_FILES, MAX_LINES, OWNERS, ROOMS, TEST_PACKAGES } from "./rooms.ts";
+import {
+  type Allowed,
+  EMPTY_NAMES,
+  LONG_FILES,
+  MAX_FUNCTION_LINES,
+  MAX_LINES,
+  OWNERS,
+  ROOMS,
+  TEST_PACKAGES,
+} from "./rooms.ts";
+
+type FunctionNode =
+  | Deno.lint.FunctionDeclaration
+  | Deno.lint.FunctionExpression
+  | Deno.lint.ArrowFunctionExpression;
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url)).replaceAll("\\", "/");
 
-/** The linted file's path from the root of the project. */
+/** Returns the linted file's path from the root of the project. */
 function pathOf(context: Deno.lint.RuleContext): string {
   const name = context.filename.replaceAll("\\", "/");
   return name.startsWith(ROOT) ? name.slice(ROOT.length) : name.replace(/^\.\//, "");
 }
 
-/** Visits every place where a specifier is written out: imports, re-exports, `import()` and import types. */
+/** Visits every import specifier: imports, re-exports, `import()` and import types. */
 function onImport(
   context: Deno.lint.RuleContext,
   problemOf: (specifier: string, path: string) => string | undefined,
@@ -48,7 +62,7 @@ function spell(allowed: Allowed): string {
   return allowed.allBut.length > 0 ? `any lib but ${allowed.allBut.join(", ")}` : "any lib";
 }
 
-/** Why the file at `path` may not import `specifier`, by the table of rooms. */
+/** Returns why the table of rooms forbids the file at `path` to import `specifier`, or undefined. */
 function roomProblem(specifier: string, path: string): string | undefined {
   const from = roomOf(path);
   const target = targetOf(specifier, path);
@@ -56,57 +70,62 @@ function roomProblem(specifier: string, path: string): string | undefined {
   const to = roomOf(target.path);
   if (to === undefined || to === from) return undefined;
   const allowed = ROOMS[tableKey(from)];
-  if (allowed === undefined) return `Cannot place ${from} as tests/lint/rooms.ts has no row for it`;
+  if (allowed === undefined) return `${from} has no row in ROOMS of tests/lint/rooms.ts`;
   if (to.startsWith("stages/")) {
     return from === "tests" || from === "lib/app"
       ? undefined
-      : `Cannot import ${to} from ${from} as stages meet through files only: move what both need to a lib or a contract`;
+      : `${from} must not import ${to}: stages share code through lib only`;
   }
   if (to.startsWith("lib/std/")) {
-    return `Cannot import ${to} by its path as it stands in for a package: write "@std/${
-      to.slice("lib/std/".length)
-    }"`;
+    return `${to} must be imported as "@std/${to.slice("lib/std/".length)}"`;
   }
-  if (to === "tests") return isTest(path) ? undefined : `Cannot import tests from ${from} as only tests may`;
+  if (to === "tests") {
+    return isTest(path) ? undefined : `${from} must not import tests: only tests import tests`;
+  }
   if (isTest(path)) return undefined;
   return to.startsWith("lib/") && allows(allowed, to.slice("lib/".length))
     ? undefined
-    : `Cannot import ${to} from ${from} as it may import ${spell(allowed)}`;
+    : `${from} must not import ${to}: ROOMS allows ${spell(allowed)}`;
 }
 
-/** What is wrong with the way `specifier` is written. */
+/** Returns what is wrong with the form of `specifier`, or undefined. */
 function formProblem(specifier: string, path: string): string | undefined {
   const target = targetOf(specifier, path);
   if (target.kind === "url") {
-    return `Cannot import "${specifier}" as code comes from packages of the import map only`;
+    return `Code must come from packages of the import map, got "${specifier}"`;
   }
   if (target.kind === "package" && !target.bare) {
-    return `Cannot import "${specifier}" as versions stand in deno.json: write "${target.name}"`;
+    return `Package must be imported without a version as "${target.name}", got "${specifier}"`;
   }
   if (target.kind === "relative" && roomOf(target.path) !== roomOf(path)) {
-    return `Cannot import "${specifier}" as relative paths stay inside a room: write "@/${target.path}"`;
+    return `Another room must be imported as "@/${target.path}", got "${specifier}"`;
   }
   if ("path" in target && !/\.[a-z]+$/.test(target.path)) {
-    return `Cannot import "${specifier}" as a path must name a file with its ending`;
+    return `Import path must end with the file's extension, got "${specifier}"`;
   }
   return undefined;
 }
 
-/** Why the file at `path` may not import the external package `specifier`. */
+/** Returns why the file at `path` may not import the external package `specifier`, or undefined. */
 function ownerProblem(specifier: string, path: string): string | undefined {
   const from = roomOf(path);
   const target = targetOf(specifier, path);
   if (from === undefined || target.kind !== "package" || isTest(path)) return undefined;
   if (TEST_PACKAGES.includes(target.name)) {
-    return `Cannot import "${target.name}" from ${from} as only tests may`;
+    return `${from} must not import "${target.name}": only tests may`;
   }
   const owners = OWNERS[target.name];
   if (owners === undefined) {
-    return `Cannot import "${target.name}" from ${from} as every package needs an owner: name it in tests/lint/rooms.ts`;
+    return `Package "${target.name}" requires an owner in OWNERS of tests/lint/rooms.ts`;
   }
   return owners.includes(tableKey(from))
     ? undefined
-    : `Cannot import "${target.name}" from ${from} as it belongs to ${owners.join(", ")}`;
+    : `${from} must not import "${target.name}": its owners are ${owners.join(", ")}`;
+}
+
+/** Returns how many lines `node` has. */
+function linesOf(context: Deno.lint.RuleContext, node: Deno.lint.Node): number {
+  return context.sourceCode.getText(node).split("\n").length;
 }
 
 /** The plugin that deno.json names under `lint.plugins`. */
@@ -121,7 +140,7 @@ const plugin: Deno.lint.Plugin = {
         const path = pathOf(context);
         if (isTest(path) || roomOf(path) === undefined || path.startsWith("lib/std/")) return {};
         return {
-          "ThrowStatement > NewExpression"(node: Deno.lint.NewExpression) {
+          NewExpression(node) {
             const message = messageProblem(node);
             if (message !== undefined) context.report({ node, message });
           },
@@ -141,7 +160,7 @@ const plugin: Deno.lint.Plugin = {
           const line = context.sourceCode.getText(node).split("\n", 1)[0]?.replace(/ *[{=(<].*$/, "");
           context.report({
             node,
-            message: `Cannot export without a docstring as readers start there: "${line}"`,
+            message: `Export requires a docstring, got "${line}"`,
           });
         }
         return {
@@ -149,11 +168,31 @@ const plugin: Deno.lint.Plugin = {
             if (context.sourceCode.getAllComments()[0]?.value.includes("@module")) return;
             context.report({
               node,
-              message: `Cannot keep ${path} as a file opens with a /** … @module */ paragraph`,
+              message: `${path} must begin with a /** … @module */ paragraph`,
             });
           },
           ExportNamedDeclaration: check,
           ExportDefaultDeclaration: check,
+        };
+      },
+    },
+    "functions": {
+      create(context) {
+        const path = pathOf(context);
+        if (isTest(path) || !/^(lib|stages)\//.test(path)) return {};
+        function check(node: FunctionNode): void {
+          const lines = linesOf(context, node);
+          if (lines <= MAX_FUNCTION_LINES) return;
+          const name = "id" in node && node.id ? node.id.name : "a function";
+          context.report({
+            node,
+            message: `Function must have at most ${MAX_FUNCTION_LINES} lines, got ${lines} in ${name}`,
+          });
+        }
+        return {
+          FunctionDeclaration: check,
+          FunctionExpression: check,
+          ArrowFunctionExpression: check,
         };
       },
     },
@@ -167,16 +206,16 @@ const plugin: Deno.lint.Plugin = {
           if (lines > MAX_LINES && LONG_FILES[path] === undefined) {
             context.report({
               node,
-              message: `Cannot keep ${path} as files end at ${MAX_LINES} lines: it has ${lines}`,
+              message: `${path} must have at most ${MAX_LINES} lines, got ${lines}`,
             });
           }
           if (!/^[a-z0-9]+(_[a-z0-9]+)*$/.test(stem) && !path.startsWith("stages/")) {
-            context.report({ node, message: `Cannot keep ${path} as file names are snake_case: "${stem}"` });
+            context.report({ node, message: `File name must be snake_case, got "${stem}"` });
           }
           if (EMPTY_NAMES.includes(stem)) {
             context.report({
               node,
-              message: `Cannot keep ${path} as a name says what is inside: "${stem}" does not`,
+              message: `File name must say what the file contains, got "${stem}"`,
             });
           }
         },

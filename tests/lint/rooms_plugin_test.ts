@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import plugin from "./rooms_plugin.ts";
 import { ROOMS } from "./rooms.ts";
 
-/** What the plugin says about `source` in the file at `path`, as `rule: message`. */
+/** Returns the plugin's diagnostics for `source` in the file at `path`, as `rule: message`. */
 function lint(path: string, source: string): string[] {
   const opened = `/** Opens. @module */
 
@@ -45,117 +45,133 @@ const REFUSED: readonly [path: string, source: string, ...said: string[]][] = [
   [
     "lib/rl/gae.ts",
     `import { run } from "@/lib/ort/session.ts";`,
-    "imports: Cannot import lib/ort from lib/rl as it may import lib/tensor, lib/autodiff",
+    "imports: lib/rl must not import lib/ort: ROOMS allows lib/tensor, lib/autodiff",
   ],
   [
     "lib/tensor/shape.ts",
     `export * from "@/lib/random/philox.ts";`,
-    "imports: Cannot import lib/random from lib/tensor as it may import no other room",
+    "imports: lib/tensor must not import lib/random: ROOMS allows no other room",
   ],
   [
     "stages/score/main.ts",
     `import { serve } from "@/lib/app/server.ts";`,
-    "imports: Cannot import lib/app from stages/score as it may import any lib but app",
+    "imports: stages/score must not import lib/app: ROOMS allows any lib but app",
   ],
   [
     "stages/score/score.ts",
     `type R = import("@/stages/rollout/main.ts").Rollout;`,
-    "imports: Cannot import stages/rollout from stages/score as stages meet through files only: move what both need to a lib or a contract",
+    "imports: stages/score must not import stages/rollout: stages share code through lib only",
   ],
   [
     "stages/score/score_test.ts",
     `import "@/stages/rollout/main.ts";`,
-    "imports: Cannot import stages/rollout from stages/score as stages meet through files only: move what both need to a lib or a contract",
+    "imports: stages/score must not import stages/rollout: stages share code through lib only",
   ],
   [
     "lib/pipeline/run.ts",
     `await import("@/stages/rollout/main.ts");`,
-    "imports: Cannot import stages/rollout from lib/pipeline as stages meet through files only: move what both need to a lib or a contract",
+    "imports: lib/pipeline must not import stages/rollout: stages share code through lib only",
   ],
   [
     "lib/app/stage.ts",
     `import { parseArgs } from "@/lib/std/cli/mod.ts";`,
-    `imports: Cannot import lib/std/cli by its path as it stands in for a package: write "@std/cli"`,
+    `imports: lib/std/cli must be imported as "@std/cli"`,
   ],
   [
     "lib/rl/gae.ts",
     `import { close } from "@/tests/support/close.ts";`,
-    "imports: Cannot import tests from lib/rl as only tests may",
+    "imports: lib/rl must not import tests: only tests import tests",
   ],
   [
     "lib/files/reader.ts",
     `import manifest from "@/pipelines/quickstart.json" with { type: "json" };`,
-    "imports: Cannot import pipelines from lib/files as it may import lib/tensor",
+    "imports: lib/files must not import pipelines: ROOMS allows lib/tensor",
   ],
   [
     "lib/wandb/log.ts",
     `import "@/lib/rl/gae.ts";`,
-    "imports: Cannot place lib/wandb as tests/lint/rooms.ts has no row for it",
+    "imports: lib/wandb has no row in ROOMS of tests/lint/rooms.ts",
   ],
   [
     "lib/train/step.ts",
     `import { gae } from "../tensor/shape.ts";`,
-    `paths: Cannot import "../tensor/shape.ts" as relative paths stay inside a room: write "@/lib/tensor/shape.ts"`,
+    `paths: Another room must be imported as "@/lib/tensor/shape.ts", got "../tensor/shape.ts"`,
   ],
   [
     "lib/train/step.ts",
     `import { Session } from "@/lib/ort/session";`,
-    `paths: Cannot import "@/lib/ort/session" as a path must name a file with its ending`,
+    `paths: Import path must end with the file's extension, got "@/lib/ort/session"`,
   ],
   [
     "lib/arrow/table.ts",
     `import { Table } from "npm:apache-arrow@21.2.0/Arrow.js";`,
-    `paths: Cannot import "npm:apache-arrow@21.2.0/Arrow.js" as versions stand in deno.json: write "apache-arrow"`,
+    `paths: Package must be imported without a version as "apache-arrow", got "npm:apache-arrow@21.2.0/Arrow.js"`,
   ],
   [
     "lib/app/serve.ts",
     `import { x } from "https://example.com/x.ts";`,
-    `paths: Cannot import "https://example.com/x.ts" as code comes from packages of the import map only`,
+    `paths: Code must come from packages of the import map, got "https://example.com/x.ts"`,
   ],
   [
     "stages/score/score.ts",
     `import { tableFromIPC } from "apache-arrow";`,
-    `owners: Cannot import "apache-arrow" from stages/score as it belongs to lib/arrow`,
+    `owners: stages/score must not import "apache-arrow": its owners are lib/arrow`,
   ],
   [
     "lib/rl/gae.ts",
     `import fc from "fast-check";`,
-    `owners: Cannot import "fast-check" from lib/rl as only tests may`,
+    `owners: lib/rl must not import "fast-check": only tests may`,
   ],
   [
     "lib/app/serve.ts",
     `import express from "express";`,
-    `owners: Cannot import "express" from lib/app as every package needs an owner: name it in tests/lint/rooms.ts`,
+    `owners: Package "express" requires an owner in OWNERS of tests/lint/rooms.ts`,
   ],
   [
     "lib/files/read.ts",
-    `throw new DataError("File not found");`,
-    `messages: Cannot accept the message "File not found" as it must read "Cannot <verb> <object> as <requirement>: <current>"`,
+    "throw new DataError(`Cannot read ${path} as it must be a file: ${current}`);",
+    `messages: Error message must not be "Cannot X as Y must Z": write what failed, what is required, and what was found after "got", got "Cannot read … as it must be a file: …"`,
   ],
   [
     "lib/files/read.ts",
-    "throw new DataError(`Cannot read ${path} as it must exist: there is no such file.`);",
-    `messages: Cannot accept the message that ends in "ere is no such file." as messages have no final period`,
+    `export const e = (path: string) => new DataError("Cannot " + path + " as there is no such file");`,
+    `docs: Export requires a docstring, got "export const e"`,
+    `messages: Error message must not be "Cannot X as Y must Z": write what failed, what is required, and what was found after "got", got "Cannot … as there is no such file"`,
   ],
   [
     "lib/files/read.ts",
-    "throw new DataError(`Bad row ` + row);",
-    `messages: Cannot accept the message "Bad row …" as it must read "Cannot <verb> <object> as <requirement>: <current>"`,
+    "throw new DataError(`File not found: ${path}.`);",
+    `messages: Error message must not end in a period, got "File not found: …."`,
+  ],
+  [
+    "lib/files/read.ts",
+    "throw new DataError(`lora_rank must be at most 64` + `: it is ${rank}`);",
+    `messages: Error message must give the value found after "got" or "is", without a pronoun, got "lora_rank must be at most 64: it is …"`,
+  ],
+  [
+    "lib/files/read.ts",
+    "throw new DataError(`lora_rank must be at most 64: ${rank}`);",
+    `messages: Error message must give the value found after "got" or "is", not after a colon, got "lora_rank must be at most 64: …"`,
+  ],
+  [
+    "lib/rl/long.ts",
+    `function long(): void {\n${"  step();\n".repeat(79)}}`,
+    "functions: Function must have at most 80 lines, got 81 in long",
   ],
   [
     "lib/rl/utils.ts",
     "",
-    `files: Cannot keep lib/rl/utils.ts as a name says what is inside: "utils" does not`,
+    `files: File name must say what the file contains, got "utils"`,
   ],
   [
     "lib/rl/policyLoss.ts",
     "",
-    `files: Cannot keep lib/rl/policyLoss.ts as file names are snake_case: "policyLoss"`,
+    `files: File name must be snake_case, got "policyLoss"`,
   ],
   [
     "lib/rl/long.ts",
     "// one\n".repeat(399),
-    "files: Cannot keep lib/rl/long.ts as files end at 400 lines: it has 401",
+    "files: lib/rl/long.ts must have at most 400 lines, got 401",
   ],
 ];
 
@@ -168,26 +184,28 @@ for (const [path, source, ...said] of REFUSED) {
     assertEquals(lint(path, source), said));
 }
 
-Deno.test("rooms plugin wants a paragraph at the head of a file", () => {
+Deno.test("rooms plugin requires a paragraph at the head of a file", () => {
   assertEquals(
     Deno.lint.runPlugin(plugin, "lib/rl/gae.ts", "/** Doc. */ export const a = 1;").map((d) => d.message),
     [
-      "Cannot keep lib/rl/gae.ts as a file opens with a /** … @module */ paragraph",
+      "lib/rl/gae.ts must begin with a /** … @module */ paragraph",
     ],
   );
 });
 
-Deno.test("rooms plugin leaves alone messages that it cannot read, and tests", () => {
+Deno.test("rooms plugin accepts messages of the grammar, messages that it cannot read, and tests", () => {
   const unreadable =
-    "throw new DataError(message); throw new DataError(`${path} is bad`); throw new DataError(`Cannot ${op} a` + b); throw signal.reason;";
+    "throw new DataError(message); throw new DataError(`${path} is bad`); throw new DataError(`Cannot ${op} a` + b); " +
+    "throw new UsageError(`lora_rank must be at most ${most}, got ${rank}`); throw new DataError(`Cannot parse ${path} as JSON`); " +
+    "throw signal.reason;";
   assertEquals(lint("lib/files/read.ts", unreadable), []);
   assertEquals(lint("lib/files/read_test.ts", `throw new Error("boom.");`), []);
 });
 
-Deno.test("rooms plugin takes absolute names of files of this checkout", () => {
+Deno.test("rooms plugin accepts absolute names of files of this checkout", () => {
   const path = new URL("../../lib/rl/gae.ts", import.meta.url).pathname;
   assertEquals(lint(path, `import "@/lib/ort/session.ts";`), [
-    "imports: Cannot import lib/ort from lib/rl as it may import lib/tensor, lib/autodiff",
+    "imports: lib/rl must not import lib/ort: ROOMS allows lib/tensor, lib/autodiff",
   ]);
 });
 
