@@ -1,6 +1,6 @@
 /**
- * Tests that docs/contracts.md shows the columns that the files have: a row of every contract is written, and the
- * schema of the file, as apache-arrow reads it, is compared with the page.
+ * Tests that docs/contracts.md lists the columns of the files: writes a row of every contract and compares the schema
+ * that apache-arrow reads with the page.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -45,7 +45,7 @@ const scored = {
   baseNll: null,
 };
 
-/** Writes a row of each contract to a path. */
+/** Writers of one row of each contract. */
 const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   "tokens@1": (path) =>
     writeTokens(path, {
@@ -107,18 +107,18 @@ const TYPES: Readonly<Record<string, string>> = {
   "List<Float32>": "list<f32>",
 };
 
-/** `name type` of a column, as the page writes it. */
+/** Returns `name type` of a column as on the page. */
 function columnOf({ name, type, nullable }: Field): string {
   return `${name} ${TYPES[String(type)] ?? String(type)}${nullable ? "?" : ""}`;
 }
 
-/** The section of the page under a heading, down to the next one. */
+/** Returns the section of the page under a heading, up to the next heading. */
 function sectionOf(page: string, heading: string): string {
   const [, section = ""] = page.split(new RegExp(`^#+ ${heading}$`, "m"));
   return section.split(/^#+ /m)[0]!;
 }
 
-/** `name type` of the columns that the page shows for a contract. */
+/** Returns `name type` of the columns that the page lists for a contract. */
 function describedColumns(page: string, contract: string): string[] {
   const own = tablesOf(sectionOf(page, contract)).find(({ headings }) => headings[0] === "column");
   return (own?.rows ?? []).map(([name = "", type = ""]) => `${name} ${type}`.replaceAll("`", ""));

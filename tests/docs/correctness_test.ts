@@ -1,9 +1,9 @@
-/** Tests that docs/correctness.md says of every recipe which parameter makes it and which manifests do. @module */
+/** Tests that docs/correctness.md names the parameter and the manifests of every recipe. @module */
 import { assert, assertEquals } from "@std/assert";
 import { listStages, loadStage } from "@/lib/app/registry.ts";
 import { projectText } from "./generated.ts";
 
-/** Number and last cell of every row of a recipe. */
+/** Returns the number and the last cell of every recipe's row. */
 function recipes(): { readonly number: number; readonly text: string }[] {
   return [...projectText("docs/correctness.md").matchAll(/^\| (\d+) \| .* \| recipe \| (.*) \|$/gm)]
     .map(([, number, text]) => ({ number: Number(number), text: text! }));
@@ -15,13 +15,13 @@ Deno.test("every recipe names its parameters, which exist, and the manifests tha
   const problems = recipes().flatMap(({ number, text }) => {
     if (/^as statement \d+$/.test(text)) return [];
     const said = /^(?:as statement \d+: )?(?:no parameter|parameters? (.*?))(?=[;.] |$)/.exec(text);
-    if (!said) return [`statement ${number} says nothing of a parameter`];
+    if (!said) return [`statement ${number} names no parameter`];
     const names = [...(said[1] ?? "").matchAll(/`([a-z]\w*)`/g)].map(([, name]) => name!);
     const foreign = names.filter((name) => !known.has(name) && !stages.some(({ id }) => id === name));
     return [
       ...(said[1] !== undefined && names.length === 0 ? [`statement ${number} names no parameter`] : []),
       ...foreign.map((name) => `statement ${number} names ${name}, which no stage has`),
-      ...(/manifest|`pipelines\//.test(text) ? [] : [`statement ${number} says nothing of manifests`]),
+      ...(/manifest|`pipelines\//.test(text) ? [] : [`statement ${number} names no manifest`]),
     ];
   });
   assertEquals(problems, []);

@@ -1,6 +1,6 @@
 /**
- * Tests that the documentation is true where a machine can tell: links, commands, flags, paths, names, and the parts
- * that are generated.
+ * Tests that the documentation is correct where a program can check it: links, commands, flags, paths, names, and
+ * generated parts.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -11,7 +11,7 @@ import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
 import { generatedPages, projectText } from "./generated.ts";
 import { anchorsOf, codeOf, linksOf, namesUnder, table, tablesOf, withoutFences } from "./markdown.ts";
 
-/** Pages for people: of the project, of docs, and of every stage. */
+/** Returns the paths of the documentation: of the project, of docs, and of every stage. */
 function pages(): string[] {
   const inDocs = [...Deno.readDirSync(join(projectRoot, "docs"))].map(({ name }) => `docs/${name}`);
   const ofStages = [...Deno.readDirSync(join(projectRoot, "stages"))].map(({ name }) =>
@@ -32,14 +32,14 @@ function exists(path: string): boolean {
   }
 }
 
-/** Complaints of `check` about every page, each with the page's name. */
+/** Returns the complaints of `check` about every page, each with the page's path. */
 function complaints(check: (text: string, path: string) => readonly string[]): string[] {
   return pages().flatMap((path) =>
     check(projectText(path), path).map((complaint) => `${path}: ${complaint}`)
   );
 }
 
-/** Names of tasks that `text` tells the reader to run. */
+/** Returns the names of the tasks in the commands of `text`. */
 function tasksIn(text: string): string[] {
   return [...text.matchAll(/\bdeno(?:@[\d.]+)? task (?:-q |--quiet )?([a-z][a-z:]*)/g)].map(([, name]) =>
     name!
@@ -48,7 +48,7 @@ function tasksIn(text: string): string[] {
 
 const tasks = Object.keys((JSON.parse(projectText("deno.json")) as { tasks: Record<string, unknown> }).tasks);
 
-Deno.test("every relative link of the documentation leads to a file, and to a heading where it names one", () => {
+Deno.test("every relative link of the documentation points to an existing file and heading", () => {
   assertEquals(
     complaints((text, path) =>
       linksOf(text).flatMap((link) => {
@@ -99,9 +99,9 @@ Deno.test("every path of the project in backticks exists", () => {
   );
 });
 
-Deno.test("stages.md and the rooms of architecture.md are what deno task docs writes", async () => {
+Deno.test("stages.md and the table of rooms in architecture.md equal the output of deno task docs", async () => {
   for (const [path, text] of await generatedPages()) {
-    assert(projectText(path) === text, `${path} is not current: run deno task docs`);
+    assert(projectText(path) === text, `${path} is out of date: run deno task docs`);
   }
 });
 
@@ -137,7 +137,7 @@ Deno.test("every metric in a table of the documentation is written by some stage
   assertEquals(complaints((text) => namesUnder(text, "metric").filter((name) => !written(name))), []);
 });
 
-Deno.test("no page names a place on somebody's machine", () => {
+Deno.test("no page contains an absolute path of a machine", () => {
   assertEquals(
     complaints((text) => text.match(/(?<![\w.`])\/(?:home|Users|root|work|tmp)\/[\w.-]+/g) ?? []),
     [],

@@ -1,5 +1,5 @@
 /**
- * The generated parts of the documentation: docs/stages.md whole, and the table of rooms in docs/architecture.md.
+ * Generates parts of the documentation: all of docs/stages.md, and the table of rooms in docs/architecture.md.
  * @module
  */
 import { join } from "node:path";
@@ -11,18 +11,18 @@ import { stagesPage } from "./stages_page.ts";
 const ROOMS_PAGE = "docs/architecture.md";
 const ROOMS_PART = /(<!-- rooms: made by deno task docs -->\n)[\s\S]*?(<!-- end of rooms -->)/;
 
-/** Text of a file, by its path from the root of the project. */
+/** Returns the text of the file at `path` from the root of the project. */
 export function projectText(path: string): string {
   return Deno.readTextFileSync(join(projectRoot, path));
 }
 
-/** Pages by path, as they must be. @throws {TypeError} if architecture.md has no place for the table */
+/** Returns the expected text of generated pages, by path. @throws {TypeError} if architecture.md has no place for the table */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const stages = await Promise.all((await stagesInOrder()).map(loadStage));
   const page = projectText(ROOMS_PAGE);
   if (!ROOMS_PART.test(page)) {
     throw new TypeError(
-      `Cannot write the table of rooms as ${ROOMS_PAGE} must hold its two marks: one is missing`,
+      `${ROOMS_PAGE} must have both marks of the generated table`,
     );
   }
   const rooms = roomsTable();
@@ -35,7 +35,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/** Stages as the quickstart comes to them; others after them. */
+/** Returns the stages in the order of the quickstart, then the others. */
 async function stagesInOrder(): Promise<string[]> {
   const used = [...projectText("pipelines/quickstart.yaml").matchAll(/uses: ([a-z-]+)/g)].map(([, id]) =>
     id!

@@ -1,15 +1,15 @@
 /**
- * What the tests of the documentation read in Markdown, and how generated pages are written: links, anchors, tables,
- * code. Text in, text out; only `formatted()` starts a process.
+ * Reads links, anchors, tables and code from Markdown for the tests of the documentation, and writes the Markdown of
+ * generated pages. Only `formatted()` starts a process.
  * @module
  */
 
 /** A link with its target as written. */
 export interface Link {
   readonly text: string;
-  /** path before `#`; empty for a place in the page itself */
+  /** path before `#`; empty for an anchor in the page itself */
   readonly path: string;
-  /** place after `#`, without it; empty where there is none */
+  /** anchor after `#`; empty if there is none */
   readonly anchor: string;
 }
 
@@ -19,12 +19,12 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** `text` without fenced blocks: examples are not links, headings or tables. */
+/** Returns `text` without fenced blocks: examples are not links, headings or tables. */
 export function withoutFences(text: string): string {
   return text.replaceAll(/^(`{3,})[^\n]*\n[\s\S]*?^\1\s*$/gm, "");
 }
 
-/** Links and pictures of `text` that lead somewhere in the project. */
+/** Returns the links and images of `text` whose target is in the project. */
 export function linksOf(text: string): Link[] {
   const plain = withoutFences(text).replaceAll(/`[^`\n]*`/g, "");
   return [...plain.matchAll(/\[([^\]]*)\]\(([^)\s]+)\)/g)].flatMap(([, label = "", target = ""]) => {
@@ -34,7 +34,7 @@ export function linksOf(text: string): Link[] {
   });
 }
 
-/** Places of `text` that a link can name: GitHub's spelling of every heading. */
+/** Returns the anchors of `text`: every heading as GitHub spells it. */
 export function anchorsOf(text: string): Set<string> {
   const headings = [...withoutFences(text).matchAll(/^#{1,6}\s+(.+)$/gm)].map(([, heading = ""]) => heading);
   return new Set(
@@ -44,7 +44,7 @@ export function anchorsOf(text: string): Set<string> {
   );
 }
 
-/** All tables of `text`. A bar inside a cell is written `\|`. */
+/** Returns all tables of `text`. A bar inside a cell is written `\|`. */
 export function tablesOf(text: string): Table[] {
   const blocks = withoutFences(text).match(/(?:^\|.*\|[ \t]*(?:\n|$))+/gm) ?? [];
   return blocks.map((block) => {
@@ -55,25 +55,25 @@ export function tablesOf(text: string): Table[] {
   });
 }
 
-/** Names in backticks of the first column of every table whose first heading is `heading`. */
+/** Returns the names in backticks in the first column of every table whose first heading is `heading`. */
 export function namesUnder(text: string, heading: string): string[] {
   return tablesOf(text).filter(({ headings }) => headings[0] === heading)
     .flatMap(({ rows }) => rows.flatMap(([first = ""]) => codeOf(first)));
 }
 
-/** All that stands in single backticks. */
+/** Returns all texts in single backticks. */
 export function codeOf(text: string): string[] {
   return [...withoutFences(text).matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code);
 }
 
-/** A table as Markdown, not aligned. */
+/** Returns a table as Markdown, not aligned. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(headings), line(headings.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** `text` as `deno fmt` writes it. */
+/** Returns `text` formatted by `deno fmt`. */
 export async function formatted(text: string): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--ext=md", "--line-width=110", "-"],
@@ -87,7 +87,7 @@ export async function formatted(text: string): Promise<string> {
   const { success, stdout, stderr } = await child.output();
   if (!success) {
     throw new TypeError(
-      `Cannot format a page as deno fmt must take it: ${new TextDecoder().decode(stderr).trim()}`,
+      `deno fmt failed: ${new TextDecoder().decode(stderr).trim()}`,
     );
   }
   return new TextDecoder().decode(stdout);

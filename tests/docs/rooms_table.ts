@@ -2,58 +2,60 @@
 import { type Allowed, OWNERS, ROOMS } from "../lint/rooms.ts";
 import { table } from "./markdown.ts";
 
-/** What each room holds, in the order of the page: from the ground floor up. */
-const HOLDS: Readonly<Record<string, string>> = {
+/** Content of each room, in the order of the page: imported rooms first. */
+const CONTENT: Readonly<Record<string, string>> = {
   "lib/std/assert": "local stand-in for `jsr:@std/assert`, linked in `deno.json`",
   "lib/std/cli": "local stand-in for `jsr:@std/cli`",
-  "lib/tensor": "element types, shapes, host tensors, the error classes with their exit codes",
+  "lib/tensor": "element types, shapes, host tensors, error classes with their exit codes",
   "lib/random": "Philox by key and counter, seeds, shuffles, normal numbers",
-  "lib/arrow": "Arrow IPC in and out, column types checked",
-  "lib/files": "safetensors, JSON, JSON Lines, digests, publishing of whole files and directories",
+  "lib/arrow": "reads and writes Arrow IPC, checks column types",
+  "lib/files":
+    "safetensors, JSON, JSON Lines, CSV, Parquet, digests, atomic writing of files and directories",
   "lib/text": "tokenizers and their special tokens",
   "lib/demonstrations":
-    "users' files of any format and layout as conversations and texts, with every bad row named",
-  "lib/onnx": "graphs as data, the encoder to protobuf, a printer",
+    "reads users' files of any format and layout as conversations and texts; lists every bad row",
+  "lib/onnx": "ONNX graphs as data, and their encoding to protobuf",
   "lib/autodiff": "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
-  "lib/ort": "ONNX Runtime's C API through FFI: the only owner of native pointers",
-  "lib/models": "config.json to pure functions over parameters, a file per family; checkpoints in and out",
-  "lib/rl": "advantages, KL estimators, whitening, rewards, losses: pure",
+  "lib/ort": "ONNX Runtime's C API through FFI; the only room with native pointers",
+  "lib/models":
+    "model families: pure functions over parameters from config.json; reading and writing checkpoints",
+  "lib/rl": "advantages, KL estimators, whitening, rewards, losses, as pure functions",
   "lib/train":
     "networks (blocks and head bound to buffers), micro-batches, AdamW, schedules, scoring of tokens",
   "lib/generate": "decode graph, key/value cache, continuous batching, samplers",
-  "lib/reward": "a reward directory, opened: log-probabilities and rewards of rollouts",
-  "lib/evals": "checkers of answers",
-  "lib/contracts": "what passes between stages: a file per Arrow schema or directory layout; what a stage is",
-  "lib/hub": "models from the Hugging Face hub into a local cache: resumed, digests checked",
+  "lib/reward": "log-probabilities and rewards of rollouts by a reward directory",
+  "lib/evals": "checkers of responses",
+  "lib/contracts":
+    "files that stages exchange, one module per Arrow schema or directory layout; the type of a stage",
+  "lib/hub": "downloads models from the Hugging Face hub into a local cache; resumable, digests checked",
   "lib/pipeline": "manifest, plan, keys, store, run, executors, programs of stages",
-  "lib/report": "what a run shows: live lines, summary, report.json, report.html",
-  "lib/experiments":
-    "grids of runs over seeds: what to run, in which order, what the runs say together, the page that shows it",
+  "lib/report": "output of a run: live lines, summary, report.json, report.html",
+  "lib/experiments": "grids of runs over seeds: planning, execution, statistics over runs, the report page",
   "lib/app": "the commands, the HTTP server, and the registry that finds stages",
   "stages": "a folder per stage: `main.ts` (program), `params.ts`, its functions, tests, README",
-  "tests": "what crosses rooms: pipelines end to end, goldens, lint, documentation, support",
+  "tests": "tests across rooms: pipelines end to end, goldens, lint, documentation, helpers",
   "pipelines": "manifests",
   "fixtures": "models, data and golden results, with origin and licence",
 };
 
-/** Markdown of the table. @throws {TypeError} naming rooms without a description, or descriptions without a room */
+/** Returns the table as Markdown. @throws {TypeError} naming rooms without a description, or descriptions without a room */
 export function roomsTable(): string {
   const odd = [
-    ...Object.keys(ROOMS).filter((room) => !(room in HOLDS)),
-    ...Object.keys(HOLDS).filter((room) => !(room in ROOMS)),
+    ...Object.keys(ROOMS).filter((room) => !(room in CONTENT)),
+    ...Object.keys(CONTENT).filter((room) => !(room in ROOMS)),
   ];
   if (odd.length > 0) {
     throw new TypeError(
-      `Cannot describe the rooms as ROOMS and HOLDS must name the same ones: ${odd.join(", ")} differ`,
+      `ROOMS and CONTENT must list the same rooms, got a difference in ${odd.join(", ")}`,
     );
   }
-  const rows = Object.entries(HOLDS).map(([room, holds]) => [
+  const rows = Object.entries(CONTENT).map(([room, content]) => [
     `\`${room}\``,
-    holds,
+    content,
     importsOf(room, ROOMS[room]!),
     packagesOf(room),
   ]);
-  return table(["room", "what it holds", "may import", "owns"], rows);
+  return table(["room", "content", "may import", "owns"], rows);
 }
 
 function importsOf(room: string, allowed: Allowed): string {

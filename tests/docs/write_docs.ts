@@ -1,4 +1,4 @@
-/** `deno task docs`: writes the generated parts of the documentation; a test compares them. @module */
+/** Writes the generated parts of the documentation: `deno task docs`. @module */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/registry.ts";
 import { generatedPages } from "./generated.ts";

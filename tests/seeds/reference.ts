@@ -1,11 +1,11 @@
 /**
- * What the PyTorch reference of the quickstart gave on eval.jsonl over six seeds: mean and standard deviation over
- * seeds, by arm of pipelines/experiments/quickstart.yaml, mode and metric. Source: fixtures/quickstart/README.md, references
- * A (the paper’s reward) and B (pipelines/variants/reference.yaml).
+ * Results of the PyTorch reference of the quickstart on eval.jsonl over six seeds: mean and standard deviation over
+ * seeds, by arm of pipelines/experiments/quickstart.yaml, mode and metric. Source: fixtures/quickstart/README.md,
+ * references A (the paper’s reward) and B (pipelines/variants/reference.yaml).
  * @module
  */
 
-/** Mean and deviation over seeds. */
+/** Mean and standard deviation over seeds. */
 export interface ReferenceSpread {
   readonly mean: number;
   readonly std: number;
@@ -13,7 +13,7 @@ export interface ReferenceSpread {
 
 const of = (mean: number, std: number): ReferenceSpread => ({ mean, std });
 
-/** Figures by `arm/mode/metric`. */
+/** Means and deviations by `arm/mode/metric`. */
 export const REFERENCE: Readonly<Record<string, ReferenceSpread>> = {
   "sft/greedy/score": of(0.716, 0.029),
   "sft/greedy/both_words": of(0.467, 0.054),
@@ -33,5 +33,5 @@ export const REFERENCE: Readonly<Record<string, ReferenceSpread>> = {
   "srppo_paper/sampled/both_words": of(0.471, 0.047),
 };
 
-/** Seeds of the reference. */
+/** Number of seeds of the reference. */
 export const REFERENCE_SEEDS = 6;

@@ -1,17 +1,17 @@
 /**
- * The quickstart over several seeds, beside the PyTorch reference: `deno task test:seeds [--seeds N|A,B,…] [--jobs N] …`.
- * Runs the arms of `deno task experiment quickstart` that the reference has, with the flags given (default: five seeds),
- * and exits with 1 where a mean lies further from the reference's than noise explains.
+ * Compares the quickstart over several seeds with the PyTorch reference:
+ * `deno task test:seeds [--seeds N|A,B,…] [--jobs N] …`. Runs the arms of `deno task experiment quickstart` that the
+ * reference has, with the given flags (default: five seeds), and exits with 1 if a mean differs significantly.
  * @module
  */
 import { readResults } from "@/lib/contracts/results.ts";
 import { spreadOf } from "@/lib/experiments/statistics.ts";
 import { REFERENCE, REFERENCE_SEEDS, type ReferenceSpread } from "./reference.ts";
 
-/** Standard errors of the difference that noise is allowed: one in a thousand lies further. */
+/** Largest difference in standard errors of the difference; noise exceeds it once in a thousand times. */
 const BOUND = 3.3;
 const OUT = "runs/seeds";
-/** The quickstart's own recipe costs no run: the arms of base and SFT come from it. */
+/** The arm `srppo` needs no additional run: the arms of base and SFT are parts of it. */
 const ARMS = ["base", "srppo", ...new Set(Object.keys(REFERENCE).map((name) => name.split("/")[0]!))];
 
 const command = [
@@ -38,12 +38,12 @@ for (const [name, theirs] of Object.entries(REFERENCE)) {
   const rows = results.filter((row) => row.arm === arm && row.mode === mode && row.metric === metric);
   const ours = spreadOf(rows.map((row) => row.mean));
   const [n, m] = [ours.n, REFERENCE_SEEDS];
-  const pooled = ((n - 1) * ours.std ** 2 + (m - 1) * theirs.std ** 2) / (n + m - 2); // a few seeds alone tell little
+  const pooled = ((n - 1) * ours.std ** 2 + (m - 1) * theirs.std ** 2) / (n + m - 2); // pooled, as each group has few seeds
   const distance = (ours.mean - theirs.mean) / Math.sqrt(pooled * (1 / n + 1 / m));
   const isInside = Math.abs(distance) <= BOUND;
   agrees &&= isInside;
   const show = ({ mean, std }: ReferenceSpread) => `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
-  const far = `${distance.toFixed(1).padStart(5)} standard errors${isInside ? "" : "  TOO FAR"}`;
+  const far = `${distance.toFixed(1).padStart(5)} standard errors${isInside ? "" : "  DIFFERS"}`;
   console.log(`${name.padEnd(34)} ${show(ours)}  reference ${show(theirs)}  ${far}`);
 }
 Deno.exit(agrees ? 0 : 1);
