@@ -19,7 +19,7 @@ const RULES: readonly { readonly pattern: RegExp; readonly requirement: string }
     requirement: `must give the value found after "got" or "is", without a pronoun`,
   },
   {
-    pattern: /\b(?:expected|must be|must have)\b[^:…]*: …$/s,
+    pattern: /\b(?:expected|must be|must have)\b(?![^:…]*\b(?:valid|JSON|YAML)\b)[^:…]*: …$/s,
     requirement: `must give the value found after "got" or "is", not after a colon`,
   },
 ];

@@ -1,10 +1,10 @@
 /**
- * Where a file or an import specifier stands: room, package, path from the root of the project. Text in, text out.
+ * Resolves a file or an import specifier to its room, package, or path from the root of the project.
  * @module
  */
 import { dirname, join, normalize } from "node:path/posix";
 
-/** The room of a path from the root (`lib/rl/gae.ts` → `lib/rl`), or undefined for files outside the rooms. */
+/** Returns the room of a path from the root (`lib/rl/gae.ts` → `lib/rl`), or undefined for files outside the rooms. */
 export function roomOf(path: string): string | undefined {
   const [top, second, third] = path.split("/");
   if (top === "lib") return second === "std" ? `lib/std/${third}` : `lib/${second}`;
@@ -12,17 +12,17 @@ export function roomOf(path: string): string | undefined {
   return top === "tests" || top === "pipelines" || top === "fixtures" ? top : undefined;
 }
 
-/** The key of the import table that speaks for `room`: all stages share one row. */
+/** Returns the key of `room` in the import table: all stages share one row. */
 export function tableKey(room: string): string {
   return room.startsWith("stages/") ? "stages" : room;
 }
 
-/** True for files that only tests load. */
+/** Returns true for files that only tests load. */
 export function isTest(path: string): boolean {
   return path.startsWith("tests/") || /_(test|bench)\.ts$/.test(path);
 }
 
-/** What an import specifier means. */
+/** Meaning of an import specifier. */
 export type Target =
   | { readonly kind: "relative" | "rooted"; /** from the root of the project */ readonly path: string }
   | {
@@ -32,7 +32,7 @@ export type Target =
   }
   | { readonly kind: "builtin" | "url" };
 
-/** Reads `specifier` as the file at `from` (a path from the root) would. */
+/** Returns the meaning of `specifier` in the file at `from` (a path from the root). */
 export function targetOf(specifier: string, from: string): Target {
   if (specifier.startsWith("@/")) return { kind: "rooted", path: normalize(specifier.slice(2)) };
   if (/^\.{1,2}\//.test(specifier)) return { kind: "relative", path: join(dirname(from), specifier) };

@@ -1,17 +1,17 @@
 /**
- * The import table of the project as data: which room may import which, who owns an external package, and which
- * files may be long. `rooms_plugin.ts` enforces it; docs/contributing.md explains it.
+ * Data of the lint rules: which room may import which, which rooms own an external package, and the limits of files and
+ * functions. `rooms_plugin.ts` enforces them; docs/contributing.md explains them.
  *
  * A room is `lib/<name>`, `lib/std/<name>`, `stages/<id>`, `pipelines`, `fixtures` or `tests`.
  * @module
  */
 
-/** What a room may import: names of rooms below `lib`, or every one of them but those listed. */
+/** Rooms that a room may import: names of rooms below `lib`, or all of them except those listed. */
 export type Allowed = readonly string[] | { readonly allBut: readonly string[] };
 
 /**
- * Rooms below `lib` that each room may import, beside itself. Every room may import `tensor`: it is the ground floor
- * and holds the error classes with their exit codes.
+ * Rooms below `lib` that each room may import, besides itself. Every room may import `tensor`, which has the error
+ * classes with their exit codes.
  */
 export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/std/assert": [],
@@ -52,8 +52,8 @@ export const TEST_PACKAGES: readonly string[] = [
 ];
 
 /**
- * Rooms that own an external package; nobody else imports it, tests apart. One owner is the rule. The few with
- * several are words that programs share (schemas, flags, colours), not machinery to hide.
+ * Rooms that own an external package; no other room imports it, except tests. Most packages have one owner. Those with
+ * several define schemas, flags, tables or colours.
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@huggingface/hub": ["lib/hub"],
@@ -89,7 +89,7 @@ export const MAX_FUNCTION_LINES = 80;
 /** Files that may be longer, each with its reason: tables and generated text only. */
 export const LONG_FILES: Readonly<Record<string, string>> = {};
 
-/** Names that say nothing about what a file holds. */
+/** File names that do not describe a file's content. */
 export const EMPTY_NAMES: readonly string[] = [
   "common",
   "helper",

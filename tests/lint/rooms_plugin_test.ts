@@ -197,6 +197,7 @@ Deno.test("rooms plugin accepts messages of the grammar, messages that it cannot
   const unreadable =
     "throw new DataError(message); throw new DataError(`${path} is bad`); throw new DataError(`Cannot ${op} a` + b); " +
     "throw new UsageError(`lora_rank must be at most ${most}, got ${rank}`); throw new DataError(`Cannot parse ${path} as JSON`); " +
+    "throw new DataError(`${path} must be valid JSON: ${reason}`); " +
     "throw signal.reason;";
   assertEquals(lint("lib/files/read.ts", unreadable), []);
   assertEquals(lint("lib/files/read_test.ts", `throw new Error("boom.");`), []);
