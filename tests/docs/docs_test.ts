@@ -11,16 +11,24 @@ import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
 import { generatedPages, projectText } from "./generated.ts";
 import { anchorsOf, codeOf, linksOf, namesUnder, table, tablesOf, withoutFences } from "./markdown.ts";
 
-/** Returns the paths of the documentation: of the project, of docs, and of every stage. */
+/** Returns the paths of the documentation: of the project, of docs, of every stage, of fixtures and of pipelines. */
 function pages(): string[] {
   const inDocs = [...Deno.readDirSync(join(projectRoot, "docs"))].map(({ name }) => `docs/${name}`);
   const ofStages = [...Deno.readDirSync(join(projectRoot, "stages"))].map(({ name }) =>
     `stages/${name}/README.md`
   );
-  return ["README.md", "CHANGELOG.md", ...inDocs, ...ofStages].filter((path) =>
-    path.endsWith(".md") && exists(path)
-  )
-    .sort();
+  const ofFixtures = [...Deno.readDirSync(join(projectRoot, "fixtures"))].map(({ name }) =>
+    `fixtures/${name}/README.md`
+  );
+  return [
+    "README.md",
+    "CHANGELOG.md",
+    "EXPERIMENTS.md",
+    "pipelines/controls/README.md",
+    ...inDocs,
+    ...ofFixtures,
+    ...ofStages,
+  ].filter((path) => path.endsWith(".md") && exists(path)).sort();
 }
 
 function exists(path: string): boolean {
