@@ -1,6 +1,7 @@
 /** A whole Self-Rewarding PPO iteration against PyTorch, and proof that every figure of it is compared. @module */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { checkSrppo } from "@/lib/app/golden/check_srppo.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
@@ -83,4 +84,17 @@ Deno.test("one wrong final weight fails, unless it is one that rounding decides"
     },
   });
   assertEquals(skipped, []);
+});
+
+Deno.test("an unknown key in the training settings of a golden (optimizer, schedule, loss) fails by name", () => {
+  const json = (golden: Record<string, unknown>) => {
+    const config = golden.config as Record<string, Record<string, unknown>>;
+    Object.assign(config, { min_lr: 1e-5 });
+    Object.assign(config.optimizer!, { amsgrad: true });
+  };
+  assertThrows(
+    () => failuresAfter({ json }),
+    DataError,
+    'config.optimizer: Unrecognized key: "amsgrad"; config: Unrecognized key: "min_lr"',
+  );
 });

@@ -23,7 +23,10 @@ export function checkPpo(path: string): CheckLine[] {
   const json = readJson(path), name = basename(path, ".json");
   if (name === "adamw") {
     const checks = tally();
-    goldenCases(name, json).forEach((golden, i) => checkAdamW(golden, `case ${i}`, checks));
+    for (const [i, golden] of goldenCases(name, json).entries()) {
+      checkAdamW(golden, `case ${i}`, checks);
+      golden.refuseUnknownKeys();
+    }
     return checks.lines();
   }
   return checkPpoTopic(name, json, { evaluator, scheduleFactor: transformersFactor }).map((found) => ({

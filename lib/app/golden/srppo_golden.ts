@@ -1,4 +1,4 @@
-/** golden.json of a whole Self-Rewarding PPO iteration as typed figures. @module */
+/** golden.json of a whole Self-Rewarding PPO iteration as typed values. @module */
 import { join } from "node:path";
 import { z } from "zod";
 import { readJson } from "@/lib/files/json.ts";
@@ -6,9 +6,9 @@ import { DataError } from "@/lib/tensor/errors.ts";
 
 const number = z.number(), list = z.array(number), rows = z.array(list);
 
-/** The shape of golden.json; other fields are ignored. */
+/** The shape of golden.json. Unknown keys of the settings are refused; other fields beside them are ignored. */
 const SrppoGolden = z.object({
-  config: z.object({
+  config: z.strictObject({
     beta: number,
     gamma: number,
     lam: number,
@@ -19,7 +19,7 @@ const SrppoGolden = z.object({
     temperature: number,
     epochs: z.int().positive(),
     minibatches: z.int().positive(),
-    optimizer: z.object({
+    optimizer: z.strictObject({
       betas: z.tuple([number, number]),
       eps: number,
       weight_decay_rank_ge_2: number,
@@ -65,7 +65,7 @@ const SrppoGolden = z.object({
   final_values: rows,
 });
 
-/** One iteration: its settings, and every figure on the way. Rows hold response tokens only. */
+/** One iteration: its settings and every intermediate value. Rows hold response tokens only. */
 export type SrppoGolden = z.output<typeof SrppoGolden>;
 
 /** golden.json of `directory`. @throws {DataError} listing every field that is missing or wrong */
