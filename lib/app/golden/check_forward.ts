@@ -4,13 +4,13 @@ import { Network } from "@/lib/train/network.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import type { FamilyGolden } from "./family_golden.ts";
-import type { Bar, Tally } from "./tally.ts";
+import { absolute, type Tally } from "./tally.ts";
 
-const LOGITS: Bar = { check: "logits", measure: "absolute", bar: 1e-4 };
-const ALONE: Bar = { check: "logits of rows alone", measure: "absolute", bar: 1e-4 };
-const LOGPROBS: Bar = { check: "log-probabilities", measure: "absolute", bar: 1e-4 };
+const LOGITS = absolute("logits");
+const ALONE = absolute("logits of rows alone");
+const LOGPROBS = absolute("log-probabilities");
 
-/** Compares everything that goes forward only. @param directory for the rows that ask for a fresh model */
+/** Compares all values of the forward pass. @param directory for the rows that need a newly loaded model */
 export function checkForward(
   golden: FamilyGolden,
   { model, parameters }: LoadedModel,

@@ -1,37 +1,38 @@
 /**
- * The list of a `corrupt` golden: which files must be refused and which must not, what opens each, and the files that
- * are too long to be stored and are written by a rule.
+ * The list of a `corrupt` golden: which files must be refused, how each is opened, and rules that generate the files that
+ * are too long to be stored.
  * @module
  */
 import { join } from "node:path";
 import { readJsonl } from "@/lib/files/jsonl.ts";
 import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { exists } from "../exists.ts";
 
-/** What a file is opened as. */
+/** How a file is opened. */
 export type CorruptKind = "model" | "tokenizer" | "adapter" | "rows";
 
 /** One file or folder of the list. */
 export interface CorruptCase {
   readonly file: string;
   readonly kind: CorruptKind;
-  /** a valid twin, which must be accepted */
+  /** must be accepted */
   readonly valid: boolean;
-  /** what is wrong with it */
+  /** its defect */
   readonly why: string;
   /** texts that the message must contain, in any case */
   readonly mustMention: readonly string[];
-  /** accepting it is as good as refusing it */
+  /** accepting it is right too */
   readonly mayAccept: boolean;
-  /** the text of a file that is written before it is opened */
+  /** returns the text of a file that is generated before it is opened */
   readonly generated?: () => string;
 }
 
 const KINDS: readonly CorruptKind[] = ["model", "tokenizer", "adapter", "rows"];
 
 /**
- * The cases of a golden, in their order.
- * @throws {DataError} naming the line that is no case
+ * Returns the cases of a golden in the order of the file.
+ * @throws {DataError} naming the first invalid line
  */
 export function readCorruptCases(directory: string): CorruptCase[] {
   const path = join(directory, "expected.jsonl");
@@ -44,10 +45,8 @@ export function readCorruptCases(directory: string): CorruptCase[] {
       : KINDS.find((known) => known === kind);
     if (opensAs === undefined || !Array.isArray(words)) {
       throw new DataError(
-        `Cannot read ${path} as every line must have a file, must_mention and a kind of ${
-          KINDS.join(", ")
-        }, control: ` +
-          `line ${line} has kind ${JSON.stringify(kind)}`,
+        `${path}:${line}: expected file, must_mention and a kind of ${KINDS.join(", ")}, control; ` +
+          `got kind ${JSON.stringify(kind)}`,
         { file: path, line },
       );
     }
@@ -63,27 +62,21 @@ export function readCorruptCases(directory: string): CorruptCase[] {
   });
 }
 
-/** What a valid file is, by its content: an adapter, a model, a tokenizer, or rows. */
+/** Returns the kind of a valid file by its content. */
 function kindOfValid(path: string): CorruptKind {
-  const has = (name: string) => {
-    try {
-      return Deno.statSync(join(path, name)).isFile;
-    } catch {
-      return false;
-    }
-  };
+  const has = (name: string) => exists(join(path, name));
   if (has("adapter_config.json")) return "adapter";
   if (has("config.json")) return "model";
   return has("tokenizer.json") ? "tokenizer" : "rows";
 }
 
-/** The text that a `generate` rule describes: lines that are given, or a prefix, a repeated text and a suffix. */
+/** Returns the text of a `generate` rule: lines, each a text, or a prefix, a repeated text and a suffix. */
 function textOf(rule: unknown, path: string, line: number): string {
   const { lines, newline = "\n" } = isJsonObject(rule) ? rule : {};
   const parts = Array.isArray(lines) ? lines.map(lineOf) : [];
   if (parts.length === 0 || parts.includes(undefined) || typeof newline !== "string") {
     throw new DataError(
-      `Cannot read ${path} as generate must hold lines of text, or of prefix, repeat, count and suffix: line ${line} has others`,
+      `${path}:${line}: generate must have lines of text, or of prefix, repeat, count and suffix`,
       { file: path, line },
     );
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readJson } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
 const number = z.number(), list = z.array(number), rows = z.array(list);
 
@@ -68,13 +69,10 @@ const SrppoGolden = z.object({
 /** One iteration: its settings and every intermediate value. Rows hold response tokens only. */
 export type SrppoGolden = z.output<typeof SrppoGolden>;
 
-/** golden.json of `directory`. @throws {DataError} listing every field that is missing or wrong */
+/** Returns golden.json of `directory`. @throws {DataError} listing every missing or invalid field */
 export function readSrppoGolden(directory: string): SrppoGolden {
   const path = join(directory, "golden.json"), result = SrppoGolden.safeParse(readJson(path));
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new DataError(
-    `Cannot read ${path} as it must be a golden iteration: ${problems.slice(0, 10).join("; ")}`,
-    { file: path },
-  );
+  throw new DataError(`${path}: ${listed(problems)}`, { file: path });
 }
