@@ -1,6 +1,6 @@
 /** Command line flags, read the same way by every command. @module */
 import { parseArgs } from "@std/cli/parse-args";
-import { suggestion } from "@/lib/pipeline/suggest.ts";
+import { nearest, suggestion } from "@/lib/pipeline/suggest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 
 /** Names of the flags of a command. */
@@ -38,7 +38,7 @@ export interface Flags {
 /** Reads `args`. Unknown flags and too many words are problems. */
 export function readFlags(args: readonly string[], names: FlagNames): Flags {
   const { booleans = [], strings = [], lists = [], maxWords = Infinity } = names;
-  const visible = [...booleans, ...strings, ...lists, "help", "verbose"];
+  const visible = [...booleans, ...strings, ...lists, "help", "verbose"].map((name) => `--${name}`);
   const problems: string[] = [];
   const values = parseArgs(args, {
     boolean: [...booleans, "help", "verbose", "launched"],
@@ -47,7 +47,7 @@ export function readFlags(args: readonly string[], names: FlagNames): Flags {
     alias: { h: "help" },
     unknown(_, key) {
       if (key === undefined) return true;
-      problems.push(`unknown flag --${key}${suggestion(key, visible)}`);
+      problems.push(`unknown flag --${key}${suggestion(`--${key}`, visible)}`);
       return false;
     },
   });
@@ -75,9 +75,8 @@ export function readFlags(args: readonly string[], names: FlagNames): Flags {
     oneOf(name, choices) {
       const given = values[name] as string | undefined, known = choices.find((choice) => choice === given);
       if (given !== undefined && known === undefined) {
-        problems.push(
-          `--${name} must be ${choices.join(" or ")}, got "${given}"${suggestion(given, choices)}`,
-        );
+        const near = nearest(given, choices), hint = near === undefined ? "" : `, did you mean "${near}"?`;
+        problems.push(`--${name} must be one of ${choices.join(", ")}, got "${given}"${hint}`);
       }
       return known;
     },

@@ -10,6 +10,7 @@ import type { StageSource } from "@/lib/pipeline/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/task.ts";
 import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { runCommand, stopOnSignals } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";
@@ -71,6 +72,14 @@ export function readServeFlags(
     lists: ["allow-host"],
     maxWords: 0,
   });
+  const hosts = flags.list("allow-host").map((text) => ({
+    text,
+    host: /^[^/\\?#@]+:\d+$/.test(text) ? hostOf(`http://${text}`) : undefined,
+  }));
+  const bad = hosts.filter(({ host }) => host === undefined).map(({ text }) => `"${text}"`);
+  if (bad.length > 0) {
+    flags.problems.push(`--allow-host must be HOST:PORT, got ${listed(bad, { separator: ", " })}`);
+  }
   const all = navigator.hardwareConcurrency;
   const read = {
     data: flags.text("data"),
@@ -79,12 +88,7 @@ export function readServeFlags(
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
-    allowedHosts: flags.list("allow-host").flatMap((text) => {
-      const host = /^[^/\\?#@]+:\d+$/.test(text) ? hostOf(`http://${text}`) : undefined;
-      if (host !== undefined) return [host];
-      flags.problems.push(`--allow-host must be HOST:PORT, got "${text}"`);
-      return [];
-    }),
+    allowedHosts: hosts.flatMap(({ host }) => host ?? []),
     ...(flags.has("launched") && { launched: true }),
   };
   flags.check();
