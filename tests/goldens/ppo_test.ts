@@ -1,4 +1,4 @@
-/** All seventeen PPO topics through the golden command's own check; fields one by one: lib/rl/golden_topics_test.ts. @module */
+/** All seventeen topics of PPO with the check of `deno task golden`; single fields: lib/rl/golden_topics_test.ts. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { checkPpo } from "@/lib/app/golden/check_ppo.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
