@@ -67,10 +67,11 @@ const SCHEMAS: Readonly<Record<string, TableSchema>> = {
   },
 };
 
-/** Returns `length` ids; the function below as many multiples of 1/8, which JSON writes exactly. */
+/** Returns `length` consecutive ids. */
 function ids(length: number, first: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => first + i);
 }
+/** Returns `length` multiples of 1/8, which JSON writes exactly. */
 function eighths(length: number, first: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => -(first + i) / 8);
 }
