@@ -12,11 +12,12 @@ import { jsonLine, renderLine, renderTotal } from "./golden/render_lines.ts";
 import type { CheckLine } from "./golden/tally.ts";
 import { workingDirectory } from "./parent.ts";
 
-const HELP = `Compares this program with reference results of PyTorch, transformers, PEFT and tokenizers.
+const HELP =
+  `Compares this program with reference results (goldens) of PyTorch, transformers, PEFT and tokenizers.
 
 Usage: deno task golden DIR… [flags]
 
-  DIR        a golden, the JSON file of a PPO topic, or a directory that holds goldens
+  DIR        directory of one or many goldens, or a JSON file of PPO values
   --verbose  print the error at every tensor, row or step, and stack traces
   --json     print one JSON object per check, then one with the counts
   --help     print this text

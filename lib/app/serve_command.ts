@@ -25,7 +25,7 @@ const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; PO
 Usage: deno task serve [flags]
 
   --data DIR              only directory in which requests may name files; default runs
-  --host HOST             address to listen on, others than 127.0.0.1 need SRPPO_TOKEN; default 127.0.0.1
+  --host HOST             address to listen on; all but 127.0.0.1 require SRPPO_TOKEN; default 127.0.0.1
   --port N                port, 0 for any free one; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
   --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
@@ -116,7 +116,7 @@ export async function serve(
   flags: ServeFlags & { readonly data: string },
   world: ServeWorld,
 ): Promise<number> {
-  const { host, port, threads, cores, maxBodyBytes, allowedHosts } = flags;
+  const { host, port } = flags;
   if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
     throw new UsageError(
       `--host ${host} requires a token, as other machines may reach it: SRPPO_TOKEN is not set`,
@@ -124,11 +124,8 @@ export async function serve(
   }
   const root = openDataRoot(flags.data);
   const server = createServer({
+    ...flags,
     root,
-    threads,
-    cores,
-    maxBodyBytes,
-    allowedHosts,
     stages: world.stages,
     executor: world.executor,
     ...(world.token !== undefined && { token: world.token }),

@@ -22,7 +22,7 @@ ${all.map(({ id, summary }) => `  ${id.padEnd(width)}  ${summary}\n`).join("")}
 deno task stage NAME --help prints the inputs, outputs and parameters of one stage, deno task stage those of all.
 
 Example:
-  deno task stage sft --in.tokens train.arrow --in.model base --out.policy sft --out.metrics sft.arrow --lr 1e-5
+  deno task stage tokenize --in.demonstrations demos.jsonl --in.model base --out.train train.arrow --out.report report
 `;
 }
 

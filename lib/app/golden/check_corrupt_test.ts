@@ -74,11 +74,11 @@ Deno.test("a file with a rule is generated before it is opened", async () => {
   await assertRejects(
     () => check(directory, [{ ...one, generate: { lines: [] } }]),
     DataError,
-    `${list}:1: generate must have lines of text, or of prefix, repeat, count and suffix`,
+    `${list}:1: generate.lines: Too small: expected array to have >=1 items`,
   );
   await assertRejects(
     () => check(directory, [{ ...one, kind: "video" }]),
     DataError,
-    `${list}:1: expected file, must_mention and a kind of model, tokenizer, adapter, rows, control; got kind "video"`,
+    `${list}:1: kind: Invalid option: expected one of "model"|"tokenizer"|"adapter"|"rows"|"control"`,
   );
 });

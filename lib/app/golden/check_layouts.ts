@@ -1,21 +1,23 @@
 /** Demonstrations in every format and layout against the expected rows. @module */
 import { join } from "node:path";
+import { z } from "zod";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
 import { readDemonstrations, type RowFields, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
 import { canonicalJson } from "@/lib/files/canonical_json.ts";
 import { readJsonl } from "@/lib/files/jsonl.ts";
-import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { type Bar, type CheckLine, tally } from "./tally.ts";
 
 const DETECTED: Bar = { check: "rows, layout detected", measure: "differences", bar: 0 };
 const NAMED: Bar = { check: "rows, layout given", measure: "differences", bar: 0 };
 
-/** A file of a golden, as files.jsonl describes it. */
-interface LayoutFile {
-  readonly file: string;
-  readonly fields: RowFields;
-}
+/** A line of files.jsonl. */
+const LayoutFile = z.object({
+  file: z.string(),
+  layout: z.enum(LAYOUTS),
+  columns: z.object({ prompt: z.string().default(""), response: z.string().default("") }).prefault({}),
+});
 
 /**
  * Checks a directory with files.jsonl and expected.jsonl: every file is read twice, with its layout detected and with its
@@ -55,23 +57,13 @@ export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   }
 }
 
-function layoutFile(value: Readonly<Record<string, unknown>>, line: number, list: string): LayoutFile {
-  const { file, layout, columns } = value;
-  const known = LAYOUTS.find((name) => name === layout);
-  const names = isJsonObject(columns) ? columns : {};
-  const { prompt = "", response = "" } = names;
-  if (
-    typeof file === "string" && known !== undefined && typeof prompt === "string" &&
-    typeof response === "string"
-  ) {
-    return {
-      file,
-      fields: { ...USUAL_FIELDS, layout: known, prompt_field: prompt, response_field: response },
-    };
+function layoutFile(value: unknown, line: number, list: string): { file: string; fields: RowFields } {
+  const parsed = LayoutFile.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new DataError(`${list}:${line}: ${listed(problems)}`, { file: list, line });
   }
-  throw new DataError(
-    `${list}:${line}: expected a file, a layout of ${LAYOUTS.join(", ")}, and columns that are texts; ` +
-      `got ${JSON.stringify(value)}`,
-    { file: list, line },
-  );
+  const { file, layout, columns } = parsed.data;
+  const fields = { ...USUAL_FIELDS, layout, prompt_field: columns.prompt, response_field: columns.response };
+  return { file, fields };
 }

@@ -49,7 +49,7 @@ Deno.test("a list that names no layout is refused", async () => {
   await assertRejects(
     () => checkLayouts(directory.path),
     DataError,
-    `${list}:1: expected a file, a layout of prompt_response, question_answer, alpaca, messages, sharegpt, text, ` +
-      'and columns that are texts; got {"file":"a","layout":"dolly"}',
+    `${list}:1: layout: Invalid option: expected one of "prompt_response"|"question_answer"|"alpaca"|"messages"|` +
+      '"sharegpt"|"text"',
   );
 });

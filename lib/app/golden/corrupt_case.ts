@@ -4,15 +4,18 @@
  * @module
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { readJsonl } from "@/lib/files/jsonl.ts";
-import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { exists } from "../exists.ts";
 
-/** How a file is opened. */
-export type CorruptKind = "model" | "tokenizer" | "adapter" | "rows";
+const KINDS = ["model", "tokenizer", "adapter", "rows"] as const;
 
-/** One file or folder of the list. */
+/** How a file is opened. */
+export type CorruptKind = (typeof KINDS)[number];
+
+/** One file or directory of the list. */
 export interface CorruptCase {
   readonly file: string;
   readonly kind: CorruptKind;
@@ -28,7 +31,28 @@ export interface CorruptCase {
   readonly generated?: () => string;
 }
 
-const KINDS: readonly CorruptKind[] = ["model", "tokenizer", "adapter", "rows"];
+/** A generated file: lines, each a text, or a prefix, a repeated text and a suffix. */
+const Rule = z.object({
+  lines: z.array(z.union([
+    z.object({ text: z.string() }),
+    z.object({
+      prefix: z.string().default(""),
+      repeat: z.string().default(""),
+      count: z.int().default(0),
+      suffix: z.string().default(""),
+    }),
+  ])).min(1),
+  newline: z.string().default("\n"),
+});
+
+const Line = z.object({
+  file: z.string(),
+  kind: z.enum([...KINDS, "control"]),
+  why: z.string().default(""),
+  must_mention: z.array(z.coerce.string()).default([]),
+  allow: z.unknown().optional(),
+  generate: Rule.optional(),
+});
 
 /**
  * Returns the cases of a golden in the order of the file.
@@ -37,27 +61,20 @@ const KINDS: readonly CorruptKind[] = ["model", "tokenizer", "adapter", "rows"];
 export function readCorruptCases(directory: string): CorruptCase[] {
   const path = join(directory, "expected.jsonl");
   return readJsonl(path).map(({ line, value }): CorruptCase => {
-    const { file, kind, why = "", must_mention: words = [], allow, generate } = value;
-    const opensAs = typeof file !== "string"
-      ? undefined
-      : kind === "control"
-      ? kindOfValid(join(directory, file))
-      : KINDS.find((known) => known === kind);
-    if (opensAs === undefined || !Array.isArray(words)) {
-      throw new DataError(
-        `${path}:${line}: expected file, must_mention and a kind of ${KINDS.join(", ")}, control; ` +
-          `got kind ${JSON.stringify(kind)}`,
-        { file: path, line },
-      );
+    const parsed = Line.safeParse(value);
+    if (!parsed.success) {
+      const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+      throw new DataError(`${path}:${line}: ${listed(problems)}`, { file: path, line });
     }
+    const { file, kind, why, must_mention: mustMention, allow, generate } = parsed.data;
     return {
-      file: file as string,
-      kind: opensAs,
+      file,
+      kind: kind === "control" ? kindOfValid(join(directory, file)) : kind,
       valid: kind === "control",
-      why: String(why),
-      mustMention: words.map(String),
+      why,
+      mustMention,
       mayAccept: allow !== undefined,
-      ...(generate !== undefined && { generated: () => textOf(generate, path, line) }),
+      ...(generate && { generated: () => textOf(generate) }),
     };
   });
 }
@@ -70,24 +87,9 @@ function kindOfValid(path: string): CorruptKind {
   return has("tokenizer.json") ? "tokenizer" : "rows";
 }
 
-/** Returns the text of a `generate` rule: lines, each a text, or a prefix, a repeated text and a suffix. */
-function textOf(rule: unknown, path: string, line: number): string {
-  const { lines, newline = "\n" } = isJsonObject(rule) ? rule : {};
-  const parts = Array.isArray(lines) ? lines.map(lineOf) : [];
-  if (parts.length === 0 || parts.includes(undefined) || typeof newline !== "string") {
-    throw new DataError(
-      `${path}:${line}: generate must have lines of text, or of prefix, repeat, count and suffix`,
-      { file: path, line },
-    );
-  }
-  return parts.join(newline) + newline;
-}
-
-function lineOf(item: unknown): string | undefined {
-  if (!isJsonObject(item)) return undefined;
-  const { text, prefix = "", repeat = "", count = 0, suffix = "" } = item;
-  if (typeof text === "string") return text;
-  return Number.isSafeInteger(count)
-    ? `${prefix}${String(repeat).repeat(count as number)}${suffix}`
-    : undefined;
+function textOf({ lines, newline }: z.output<typeof Rule>): string {
+  const texts = lines.map((line) =>
+    "text" in line ? line.text : line.prefix + line.repeat.repeat(line.count) + line.suffix
+  );
+  return texts.join(newline) + newline;
 }
