@@ -16,7 +16,7 @@ const PARAMETERS = absolute("parameters after 4 AdamW steps");
 const LEARNING_RATE = 1e-3, STEPS = 4;
 
 /** Optimizer settings of all goldens. */
-export const GOLDEN_ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
+const GOLDEN_ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
 
 /** Tokens of a micro-batch: fewer than the golden batch has, so that accumulation is checked too. */
 const TOKEN_BUDGET = 32;

@@ -9,7 +9,7 @@ import { checkChatTemplate, checkTokenizer } from "./check_text_cases.ts";
 import type { CheckLine } from "./tally.ts";
 
 /** A kind of goldens. */
-export interface GoldenKindInfo {
+interface GoldenKindInfo {
   /** in messages */
   readonly title: string;
   /** entries that every directory of this kind has; none: it is a JSON file with a topic and cases */

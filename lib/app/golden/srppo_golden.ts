@@ -7,59 +7,19 @@ import { listed } from "@/lib/tensor/listed.ts";
 
 const number = z.number(), list = z.array(number), rows = z.array(list);
 
-/** Returns a shape in which all `names` have the same schema. */
-function shape<N extends string, S extends z.ZodType>(schema: S, names: readonly N[]): Record<N, S> {
-  return Object.fromEntries(names.map((name) => [name, schema])) as Record<N, S>;
-}
-
-const settings = {
-  ...shape(number, ["beta", "gamma", "lam", "clip", "vf_clip", "lr", "whiten_eps", "temperature"]),
-  ...shape(z.int().positive(), ["epochs", "minibatches"]),
-};
-const updateMetrics = {
-  ...shape(number, ["policy_loss", "value_loss", "policy_grad_norm", "value_grad_norm", "clip_fraction"]),
-  ...shape(number, [
-    "value_clip_fraction",
-    "approx_kl_k1",
-    "approx_kl_k3",
-    "entropy",
-    "ratio_mean",
-    "ratio_max",
-  ]),
-  ...shape(rows, ["logprobs", "values"]),
-};
-const values = {
-  ...shape(rows, [
-    "prompts",
-    "responses",
-    "permutations",
-    "sft_logprobs",
-    "base_logprobs",
-    "token_log_ratio",
-  ]),
-  ...shape(rows, [
-    "old_logprobs",
-    "kl_k1",
-    "rewards",
-    "values",
-    "advantages",
-    "returns",
-    "whitened_advantages",
-  ]),
-  ...shape(rows, ["final_logprobs", "final_values"]),
-  ...shape(number, [
-    "kl_mean",
-    "advantages_mean",
-    "advantages_var",
-    "entropy_before",
-    "explained_variance_before",
-  ]),
-};
-
 /** The shape of golden.json. Unknown keys of the settings are refused; other fields beside them are ignored. */
 const SrppoGolden = z.object({
   config: z.strictObject({
-    ...settings,
+    beta: number,
+    gamma: number,
+    lam: number,
+    clip: number,
+    vf_clip: number,
+    lr: number,
+    whiten_eps: number,
+    temperature: number,
+    epochs: z.int().positive(),
+    minibatches: z.int().positive(),
     optimizer: z.strictObject({
       betas: z.tuple([number, number]),
       eps: number,
@@ -67,9 +27,43 @@ const SrppoGolden = z.object({
       clip_norm: number.nullable(),
     }),
   }),
-  ...values,
+  prompts: rows,
+  responses: rows,
+  permutations: rows,
+  sft_logprobs: rows,
+  base_logprobs: rows,
+  token_log_ratio: rows,
   reward: list,
-  updates: z.array(z.object({ rows: list, ...updateMetrics })),
+  old_logprobs: rows,
+  kl_k1: rows,
+  kl_mean: number,
+  rewards: rows,
+  values: rows,
+  advantages: rows,
+  returns: rows,
+  advantages_mean: number,
+  advantages_var: number,
+  whitened_advantages: rows,
+  entropy_before: number,
+  explained_variance_before: number,
+  updates: z.array(z.object({
+    rows: list,
+    policy_loss: number,
+    value_loss: number,
+    policy_grad_norm: number,
+    value_grad_norm: number,
+    clip_fraction: number,
+    value_clip_fraction: number,
+    approx_kl_k1: number,
+    approx_kl_k3: number,
+    entropy: number,
+    ratio_mean: number,
+    ratio_max: number,
+    logprobs: rows,
+    values: rows,
+  })),
+  final_logprobs: rows,
+  final_values: rows,
 });
 
 /** One iteration: its settings and every intermediate value. Rows hold response tokens only. */
