@@ -11,19 +11,11 @@ import { PrintedError } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
 import { runDeno } from "./relaunch.ts";
 
-/** The download failed and has printed why. */
-export class DownloadFailed extends PrintedError {
-  override name = "DownloadFailed";
-  constructor(exitCode: number) {
-    super(`Downloading models failed with exit code ${exitCode}`, exitCode);
-  }
-}
-
 /**
  * Downloads the models of `hf:` references that are not cached yet, and returns directories by reference.
  * @param cache `--hub-cache`, absolute; default: below the user's cache directory
  * @throws {UsageError} for invalid references or settings
- * @throws {DownloadFailed} with the exit code of the download
+ * @throws {PrintedError} with the exit code of a failed download
  */
 export async function downloadReferences(
   references: readonly string[],
@@ -43,7 +35,7 @@ export async function downloadReferences(
     net: hubHosts(endpoint),
     env: ["HF_TOKEN"],
   });
-  if (code !== EXIT.ok) throw new DownloadFailed(code);
+  if (code !== EXIT.ok) throw new PrintedError(`Downloading models failed with exit code ${code}`, code);
   return JSON.parse(output) as Record<string, string>;
 }
 

@@ -55,7 +55,7 @@ export function stageHosts(args: readonly string[]): string[] {
 /**
  * Returns the command line with the directories of downloaded models instead of `hf:` references, and without
  * `--hub-cache`.
- * @throws {DownloadFailed} if a download failed
+ * @throws {PrintedError} with the exit code of a failed download
  */
 export async function withLocalModels(args: readonly string[], workingDirectory: string): Promise<string[]> {
   const cacheFlags = flagValues(args).filter(({ name }) => name === "hub-cache");

@@ -2,20 +2,14 @@
  * Results of this project on the files of a run, with which Python compares: logits, values, token ids.
  * @module
  */
+import type { NamedTensor } from "@/lib/files/safetensors.ts";
 import { loadLanguageModel, loadModel } from "@/lib/models/checkpoint.ts";
-import type { HostTensor } from "@/lib/tensor/tensor.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
-
-/** A tensor with its name in ours.safetensors. */
-export interface NamedTensor {
-  readonly name: string;
-  readonly tensor: HostTensor;
-}
 
 /** Returns the context length of the model in `directory`. */
 export function contextOf(directory: string): number {

@@ -2,7 +2,7 @@
 import { spellBytes } from "../machine.ts";
 import type { CaseResult, CaseSpec, Kind } from "./bench_case.ts";
 import type { CeilingValues } from "./ceilings.ts";
-import { summarise, type Summary } from "./timing.ts";
+import { summarise, type TimeSummary } from "./timing.ts";
 
 /** The machine of a measurement. */
 export interface Machine {
@@ -22,7 +22,7 @@ export interface BenchRecord extends Machine {
   readonly threads: number;
   readonly samples: number;
   /** of one train step, one decode step, one iteration */
-  readonly ms: Summary;
+  readonly ms: TimeSummary;
   /** trained, generated, or response tokens of an iteration */
   readonly tokens_per_second: number;
   readonly gflops: number;

@@ -16,7 +16,7 @@ import { benchTrain } from "./train_case.ts";
 const PROFILE_LINES = 20;
 
 /** Options of a run. */
-export interface RunOptions {
+export interface CaseOptions {
   /** an empty directory */
   readonly directory: string;
   readonly profile?: boolean;
@@ -27,7 +27,7 @@ export interface RunOptions {
 /** Measures a case. The first case sets the number of threads of the process. */
 export async function runCase(
   spec: CaseSpec,
-  options: RunOptions,
+  options: CaseOptions,
 ): Promise<{ readonly record: BenchRecord; readonly profile?: readonly ProfileLine[] }> {
   configureRuntime({ threads: spec.threads });
   const profiles = join(options.directory, "profiles");

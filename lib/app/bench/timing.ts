@@ -1,14 +1,14 @@
 /** Repeated measurements and their summary. @module */
 
 /** Median, minimum and maximum of measurements. */
-export interface Summary {
+export interface TimeSummary {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
 /** Returns the summary of measurements. @throws {RangeError} if there is none */
-export function summarise(samples: readonly number[]): Summary {
+export function summarise(samples: readonly number[]): TimeSummary {
   if (samples.length === 0) {
     throw new RangeError("A summary requires at least one measurement, got none");
   }

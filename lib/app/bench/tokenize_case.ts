@@ -9,14 +9,14 @@ import { UnavailableError } from "@/lib/tensor/errors.ts";
 import { projectRoot } from "../project_root.ts";
 import { runDeno } from "../relaunch.ts";
 import { inTemporaryDirectory } from "./temporary_directory.ts";
-import { summarise, type Summary } from "./timing.ts";
+import { summarise, type TimeSummary } from "./timing.ts";
 
 /** Time of tokenizing. */
 export interface TokenizeResult {
   readonly rows: number;
   /** ids written; ids of prompts are computed twice, alone and with their responses */
   readonly tokens: number;
-  readonly seconds: Summary;
+  readonly seconds: TimeSummary;
   /** at the median of `seconds` */
   readonly tokens_per_second: number;
 }

@@ -4,7 +4,7 @@ import type { Golden } from "./find_goldens.ts";
 import type { CheckLine } from "./tally.ts";
 
 /** How lines are shown. */
-export interface RenderOptions {
+export interface LineOptions {
   /** with terminal colours */
   readonly colors: boolean;
   /** the error at every place, and the place of the largest */
@@ -14,7 +14,7 @@ export interface RenderOptions {
 }
 
 /** Returns a check as a line of text; with `verbose` its places follow, one line each. */
-export function renderLine({ name }: Golden, line: CheckLine, options: RenderOptions): string {
+export function renderLine({ name }: Golden, line: CheckLine, options: LineOptions): string {
   const paint = pc.createColors(options.colors);
   const verdict = line.ok ? paint.green("ok") : paint.red("FAIL");
   const where = line.worst !== "" && (options.verbose || !line.ok) ? `  ${line.worst}` : "";
