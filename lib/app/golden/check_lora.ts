@@ -6,13 +6,12 @@ import { join } from "node:path";
 import { type LoadedModel, loadModel } from "@/lib/models/checkpoint.ts";
 import { mergedModel } from "@/lib/models/lora/merge.ts";
 import { Network } from "@/lib/train/network.ts";
-import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { checkAgreement, checkDecoding } from "./check_decoding.ts";
-import { checkForward } from "./check_forward.ts";
+import { checkForward, compareLogits } from "./check_forward.ts";
 import { checkTraining } from "./check_training.ts";
 import { type FamilyGolden, openFamilyGolden } from "./family_golden.ts";
 import { exists } from "../exists.ts";
-import { absolute, type Bar, type CheckLine, type Tally, tally } from "./tally.ts";
+import { absolute, type CheckLine, type Tally, tally } from "./tally.ts";
 
 const BASE = absolute("logits, adapter off");
 const MERGED = absolute("merged weights", 1e-5);
@@ -49,27 +48,23 @@ function checkBaseAndMerged(
   directory: string,
   checks: Tally,
 ): void {
-  const { base } = loaded.model.adapter!, off = { model: base, parameters: loaded.parameters.backbone! };
-  compareLogits(BASE, golden, off, golden.floats("base_logits"), checks);
+  const { base } = loaded.model.adapter!;
+  compareLogits(
+    BASE,
+    golden,
+    new Network(base, loaded.parameters.backbone!),
+    golden.floats("base_logits"),
+    checks,
+  );
   const merged = mergedModel(loaded), wanted = loadModel(join(directory, "merged"));
   for (const { name } of wanted.parameters.specs) {
     checks.compare(MERGED, name, merged.parameters.view(name), wanted.parameters.view(name));
   }
-  compareLogits(MERGED_LOGITS, golden, merged, golden.floats("logits"), checks);
-}
-
-/** Compares the logits of every row without padding. */
-function compareLogits(
-  bar: Bar,
-  { batch }: FamilyGolden,
-  { model, parameters }: LoadedModel,
-  wanted: Float32Array,
-  checks: Tally,
-): void {
-  const network = new Network(model, parameters), width = model.vocabSize;
-  batch.lengths.forEach((n, b) => {
-    const from = b * batch.length, positions = Int32Array.from({ length: n }, (_, t) => from + t);
-    const found = tokenLogits(network, batch, positions);
-    checks.compare(bar, `row ${b}`, found, wanted.subarray(from * width, (from + n) * width));
-  });
+  compareLogits(
+    MERGED_LOGITS,
+    golden,
+    new Network(merged.model, merged.parameters),
+    golden.floats("logits"),
+    checks,
+  );
 }
