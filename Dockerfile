@@ -1,12 +1,12 @@
-# The stages as one image (CPU): `docker run IMAGE score --in.rollouts /data/rollouts.arrow …` is the same program as
-# `deno task stage score …`. Packages are baked in; the root may be read-only, the network off, the user anybody.
+# One image of all stages (CPU): `docker run IMAGE score --in.rollouts /data/rollouts.arrow …` runs the same program as
+# `deno task stage score …`. All packages are included. It runs with a read-only root, without network, as any user.
 #
 #   docker build -t srppo .
 #   docker run --rm --read-only --network none --user "$(id -u):$(id -g)" -v "$PWD/data:/data" srppo tokenize …
 #   docker run --rm --entrypoint deno -v "$PWD/data:/data" srppo task pipeline --run-dir /data/quickstart
 #   docker run --rm --entrypoint deno -e SRPPO_TOKEN -p 8000:8000 -v "$PWD/data:/data" srppo task serve --host 0.0.0.0 --data /data
 #
-# Both images can be replaced where these registries are not reachable: BASE needs glibc, DENO the binary as /deno.
+# Where these registries cannot be reached, replace both images: BASE requires glibc, DENO the binary as /deno.
 ARG BASE=docker.io/library/debian:bookworm-slim
 ARG DENO=docker.io/denoland/deno:bin-2.9.6
 
@@ -17,8 +17,8 @@ COPY --from=deno /deno /usr/local/bin/deno
 WORKDIR /app
 ENV DENO_DIR=/app/.deno DENO_NO_UPDATE_CHECK=1
 COPY . .
-# Takes what node_modules and .deno of the build context hold, and fetches only the rest. The libraries of other systems
-# and the package cache are left behind: node_modules has all that runs. Compiled modules stay in .deno.
+# Uses node_modules and .deno of the build context and downloads only what is missing. Libraries of other systems and the
+# package cache are deleted: everything that runs is in node_modules. Compiled modules stay in .deno.
 RUN deno install --frozen \
   && case "$(uname -m)" in x86_64) arch=x64 ;; *) arch=arm64 ;; esac \
   && for folder in node_modules/onnxruntime-node/bin/napi-v6/*/*/; do \

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the image from this checkout and runs it as strangers will: without network, with a read-only root, without
-# capabilities, as a user that is not root. Needs buildah, podman and runc; without BASE also debootstrap, which makes
-# the base image from Debian's mirror.
+# Builds the image from this checkout and runs it without network, with a read-only root, without capabilities, as a user
+# other than root. Requires buildah, podman and runc; without BASE also debootstrap, which builds the base image from
+# Debian's mirror.
 #
-#   deno task test:container                          base image by debootstrap (first time: half a minute more)
+#   deno task test:container                          base image by debootstrap (half a minute more the first time)
 #   BASE=docker.io/library/debian:bookworm-slim deno task test:container
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,10 +14,10 @@ mkdir -p "$work"
 say() { printf '\n== %s [%d s]\n' "$*" "$SECONDS"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 for tool in buildah podman tar; do
-  command -v "$tool" >/dev/null || { echo "Cannot test the container as $tool must be installed: it is not" >&2; exit 69; }
+  command -v "$tool" >/dev/null || { echo "The container test requires $tool, which is not installed" >&2; exit 69; }
 done
 
-# A storage of our own. The limits and the runtime are for hosts without systemd; elsewhere they do no harm.
+# Separate storage. The limits and the runtime are for hosts without systemd; on others they have no effect.
 cat >"$work/storage.conf" <<CONF
 [storage]
 driver = "overlay"
@@ -50,12 +50,12 @@ if [[ -z "${BASE:-}" ]] && ! buildah inspect --type image "$base" >/dev/null 2>&
   rm -rf "$work/rootfs" "$work/rootfs.tar"
 fi
 
-say "image of Deno: the binary that runs this"
+say "image of Deno: the local binary"
 made=$(buildah from scratch)
 buildah add -q "$made" "$(deno run lib/app/deno_path.ts)" /deno >/dev/null
 buildah commit -q --rm "$made" localhost/deno:bin >/dev/null
 
-say "build context: what git would commit, and packages so that the build needs no network"
+say "build context: files that git tracks or would add, and packages, so that the build needs no network"
 context=$work/context
 rm -rf "$context" && mkdir -p "$context"
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
@@ -79,17 +79,17 @@ head -n 32 fixtures/quickstart/eval.jsonl >"$data/quickstart/few.jsonl"
 
 say "doctor"
 podman run "${hard[@]}" --entrypoint deno "$image" task --quiet doctor | tee "$work/doctor.txt"
-grep -q 'Everything that the pipeline needs is here' "$work/doctor.txt" || fail "doctor"
+grep -q 'Everything required is installed' "$work/doctor.txt" || fail "doctor"
 
-# Runs a stage in the container, then here: DATA is the data folder of either side, SIDE the folder that it writes.
+# Runs a stage in the container, then outside. DATA is the data directory of each side, SIDE its output directory.
 both() {
   local there=("${@//DATA//data}") here=("${@//DATA/$data}")
   podman run "${hard[@]}" -v "$data:/data" "$image" "${there[@]//SIDE/there}" || fail "$1 in the container"
-  deno task --quiet stage "${here[@]//SIDE/here}" || fail "$1 here"
+  deno task --quiet stage "${here[@]//SIDE/here}" || fail "$1 outside"
 }
 same() { cmp "$data/here/$1" "$data/there/$1" || fail "bytes of $1"; }
 
-say "stages, in the container and here: equal bytes"
+say "stages, in the container and outside: equal bytes"
 both tokenize --in.demonstrations DATA/quickstart/demos.jsonl --in.model DATA/stories260k \
   --out.train DATA/SIDE/train.arrow --out.prompts DATA/SIDE/prompts.arrow \
   --out.report DATA/SIDE/tokenize
@@ -102,14 +102,14 @@ same sft.arrow
 both build-reward --in.members DATA/SIDE/sft --in.base DATA/stories260k --out.reward DATA/SIDE/reward \
   --out.report DATA/SIDE/calibration
 same reward/reward.json
-both rollout --in.prompts DATA/SIDE/prompts.arrow --in.policy DATA/SIDE/sft --rollouts 16 --max_new_tokens 24 \
+both rollout --in.prompts DATA/SIDE/prompts.arrow --in.policy DATA/SIDE/sft --prompts_per_iteration 16 --max_new_tokens 24 \
   --seed 5 --out.rollouts DATA/SIDE/rollouts.arrow
 same rollouts.arrow
 both score --in.rollouts DATA/SIDE/rollouts.arrow --in.reward DATA/SIDE/reward --in.sft DATA/SIDE/sft \
   --out.scored DATA/SIDE/scored.arrow
 same scored.arrow
 
-say "exit codes: 64 for a stage that is not there, 65 for a file that is not what it must be"
+say "exit codes: 64 for an unknown stage, 65 for an invalid file"
 code=0; podman run "${hard[@]}" "$image" tokenise >/dev/null 2>"$work/stderr" || code=$?
 ((code == 64)) || fail "exit code $code instead of 64: $(cat "$work/stderr")"
 echo '{' >"$data/broken.jsonl"
@@ -118,9 +118,9 @@ code=0; podman run "${hard[@]}" -v "$data:/data" "$image" tokenize --in.demonstr
   --out.eval_prompts /data/x/e --out.report /data/x/r 2>"$work/stderr" || code=$?
 ((code == 65)) || fail "exit code $code instead of 65: $(cat "$work/stderr")"
 
-say "a short pipeline, in the container and here: equal bytes"
+say "a short pipeline, in the container and outside: equal bytes"
 short=(pipelines/quickstart.yaml --set sft.max_updates=24 --set members.count=2 --set members.sft.max_updates=24
-  --set ppo.count=1 --set ppo.rollout.rollouts=32 --set reward.calibration_prompts=32)
+  --set ppo.count=1 --set ppo.rollout.prompts_per_iteration=32 --set reward.calibration_prompts=32)
 podman run "${hard[@]}" -v "$data:/data" --entrypoint deno "$image" task --quiet pipeline "${short[@]}" \
   --input eval_prompts=/data/quickstart/few.jsonl --run-dir /data/there/run
 deno task --quiet pipeline "${short[@]}" --input eval_prompts="$data/quickstart/few.jsonl" --run-dir "$data/here/run" \
@@ -134,7 +134,7 @@ serve() {
   health
 }
 health() { curl -fs http://127.0.0.1:18080/healthz && echo; }
-# Stops the server as a platform does and checks its exit code.
+# Stops the server with SIGTERM and checks its exit code.
 stop() {
   podman stop -t 20 "$server" >/dev/null
   local code
@@ -144,17 +144,17 @@ stop() {
   server=
 }
 
-say "the server: answers with its token, runs a stage, ends with 0"
+say "the server: requires its token, runs a stage, ends with 0"
 serve
 [[ $(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/stages) == 401 ]] || fail "stages without a token"
 curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/tokenize -d '{
   "inputs": { "demonstrations": "quickstart/demos.jsonl", "model": "stories260k" },
   "outputs": { "train": "served/train.arrow", "validation": "served/validation.arrow", "prompts": "served/prompts.arrow",
-    "eval_prompts": "served/eval_prompts.arrow", "report": "served/report" } }' | tail -n 3
+    "eval_prompts": "served/eval_prompts.arrow", "pairs": "served/pairs.arrow", "report": "served/report" } }' | tail -n 3
 cmp "$data/here/train.arrow" "$data/served/train.arrow" || fail "bytes of the served stage"
 stop 0
 
-say "the server: SIGTERM while a stage computes keeps a checkpoint and ends with 75"
+say "the server: SIGTERM while a stage runs saves a checkpoint and ends with 75"
 rm -f "$work/events.txt"
 serve
 curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/sft -d '{
@@ -166,7 +166,7 @@ health
 stop 75
 wait $! || true
 tail -n 2 "$work/events.txt"
-grep -q '"exit_code":75' "$work/events.txt" || fail "the client was not told"
-[[ -n $(ls "$data/.srppo/scratch") ]] || fail "no checkpoint was kept"
+grep -q '"exit_code":75' "$work/events.txt" || fail "no event with exit code 75"
+[[ -n $(ls "$data/.srppo/scratch") ]] || fail "no checkpoint was saved"
 
 say "all passed"

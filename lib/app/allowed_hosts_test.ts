@@ -1,4 +1,4 @@
-/** What a server reaches for its callers: nothing but what its operator allowed. @module */
+/** Hosts that requests may name: only those that the server allows. @module */
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
@@ -11,14 +11,14 @@ import { createServer } from "./server.ts";
 const ask = defineStage({
   id: "ask",
   summary: "Asks",
-  params: z.strictObject({ judge_url: z.string().default("").describe("whom to ask") }),
+  params: z.strictObject({ judge_url: z.string().default("").describe("endpoint") }),
   inputs: {},
-  outputs: { said: { contract: "file", description: "the answer", optional: true } },
+  outputs: { said: { contract: "file", description: "the response", optional: true } },
   random: false,
   run: () => Promise.resolve(),
 });
 
-Deno.test("POST /stages/<id> reaches no host for a caller but those that the server's operator allows", async () => {
+Deno.test("POST /stages/<id> refuses hosts that --allow-host does not name", async () => {
   using directory = new TemporaryDirectory();
   const started: unknown[] = [];
   const executor: Executor = {
@@ -30,8 +30,10 @@ Deno.test("POST /stages/<id> reaches no host for a caller but those that the ser
   const post = async (judge_url: string, allowedHosts?: readonly string[]) => {
     const server = createServer({
       root: openDataRoot(directory.path),
-      listStages: () => Promise.resolve([ask.id]),
-      loadStage: () => Promise.resolve(ask as unknown as Stage),
+      stages: {
+        list: () => Promise.resolve([ask.id]),
+        load: () => Promise.resolve(ask as unknown as Stage),
+      },
       executor,
       threads: 1,
       cores: 1,
@@ -45,8 +47,8 @@ Deno.test("POST /stages/<id> reaches no host for a caller but those that the ser
     status: 400,
     text: JSON.stringify({
       error: {
-        message: "Cannot run ask as the request must fit its ports and parameters: params.judge_url: " +
-          `${host} is no host that this server may reach for its callers (--allow-host)`,
+        message: "Invalid request for ask: params.judge_url: " +
+          `host ${host} is not allowed (see --allow-host of the server)`,
         exit_code: 64,
       },
     }),

@@ -1,10 +1,10 @@
 /**
- * `deno task bench`: how fast this machine trains, generates and iterates, each held against what it could do at best.
+ * `deno task bench`: measures the speed of training, generation and PPO iterations, compared with the maximum of this
+ * machine.
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { join } from "node:path";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
 import { type CaseSpec, type Kind, KINDS } from "./bench/bench_case.ts";
 import { benchLoad, LOAD_SHAPES } from "./bench/load_case.ts";
 import { type ProfileLine, renderProfile } from "./bench/profile.ts";
@@ -12,38 +12,39 @@ import { type BenchRecord, tableHead, tableLine } from "./bench/record.ts";
 import { runCase } from "./bench/run_case.ts";
 import { benchTokenize, MILLION_ROWS } from "./bench/tokenize_case.ts";
 import { SHAPE_NAMES, type ShapeName, SHAPES } from "./bench/shapes.ts";
+import { inTemporaryDirectory } from "./bench/temporary_directory.ts";
 import { runCommand } from "./command.ts";
+import { readFlags } from "./flags.ts";
 import { spellBytes } from "./machine.ts";
 import { projectRoot } from "./project_root.ts";
-import { permissionFlags } from "./relaunch.ts";
+import { runDeno } from "./relaunch.ts";
 
-const HELP = `deno task bench [train|generate|iteration]… [--shape ${
-  SHAPE_NAMES.join("|")
-}] [--batch B] [--seq T]
-                [--threads N] [--steps N] [--json] [--profile]
+const HELP = `Measures speed on random weights, compared with the maximum speed of this machine.
 
-Measures one case per kind on random weights of a shape, each in a process of its own; without a kind, all three.
+Usage: deno task bench [train|generate|iteration]… [flags]     default: all three
+       deno task bench load [--json]
+       deno task bench tokenize [--json]
 
-  train      one step: forward, backward, clipping, AdamW; B rows of T tokens, all supervised
-  generate   one decode step: T new tokens after a prompt of one, B side by side, sampled at temperature 1
-  iteration  one PPO iteration on files: rollout, score, ppo-update; B rollouts of T tokens, a quarter of them prompt,
-             4 epochs, one minibatch, a separate critic, reward = one member and the base
+  train        one training step: forward, backward, gradient clipping, AdamW
+  generate     one decoding step: a new token for each of B sequences
+  iteration    one PPO iteration: rollout, score, ppo-update (4 epochs of one minibatch)
+  load         loading checkpoints of 135 M and 494 M parameters; takes 3 GB of memory
+  tokenize     the stage tokenize on a million tokens
+  --shape S    model size: ${SHAPE_NAMES.join(", ")}; default 3m
+  --batch B    rows of a step; default the shape's (train), 1 (generate), 64 (iteration)
+  --seq T      tokens of a row; default the shape's (train), 64 (generate), 128 (iteration)
+  --threads N  CPU threads; default all cores
+  --steps N    repetitions; default a few seconds
+  --json       print one JSON object per case
+  --profile    add the most expensive ONNX operators; slows the case
+  --verbose    print stack traces of errors
+  --help       print this text
 
-  --shape    default 3m
-  --batch    default: the shape's own (train), 1 (generate), 64 (iteration)
-  --seq      default: the shape's own (train), 64 (generate), 128 (iteration)
-  --threads  default: all cores
-  --steps    repetitions (generate: of all T tokens); default: as many as a few seconds hold
-  --json     one JSON object per case
-  --profile  adds the operators and shapes that took most of the time; profiling costs time itself
+Maximum speed: GFLOP/s of a 2048³ matrix product, and the milliseconds to multiply all matrices of the model by a vector.
 
-deno task bench load [--json] measures how a checkpoint loads: 135 M and 494 M random weights in bfloat16, seconds and
-memory. It writes and removes 1.3 GB below runs/ and takes 3 GB of memory.
-
-deno task bench tokenize [--json] measures the stage tokenize on about a million tokens, five times.
-
-The ceilings are measured in turn with the case: GFLOP/s of a matrix product of 2048³, and the milliseconds in which
-all matrices of a shape multiply one vector. Ratios: gflops of the product's; time of the vector of a decode step's.
+Examples:
+  deno task bench
+  deno task bench train --shape 15m --batch 4 --profile
 `;
 
 /** The command line, checked. */
@@ -61,95 +62,65 @@ const DEFAULTS: Readonly<Record<Kind, (shape: ShapeName) => { batch: number; len
 
 /**
  * Reads the command line.
- * @param cores threads where none are asked for
- * @returns undefined if help is asked for
- * @throws {UsageError} listing everything that is wrong
+ * @param cores default number of threads
+ * @throws {UsageError} listing all invalid flags
  */
-export function readBenchFlags(args: readonly string[], cores: number): BenchFlags | undefined {
-  const problems: string[] = [];
-  const flags = parseArgs(args, {
-    boolean: ["json", "profile", "help"],
-    string: ["shape", "batch", "seq", "threads", "steps"],
-    unknown: (arg, key) => key === undefined || (problems.push(`there is no flag ${arg}`), false),
+export function readBenchFlags(args: readonly string[], cores: number): BenchFlags {
+  const flags = readFlags(args, {
+    booleans: ["json", "profile"],
+    strings: ["shape", "batch", "seq", "threads", "steps"],
   });
-  if (flags.help) return undefined;
-  const kinds = flags._.map(String), shape = flags.shape ?? "3m";
   const isKind = (kind: string): kind is Kind => KINDS.some((known) => known === kind);
-  const isShape = (name: string): name is ShapeName => SHAPE_NAMES.some((known) => known === name);
-  for (const kind of kinds) {
-    if (!isKind(kind)) problems.push(`"${kind}" is none of ${KINDS.join(", ")}`);
+  for (const kind of flags.words.filter((word) => !isKind(word))) {
+    flags.problems.push(`unknown case "${kind}", known are ${KINDS.join(", ")}`);
   }
-  if (!isShape(shape)) problems.push(`--shape "${shape}" is none of ${SHAPE_NAMES.join(", ")}`);
-  const count = (name: "batch" | "seq" | "threads" | "steps", least: number) => {
-    const text = flags[name];
-    if (text === undefined) return undefined;
-    const value = Number(text);
-    if (text.trim() !== "" && Number.isSafeInteger(value) && value >= least) return value;
-    problems.push(`--${name} "${text}" is no whole number of at least ${least}`);
-  };
-  const batch = count("batch", 1), length = count("seq", 2);
-  const threads = count("threads", 1) ?? cores, steps = count("steps", 1);
-  if (problems.length > 0 || !isShape(shape)) {
-    throw new UsageError(
-      `Cannot measure as flags and kinds must be known: ${problems.join("; ")}; see --help`,
-    );
-  }
-  const cases = (kinds.length > 0 ? kinds.filter(isKind) : KINDS).map((kind): CaseSpec => {
+  const shape = flags.oneOf("shape", SHAPE_NAMES) ?? "3m";
+  const batch = flags.integer("batch", { min: 1 }), length = flags.integer("seq", { min: 2 });
+  const threads = flags.integer("threads", { min: 1 }) ?? cores, steps = flags.integer("steps", { min: 1 });
+  flags.check();
+  const cases = (flags.words.length > 0 ? flags.words.filter(isKind) : KINDS).map((kind): CaseSpec => {
     const defaults = DEFAULTS[kind](shape);
     return { kind, shape, batch: batch ?? defaults.batch, length: length ?? defaults.length, steps, threads };
   });
-  return { cases, json: flags.json, profile: flags.profile };
+  return { cases, json: flags.has("json"), profile: flags.has("profile") };
 }
 
-/** A record, and the profile where one was asked for: what `--json` prints. */
-type Found = BenchRecord & { readonly profile?: readonly ProfileLine[] };
+/** A record, with `--profile` also the profile: what `--json` prints. */
+type Measured = BenchRecord & { readonly profile?: readonly ProfileLine[] };
 
 /** Measures a case in this process. */
-async function measure(spec: CaseSpec, profile: boolean): Promise<Found> {
-  const parent = join(projectRoot, "runs");
-  Deno.mkdirSync(parent, { recursive: true });
-  const directory = Deno.makeTempDirSync({ dir: parent, prefix: "bench-" });
-  try {
-    const found = await runCase(spec, { directory, profile });
-    return found.profile ? { ...found.record, profile: found.profile } : found.record;
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
+async function measure(spec: CaseSpec, profile: boolean): Promise<Measured> {
+  const found = await inTemporaryDirectory((directory) => runCase(spec, { directory, profile }));
+  return found.profile ? { ...found.record, profile: found.profile } : found.record;
 }
 
 /**
- * Measures a case in a process of its own: memory and threads are then the case's alone.
- * @returns the exit code where the process failed; it has said why
+ * Measures a case in a separate process, so that memory and threads are those of the case alone.
+ * @returns the exit code if the process failed; it has printed why
  */
-async function measureApart(spec: CaseSpec, profile: boolean): Promise<Found | number> {
-  const permissions = permissionFlags({
+async function measureApart(spec: CaseSpec, profile: boolean): Promise<Measured | number> {
+  const { shape, batch, length: seq, threads, steps } = spec;
+  const numbers = { shape, batch, seq, threads, ...(steps !== undefined && { steps }) };
+  const args = [
+    ...[spec.kind, "--json", ...(profile ? ["--profile"] : [])],
+    ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
+  ];
+  const { code, output } = await runDeno(new URL(import.meta.url), args, {
     read: [projectRoot],
     write: [join(projectRoot, "runs")],
     run: ["cat"],
     ffi: true,
   });
-  const { shape, batch, length: seq, threads, steps } = spec;
-  const numbers = { shape, batch, seq, threads, ...(steps === undefined ? {} : { steps }) };
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--cached-only", ...permissions, import.meta.filename!, spec.kind, "--json"],
-      ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
-      ...(profile ? ["--profile"] : []),
-    ],
-    stdin: "null",
-    stderr: "inherit",
-  });
-  const { code, stdout } = await child.output();
-  return code === EXIT.ok ? JSON.parse(new TextDecoder().decode(stdout)) as Found : code;
+  return code === EXIT.ok ? JSON.parse(output) as Measured : code;
 }
 
-/** Measures how checkpoints load and prints a line each. */
+/** Measures how checkpoints load and prints one line each. */
 async function measureLoading(json: boolean): Promise<number> {
   for (const [name, shape] of Object.entries(LOAD_SHAPES)) {
     const found = await benchLoad(name, shape);
     const { seconds, peak_bytes: peak, start_bytes: start, weight_bytes: weights } = found;
     const line = `load ${name.padEnd(6)} ${seconds.toFixed(2)} s, peak ${spellBytes(peak)} of which ` +
-      `${spellBytes(weights)} weights and ${spellBytes(start)} before it began`;
+      `${spellBytes(weights)} weights and ${spellBytes(start)} before loading`;
     console.log(json ? JSON.stringify(found) : line);
   }
   return EXIT.ok;
@@ -167,22 +138,17 @@ async function measureTokenizing(json: boolean): Promise<number> {
   return EXIT.ok;
 }
 
-/** What is measured by itself, without a shape. */
-const APART: Readonly<Record<string, (json: boolean) => Promise<number>>> = {
+/** Cases without a shape. */
+const SEPARATE: Readonly<Record<string, (json: boolean) => Promise<number>>> = {
   load: measureLoading,
   tokenize: measureTokenizing,
 };
 
-async function main(): Promise<number> {
-  const [first = "", ...rest] = Deno.args;
-  const apart = Object.hasOwn(APART, first) ? APART[first] : undefined;
-  if (apart && rest.every((arg) => arg === "--json")) return await apart(rest.length > 0);
-  const flags = readBenchFlags(Deno.args, navigator.hardwareConcurrency);
-  if (!flags) {
-    console.log(HELP.trimEnd());
-    return EXIT.ok;
-  }
-  const { cases, json, profile } = flags;
+async function main(args: readonly string[]): Promise<number> {
+  const [first = "", ...rest] = args;
+  const separate = Object.hasOwn(SEPARATE, first) ? SEPARATE[first] : undefined;
+  if (separate && rest.every((arg) => arg === "--json")) return await separate(rest.length > 0);
+  const { cases, json, profile } = readBenchFlags(args, navigator.hardwareConcurrency);
   if (!json) console.log(tableHead());
   for (const spec of cases) {
     const found = cases.length === 1 ? await measure(spec, profile) : await measureApart(spec, profile);
@@ -193,4 +159,4 @@ async function main(): Promise<number> {
   return EXIT.ok;
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, HELP);

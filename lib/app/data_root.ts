@@ -1,17 +1,18 @@
 /**
- * The one directory that the server lets requests name. A location is a path relative to it; what leads outside, by
- * `..`, as an absolute path or through a symbolic link, is refused before anything is read or written.
+ * The only directory in which requests to the server may name files. A location is a path relative to it; one that leads
+ * outside, by `..`, as an absolute path or through a symbolic link, is refused before anything is read or written.
  *
- * The check looks at the file system as it is now. It does not guard against somebody who can swap a directory for a
- * link in the meantime: whoever may write into the data root from outside the server is trusted. Deno's own
- * permissions, which the serve task limits to the data root, stand behind it.
+ * The check uses the current state of the file system. It does not protect against a directory that is replaced by a link
+ * afterwards: everyone who may write into the data root from outside the server is trusted. Deno's own permissions, which
+ * the serve task limits to the data root, are a second check.
  * @module
  */
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { alternatives, isPattern, namedPaths, resolvePattern } from "@/lib/files/file_pattern.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
+import { exists } from "./exists.ts";
 
-/** Folder of the server's own below the data root: checkpoints of stopped runs. Requests cannot name it. */
+/** Reserved directory below the data root: checkpoints of interrupted runs. Requests cannot name it. */
 export const PRIVATE_FOLDER = ".srppo";
 
 /** A directory with all symbolic links of its own path resolved. */
@@ -28,12 +29,12 @@ export function openDataRoot(path: string): DataRoot {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  throw new UsageError(`Cannot serve "${path}" as the data root must be a directory: there is none`);
+  throw new UsageError(`The data root must be a directory, got "${path}"`);
 }
 
 /**
- * The absolute path of a location. What need not exist yet is judged by its nearest ancestor that does.
- * @throws {UsageError} if the location is empty, leads outside the data root, or names the server's own folder
+ * Returns the absolute path of a location. For a path that does not exist, its nearest existing ancestor is checked.
+ * @throws {UsageError} if the location is empty, leads outside the data root, or is reserved
  */
 export function resolveLocation(root: DataRoot, location: string): string {
   const path = join(root.path, location);
@@ -41,28 +42,22 @@ export function resolveLocation(root: DataRoot, location: string): string {
   if (
     location === "" || location.includes("\0") || isAbsolute(location) || within === "" || isOutside(within)
   ) {
-    throw new UsageError(
-      `Cannot use "${location}" as a location must be a path below the data root: it is not`,
-    );
+    throw new UsageError(`Location "${location}" must be a path below the data root`);
   }
   if (within.split(sep)[0] === PRIVATE_FOLDER) {
-    throw new UsageError(
-      `Cannot use "${location}" as ${PRIVATE_FOLDER}/ belongs to the server: choose another name`,
-    );
+    throw new UsageError(`Location "${location}" must not be below ${PRIVATE_FOLDER}/, which is reserved`);
   }
   const real = realPath(path);
   if (real === undefined || isOutside(relative(root.path, real))) {
-    throw new UsageError(
-      `Cannot use "${location}" as a location must stay below the data root: a link leads outside`,
-    );
+    throw new UsageError(`Location "${location}" must not lead outside the data root through a link`);
   }
   return path;
 }
 
 /**
- * `resolveLocation()` of data files, which a pattern may name: then the names of those that match, each of which must be a
- * location itself. A pattern that no file matches stays as it is.
- * @throws {UsageError} as `resolveLocation()`, or if a file that matches is no location
+ * Returns the absolute path of data files. A pattern becomes the names of the files that match, each of which must be a
+ * valid location; a pattern that matches no file is returned unchanged.
+ * @throws {UsageError} as `resolveLocation()`
  */
 export function resolveFiles(root: DataRoot, location: string): string {
   const path = resolveLocation(root, location);
@@ -79,8 +74,8 @@ function isOutside(within: string): boolean {
 }
 
 /**
- * `path` with every symbolic link resolved, also where its last parts do not exist. A link to nothing has no such
- * path: what is written through it would appear wherever it points.
+ * Returns `path` with every symbolic link resolved, also if its last parts do not exist. Undefined for a link to nothing:
+ * a file written through it would appear wherever it points.
  */
 function realPath(path: string): string | undefined {
   try {
@@ -88,15 +83,7 @@ function realPath(path: string): string | undefined {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
   }
-  if (isLink(path)) return undefined;
+  if (exists(path)) return undefined;
   const parent = realPath(dirname(path));
   return parent === undefined ? undefined : join(parent, basename(path));
-}
-
-function isLink(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSymlink;
-  } catch {
-    return false;
-  }
 }

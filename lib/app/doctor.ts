@@ -1,22 +1,22 @@
 /**
- * `deno task doctor`: what is installed, which ONNX Runtime library loads, what the machine has, what is missing and
- * how to get it. Exit code 69 if something is missing that the pipeline needs.
+ * `deno task doctor`: checks Deno, packages, the ONNX Runtime library and the machine, and prints how to install what is
+ * missing. Exit code 69 if something required is missing.
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { statfsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import pc from "picocolors";
 import { libraryPath, ORT_VERSION } from "@/lib/ort/library.ts";
 import { buildInfo } from "@/lib/ort/runtime.ts";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
 import { runCommand } from "./command.ts";
-import { coreLimit, memoryLimit, readCpuInfo, spellBytes } from "./machine.ts";
+import { readFlags } from "./flags.ts";
+import { coreLimit, kernelText, memoryLimit, readCpuInfo, spellBytes } from "./machine.ts";
 
 /** One line of the report. */
 export interface Finding {
   readonly name: string;
-  /** `missing` fails the command; `note` is worth knowing; `optional` is absent and only some tasks want it */
+  /** `missing` fails the command; `note` is a warning; `optional` is absent and used by some tasks only */
   readonly state: "ok" | "note" | "optional" | "missing";
   readonly value: string;
   /** what to do about it */
@@ -27,19 +27,19 @@ const DENO_VERSION = "2.9.6";
 const LITTLE_MEMORY_BYTES = 2e9;
 const LITTLE_DISK_BYTES = 2e9;
 
-/** Programs that only some tasks start, and where Debian has them. */
-const PROGRAMS: readonly { readonly name: string; readonly wantedBy: string; readonly from: string }[] = [
-  { name: "podman", wantedBy: "deno task test:container", from: "apt-get install podman runc" },
-  { name: "buildah", wantedBy: "deno task test:container", from: "apt-get install buildah" },
+/** Programs used by some tasks only, and how to install them on Debian. */
+const PROGRAMS: readonly { readonly name: string; readonly usedBy: string; readonly install: string }[] = [
+  { name: "podman", usedBy: "deno task test:container", install: "apt-get install podman runc" },
+  { name: "buildah", usedBy: "deno task test:container", install: "apt-get install buildah" },
   {
     name: "debootstrap",
-    wantedBy: "deno task test:container without a registry",
-    from: "apt-get install debootstrap",
+    usedBy: "deno task test:container without a registry",
+    install: "apt-get install debootstrap",
   },
-  { name: "python3", wantedBy: "deno task test:interop", from: "apt-get install python3-venv" },
+  { name: "python3", usedBy: "deno task test:interop", install: "apt-get install python3-venv" },
 ];
 
-/** Examines this machine and this checkout (`project`: its root, as a URL that ends in a slash). */
+/** Returns all findings about this machine and this checkout (`project`: its root, a URL that ends in a slash). */
 export function examine(project: URL): Finding[] {
   return [
     deno(),
@@ -55,7 +55,7 @@ export function examine(project: URL): Finding[] {
   ];
 }
 
-/** The report for a person: one line per finding, what to do under it, and a verdict. */
+/** Returns the report as text: one line per finding, a hint below it, and a verdict. */
 export function renderFindings(findings: readonly Finding[], colors: { isColorSupported: boolean }): string {
   const paint = pc.createColors(colors.isColorSupported);
   const marks = {
@@ -71,34 +71,42 @@ export function renderFindings(findings: readonly Finding[], colors: { isColorSu
   ]);
   const missing = findings.filter(({ state }) => state === "missing").map(({ name }) => name);
   const verdict = missing.length === 0
-    ? "Everything that the pipeline needs is here."
+    ? "Everything required is installed."
     : `Missing: ${missing.join(", ")}.`;
   return [...lines, "", verdict].join("\n");
 }
 
+/** Returns a finding that is `ok`, or else has another state and a hint. */
+function finding(
+  name: string,
+  value: string,
+  isOk: boolean,
+  otherwise: { readonly state?: "note" | "missing"; readonly hint: string },
+): Finding {
+  return isOk
+    ? { name, state: "ok", value }
+    : { name, state: otherwise.state ?? "note", value, hint: otherwise.hint };
+}
+
 function deno(): Finding {
   const { deno, v8, typescript } = Deno.version;
-  const value = `${deno} (V8 ${v8}, TypeScript ${typescript})`;
   const [major = 0, minor = 0] = deno.split(".").map(Number);
-  const old = major < 2 || (major === 2 && minor < 9);
-  return old
-    ? {
-      name: "Deno",
+  return finding(
+    "Deno",
+    `${deno} (V8 ${v8}, TypeScript ${typescript})`,
+    major > 2 || (major === 2 && minor >= 9),
+    {
       state: "missing",
-      value,
-      hint: `2.9 or newer is needed: npm install -g deno@${DENO_VERSION}`,
-    }
-    : { name: "Deno", state: "ok", value };
+      hint: `Deno 2.9 or newer is required: npm install -g deno@${DENO_VERSION}`,
+    },
+  );
 }
 
 function platform(): Finding {
   const value = `${Deno.build.os} ${Deno.build.arch}, release ${Deno.osRelease()}`;
-  return value.startsWith("linux x86_64") ? { name: "system", state: "ok", value } : {
-    name: "system",
-    state: "note",
-    value,
-    hint: "tested on Linux x86_64; the library comes from the same npm package",
-  };
+  return finding("system", value, value.startsWith("linux x86_64"), {
+    hint: "tested on Linux x86_64 only; the npm package has libraries of other systems too",
+  });
 }
 
 function packages(project: URL): Finding {
@@ -113,32 +121,18 @@ function packages(project: URL): Finding {
     const text = readText(new URL(`node_modules/${name}/package.json`, project));
     return text === undefined || JSON.parse(text).version !== version;
   }).map(({ name, version }) => `${name} ${version}`);
-  return absent.length === 0
-    ? { name: "packages", state: "ok", value: `all ${wanted.length} in node_modules` }
-    : {
-      name: "packages",
-      state: "missing",
-      value: `not installed: ${absent.join(", ")}`,
-      hint: "deno install",
-    };
+  const value = absent.length === 0
+    ? `all ${wanted.length} in node_modules`
+    : `not installed: ${absent.join(", ")}`;
+  return finding("packages", value, absent.length === 0, { state: "missing", hint: "deno install" });
 }
 
 function library(): Finding {
-  const name = "ONNX Runtime";
   try {
-    const path = libraryPath();
-    return {
-      name,
-      state: "ok",
-      value: `${ORT_VERSION}, ${path}, ${buildInfo().replace(/^ORT Build Info: /, "")}`,
-    };
+    const value = `${ORT_VERSION}, ${libraryPath()}, ${buildInfo().replace(/^ORT Build Info: /, "")}`;
+    return { name: "ONNX Runtime", state: "ok", value };
   } catch (error) {
-    return {
-      name,
-      state: "missing",
-      value: error instanceof Error ? error.message : String(error),
-      hint: "deno install",
-    };
+    return { name: "ONNX Runtime", state: "missing", value: messageOf(error), hint: "deno install" };
   }
 }
 
@@ -148,14 +142,11 @@ function cores(): Finding {
     cpuMax: kernelText("/sys/fs/cgroup/cpu.max"),
     quota: kernelText("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
     period: kernelText("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+  }) ?? count;
+  const value = limit >= count ? `${count}` : `${count}, limited to ${limit} in this container`;
+  return finding("cores", value, limit >= count, {
+    hint: `use --threads ${Math.max(1, Math.floor(limit))}: more threads than cores are slower`,
   });
-  const value = `${count}`;
-  return limit === undefined || limit >= count ? { name: "cores", state: "ok", value } : {
-    name: "cores",
-    state: "note",
-    value: `${value}, of which this container may use ${limit}`,
-    hint: `--threads ${Math.max(1, Math.floor(limit))} keeps threads from waiting for each other`,
-  };
 }
 
 function instructionSets(): Finding {
@@ -164,13 +155,14 @@ function instructionSets(): Finding {
     return { name: "processor", state: "note", value: "instruction sets are read on Linux only" };
   }
   const { model, sets } = readCpuInfo(text);
-  const value = `${model}: ${sets.join(", ")}`;
-  return sets.includes("avx2") || sets.includes("asimd") ? { name: "processor", state: "ok", value } : {
-    name: "processor",
-    state: "note",
-    value,
-    hint: "without AVX2 everything works, several times slower",
-  };
+  return finding(
+    "processor",
+    `${model}: ${sets.join(", ")}`,
+    sets.includes("avx2") || sets.includes("asimd"),
+    {
+      hint: "works without AVX2, but several times slower",
+    },
+  );
 }
 
 function memory(): Finding {
@@ -178,62 +170,55 @@ function memory(): Finding {
   const limit = memoryLimit(
     kernelText("/sys/fs/cgroup/memory.max") ?? kernelText("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
   );
-  const usable = Math.min(available, limit ?? Infinity);
   const value = `${spellBytes(available)} free of ${spellBytes(total)}` +
-    (limit === undefined ? "" : `, this container may use ${spellBytes(limit)}`);
-  return usable >= LITTLE_MEMORY_BYTES ? { name: "memory", state: "ok", value } : {
-    name: "memory",
-    state: "note",
-    value,
-    hint: "enough for the quickstart; a run says beforehand what it needs",
-  };
+    (limit === undefined ? "" : `, limited to ${spellBytes(limit)} in this container`);
+  return finding("memory", value, Math.min(available, limit ?? Infinity) >= LITTLE_MEMORY_BYTES, {
+    hint: "enough for the quickstart; a run prints its memory estimate when it starts",
+  });
 }
 
 function disk(project: URL): Finding {
   const { bavail, bsize, blocks } = statfsSync(project);
   const value = `${spellBytes(bavail * bsize)} free of ${spellBytes(blocks * bsize)}`;
-  return bavail * bsize >= LITTLE_DISK_BYTES
-    ? { name: "disk", state: "ok", value }
-    : { name: "disk", state: "note", value, hint: "--run-dir and --store put a run on another disk" };
+  return finding("disk", value, bavail * bsize >= LITTLE_DISK_BYTES, {
+    hint: "use --run-dir and --store for another disk",
+  });
 }
 
 function runsFolder(project: URL): Finding {
-  const folder = new URL("runs/", project);
+  const folder = new URL("runs/", project), path = decodeURIComponent(folder.pathname);
   try {
     Deno.mkdirSync(folder, { recursive: true });
-    Deno.removeSync(Deno.makeTempFileSync({ dir: decodeURIComponent(folder.pathname), prefix: ".doctor-" }));
+    Deno.removeSync(Deno.makeTempFileSync({ dir: path, prefix: ".doctor-" }));
+    return { name: "run folder", state: "ok", value: `${path} is writable` };
+  } catch (error) {
     return {
       name: "run folder",
-      state: "ok",
-      value: `${decodeURIComponent(folder.pathname)} can be written`,
+      state: "note",
+      value: messageOf(error),
+      hint: "use --run-dir for another folder",
     };
-  } catch (error) {
-    const value = error instanceof Error ? error.message : String(error);
-    return { name: "run folder", state: "note", value, hint: "--run-dir DIR writes a run elsewhere" };
   }
 }
 
-function program({ name, wantedBy, from }: typeof PROGRAMS[number]): Finding {
+function program({ name, usedBy, install }: typeof PROGRAMS[number]): Finding {
   const folders = (Deno.env.get("PATH") ?? "").split(delimiter).filter((folder) => folder !== "");
   const path = folders.map((folder) => join(folder, name)).find(isFile);
   return path !== undefined
     ? { name, state: "ok", value: path }
-    : { name, state: "optional", value: `only for ${wantedBy}`, hint: from };
+    : { name, state: "optional", value: `only for ${usedBy}`, hint: install };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function readText(path: string | URL): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch {
-    return undefined; // what cannot be read is reported as unknown, not as an error of the doctor
+    return undefined; // an unreadable file counts as absent
   }
-}
-
-/** Text that the kernel makes. Deno itself reads /proc and /sys under --allow-all only, so `cat` reads them here. */
-function kernelText(path: string): string | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  const { success, stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
-  return success ? new TextDecoder().decode(stdout) : undefined;
 }
 
 function isFile(path: string): boolean {
@@ -244,29 +229,27 @@ function isFile(path: string): boolean {
   }
 }
 
-const HELP = `deno task doctor [--json]
+const HELP = `Checks this machine: Deno, packages, ONNX Runtime, processor, memory and disk.
 
-Says what is installed, which ONNX Runtime library loads, what this machine has, and what is missing.
-Exit code 69 if something is missing that the pipeline needs.
+Usage: deno task doctor [flags]
+
+  --json     print a JSON array of findings
+  --verbose  print stack traces of errors
+  --help     print this text
+
+Example:
+  deno task doctor
+
+Exit code: 0, or 69 if something required is missing.
 `;
 
-function main(): number {
-  const unknown: string[] = [];
-  const flags = parseArgs(Deno.args, {
-    boolean: ["json", "help"],
-    unknown: (arg) => (unknown.push(arg), false),
-  });
-  if (unknown.length > 0) {
-    throw new UsageError(`Cannot examine as the flags must be --json or --help: ${unknown.join(", ")}`);
-  }
-  if (flags.help) {
-    console.log(HELP);
-    return EXIT.ok;
-  }
+function main(args: readonly string[]): number {
+  const flags = readFlags(args, { booleans: ["json"], maxWords: 0 });
+  flags.check();
   const findings = examine(new URL("../../", import.meta.url));
   const colors = { isColorSupported: Deno.stdout.isTerminal() && !Deno.noColor };
-  console.log(flags.json ? JSON.stringify(findings, null, 2) : renderFindings(findings, colors));
+  console.log(flags.has("json") ? JSON.stringify(findings, null, 2) : renderFindings(findings, colors));
   return findings.some(({ state }) => state === "missing") ? EXIT.unavailable : EXIT.ok;
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, HELP);

@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 import { libraryPath } from "@/lib/ort/library.ts";
 import { examine, type Finding, renderFindings } from "./doctor.ts";
 
-Deno.test("renderFindings() prints what to do under what is wrong, and a verdict", () => {
+Deno.test("renderFindings() prints a hint below every problem, and a verdict", () => {
   const findings: readonly Finding[] = [
     { name: "Deno", state: "ok", value: "2.9.6" },
     { name: "packages", state: "missing", value: "not installed: zod 4.6.7", hint: "deno install" },
@@ -27,7 +27,7 @@ Missing: packages.`,
   assertStringIncludes(renderFindings(findings.slice(0, 1), { isColorSupported: true }), "\x1b[32mok");
   assertMatch(
     renderFindings(findings.slice(0, 1), { isColorSupported: false }),
-    /\n\nEverything that the pipeline needs is here\.$/,
+    /\n\nEverything required is installed\.$/,
   );
 });
 

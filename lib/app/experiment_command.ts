@@ -15,7 +15,7 @@ import { inputRoot } from "@/lib/pipeline/inputs.ts";
 import { type ManifestSource, readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { counted } from "@/lib/report/format.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { runCommand, stopOnSignals, warn } from "./command.ts";
 import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
 import { downloadReferences, hubInputs } from "./hub_inputs.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
@@ -108,23 +108,6 @@ function textLine({ run, isDone, toRun, stages }: Outlook): string {
     ? "waits for a prepared run"
     : `${counted(toRun, "stage")} of ${stages} to run`;
   return `${run.name}  ${what}\n`;
-}
-
-/** Aborted at the first SIGINT or SIGTERM; a second SIGINT ends the process at once, and with it the runs below it. */
-function stopOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  const request = (again: boolean) => () => {
-    if (stop.signal.aborted && again) Deno.exit(EXIT.tryAgain);
-    if (!stop.signal.aborted) warn("Stopping after the steps in hand (again to end at once)");
-    stop.abort();
-  };
-  Deno.addSignalListener("SIGINT", request(true));
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", request(false));
-  return stop.signal;
-}
-
-function warn(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
 if (import.meta.main) await runCommand(main);

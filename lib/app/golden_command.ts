@@ -1,82 +1,76 @@
 /**
- * `deno task golden`: compares this program with reference results of other implementations, one line per check.
+ * `deno task golden`: compares this program with reference results of other implementations.
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/tensor/errors.ts";
 import { runCommand } from "./command.ts";
+import { readFlags } from "./flags.ts";
 import { checkGolden } from "./golden/check_golden.ts";
 import { findGoldens } from "./golden/find_goldens.ts";
 import { jsonLine, renderLine, renderTotal } from "./golden/render_lines.ts";
 import type { CheckLine } from "./golden/tally.ts";
 import { workingDirectory } from "./parent.ts";
 
-const HELP = `deno task golden DIR… [--verbose] [--json]
+const HELP =
+  `Compares this program with reference results (goldens) of PyTorch, transformers, PEFT and tokenizers.
 
-Compares this program with golden results: model families (logits, gradients, AdamW steps, greedy continuations),
-PPO topics, a whole Self-Rewarding PPO iteration, tokenizers, chat templates, layouts of demonstrations, corrupt files
-that must be refused. DIR is one golden, the file of a topic, or a folder that holds goldens at any depth. One line per
-check: largest error, bar, ok or FAIL.
+Usage: deno task golden DIR… [flags]
 
-  --verbose  the error at every place (tensor, row, step), and stack traces
-  --json     one JSON object per check, and one with the counts
+  DIR        directory of one or many goldens, or a JSON file of PPO values
+  --verbose  print the error at every tensor, row or step, and stack traces
+  --json     print one JSON object per check, then one with the counts
+  --help     print this text
 
-Exit code: 1 if a check fell short, 64 for wrong arguments, 65 for a path that is no golden.
+Prints one line per check: largest error, allowed error (bar), and ok or FAIL.
+Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, topics of PPO, one
+iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of demonstrations, corrupt files that must be refused.
+
+Examples:
+  deno task golden fixtures/goldens
+  deno task golden fixtures/goldens/families/llama --verbose
+
+Exit code: 0, 1 if a check failed, 64 for invalid flags, 65 for a path that is no golden.
 `;
 
-/** A check fell short. */
-const FELL_SHORT = 1;
+/** Exit code if a check failed. */
+const CHECK_FAILED = 1;
 
 /** Flags of the command, checked. */
 export interface GoldenFlags {
-  /** goldens, or folders of them */
+  /** goldens, or directories of goldens */
   readonly paths: readonly string[];
-  /** every place, and stack traces */
+  /** print every place, and stack traces */
   readonly verbose: boolean;
-  /** one JSON object per line */
+  /** print one JSON object per line */
   readonly json: boolean;
 }
 
 /**
  * Reads the command line.
- * @returns undefined if help is asked for
- * @throws {UsageError} naming every flag that is unknown, or if there is no path
+ * @throws {UsageError} listing all invalid flags
  */
-export function readGoldenFlags(args: readonly string[]): GoldenFlags | undefined {
-  const unknown: string[] = [];
-  const flags = parseArgs(args, {
-    boolean: ["verbose", "json", "help"],
-    unknown: (arg, key) => key === undefined || (unknown.push(arg), false),
-  });
-  if (flags.help) return undefined;
-  if (unknown.length > 0) {
-    throw new UsageError(
-      `Cannot check as the flags must be --verbose, --json or --help: ${unknown.join(", ")}`,
-    );
-  }
-  if (flags._.length === 0) {
-    throw new UsageError(
-      "Cannot check as at least one folder with goldens must be given: there is none; see --help",
-    );
-  }
-  return { paths: flags._.map(String), verbose: flags.verbose, json: flags.json };
+export function readGoldenFlags(args: readonly string[]): GoldenFlags {
+  const flags = readFlags(args, { booleans: ["json"] });
+  if (flags.words.length === 0) flags.problems.push("at least one DIR is required");
+  flags.check();
+  return { paths: flags.words, verbose: flags.has("verbose"), json: flags.has("json") };
 }
 
-/** Where the report goes. */
+/** How the report is printed. */
 export interface GoldenOutput {
-  /** takes one line of the report; with `verbose` several in one text */
+  /** prints one line of the report, with `verbose` several */
   readonly print: (line: string) => void;
-  /** takes the stack of an error that became a line */
+  /** prints the stack of an error that became a line */
   readonly printError: (line: string) => void;
-  /** the report goes to a terminal */
+  /** with terminal colours */
   readonly colors: boolean;
 }
 
 /**
- * Checks all goldens at the paths and prints a line for each as it is done.
- * @returns exit code: 0, or 1 if a check fell short
- * @throws {DataError} if a path does not exist or is no golden; then nothing is checked
+ * Checks all goldens at the paths and prints each check when it is done.
+ * @returns exit code: 0, or 1 if a check failed
+ * @throws {DataError} before any check, if a path does not exist or is no golden
  */
 export async function runGoldens(
   { paths, verbose, json }: GoldenFlags,
@@ -104,17 +98,13 @@ export async function runGoldens(
       ? JSON.stringify({ goldens: goldens.length, checks: lines.length, failed })
       : renderTotal(goldens.length, lines, output.colors),
   );
-  return failed === 0 ? EXIT.ok : FELL_SHORT;
+  return failed === 0 ? EXIT.ok : CHECK_FAILED;
 }
 
-async function main(): Promise<number> {
-  const flags = readGoldenFlags(Deno.args);
-  if (!flags) {
-    console.log(HELP);
-    return EXIT.ok;
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const flags = readGoldenFlags(args);
   const directory = workingDirectory();
-  // Paths stay as they were typed, for messages, unless the task was called from another folder.
+  // Paths stay as typed, for messages, unless the task was run from another directory.
   const paths = directory === Deno.cwd() ? flags.paths : flags.paths.map((path) => resolve(directory, path));
   return await runGoldens({ ...flags, paths }, {
     print: (line) => console.log(line),
@@ -123,4 +113,4 @@ async function main(): Promise<number> {
   });
 }
 
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, HELP);

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { DataError, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { readGoldenFlags, runGoldens } from "./golden_command.ts";
@@ -17,18 +17,18 @@ async function run(paths: readonly string[], flags: { verbose?: boolean; json?: 
 }
 
 Deno.test("the command line is checked as a whole", () => {
-  assertEquals(readGoldenFlags(["--help"]), undefined);
   assertEquals(readGoldenFlags(["a", "--json", "b"]), { paths: ["a", "b"], verbose: false, json: true });
   const unknown = assertThrows(
     () => readGoldenFlags(["a", "--quiet", "--bar", "3"]),
     UsageError,
-    "Cannot check as the flags must be --verbose, --json or --help: --quiet, --bar",
+    "Invalid flags (see --help): unknown flag --quiet, known are --json, --help, --verbose; " +
+      "unknown flag --bar, known are --json, --help, --verbose",
   );
   assertEquals(exitCodeOf(unknown), 64);
   assertThrows(
     () => readGoldenFlags(["--json"]),
     UsageError,
-    "Cannot check as at least one folder with goldens must be given: there is none; see --help",
+    "Invalid flags (see --help): at least one DIR is required",
   );
 });
 
@@ -45,7 +45,7 @@ Deno.test("a run prints a line per check and the counts, and ends with 0", async
   }
 });
 
-Deno.test("a check that falls short says where, and the run ends with 1", async () => {
+Deno.test("a check that fails names its place, and the run ends with 1", async () => {
   using directory = new TemporaryDirectory();
   const json = JSON.parse(Deno.readTextFileSync("fixtures/goldens/ppo/adamw.json"));
   json.cases = [{
@@ -66,7 +66,7 @@ Deno.test("a check that falls short says where, and the run ends with 1", async 
   assertEquals(lines.at(-1), "3 checks of 1 golden: 2 ok, 1 failed");
 });
 
-Deno.test("what cannot be checked is a failed line with the reason", async () => {
+Deno.test("a golden that cannot be checked is a failed line with the reason", async () => {
   using directory = new TemporaryDirectory();
   Deno.mkdirSync(directory.file("t"));
   Deno.mkdirSync(directory.file("t/other"));
@@ -83,15 +83,14 @@ Deno.test("what cannot be checked is a failed line with the reason", async () =>
       "–",
       "bar 0",
       "FAIL",
-      `Cannot check ${
+      `${
         directory.file("t/other")
-      } as its kind must be one of family, lora, ppo, srppo, tokenizer, chat_template, layouts, corrupt: it is unknown`,
+      } must be a golden of kind lora, family, srppo, chat_template, tokenizer, layouts, corrupt, ppo, got an unknown one`,
     ],
     ["2 checks of 2 goldens: 0 ok, 2 failed"],
   ]);
   const reason = lines[0]!.split(/ {2,}/)[5]!;
-  assertEquals(reason.startsWith(`Cannot read ${config} as model_type must be one of `), true, reason);
-  assertEquals(reason.endsWith(`: it is "gpt9"`), true, reason);
+  for (const part of [config, "model_type", "gpt9"]) assertStringIncludes(reason, part);
 });
 
 Deno.test("--verbose shows every place, and the stack of an error", async () => {
@@ -121,14 +120,14 @@ Deno.test("--json prints one object per check and the counts", async () => {
   assertEquals(objects.at(-1), { goldens: 1, checks: objects.length - 1, failed: 0 });
 });
 
-Deno.test("one wrong path stops the command before anything is checked", async () => {
+Deno.test("one wrong path ends the command before anything is checked", async () => {
   const lines: string[] = [];
   const output = { print: (line: string) => lines.push(line), printError: () => {}, colors: false };
   const flags = { paths: [TOPIC, "fixtures/nowhere"], verbose: false, json: false };
   const error = await assertRejects(
     () => runGoldens(flags, output),
     DataError,
-    "Cannot check fixtures/nowhere as it must exist: there is no such file or folder",
+    "fixtures/nowhere: no such file or directory",
   );
   assertEquals([lines.length, exitCodeOf(error)], [0, 65]);
 });

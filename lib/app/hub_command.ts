@@ -1,7 +1,7 @@
 /**
- * The one process that talks to the Hugging Face hub: `launcher.ts` starts it before a run, with leave for the hub's
- * hosts and the cache, and nothing else. Arguments: cache, endpoint, references. Standard output: a JSON object from
- * each reference to its directory.
+ * Downloads models from the Hugging Face hub. `launcher.ts` starts this process before a run, with permission for the
+ * hub's hosts and the cache only. Arguments: cache, endpoint, references. Standard output: a JSON object from each
+ * reference to its directory.
  * @module
  */
 import { downloadModel } from "@/lib/hub/download_model.ts";
@@ -19,7 +19,7 @@ async function main([cache, endpoint, ...references]: readonly string[]): Promis
     paths[text] = await downloadModel(hub, {
       cache: cache!,
       onStart({ name, bytes, here }) {
-        const rest = here > 0 ? `, ${spellBytes(here)} of it here already` : "";
+        const rest = here > 0 ? `, ${spellBytes(here)} already downloaded` : "";
         console.error(`Downloading ${name} of ${text} (${spellBytes(bytes)}${rest})`);
       },
       warn: (message) => console.error(`Warning: ${message}`),

@@ -1,38 +1,21 @@
 /**
- * Inputs that name models on the hub, or files by a pattern, made plain before a run: the launcher starts the process that
- * downloads models, finds the files that match, and goes on with their paths, so that no stage needs the network or a look at
- * folders.
+ * Inputs that name models on the Hugging Face hub. The launcher downloads them in a separate process and replaces them by
+ * paths, so that no stage needs the network.
  * @module
  */
-import { join, resolve } from "node:path";
-import { resolvePattern } from "@/lib/files/file_pattern.ts";
+import { join } from "node:path";
 import { hubCache, hubEndpoint, hubHosts } from "@/lib/hub/hub_settings.ts";
 import { isModelReference, parseModelReference } from "@/lib/hub/model_reference.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
-import { ToldError } from "./command.ts";
+import { PrintedError } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
-import { permissionFlags } from "./relaunch.ts";
-
-/** What the process that downloads may know of the environment. */
-const ENV = ["HF_TOKEN"];
-
-/** The download failed and has said why; the exit code is passed on. */
-export class DownloadFailed extends ToldError {
-  override name = "DownloadFailed";
-  constructor(exitCode: number) {
-    super(
-      `Cannot start as the models must be there: the download ended with exit code ${exitCode}`,
-      exitCode,
-    );
-  }
-}
+import { runDeno } from "./relaunch.ts";
 
 /**
- * The directories of `hf:` references, downloaded where they are not in the cache yet.
+ * Downloads the models of `hf:` references that are not cached yet, and returns directories by reference.
  * @param cache `--hub-cache`, absolute; default: below the user's cache directory
- * @returns directories by reference
- * @throws {UsageError} for references or settings that are none
- * @throws {DownloadFailed} with the exit code of the download, which has told why
+ * @throws {UsageError} for invalid references or settings
+ * @throws {PrintedError} with the exit code of a failed download
  */
 export async function downloadReferences(
   references: readonly string[],
@@ -45,25 +28,20 @@ export async function downloadReferences(
     XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME"),
     HOME: Deno.env.get("HOME"),
   });
-  const permissions = permissionFlags({
+  const module = new URL("hub_command.ts", import.meta.url);
+  const { code, output } = await runDeno(module, [folder, endpoint, ...new Set(references)], {
     read: [join(projectRoot, "node_modules"), folder],
     write: [folder],
     net: hubHosts(endpoint),
-    env: ENV,
+    env: ["HF_TOKEN"],
   });
-  const module = new URL("hub_command.ts", import.meta.url).href;
-  const { code, signal, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...permissions, module, folder, endpoint, ...new Set(references)],
-    stdin: "null",
-    stderr: "inherit",
-  }).output();
-  if (signal !== null || code !== EXIT.ok) throw new DownloadFailed(signal === null ? code : EXIT.tryAgain);
-  return JSON.parse(new TextDecoder().decode(stdout)) as Record<string, string>;
+  if (code !== EXIT.ok) throw new PrintedError(`Downloading models failed with exit code ${code}`, code);
+  return JSON.parse(output) as Record<string, string>;
 }
 
 /**
- * Names and references of the inputs that are on the hub: those of the manifest, unless the command line gives others.
- * Names that the manifest does not have are refused elsewhere, and nothing is downloaded for them.
+ * Returns the `hf:` references of the inputs by name: those of the manifest unless the command line replaces them. Names
+ * that the manifest does not have are ignored here and refused elsewhere.
  */
 export function hubInputs(
   manifest: Readonly<Record<string, string | null>>,
@@ -75,9 +53,7 @@ export function hubInputs(
   );
 }
 
-/**
- * `args` of a pipeline with `--input NAME=…` replaced by the paths in `paths`, and those that the manifest named added.
- */
+/** Returns the arguments of a pipeline with `--input` for all of `paths` instead of those given for the same names. */
 export function withInputs(args: readonly string[], paths: Readonly<Record<string, string>>): string[] {
   const nameOf = (value: string) => value.slice(0, value.indexOf("=")).replaceAll("-", "_");
   const kept: string[] = [];
@@ -90,42 +66,4 @@ export function withInputs(args: readonly string[], paths: Readonly<Record<strin
     if (isPair) i++;
   }
   return [...kept, ...Object.entries(paths).map(([name, path]) => `--input=${name}=${path}`)];
-}
-
-/**
- * A stage's command line with the directories of `hf:` values behind `--in.…`, and without `--hub-cache`.
- * @throws {DownloadFailed} as `downloadReferences()`
- */
-export async function withLocalModels(args: readonly string[], workingDirectory: string): Promise<string[]> {
-  const rest: string[] = [];
-  let cache: string | undefined;
-  for (let i = 0; i < args.length; i++) {
-    const match = /^--hub-cache(?:=(.*))?$/s.exec(args[i]!);
-    if (!match) rest.push(args[i]!);
-    else cache = resolve(workingDirectory, match[1] ?? args[++i] ?? "");
-  }
-  const references: string[] = [];
-  mapInputs(rest, (value) => {
-    if (isModelReference(value)) references.push(value);
-    return value;
-  });
-  const paths = await downloadReferences(references, cache);
-  return mapInputs(rest, (value) => isModelReference(value) ? paths[value]! : value);
-}
-
-/** A stage's command line with the names of the files that match in place of patterns behind `--in.…`. */
-export function withFiles(args: readonly string[], workingDirectory: string): string[] {
-  return mapInputs(args, (value) => {
-    const path = resolve(workingDirectory, value), files = resolvePattern(path);
-    return files === path ? value : files;
-  });
-}
-
-/** `args` with every value behind `--in.…` replaced by what `change` gives for it. */
-function mapInputs(args: readonly string[], change: (value: string) => string): string[] {
-  return args.map((arg, k) => {
-    const joined = /^(--in\b[^=]*=)(.*)$/s.exec(arg);
-    if (joined) return joined[1]! + change(joined[2]!);
-    return /^--in\b[^=]*$/.test(args[k - 1] ?? "") && !arg.startsWith("--") ? change(arg) : arg;
-  });
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { fakeHub } from "@/tests/support/fake_hub.ts";
 import { finish } from "@/tests/support/launch.ts";
@@ -91,9 +91,5 @@ Deno.test("a stage and a pipeline take hf: models; without the hub the exit code
   const without = await finish(stage("hf:org/other", "b"));
   assertEquals(without.code, 69);
   assertEquals(without.err.trim().split("\n").length, 1, without.err);
-  assertEquals(
-    without.err.startsWith(`Cannot download hf:org/other as ${hub.endpoint} must answer: `),
-    true,
-    without.err,
-  );
+  for (const part of ["hf:org/other", hub.endpoint]) assertStringIncludes(without.err, part);
 });

@@ -1,8 +1,8 @@
 /**
- * `deno task pipeline`, `stage` and `experiment` begin here, with leave to read and to start Deno. The launcher checks flags
- * and manifest, has models downloaded that the hub holds, then starts Deno again with exactly the paths that this call
- * reads and writes, foreign functions, no network but for the hosts that parameters of its stages name, and no subprocess
- * (but for the process executor's).
+ * `deno task pipeline`, `stage` and `experiment` start here, with permission to read and to start Deno. The launcher checks
+ * flags and manifest and downloads models. Then it starts Deno again with exactly the paths that this command reads and
+ * writes, with foreign functions, with no network but the hosts that parameters of stages name, and without permission to
+ * start programs (except for the process executor).
  * @module
  */
 import { join } from "node:path";
@@ -14,49 +14,60 @@ import type { Manifest } from "@/lib/pipeline/manifest.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { isHelp, runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
-import { downloadReferences, hubInputs, withFiles, withInputs, withLocalModels } from "./hub_inputs.ts";
+import { downloadReferences, hubInputs, withInputs } from "./hub_inputs.ts";
 import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
-import { stageHosts, stagePaths } from "./stage_paths.ts";
+import { stageHosts, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
 
-/** What every command reads of the project and of the system. */
-const READ = ["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"];
-const SYSTEM = ["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"];
-/** Where to begin, colours, and what npm's yaml looks at when it is loaded. */
+/** What every command reads: of the project, and of the system. */
+const READ = [
+  ...["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"].map((name) =>
+    join(projectRoot, name)
+  ),
+  ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
+];
+/** The working directory, colours, and what npm's yaml reads when it is loaded. */
 const ENV = ["LOG_TOKENS", "LOG_STREAM", "INIT_CWD", "NO_COLOR", "FORCE_COLOR", "TERM", "CI", "COLORTERM"];
 
-async function launch(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args;
-  const code = READ.map((name) => join(projectRoot, name));
-  endWithTask();
-  if (command === "pipeline") return await launchPipeline(rest, code);
-  if (command === "stage") {
-    const local = withFiles(await withLocalModels(rest, workingDirectory()), workingDirectory());
-    const { read, write } = stagePaths(local, workingDirectory());
-    return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-      read: [...code, ...SYSTEM, ...read, ...write],
-      write,
-      ...network(stageHosts(local)),
-      ffi: true,
-    });
-  }
-  if (command === "experiment") return await launchExperiment(rest);
-  throw new UsageError(
-    `Cannot launch "${command ?? ""}" as the command must be pipeline, stage or experiment`,
-  );
-}
+const COMMANDS: Readonly<
+  Record<string, { help?: string; launch: (args: readonly string[]) => Promise<number> }>
+> = {
+  pipeline: { help: PIPELINE_HELP, launch: launchPipeline },
+  stage: { launch: launchStage },
+  experiment: { help: EXPERIMENT_HELP, launch: launchExperiment },
+};
 
-/** An experiment reads what its runs read, to plan them; it writes its tables, and every run gets leave of its own. */
-async function launchExperiment(args: readonly string[]): Promise<number> {
-  const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
-  if (flags.help) {
-    printOut(EXPERIMENT_HELP);
+async function launch([name = "", ...args]: readonly string[]): Promise<number> {
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) {
+    throw new UsageError(`Unknown command "${name}", known are ${Object.keys(COMMANDS).join(", ")}`);
+  }
+  if (command.help !== undefined && isHelp(args)) {
+    printOut(command.help);
     return EXIT.ok;
   }
+  endWithTask();
+  return await command.launch(args);
+}
+
+async function launchStage(args: readonly string[]): Promise<number> {
+  const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
+  const { read, write } = stagePaths(local, workingDirectory());
+  return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
+    read: [...READ, ...read, ...write],
+    write,
+    ...network(stageHosts(local)),
+    ffi: true,
+  });
+}
+
+/** An experiment reads what its runs read, to plan them, and writes its tables. Every run has its own permissions. */
+async function launchExperiment(args: readonly string[]): Promise<number> {
+  const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
   return await relaunch(
     new URL("experiment_command.ts", import.meta.url),
     [...args, "--launched"],
@@ -70,12 +81,8 @@ async function launchExperiment(args: readonly string[]): Promise<number> {
   );
 }
 
-async function launchPipeline(args: readonly string[], code: readonly string[]): Promise<number> {
+async function launchPipeline(args: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
-  if (flags.help) {
-    printOut(PIPELINE_HELP);
-    return EXIT.ok;
-  }
   const source = await readManifest(flags.manifest, flags.shown);
   const manifest = applySettings(source.manifest, flags.settings);
   const places = { root: inputRoot(flags.manifest), workingDirectory: workingDirectory() };
@@ -84,33 +91,34 @@ async function launchPipeline(args: readonly string[], code: readonly string[]):
   const paths = Object.fromEntries(Object.entries(hub).map(([name, text]) => [name, local[text]!]));
   const inputs = resolveInputs(manifest, { ...flags.inputs, ...paths }, places);
   checkInputsExist(inputs);
-  // The run may read the files that a pattern matches and not look for them, so it is told their names.
+  // The run may read the files that match a pattern but not list directories, so it gets their names.
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
+  const isInline = flags.executor === "inline";
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
-      read: [...code, ...SYSTEM, flags.manifest, ...files, flags.runDir, flags.storeDir],
+      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir],
       write: [flags.runDir, flags.storeDir],
-      // A stage in a process of its own gets leave of its own.
-      ...network(flags.executor === "process" ? [] : hostsOf(manifest)),
+      // A stage in its own process has its own permissions.
+      ...network(isInline ? hostsOf(manifest) : []),
       sys: ["systemMemoryInfo", "statfs"],
-      ...(flags.executor === "process" ? { run: [Deno.execPath()] } : {}),
+      ...(!isInline && { run: [Deno.execPath()] }),
       ffi: true,
     },
     true,
   );
 }
 
-/** Leave to reach `hosts`, and to read the token for them. */
+/** Returns the permission to reach `hosts` and to read the token for them. */
 function network(
   hosts: readonly string[],
 ): { readonly net: readonly string[]; readonly env: readonly string[] } {
   return { net: hosts, env: hosts.length > 0 ? [...ENV, URL_TOKEN] : ENV };
 }
 
-/** Hosts that parameters of the manifest's stages name. */
+/** Returns the hosts that parameters of the manifest's stages name. */
 function hostsOf({ stages }: Manifest): string[] {
   const all = Object.values(stages).flatMap((entry) =>
     "uses" in entry ? [entry] : Object.values(entry.stages)

@@ -1,10 +1,10 @@
 /**
- * What the machine offers, read from the texts that Linux keeps: instruction sets that matrix kernels use, and the
- * limits of the control group that a container or a batch system set. Text in, numbers out.
+ * The machine as Linux describes it in /proc and /sys: instruction sets that matrix kernels use, and the limits of the
+ * control group that a container or a batch system set.
  * @module
  */
 
-/** Flags of /proc/cpuinfo that decide which kernels ONNX Runtime picks, from old to new. */
+/** Flags of /proc/cpuinfo that decide which kernels ONNX Runtime chooses, oldest first. */
 const INSTRUCTION_SETS = [
   "sse4_1",
   "avx",
@@ -27,7 +27,7 @@ const INSTRUCTION_SETS = [
   "sve",
 ] as const;
 
-/** Name and instruction sets of the first processor in the text of /proc/cpuinfo. */
+/** Returns name and instruction sets of the first processor in the text of /proc/cpuinfo. */
 export function readCpuInfo(text: string): { readonly model: string; readonly sets: readonly string[] } {
   function field(name: string): string | undefined {
     return text.match(new RegExp(`^${name}\\s*:\\s*(.*)$`, "m"))?.[1];
@@ -40,7 +40,7 @@ export function readCpuInfo(text: string): { readonly model: string; readonly se
 }
 
 /**
- * Cores that a quota leaves: of cgroup 2 (`cpu.max`: "<quota> <period>" or "max <period>") or of cgroup 1
+ * Returns the number of cores that a quota allows: of cgroup 2 (`cpu.max`: "<quota> <period>" or "max <period>") or of cgroup 1
  * (cpu.cfs_quota_us, where -1 is no limit, and cpu.cfs_period_us). Undefined: no limit.
  */
 export function coreLimit(texts: {
@@ -53,14 +53,21 @@ export function coreLimit(texts: {
   return cores > 0 && Number.isFinite(cores) ? cores : undefined;
 }
 
-/** Bytes that a control group allows: the text of `memory.max` or `memory.limit_in_bytes`. Undefined: no limit. */
+/** Returns the bytes that a control group allows, from the text of `memory.max` or `memory.limit_in_bytes`. Undefined: no limit. */
 export function memoryLimit(text: string | undefined): number | undefined {
   const bytes = Number(text?.trim());
-  // cgroup 1 writes "no limit" as the largest multiple of a page.
+  // cgroup 1 writes the largest multiple of a page where there is no limit.
   return bytes > 0 && bytes < 2 ** 60 ? bytes : undefined;
 }
 
-/** `bytes` for a person: 1.5 GB, 640 MB (powers of ten). */
+/** Returns `bytes` as text: 1.5 GB, 640 MB (powers of ten). */
 export function spellBytes(bytes: number): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
+}
+
+/** Returns a file of /proc or /sys. Deno itself reads them only under --allow-all, so `cat` reads them here. */
+export function kernelText(path: string): string | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  const { success, stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
+  return success ? new TextDecoder().decode(stdout) : undefined;
 }

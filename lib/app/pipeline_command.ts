@@ -1,5 +1,5 @@
 /**
- * `deno task pipeline`: plans a manifest, runs it, shows it, and writes the report.
+ * `deno task pipeline`: plans a manifest, runs its stages, shows progress, and writes the report.
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
@@ -17,17 +17,14 @@ import { applySettings } from "@/lib/pipeline/settings.ts";
 import { openStore } from "@/lib/pipeline/store.ts";
 import { createDisplay, summary, writeReport } from "@/lib/report/mod.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import { runCommand, stopOnSignals, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot, stages } from "./registry.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
-  if (flags.help) {
-    print(PIPELINE_HELP);
-    return EXIT.ok;
-  }
   if (flags.launched) endWithParent();
   await execute(flags);
   return EXIT.ok;
@@ -60,7 +57,9 @@ async function execute(flags: PipelineFlags): Promise<void> {
   }
   if (flags.verify) {
     const bad = openStore(flags.storeDir).verify();
-    warn(bad.length === 0 ? "The store is sound" : `Dropped from the store as damaged: ${bad.join(", ")}`);
+    warn(
+      bad.length === 0 ? "The cache is undamaged" : `Damaged entries deleted from the cache: ${listed(bad)}`,
+    );
   }
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
@@ -88,28 +87,11 @@ async function execute(flags: PipelineFlags): Promise<void> {
   print(text);
 }
 
-/** Aborted at the first SIGINT or SIGTERM; a second SIGINT ends the process at once. */
-function stopOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  const request = (again: boolean) => () => {
-    // The process would not be missed: what was finished is in the store.
-    if (stop.signal.aborted && again) Deno.exit(EXIT.tryAgain);
-    if (!stop.signal.aborted) warn("Stopping after the step in hand (again to end at once)");
-    stop.abort();
-  };
-  Deno.addSignalListener("SIGINT", request(true));
-  if (Deno.build.os !== "windows") {
-    Deno.addSignalListener("SIGTERM", request(false));
-    Deno.addSignalListener("SIGUSR1", request(false));
-  }
-  return stop.signal;
-}
-
 function print(text: string): void {
   printOut(text === "" || text.endsWith("\n") ? text : `${text}\n`);
 }
 
-/** Lets the display write to standard output. */
+/** Calls `write`, which writes to standard output, and explains its errors. */
 function show(write: () => void): void {
   try {
     write();
@@ -118,8 +100,4 @@ function show(write: () => void): void {
   }
 }
 
-function warn(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, PIPELINE_HELP);

@@ -1,29 +1,30 @@
 /**
- * `deno task pipeline` in a process of its own, as an experiment starts it: with the permissions that the task has, its
- * events read from its standard output.
+ * `deno task pipeline` in a separate process, as an experiment starts it: with the permissions of the task; its events
+ * are read from its standard output.
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { linesOf } from "@/lib/pipeline/lines_of.ts";
 import project from "@/deno.json" with { type: "json" };
+import { STOP_NOTICE } from "./command.ts";
 
 /** How a run ended. */
 export interface PipelineEnd {
   readonly code: number;
-  /** what it wrote to its standard error, without the line that a stop adds */
+  /** its standard error, without the line printed when it is interrupted */
   readonly message: string;
 }
 
-/** The flags of Deno that the task `pipeline` gives its launcher. */
+/** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
 export function launcherFlags(command: string, deno: string): string[] {
   const [, ...words] = command.replace(/\$\([^)]*\)/, deno).split(" ");
   return words.slice(0, words.findIndex((word) => word.endsWith("launcher.ts")));
 }
 
 /**
- * Runs the pipeline with `args` and waits for its end. When `signal` is aborted, it is asked to stop as by SIGTERM.
- * @param root where relative paths start, as if the user had typed the command there
+ * Runs the pipeline with `args` and waits for its end. When `signal` is aborted, the process gets SIGTERM.
+ * @param root directory to which relative paths belong, as if the user had run the command there
  */
 export async function runPipelineProcess(
   args: readonly string[],
@@ -42,7 +43,7 @@ export async function runPipelineProcess(
       ...args,
       "--json",
     ],
-    // With it, the launcher ends when this process does, as under a task that is killed.
+    // With INIT_CWD, the launcher ends when this process does, as under a task that is killed.
     env: { INIT_CWD: root },
     stdin: "null",
     stdout: "piped",
@@ -65,14 +66,14 @@ export async function runPipelineProcess(
     ]);
     return {
       code: status.code,
-      message: message.replaceAll(/^Stopping after the step in hand.*\n/gm, "").trim(),
+      message: message.replaceAll(`${STOP_NOTICE}\n`, "").trim(),
     };
   } finally {
     signal.removeEventListener("abort", stop);
   }
 }
 
-/** Hands over every line of `stream` that is an event; a line that a kill cut short is none. */
+/** Calls `listener` with every line of `stream` that is an event; a line truncated by a kill is not. */
 async function readEvents(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   listener: (event: RunEvent) => void,

@@ -1,5 +1,5 @@
-/** Where this project lies. @module */
+/** The directory of this project. @module */
 import { fileURLToPath } from "node:url";
 
-/** The folder of deno.json, absolute. */
+/** The directory of deno.json, absolute. */
 export const projectRoot: string = fileURLToPath(new URL("../../", import.meta.url)).replace(/[/\\]$/, "");

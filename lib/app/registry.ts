@@ -1,5 +1,5 @@
 /**
- * Finds the stages: one per folder of `stages/`, exported as `stage` from its main.ts, imported when asked for.
+ * Finds the stages: one per directory of `stages/`, exported as `stage` from its main.ts, imported on demand.
  * @module
  */
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { projectRoot } from "./project_root.ts";
 
 export { projectRoot };
 
-/** The stages in `folder` (absolute). */
+/** Returns the stages in `folder` (absolute). */
 export function stagesIn(folder: string): StageSource {
   const program = (id: string) => join(folder, id, "main.ts");
 
@@ -20,7 +20,7 @@ export function stagesIn(folder: string): StageSource {
     const ids: string[] = [];
     for await (const entry of Deno.readDir(folder)) {
       if (!entry.isDirectory) continue;
-      // A folder without a program is work in progress, not a stage.
+      // A directory without main.ts is unfinished work, not a stage.
       const isStage = await Deno.stat(program(entry.name)).then((info) => info.isFile, () => false);
       if (isStage) ids.push(entry.name);
     }
@@ -31,15 +31,13 @@ export function stagesIn(folder: string): StageSource {
     const known = await list();
     if (!known.includes(id)) {
       throw new UsageError(
-        `Cannot load stage "${id}" as it must be one of the stages${suggestion(id, known)}`,
+        `Unknown stage "${id}"${suggestion(id, known)}`,
       );
     }
     const { stage } = await import(pathToFileURL(program(id)).href) as { stage?: Stage };
     if (stage?.id !== id) {
       throw new TypeError(
-        `Cannot load stage "${id}" as its main.ts must export a stage of that id: it is ${
-          stage?.id ?? "not there"
-        }`,
+        `stages/${id}/main.ts must export a stage with id "${id}", got ${stage?.id ?? "no stage"}`,
       );
     }
     return stage;
@@ -50,13 +48,3 @@ export function stagesIn(folder: string): StageSource {
 
 /** The stages of this project. */
 export const stages: StageSource = stagesIn(join(projectRoot, "stages"));
-
-/** Ids of all stages, sorted. */
-export function listStages(): Promise<string[]> {
-  return stages.list().then((ids) => [...ids]);
-}
-
-/** The stage `id`. @throws {UsageError} if there is none, with the nearest name */
-export function loadStage(id: string): Promise<Stage> {
-  return stages.load(id);
-}

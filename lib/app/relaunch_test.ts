@@ -22,7 +22,7 @@ Deno.test("permissionFlags() grants what is named and nothing else", () => {
     () => permissionFlags({ read: ["/a,b", "/c"], write: ["/d,", "/a,b"] }),
     UsageError,
   );
-  assertEquals(error.message, "Cannot grant a permission as its path must have no comma: /a,b; /d,");
+  assertEquals(error.message, "Paths must not contain a comma, got /a,b; /d,");
 });
 
 Deno.test("relaunch() gives the exit code of a module that may write to one folder and start nothing", async () => {

@@ -1,6 +1,6 @@
 /**
- * What `POST /stages/<id>` takes: reads the JSON body against a stage's ports and parameters and turns locations into
- * paths below the data root. Finds all problems before it refuses.
+ * The request of `POST /stages/<id>`: checks the JSON body against a stage's ports and parameters and resolves locations
+ * to paths below the data root. An error lists all problems.
  * @module
  */
 import { z } from "zod";
@@ -8,10 +8,13 @@ import { reachedHosts } from "@/lib/contracts/reached_hosts.ts";
 import type { InputPaths, Port, Stage } from "@/lib/contracts/stage.ts";
 import { whatIsMissing } from "@/lib/files/file_pattern.ts";
 import { contractsOf } from "@/lib/pipeline/ports.ts";
+import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { type DataRoot, resolveFiles, resolveLocation } from "./data_root.ts";
+import { exists } from "./exists.ts";
 
-const Location = z.string().describe("path relative to the data root; for data files a pattern as well");
+const Location = z.string().describe("path relative to the data root; for data files also a pattern");
 
 /** The body of a request. Locations of a list port are an array, those of a map port an object. */
 export const RunBody = z.strictObject({
@@ -20,13 +23,13 @@ export const RunBody = z.strictObject({
     .default({})
     .describe("location of every input port"),
   outputs: z.record(z.string(), Location).default({}).describe(
-    "location of every output port; nothing may exist there",
+    "location of every output port; must not exist yet",
   ),
-  seed: z.int().min(0).default(0).describe("the stage's own seed"),
-  iteration: z.int().min(0).default(0).describe("number of the round in a loop"),
+  seed: z.int().min(0).default(0).describe("random seed of the stage"),
+  iteration: z.int().min(0).default(0).describe("iteration within a loop"),
 });
 
-/** A request that can be run: absolute paths, parameters with their defaults. */
+/** A valid request: absolute paths, parameters with their defaults. */
 export interface RunRequest {
   readonly params: Readonly<Record<string, unknown>>;
   readonly inputs: InputPaths;
@@ -38,10 +41,10 @@ export interface RunRequest {
 
 /**
  * Reads `body` (parsed JSON) as a request for `stage`.
- * @param allowedHosts `host:port` that parameters may name. A caller chooses the parameters and the server's machine would
- * make the connection, so no other host is reached on behalf of a caller
- * @throws {UsageError} if it does not fit the stage, naming every problem
- * @throws {DataError} if the request fits and an input is not there
+ * @param allowedHosts `host:port` that parameters may name. The caller chooses the parameters, but the server makes the
+ * connection, so all other hosts are refused
+ * @throws {UsageError} if it is invalid, listing every problem
+ * @throws {DataError} if it is valid and an input does not exist
  */
 export function readRunRequest(
   stage: Stage,
@@ -81,11 +84,11 @@ export function readRunRequest(
     },
   );
   const outputs = mapValues(parsed.data.outputs, (location) => path(location));
-  // Only now: to tell whether something exists at a place outside the data root would tell too much.
+  // Only if all locations are valid: whether a path outside the data root exists is not revealed.
   const taken = problems.length > 0 ? [] : Object.entries(outputs).filter(([, place]) => exists(place));
-  problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" exists already`));
+  problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" already exists`));
   const places = Object.values(outputs);
-  if (new Set(places).size < places.length) problems.push("outputs: two ports share one location");
+  if (new Set(places).size < places.length) problems.push("outputs: every port must have its own location");
   if (problems.length > 0 || !params.success) throw refusal(stage, problems);
 
   const missing = Object.entries(inputs).flatMap(([port, value]) =>
@@ -97,14 +100,14 @@ export function readRunRequest(
     )
   );
   if (missing.length > 0) {
-    throw new DataError(`Cannot run ${stage.id} as its inputs must exist: ${missing.join("; ")}`);
+    throw new DataError(`Missing inputs of ${stage.id}: ${listed(missing)}`);
   }
   return { params: params.data, inputs, outputs, seed, iteration };
 }
 
 function refusal(stage: Stage, problems: readonly string[]): UsageError {
   return new UsageError(
-    `Cannot run ${stage.id} as the request must fit its ports and parameters: ${problems.join("; ")}`,
+    `Invalid request for ${stage.id}: ${listed(problems)}`,
   );
 }
 
@@ -118,7 +121,7 @@ function issues(error: z.ZodError, prefix: string): string[] {
 function hostProblems(params: Readonly<Record<string, unknown>>, allowed: readonly string[]): string[] {
   return Object.entries(params).flatMap(([name, value]) =>
     reachedHosts({ [name]: value }).filter((host) => !allowed.includes(host)).map((host) =>
-      `params.${name}: ${host} is no host that this server may reach for its callers (--allow-host)`
+      `params.${name}: host ${host} is not allowed (see --allow-host of the server)`
     )
   );
 }
@@ -129,17 +132,17 @@ function portProblems(
   given: Readonly<Record<string, unknown>>,
 ): string[] {
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(ports, name))
-    .map((name) => `${kind}.${name}: no such port, the stage has ${Object.keys(ports).join(", ") || "none"}`);
+    .map((name) => `${kind}.${name}: unknown port${suggestion(name, Object.keys(ports))}`);
   const known = Object.entries(ports).flatMap(([name, port]) => {
     const value = given[name];
-    // An output that is optional is one that is not always written: it still needs a place.
-    if (value === undefined) return port.optional && kind === "inputs" ? [] : [`${kind}.${name}: not given`];
+    // An optional output is one that is not always written: it still needs a location.
+    if (value === undefined) return port.optional && kind === "inputs" ? [] : [`${kind}.${name}: missing`];
     if (kind === "outputs") return [];
     const shape = typeof value === "string" ? undefined : Array.isArray(value) ? "list" : "map";
-    // A single value serves a port that takes a list.
+    // A single location is a list of one.
     if (shape === port.many || (shape === undefined && port.many === "list")) return [];
     return [
-      `${kind}.${name}: takes ${port.many === undefined ? "one location" : `a ${port.many} of locations`}`,
+      `${kind}.${name}: expects ${port.many === undefined ? "one location" : `a ${port.many} of locations`}`,
     ];
   });
   return [...unknown, ...known];
@@ -150,14 +153,4 @@ function mapValues<A, B>(
   f: (value: A, key: string) => B,
 ): Record<string, B> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
-  }
 }

@@ -49,8 +49,8 @@ Deno.test("a request may name data files by patterns", () => {
 Deno.test("a pattern stays within the data root, or the request is refused before a folder outside is read", () => {
   using dir = new TemporaryDirectory();
   const root = openRoot(dir);
-  const below = "as a location must be a path below the data root: it is not";
-  const leads = "as a location must stay below the data root: a link leads outside";
+  const below = "must be a path below the data root";
+  const leads = "must not lead outside the data root through a link";
   const bad: readonly (readonly [location: string, why: string])[] = [
     ["../*.txt", `"../*.txt" ${below}`],
     ["*/../../*.txt", `"*/../../*.txt" ${below}`],
@@ -61,23 +61,23 @@ Deno.test("a pattern stays within the data root, or the request is refused befor
     ["{../nothing*,in.txt}", `"../nothing*" ${below}`],
     ["up/s*.txt", `"up/s*.txt" ${leads}`],
     ["u?/secret.txt", `"up/secret.txt" ${leads}`],
-    [".s*/*.txt", `".srppo/mine.txt" as .srppo/ belongs to the server: choose another name`],
+    [".s*/*.txt", `".srppo/mine.txt" must not be below .srppo/, which is reserved`],
   ];
   for (const [location, why] of bad) {
     assertEquals(
       assertThrows(() => readRunRequest(stage, { inputs: { text: location } }, root), UsageError).message,
-      `Cannot run read as the request must fit its ports and parameters: Cannot use ${why}`,
+      `Invalid request for read: Location ${why}`,
     );
   }
 });
 
-Deno.test("a pattern that no file matches is an input that is not there, and models have none", () => {
+Deno.test("a pattern that matches no file is a missing input, and models have no patterns", () => {
   using dir = new TemporaryDirectory();
   const root = openRoot(dir);
   const inputs = { text: "no*.txt", more: ["{more,none}/a.txt", "{in,no*}.txt", "none"], model: "m[o]re" };
   assertEquals(
     assertThrows(() => readRunRequest(stage, { inputs }, root), DataError).message,
-    'Cannot run read as its inputs must exist: inputs.text: "no*.txt" (no file matches); ' +
+    'Missing inputs of read: inputs.text: "no*.txt" (no file matches); ' +
       'inputs.more: "{more/a.txt,none/a.txt}" (none/a.txt not found); ' +
       'inputs.more: "{in,no*}.txt" (no file matches no*.txt); inputs.more: "none" does not exist; ' +
       'inputs.model: "m[o]re" (no file matches)',

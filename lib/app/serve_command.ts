@@ -1,44 +1,46 @@
 /**
- * `deno task serve`: the stages over HTTP. Started with no more than the task's permissions it reads its flags and
- * starts itself again with the data root and one socket; that process listens until SIGTERM or SIGINT. Every run is a
- * process of its own with leave for its inputs and outputs only, so that the server answers while stages compute, and
- * memory and crashes of native code end with the run.
+ * `deno task serve`: the stages over HTTP. It reads its flags and starts itself again with permission for the data root and
+ * one socket; that process listens until SIGTERM or SIGINT. Every run is a separate process with permission for its inputs
+ * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
  */
-import { parseArgs } from "@std/cli/parse-args";
 import { join, resolve } from "node:path";
 import { hostOf } from "@/lib/contracts/reached_hosts.ts";
-import type { Stage } from "@/lib/contracts/stage.ts";
+import type { StageSource } from "@/lib/pipeline/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/task.ts";
 import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import { runCommand, stopOnSignals } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
+import { readFlags } from "./flags.ts";
 import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
 import { projectRoot } from "./project_root.ts";
-import { listStages, loadStage, stages } from "./registry.ts";
+import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { createServer } from "./server.ts";
 
-const HELP =
-  `deno task serve [--data DIR] [--host HOST] [--port N] [--threads N] [--cores N] [--max-body BYTES]
-                 [--allow-host HOST:PORT …]
+const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; POST /stages/ID runs a stage.
 
-Serves the stages over HTTP: GET /healthz, GET /stages, GET /stages/ID, POST /stages/ID (server-sent events).
+Usage: deno task serve [flags]
 
-  --data DIR        the only directory that requests may name files in (default: runs/ of this project)
-  --host HOST       address to listen on (default: 127.0.0.1; another one needs SRPPO_TOKEN)
-  --port N          port, 0 for a free one (default: PORT, else 8000)
-  --threads N       compute threads of one run (default: all cores)
-  --cores N         cores that all runs share: cores/threads runs go on at a time (default: all)
-  --max-body BYTES  longest request body (default: 1048576)
-  --allow-host HOST:PORT
-                    a host that parameters such as external_url of score may name; may be given several times
-                    (default: none, so that callers cannot make the server ask other machines)
+  --data DIR              only directory in which requests may name files; default runs
+  --host HOST             address to listen on; all but 127.0.0.1 require SRPPO_TOKEN; default 127.0.0.1
+  --port N                port, 0 for any free one; default PORT, else 8000
+  --threads N             CPU threads of one run; default all cores
+  --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
+  --max-body BYTES        maximum length of a request body; default 1048576
+  --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
+  --verbose               print stack traces of errors
+  --help                  print this text
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the one that is sent to
+Examples:
+  SRPPO_TOKEN=secret deno task serve --data data
+  SRPPO_TOKEN=secret deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
+
+Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the bearer token sent to
 hosts of --allow-host.
-SIGTERM and SIGINT: running stages finish or save a checkpoint; exit code 75 if one was stopped, else 0.
+SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
 `;
 
 /** Flags of the command, checked. */
@@ -53,108 +55,89 @@ export interface ServeFlags {
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
-  /** started by this command itself, with a pipe that ends when the first process does */
+  /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
 
 /**
  * Reads the command line.
- * @returns undefined if help is asked for
- * @throws {UsageError} naming every flag that is unknown or out of bounds
+ * @throws {UsageError} listing all invalid flags
  */
 export function readServeFlags(
   args: readonly string[],
   env: { readonly PORT?: string | undefined },
-): ServeFlags | undefined {
-  const problems: string[] = [];
-  const string = ["data", "host", "port", "threads", "cores", "max-body"];
-  const flags = parseArgs(args, {
-    string: [...string, "allow-host", "_"],
-    boolean: ["help", "launched"],
-    collect: ["allow-host"],
-    unknown: (arg) => (problems.push(`unknown argument ${arg}`), false),
+): ServeFlags {
+  const flags = readFlags(args, {
+    strings: ["data", "host", "port", "threads", "cores", "max-body"],
+    lists: ["allow-host"],
+    maxWords: 0,
   });
-  function whole(name: string, fallback: number, min: number, max: number): number {
-    const text: string | undefined = flags[name] ?? (name === "port" ? env.PORT : undefined);
-    const value = text === undefined ? fallback : /^\d+$/.test(text) ? Number(text) : NaN;
-    if (!(value >= min && value <= max)) {
-      problems.push(`--${name} is "${text}", not a whole number from ${min} to ${max}`);
-    }
-    return value;
+  const hosts = flags.list("allow-host").map((text) => ({
+    text,
+    host: /^[^/\\?#@]+:\d+$/.test(text) ? hostOf(`http://${text}`) : undefined,
+  }));
+  const bad = hosts.filter(({ host }) => host === undefined).map(({ text }) => `"${text}"`);
+  if (bad.length > 0) {
+    flags.problems.push(`--allow-host must be HOST:PORT, got ${listed(bad, { separator: ", " })}`);
   }
-  if (flags.help) return undefined;
   const all = navigator.hardwareConcurrency;
   const read = {
-    data: flags.data,
-    host: flags.host ?? "127.0.0.1",
-    port: whole("port", 8000, 0, 65535),
-    threads: whole("threads", all, 1, 1024),
-    cores: whole("cores", all, 1, 1024),
-    maxBodyBytes: whole("max-body", 1 << 20, 1, 1 << 30),
-    allowedHosts: (flags["allow-host"] as string[]).flatMap((text) => {
-      const host = /^[^/\\?#@]+:\d+$/.test(text) ? hostOf(`http://${text}`) : undefined;
-      if (host !== undefined) return [host];
-      problems.push(`--allow-host is "${text}", not HOST:PORT`);
-      return [];
-    }),
-    ...(flags.launched && { launched: true }),
+    data: flags.text("data"),
+    host: flags.text("host") ?? "127.0.0.1",
+    port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
+    threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
+    cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
+    maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
+    allowedHosts: hosts.flatMap(({ host }) => host ?? []),
+    ...(flags.has("launched") && { launched: true }),
   };
-  if (problems.length > 0) {
-    throw new UsageError(`Cannot serve as the flags must be right: ${problems.join("; ")}`);
-  }
+  flags.check();
   return read;
 }
 
-/** Where the server finds stages, its secret, and its end. */
+/** What the server needs beside its flags. */
 export interface ServeWorld {
-  readonly listStages: () => Promise<readonly string[]>;
-  readonly loadStage: (id: string) => Promise<Stage>;
-  /** where runs compute */
+  readonly stages: Pick<StageSource, "list" | "load">;
+  /** runs the stages */
   readonly executor: Executor;
   readonly token?: string | undefined;
-  /** aborted when the server is to stop */
+  /** aborted to stop the server */
   readonly stop: AbortSignal;
-  /** one line for a person or a log */
+  /** prints one line */
   readonly print: (line: string) => void;
 }
 
 /**
- * Listens until `world.stop`, then lets the runs end.
- * @returns exit code: 75 if a run was stopped, else 0
- * @throws {UsageError} for an address that others reach and no token, or a port that is taken
+ * Listens until `world.stop`, then waits until the runs have ended.
+ * @returns exit code: 75 if a run was interrupted, else 0
+ * @throws {UsageError} for an address that other machines reach without a token, or a port in use
  */
 export async function serve(
   flags: ServeFlags & { readonly data: string },
   world: ServeWorld,
 ): Promise<number> {
-  const { host, port, threads, cores, maxBodyBytes, allowedHosts } = flags;
+  const { host, port } = flags;
   if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
     throw new UsageError(
-      `Cannot serve on ${host} as others may reach it and a token must be set: SRPPO_TOKEN is not set`,
+      `--host ${host} requires a token, as other machines may reach it: SRPPO_TOKEN is not set`,
     );
   }
   const root = openDataRoot(flags.data);
   const server = createServer({
+    ...flags,
     root,
-    threads,
-    cores,
-    maxBodyBytes,
-    allowedHosts,
-    listStages: world.listStages,
-    loadStage: world.loadStage,
+    stages: world.stages,
     executor: world.executor,
     ...(world.token !== undefined && { token: world.token }),
     log: (ended) => world.print(JSON.stringify(ended)),
   });
-  const { length: count } = await world.listStages();
+  const { length: count } = await world.stages.list();
   let listener: Deno.HttpServer<Deno.NetAddr>;
   try {
     listener = Deno.serve({ hostname: host, port, onListen: () => {} }, server.fetch);
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new UsageError(
-      `Cannot serve on ${host}:${port} as the port must be free: another process listens there`,
-    );
+    throw new UsageError(`Port ${port} of ${host} is in use by another process`);
   }
   const address = `http://${socketName(host, listener.addr.port)}`;
   world.print(`Serving ${count} stages on ${address} with files below ${root.path}`);
@@ -167,17 +150,13 @@ export async function serve(
   return stopped > 0 ? EXIT.tryAgain : EXIT.ok;
 }
 
-/** `host:port`, with the brackets that IPv6 needs. */
+/** Returns `host:port`, with the brackets that IPv6 requires. */
 function socketName(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-async function main(): Promise<number> {
-  const flags = readServeFlags(Deno.args, { PORT: Deno.env.get("PORT") });
-  if (flags === undefined) {
-    console.log(HELP);
-    return EXIT.ok;
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const flags = readServeFlags(args, { PORT: Deno.env.get("PORT") });
   const place = flags.data === undefined
     ? join(projectRoot, "runs")
     : resolve(workingDirectory(), flags.data);
@@ -185,7 +164,7 @@ async function main(): Promise<number> {
   if (Deno.permissions.querySync({ name: "net", host: socket }).state !== "granted") {
     endWithTask();
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
-    // Both spellings where a link leads to the data root: Deno judges a path as it is written.
+    // Both spellings if a link leads to the data root: Deno checks a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
     const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules"].map((name) =>
       join(projectRoot, name)
@@ -197,12 +176,11 @@ async function main(): Promise<number> {
       env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],
       run: [Deno.execPath()],
     };
-    return await relaunch(new URL(import.meta.url), [...Deno.args, "--launched"], permissions, true);
+    return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, true);
   }
   if (flags.launched) endWithParent();
   return await serve({ ...flags, data: place }, {
-    listStages,
-    loadStage,
+    stages,
     executor: processExecutor({ stages, root: projectRoot }),
     token: Deno.env.get("SRPPO_TOKEN") || undefined,
     stop: stopOnSignals(),
@@ -210,14 +188,4 @@ async function main(): Promise<number> {
   });
 }
 
-/** Aborted at the first SIGINT or SIGTERM; the second one ends the process, as it would have done without a listener. */
-function stopOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    if (Deno.build.os === "windows" && signal === "SIGTERM") continue;
-    Deno.addSignalListener(signal, () => stop.signal.aborted ? Deno.exit(EXIT.tryAgain) : stop.abort());
-  }
-  return stop.signal;
-}
-
-if (import.meta.main) await runCommand(main);
+if (import.meta.main) await runCommand(main, HELP);

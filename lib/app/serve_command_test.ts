@@ -16,13 +16,15 @@ async function withWorld(
   const controller = new AbortController();
   const lines: string[] = [];
   const world: ServeWorld = {
-    listStages: () => Promise.resolve([]),
-    loadStage: () => Promise.reject(new Error("never asked")),
+    stages: {
+      list: () => Promise.resolve([]),
+      load: () => Promise.reject(new Error("not called")),
+    },
     executor: {
       name: "inline",
       parallel: false,
       sharesMemory: false,
-      run: () => Promise.reject(new Error("never asked")),
+      run: () => Promise.reject(new Error("not called")),
     },
     stop: controller.signal,
     print: (line) => lines.push(line),
@@ -66,12 +68,11 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
       maxBodyBytes: 5,
     },
   );
-  assertEquals(readServeFlags(["--help"], {}), undefined);
 });
 
-Deno.test("readServeFlags() takes hosts with their ports, and nothing that would open more", () => {
+Deno.test("readServeFlags() takes hosts with their ports and nothing else", () => {
   const args = ["Judge.example:443", "[::1]:8000", "10.0.0.7:80"].flatMap((host) => ["--allow-host", host]);
-  assertEquals(readServeFlags(args, {})?.allowedHosts, ["judge.example:443", "[::1]:8000", "10.0.0.7:80"]);
+  assertEquals(readServeFlags(args, {}).allowedHosts, ["judge.example:443", "[::1]:8000", "10.0.0.7:80"]);
   const bad = [
     "judge.example",
     "*.example:80",
@@ -88,49 +89,50 @@ Deno.test("readServeFlags() takes hosts with their ports, and nothing that would
   );
   assertEquals(
     error.message,
-    `Cannot serve as the flags must be right: ${
-      bad.map((host) => `--allow-host is "${host}", not HOST:PORT`).join("; ")
+    `Invalid flags (see --help): --allow-host must be HOST:PORT, got ${
+      bad.map((host) => `"${host}"`).join(", ")
     }`,
   );
 });
 
-Deno.test("readServeFlags() names every wrong flag", () => {
+Deno.test("readServeFlags() lists every invalid flag", () => {
   const error = assertThrows(
     () => readServeFlags(["extra", "--port", "x", "--threads", "0", "--tokens"], {}),
     UsageError,
   );
   assertEquals(
     error.message,
-    "Cannot serve as the flags must be right: unknown argument extra; unknown argument --tokens; " +
-      '--port is "x", not a whole number from 0 to 65535; --threads is "0", not a whole number from 1 to 1024',
+    "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
+      "--allow-host, --help, --verbose; expected no arguments, got extra; " +
+      '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );
 });
 
-Deno.test("serve() listens, answers, and ends with 0 when it is stopped at rest", () =>
+Deno.test("serve() listens, responds, and ends with 0 when it is stopped without runs", () =>
   withWorld(async (flags, world, lines, stop) => {
     const ended = serve(flags, world);
     while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     const address = lines[0]!.match(/http:\S+/)![0];
     assertEquals(lines, [`Serving 0 stages on ${address} with files below ${Deno.realPathSync(flags.data)}`]);
-    const answer = await fetch(`${address}/healthz`);
-    assertEquals(await answer.json(), { status: "ok", running: 0, slots: 2 });
+    const response = await fetch(`${address}/healthz`);
+    assertEquals(await response.json(), { status: "ok", running: 0, slots: 2 });
 
     const port = Number(new URL(address).port);
     const taken = await assertRejects(() => serve({ ...flags, port }, world), UsageError);
     assertEquals(
       taken.message,
-      `Cannot serve on 127.0.0.1:${port} as the port must be free: another process listens there`,
+      `Port ${port} of 127.0.0.1 is in use by another process`,
     );
     stop();
     assertEquals(await ended, 0);
   }));
 
-Deno.test("serve() opens no door to others without a token, and wants a data root", () =>
+Deno.test("serve() requires a token for other machines, and a data root", () =>
   withWorld(async (flags, world) => {
     const open = await assertRejects(() => serve({ ...flags, host: "0.0.0.0" }, world), UsageError);
     assertEquals(
       open.message,
-      "Cannot serve on 0.0.0.0 as others may reach it and a token must be set: SRPPO_TOKEN is not set",
+      "--host 0.0.0.0 requires a token, as other machines may reach it: SRPPO_TOKEN is not set",
     );
     const none = await assertRejects(
       () => serve({ ...flags, data: `${flags.data}/none` }, world),
@@ -138,11 +140,11 @@ Deno.test("serve() opens no door to others without a token, and wants a data roo
     );
     assertEquals(
       none.message,
-      `Cannot serve "${flags.data}/none" as the data root must be a directory: there is none`,
+      `The data root must be a directory, got "${flags.data}/none"`,
     );
   }));
 
-Deno.test("serve() lets callers name the hosts of --allow-host and no others", () =>
+Deno.test("serve() allows requests to name the hosts of --allow-host and no others", () =>
   withWorld(async (flags, world, lines, stop) => {
     const ask = defineStage({
       id: "ask",
@@ -155,8 +157,7 @@ Deno.test("serve() lets callers name the hosts of --allow-host and no others", (
     }) as unknown as Stage;
     const asked = serve({ ...flags, allowedHosts: ["judge.example:80"] }, {
       ...world,
-      listStages: () => Promise.resolve([ask.id]),
-      loadStage: () => Promise.resolve(ask),
+      stages: { list: () => Promise.resolve([ask.id]), load: () => Promise.resolve(ask) },
     });
     while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     const address = lines[0]!.match(/http:\S+/)![0];

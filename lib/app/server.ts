@@ -1,16 +1,16 @@
 /**
- * The stages as functions over HTTP: a hono app, without the socket. Requests name files below one data root; the
- * answer to a run is a stream of server-sent events.
+ * The stages over HTTP: a hono app without the socket. Requests name files below one data root; a run responds with a
+ * stream of server-sent events.
  *
- * | route | answer |
+ * | route | response |
  * | --- | --- |
  * | `GET /healthz` | `{ status, running, slots }`; 503 while the server stops. Needs no token |
  * | `GET /stages`, `GET /stages/<id>` | ports, and parameters as JSON Schema |
- * | `POST /stages/<id>` | events `progress`…, then `finished` or `failed` (with the exit code that the program would give) |
+ * | `POST /stages/<id>` | events `progress`…, then `finished` or `failed` (with the exit code of the stage's program) |
  *
- * What is wrong before a run starts is a status: 400 usage, 401 token, 404 stage, 409 another run makes the same, 413 body,
- * 422 bad data, 429 all slots taken, 503 stopping or something needed is missing. What goes wrong in a run is its `failed`
- * event.
+ * An error before a run starts is a status: 400 invalid request, 401 wrong token, 404 unknown stage, 409 the same run or
+ * one with the same outputs is in progress, 413 body too large, 422 invalid data, 429 all slots in use, 503 stopping or
+ * something required is missing. An error during a run is its `failed` event.
  * @module
  */
 import { Hono } from "hono";
@@ -20,30 +20,31 @@ import { streamSSE } from "hono/streaming";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Stage } from "@/lib/contracts/stage.ts";
+import type { StageSource } from "@/lib/pipeline/blueprint.ts";
 import type { Executor } from "@/lib/pipeline/task.ts";
 import { EXIT, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { type ActiveRun, ActiveRuns } from "./active_runs.ts";
 import type { DataRoot } from "./data_root.ts";
-import { readRunRequest, RunBody } from "./run_request.ts";
+import { readRunRequest, RunBody, type RunRequest } from "./run_request.ts";
 import { claimsOf, runServed, type ServedEvent } from "./served_run.ts";
 
-/** What the server needs to know of the world. */
+/** Settings of the server. */
 export interface ServerOptions {
   readonly root: DataRoot;
-  readonly listStages: () => Promise<readonly string[]>;
-  readonly loadStage: (id: string) => Promise<Stage>;
-  /** where runs compute; one that blocks this thread keeps other requests waiting */
+  readonly stages: Pick<StageSource, "list" | "load">;
+  /** runs the stages; one that blocks this thread delays other requests */
   readonly executor: Executor;
   /** compute threads of one run */
   readonly threads: number;
-  /** cores that all runs share; `floor(cores / threads)` runs, at least one, go on at a time */
+  /** cores shared by all runs; `floor(cores / threads)` runs, at least one, run at a time */
   readonly cores: number;
-  /** bearer token that every route but /healthz asks for; without one, everybody who reaches the socket may run stages */
+  /** bearer token that every route but /healthz requires; without one, anyone who reaches the socket may run stages */
   readonly token?: string;
   /** `host:port` that parameters of a request may name. Default: none */
   readonly allowedHosts?: readonly string[];
-  /** longest body that is read, in bytes. Default 1 MiB */
+  /** maximum length of a request body, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
-  /** told how every run ended */
+  /** called with the last event of every run */
   readonly log?: (
     ended: Extract<ServedEvent, { event: "finished" | "failed" }>["data"] & { stage: string },
   ) => void;
@@ -51,21 +52,13 @@ export interface ServerOptions {
 
 /** A server without a socket. */
 export interface StageServer {
-  /** answers one request: what `Deno.serve` takes */
+  /** responds to one request: what `Deno.serve` takes */
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /**
-   * Takes no more runs and asks those under way to stop: they save a checkpoint where they can and end with exit
-   * code 75, or finish. Resolves with the number of runs that were under way, when the last of them has ended.
+   * Refuses new runs and interrupts those in progress: they save a checkpoint where they can and end with exit code 75, or
+   * finish. Resolves with the number of runs that were in progress, when the last of them has ended.
    */
   readonly stop: () => Promise<number>;
-}
-
-/** A run under way. */
-interface Run {
-  readonly controller: AbortController;
-  readonly ended: Promise<void>;
-  /** paths that are its own meanwhile */
-  readonly claims: readonly string[];
 }
 
 const RETRY_SECONDS = "10";
@@ -79,112 +72,66 @@ const STATUS = {
 
 /** Builds the server. */
 export function createServer(options: ServerOptions): StageServer {
-  const { root, listStages, loadStage, executor, threads } = options;
-  const slots = Math.max(1, Math.floor(options.cores / threads));
-  const runs = new Set<Run>();
-  let stopping = false;
-
-  const app = new Hono();
+  const { root, stages } = options;
+  const runs = new ActiveRuns(Math.max(1, Math.floor(options.cores / options.threads)));
+  const app = new Hono<{ Variables: { stage: Stage } }>();
   app.onError((error, c) => {
     const code = exitCodeOf(error);
-    if (code === EXIT.tryAgain) c.header("Retry-After", RETRY_SECONDS);
     return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, error.message, code);
   });
   app.notFound((c) =>
-    refuse(c, 404, `Cannot find ${c.req.path} as it must be /healthz, /stages or /stages/<id>`)
+    refuse(c, 404, `Unknown path ${c.req.path}, known are /healthz, /stages and /stages/<id>`)
   );
-  app.get(
-    "/healthz",
-    (c) => c.json({ status: stopping ? "stopping" : "ok", running: runs.size, slots }, stopping ? 503 : 200),
-  );
+  app.get("/healthz", (c) => {
+    const health = { status: runs.isStopping ? "stopping" : "ok", running: runs.count, slots: runs.slots };
+    return c.json(health, runs.isStopping ? 503 : 200);
+  });
   app.use("/stages/*", requireToken(options.token));
   app.use("/stages/*", limitBody(options.maxBodyBytes ?? 1 << 20));
   app.get("/stages", async (c) => {
-    const stages = await Promise.all((await listStages()).map(loadStage));
-    return c.json({ stages: stages.map(describe), request: z.toJSONSchema(RunBody, { io: "input" }) });
+    const all = await Promise.all((await stages.list()).map(stages.load));
+    return c.json({ stages: all.map(describe), request: z.toJSONSchema(RunBody, { io: "input" }) });
   });
-  app.get("/stages/:id", async (c) => {
-    const stage = await find(c.req.param("id"));
-    return stage === undefined ? unknownStage(c) : c.json(describe(stage));
+  app.use("/stages/:id", async (c, next) => {
+    const id = c.req.param("id"), known = await stages.list();
+    if (!known.includes(id)) return refuse(c, 404, `Unknown stage "${id}", known are ${known.join(", ")}`);
+    c.set("stage", await stages.load(id));
+    return await next();
   });
+  app.get("/stages/:id", (c) => c.json(describe(c.get("stage"))));
   app.post("/stages/:id", async (c) => {
-    const stage = await find(c.req.param("id"));
-    if (stage === undefined) return await unknownStage(c);
+    const stage = c.get("stage");
     const request = readRunRequest(stage, await readJson(c), root, options.allowedHosts);
-    const claims = claimsOf(stage, request, root);
-    // From here to runs.add() nothing awaits, so that two requests cannot take one slot or one place.
-    if (stopping || runs.size >= slots) {
-      c.header("Retry-After", RETRY_SECONDS);
-      return stopping
-        ? refuse(c, 503, `Cannot run ${stage.id} as the server must not be stopping: it is`, EXIT.tryAgain)
-        : refuse(
-          c,
-          429,
-          `Cannot run ${stage.id} as a slot must be free: ${slots} of ${slots} are taken`,
-          EXIT.tryAgain,
-        );
-    }
-    if ([...runs].some((run) => run.claims.some((claim) => claims.includes(claim)))) {
-      c.header("Retry-After", RETRY_SECONDS);
-      return refuse(
-        c,
-        409,
-        `Cannot run ${stage.id} as no other run may have its outputs or be the same: one is under way`,
-        EXIT.tryAgain,
-      );
-    }
-    const controller = new AbortController();
-    const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const run = { controller, ended, claims };
-    runs.add(run);
-    function release(): void {
-      runs.delete(run);
-      resolve();
-    }
-    return streamSSE(c, async (stream) => {
-      stream.onAbort(() =>
-        controller.abort(new TryAgainError("Cannot go on as the client must listen: it has gone"))
-      );
-      const keepAlive = setInterval(() => void stream.write(": still there\n\n"), KEEP_ALIVE_MS);
-      try {
-        const settings = { root, executor, threads, signal: controller.signal, release };
-        await runServed(stage, request, settings, async ({ event, data }) => {
-          if (event !== "progress") options.log?.({ stage: stage.id, ...data });
-          await stream.writeSSE({ event, data: JSON.stringify(data) });
-        });
-      } finally {
-        clearInterval(keepAlive);
-      }
-    });
+    const run = runs.start(stage.id, claimsOf(stage, request, root));
+    return "status" in run
+      ? refuse(c, run.status, run.message, EXIT.tryAgain)
+      : streamRun(c, { stage, request, run }, options);
   });
-
-  async function find(id: string): Promise<Stage | undefined> {
-    return (await listStages()).includes(id) ? await loadStage(id) : undefined;
-  }
-
-  async function unknownStage(c: Context): Promise<Response> {
-    const ids = (await listStages()).join(", ");
-    return refuse(
-      c,
-      404,
-      `Cannot find stage "${c.req.param("id")}" as it must be one of those that are there: ${ids}`,
-    );
-  }
-
-  async function stop(): Promise<number> {
-    stopping = true;
-    const count = runs.size;
-    for (const { controller } of runs) {
-      controller.abort(new TryAgainError("Cannot go on as the server must run: it stops"));
-    }
-    await Promise.all([...runs].map(({ ended }) => ended));
-    return count;
-  }
-
-  return { fetch: (request) => app.fetch(request), stop };
+  return { fetch: (request) => app.fetch(request), stop: () => runs.stop() };
 }
 
-/** A stage as the catalogue shows it. */
+/** Runs the stage and responds with its events. A client that disconnects interrupts the run. */
+function streamRun(
+  c: Context,
+  { stage, request, run }: { readonly stage: Stage; readonly request: RunRequest; readonly run: ActiveRun },
+  { root, executor, threads, log }: ServerOptions,
+): Response {
+  return streamSSE(c, async (stream) => {
+    stream.onAbort(() => run.controller.abort(new TryAgainError("Interrupted: the client has disconnected")));
+    const keepAlive = setInterval(() => void stream.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
+    try {
+      const settings = { root, executor, threads, signal: run.controller.signal, release: run.release };
+      await runServed(stage, request, settings, async ({ event, data }) => {
+        if (event !== "progress") log?.({ stage: stage.id, ...data });
+        await stream.writeSSE({ event, data: JSON.stringify(data) });
+      });
+    } finally {
+      clearInterval(keepAlive);
+    }
+  });
+}
+
+/** Returns a stage as `GET /stages` shows it. */
 function describe(stage: Stage): Record<string, unknown> {
   const { id, summary, random, inputs, outputs } = stage;
   return { id, summary, random, inputs, outputs, params: z.toJSONSchema(stage.params, { io: "input" }) };
@@ -196,6 +143,7 @@ function refuse(
   message: string,
   exitCode: number = EXIT.usage,
 ): Response {
+  if (exitCode === EXIT.tryAgain) c.header("Retry-After", RETRY_SECONDS);
   return c.json({ error: { message, exit_code: exitCode } }, status);
 }
 
@@ -204,19 +152,18 @@ async function readJson(c: Context): Promise<unknown> {
     return await c.req.json();
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new UsageError(`Cannot read the body as it must be JSON: ${error.message}`);
+    throw new UsageError(`The request body must be JSON: ${error.message}`);
   }
 }
 
 function limitBody(maxSize: number): (c: Context, next: Next) => Promise<Response | void> {
   return bodyLimit({
     maxSize,
-    onError: (c) =>
-      refuse(c, 413, `Cannot read the body as it must have at most ${maxSize} bytes: it has more`),
+    onError: (c) => refuse(c, 413, `The request body must have at most ${maxSize} bytes, got more`),
   });
 }
 
-/** Compares digests, in a time that tells nothing of how much of the token was right, nor of its length. */
+/** Compares digests, so that the time depends neither on how much of the token is right nor on its length. */
 function requireToken(token: string | undefined): (c: Context, next: Next) => Promise<Response | void> {
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const wanted = token === undefined ? undefined : digest(`Bearer ${token}`);
@@ -224,10 +171,6 @@ function requireToken(token: string | undefined): (c: Context, next: Next) => Pr
     const given = digest((c.req.header("Authorization") ?? "").replace(/^bearer /i, "Bearer "));
     if (wanted === undefined || timingSafeEqual(given, wanted)) return await next();
     c.header("WWW-Authenticate", "Bearer");
-    return refuse(
-      c,
-      401,
-      "Cannot answer as the request must carry the server's token: Authorization does not match",
-    );
+    return refuse(c, 401, "This request requires the server's token: Authorization: Bearer TOKEN");
   };
 }

@@ -9,7 +9,7 @@ import { createServer, type ServerOptions, type StageServer } from "./server.ts"
 
 const FILE = { contract: "file", description: "a text" } as const;
 
-/** Writes `text` as often as asked, in capitals; tells every copy. */
+/** Writes `text` several times in capitals and reports every copy. */
 const shout = defineStage({
   id: "shout",
   summary: "Shouts",
@@ -30,11 +30,11 @@ const spoil = defineStage({
   id: "spoil",
   async run({ outputs }) {
     await Deno.writeTextFile(outputs.loud!, "half");
-    throw new DataError("Cannot read row 3 as it must be text: it is null");
+    throw new DataError("row 3 must be text, got null");
   },
 });
 
-/** Counts in steps until told to stop, keeps its count in scratch, and goes on from there. */
+/** Counts in steps; when interrupted, saves its count in scratch and resumes from it. */
 const count = defineStage({
   ...shout,
   id: "count",
@@ -45,7 +45,7 @@ const count = defineStage({
       await new Promise((resolve) => setTimeout(resolve, 0));
       if (kept === "0" && signal.aborted) {
         await Deno.writeTextFile(`${scratch}/count`, String(step));
-        throw new TryAgainError("Cannot count on as a stop is wanted: the count is kept");
+        throw new TryAgainError("Interrupted: the count is saved");
       }
     }
     await Deno.writeTextFile(outputs.loud!, `from ${kept}`);
@@ -62,6 +62,14 @@ const executor: Executor = {
     await runTask(stage as unknown as Stage, task, control);
   },
 };
+
+/** The stages in `all`, as the server finds them. */
+function sourceOf(all: readonly Stage[]): ServerOptions["stages"] {
+  return {
+    list: () => Promise.resolve(all.map(({ id }) => id)),
+    load: (id) => Promise.resolve(all.find((stage) => stage.id === id)!),
+  };
+}
 
 interface Fixture {
   readonly dir: string;
@@ -81,8 +89,7 @@ async function withServer(
     const stages: readonly Stage[] = [shout, spoil, count] as unknown as Stage[];
     const server = createServer({
       root: openDataRoot(`${dir}/data`),
-      listStages: () => Promise.resolve(stages.map(({ id }) => id)),
-      loadStage: (id) => Promise.resolve(stages.find((stage) => stage.id === id)!),
+      stages: sourceOf(stages),
       executor,
       threads: 2,
       cores: 2,
@@ -138,9 +145,9 @@ Deno.test("POST /stages/<id> runs the stage and streams its progress", () =>
   withServer(async ({ send, dir }) => {
     const response = await send("/stages/shout", { ...REQUEST, params: { times: 3 } });
     assertEquals([response.status, response.headers.get("Content-Type")], [200, "text/event-stream"]);
-    const told = await events(response);
-    const seconds = told.at(-1)?.[1].seconds;
-    assertEquals(told, [
+    const sent = await events(response);
+    const seconds = sent.at(-1)?.[1].seconds;
+    assertEquals(sent, [
       ["progress", { step: 1, total: 3 }],
       ["progress", { step: 2, total: 3 }],
       ["progress", { step: 3, total: 3 }],
@@ -151,23 +158,23 @@ Deno.test("POST /stages/<id> runs the stage and streams its progress", () =>
     assertEquals(names(`${dir}/data/.srppo/scratch`), []);
   }));
 
-Deno.test("a run that fails tells why with its exit code and leaves nothing behind", () =>
+Deno.test("a run that fails sends its message and exit code and leaves no files", () =>
   withServer(async ({ send, dir }) => {
-    const told = await events(await send("/stages/spoil", REQUEST));
-    const message = "Cannot read row 3 as it must be text: it is null";
-    assertEquals(told, [["failed", { message, exit_code: 65 }]]);
+    const sent = await events(await send("/stages/spoil", REQUEST));
+    const message = "row 3 must be text, got null";
+    assertEquals(sent, [["failed", { message, exit_code: 65 }]]);
     assertEquals(names(`${dir}/data`), [".srppo", "in.txt"]);
   }));
 
 Deno.test("a slow reader gets the newest progress and the end", () =>
   withServer(async ({ send }) => {
-    const told = await events(await send("/stages/shout", { ...REQUEST, params: { times: 5000 } }));
-    assert(told.length < 5000);
-    assertEquals(told.at(-2), ["progress", { step: 5000, total: 5000 }]);
-    assertEquals(told.at(-1)?.[0], "finished");
+    const sent = await events(await send("/stages/shout", { ...REQUEST, params: { times: 5000 } }));
+    assert(sent.length < 5000);
+    assertEquals(sent.at(-2), ["progress", { step: 5000, total: 5000 }]);
+    assertEquals(sent.at(-1)?.[0], "finished");
   }));
 
-Deno.test("POST names all problems of a request at once", () =>
+Deno.test("POST lists all problems of a request at once", () =>
   withServer(async ({ send }) => {
     const body = {
       params: { times: 0, volume: 1 },
@@ -176,12 +183,12 @@ Deno.test("POST names all problems of a request at once", () =>
     };
     assertEquals(await refusal(await send("/stages/shout", body)), [
       400,
-      "Cannot run shout as the request must fit its ports and parameters: " +
+      "Invalid request for shout: " +
       "params.times: Too small: expected number to be >=1; " +
       'params: Unrecognized key: "volume"; ' +
-      "inputs.txt: no such port, the stage has text, more; inputs.text: not given; " +
-      "inputs.more: takes a list of locations; outputs.note: not given; " +
-      'Cannot use "../out" as a location must be a path below the data root: it is not',
+      'inputs.txt: unknown port, did you mean "text"?; inputs.text: missing; ' +
+      "inputs.more: expects a list of locations; outputs.note: missing; " +
+      'Location "../out" must be a path below the data root',
       64,
     ]);
   }));
@@ -222,12 +229,12 @@ Deno.test("POST refuses locations outside the data root, through links too", () 
 
 Deno.test("POST refuses outputs that exist or coincide, and inputs that do not exist", () =>
   withServer(async ({ send }) => {
-    const start = "Cannot run shout as the request must fit its ports and parameters: ";
+    const start = "Invalid request for shout: ";
     assertEquals(
       await refusal(await send("/stages/shout", { ...REQUEST, outputs: { loud: "in.txt", note: "n" } })),
       [
         400,
-        `${start}outputs.loud: "in.txt" exists already`,
+        `${start}outputs.loud: "in.txt" already exists`,
         64,
       ],
     );
@@ -235,7 +242,7 @@ Deno.test("POST refuses outputs that exist or coincide, and inputs that do not e
       await refusal(await send("/stages/shout", { ...REQUEST, outputs: { loud: "n", note: "./n" } })),
       [
         400,
-        `${start}outputs: two ports share one location`,
+        `${start}outputs: every port must have its own location`,
         64,
       ],
     );
@@ -245,35 +252,35 @@ Deno.test("POST refuses outputs that exist or coincide, and inputs that do not e
       ),
       [
         422,
-        'Cannot run shout as its inputs must exist: inputs.text: "a" does not exist; inputs.more: "b" does not exist',
+        'Missing inputs of shout: inputs.text: "a" does not exist; inputs.more: "b" does not exist',
         65,
       ],
     );
   }));
 
-Deno.test("the server refuses what it does not know, bodies that are no JSON, and long ones", () =>
+Deno.test("the server refuses unknown stages and paths, bodies that are not JSON, and long bodies", () =>
   withServer(async ({ send }) => {
     assertEquals(await refusal(await send("/stages/whisper", REQUEST)), [
       404,
-      'Cannot find stage "whisper" as it must be one of those that are there: shout, spoil, count',
+      'Unknown stage "whisper", known are shout, spoil, count',
       64,
     ]);
     assertEquals(await refusal(await send("/")), [
       404,
-      "Cannot find / as it must be /healthz, /stages or /stages/<id>",
+      "Unknown path /, known are /healthz, /stages and /stages/<id>",
       64,
     ]);
     const [status, message] = await refusal(await send("/stages/shout", "{"));
     assertEquals(status, 400);
-    assertStringIncludes(message, "Cannot read the body as it must be JSON: ");
+    assertStringIncludes(message, "The request body must be JSON: ");
     assertEquals(await refusal(await send("/stages/shout", { params: { long: "x".repeat(2000) } })), [
       413,
-      "Cannot read the body as it must have at most 1000 bytes: it has more",
+      "The request body must have at most 1000 bytes, got more",
       64,
     ]);
   }, { maxBodyBytes: 1000 }));
 
-Deno.test("every route but /healthz asks for the token", () =>
+Deno.test("every route but /healthz requires the token", () =>
   withServer(async ({ send }) => {
     for (const given of [undefined, "Bearer wrong", "Bearer ", "Basic open", "open"]) {
       for (const [path, body] of [["/stages"], ["/stages/shout"], ["/stages/shout", REQUEST]] as const) {
@@ -291,7 +298,7 @@ Deno.test("every route but /healthz asks for the token", () =>
     assertEquals((await response.json()).id, "shout");
   }, { token: "open" }));
 
-Deno.test("a run beyond the core budget gets 429, and the server answers meanwhile", () =>
+Deno.test("a run beyond the slots gets 429, and the server responds meanwhile", () =>
   withServer(async ({ send }) => {
     const running = await send("/stages/count", REQUEST);
     assertEquals(await (await send("/healthz")).json(), { status: "ok", running: 1, slots: 1 });
@@ -299,7 +306,7 @@ Deno.test("a run beyond the core budget gets 429, and the server answers meanwhi
     assertEquals(second.headers.get("Retry-After"), "10");
     assertEquals(await refusal(second), [
       429,
-      "Cannot run shout as a slot must be free: 1 of 1 are taken",
+      "Cannot start shout: 1 of 1 slots are in use",
       75,
     ]);
     assertEquals((await events(running)).at(-1)?.[0], "finished");
@@ -307,7 +314,7 @@ Deno.test("a run beyond the core budget gets 429, and the server answers meanwhi
     assertEquals((await events(third)).at(-1)?.[0], "finished");
   }));
 
-Deno.test("two runs at a time are never the same run nor write to one place", () =>
+Deno.test("two runs at a time never have the same request nor the same outputs", () =>
   withServer(async ({ send }) => {
     const running = await send("/stages/count", REQUEST);
     const elsewhere = { ...REQUEST, outputs: { loud: "b.txt", note: "n.txt" } };
@@ -316,7 +323,7 @@ Deno.test("two runs at a time are never the same run nor write to one place", ()
       assertEquals(refused.headers.get("Retry-After"), "10");
       assertEquals(await refusal(refused), [
         409,
-        `Cannot run ${stage} as no other run may have its outputs or be the same: one is under way`,
+        `Cannot start ${stage}: a run with the same outputs or the same request is in progress`,
         75,
       ]);
     }
@@ -325,27 +332,26 @@ Deno.test("two runs at a time are never the same run nor write to one place", ()
     assertEquals((await events(running)).at(-1)?.[0], "finished");
   }, { threads: 1 }));
 
-Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from it", () =>
+Deno.test("stop() lets runs save a checkpoint, and the same request resumes from it", () =>
   withServer(async ({ send, server, dir }) => {
     const running = await send("/stages/count", REQUEST);
-    const told = events(running);
+    const sent = events(running);
     assertEquals(await server.stop(), 1);
-    assertEquals((await told).at(-1), [
+    assertEquals((await sent).at(-1), [
       "failed",
-      { message: "Cannot count on as a stop is wanted: the count is kept", exit_code: 75 },
+      { message: "Interrupted: the count is saved", exit_code: 75 },
     ]);
     assertEquals((await send("/healthz")).status, 503);
     const refused = await send("/stages/count", REQUEST);
     assertEquals(await refusal(refused), [
       503,
-      "Cannot run count as the server must not be stopping: it is",
+      "Cannot start count: the server is stopping",
       75,
     ]);
 
     const next = createServer({
       root: openDataRoot(`${dir}/data`),
-      listStages: () => Promise.resolve(["count"]),
-      loadStage: () => Promise.resolve(count as unknown as Stage),
+      stages: sourceOf([count as unknown as Stage]),
       executor,
       threads: 1,
       cores: 1,
@@ -359,7 +365,7 @@ Deno.test("stop() lets runs keep a checkpoint, and the same request goes on from
     assertEquals(names(`${dir}/data/.srppo/scratch`), []);
   }));
 
-Deno.test("a run clears away what a killed attempt of the same request left", () =>
+Deno.test("a run removes the files that a killed attempt of the same request left", () =>
   withServer(async ({ send, dir }) => {
     const spoiled = await events(await send("/stages/spoil", REQUEST));
     assertEquals(spoiled.at(-1)?.[0], "failed");

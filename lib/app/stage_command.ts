@@ -1,5 +1,5 @@
 /**
- * `deno task stage`: lists the stages; `deno task stage NAME …` runs one alone, on files.
+ * `deno task stage`: lists the stages; `deno task stage NAME …` runs one of them on files.
  * @module
  */
 import type { Stage } from "@/lib/contracts/stage.ts";
@@ -7,28 +7,43 @@ import { printOut } from "@/lib/files/standard_output.ts";
 import { stageHelp } from "@/lib/pipeline/stage_help.ts";
 import { runStageProgram } from "@/lib/pipeline/stage_program.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { isHelp, runCommand } from "./command.ts";
 import { workingDirectory } from "./parent.ts";
-import { listStages, loadStage } from "./registry.ts";
+import { stages } from "./registry.ts";
 
-/** The catalogue: every stage with its inputs, outputs and parameters. */
-export function catalogue(all: readonly Stage[]): string {
-  const parts = all.map((stage) => `${stage.id}\n${indent(stageHelp(stage, `deno task stage ${stage.id}`))}`);
-  return `${parts.join("\n")}\nRun one: deno task stage NAME --in.x PATH --out.y PATH --param value …\n`;
+/** Returns what `--help` prints: usage, and one line per stage. */
+function help(all: readonly Stage[]): string {
+  const width = Math.max(...all.map(({ id }) => id.length));
+  return `Runs one stage of a pipeline on files.
+
+Usage: deno task stage NAME --in.PORT PATH --out.PORT PATH [--PARAM VALUE]
+
+${all.map(({ id, summary }) => `  ${id.padEnd(width)}  ${summary}\n`).join("")}
+deno task stage NAME --help prints the inputs, outputs and parameters of one stage, deno task stage those of all.
+
+Example:
+  deno task stage tokenize --in.demonstrations demos.jsonl --in.model base --out.train train.arrow --out.report report
+`;
+}
+
+/** Returns the help of every stage. */
+function catalogue(all: readonly Stage[]): string {
+  return all.map((stage) => `${stage.id}\n${indent(stageHelp(stage, `deno task stage ${stage.id}`))}`).join(
+    "\n",
+  );
 }
 
 function indent(text: string): string {
   return text.replace(/^(?=.)/gm, "  ");
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
-  if (name === undefined || name === "--help" || name === "-h") {
-    const all = await Promise.all((await listStages()).map(loadStage));
-    printOut(catalogue(all));
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === undefined || isHelp([name])) {
+    const all = await Promise.all((await stages.list()).map(stages.load));
+    printOut(name === undefined ? catalogue(all) : help(all));
     return EXIT.ok;
   }
-  return await runStageProgram(await loadStage(name), {
+  return await runStageProgram(await stages.load(name), {
     args: rest,
     command: `deno task stage ${name}`,
     workingDirectory: workingDirectory(),

@@ -1,4 +1,4 @@
-/** `deno task schema`: writes the JSON Schemas of manifests and experiments, which editors use and tests compare. @module */
+/** `deno task schema`: writes the JSON Schemas of manifests and experiments, which editors use. @module */
 import { join } from "node:path";
 import { experimentJsonSchema } from "@/lib/experiments/experiment.ts";
 import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";

@@ -18,7 +18,7 @@ import { qwen3 } from "./qwen3.ts";
 import { smollm3 } from "./smollm3.ts";
 
 /** Families by `model_type`. */
-const FAMILIES: Readonly<Record<string, (input: ConfigInput) => Model>> = {
+export const FAMILIES: Readonly<Record<string, (input: ConfigInput) => Model>> = {
   llama,
   mistral,
   qwen2,

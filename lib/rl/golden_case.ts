@@ -36,7 +36,15 @@ export interface GoldenCase {
   rows(field: string): number[][];
   /** [K,B,T] or [B,T,V] */
   blocks(field: string): number[][][];
+  /**
+   * Refuses keys that no check has read: a setting with a wrong name must not be ignored.
+   * @throws {DataError} naming them
+   */
+  refuseUnknownKeys(): void;
 }
+
+/** Keys that describe a case and are not compared. */
+const DESCRIPTIONS = ["note", "reward_kind"];
 
 /**
  * The cases of a topic.
@@ -56,8 +64,9 @@ export function goldenCases(topic: string, json: unknown): GoldenCase[] {
 }
 
 function goldenCase(where: string, record: unknown): GoldenCase {
-  const fields = isRecord(record) ? record : {};
+  const fields = isRecord(record) ? record : {}, known = new Set(DESCRIPTIONS);
   function read<T>(field: string, wanted: string, test: (x: unknown) => x is T): T {
+    known.add(field);
     const value = fields[field];
     if (test(value)) return value;
     throw new DataError(
@@ -67,7 +76,7 @@ function goldenCase(where: string, record: unknown): GoldenCase {
     );
   }
   return {
-    has: (field) => field in fields,
+    has: (field) => known.add(field) && field in fields,
     number: (field) => read(field, "a number", isNumber),
     numberOrNull: (field) =>
       read(field, "a number or null", (x): x is number | null => x === null || isNumber(x)),
@@ -76,6 +85,13 @@ function goldenCase(where: string, record: unknown): GoldenCase {
     list: (field) => read(field, "a list of numbers", isListOf(isNumber)),
     rows: (field) => read(field, "a list of lists of numbers", isListOf(isListOf(isNumber))),
     blocks: (field) => read(field, "lists of numbers, three deep", isListOf(isListOf(isListOf(isNumber)))),
+    refuseUnknownKeys() {
+      const unknown = Object.keys(fields).filter((field) => !known.has(field));
+      if (unknown.length > 0) {
+        const names = unknown.map((field) => JSON.stringify(field)).join(", ");
+        throw new DataError(`${where}: unknown key${unknown.length > 1 ? "s" : ""} ${names}`);
+      }
+    },
   };
 }
 

@@ -93,7 +93,10 @@ export function checkPpoTopic(topic: string, json: unknown, tools: GoldenTools):
     );
   }
   const tally = goldenTally(PPO_BAR);
-  for (const golden of goldenCases(topic, json)) checker(golden, tally, tools);
+  for (const golden of goldenCases(topic, json)) {
+    checker(golden, tally, tools);
+    golden.refuseUnknownKeys();
+  }
   return tally.checks();
 }
 

@@ -1,6 +1,6 @@
 /** Tests that docs/correctness.md names the parameter and the manifests of every recipe. @module */
 import { assert, assertEquals } from "@std/assert";
-import { listStages, loadStage } from "@/lib/app/registry.ts";
+import { stages as registry } from "@/lib/app/registry.ts";
 import { projectText } from "./generated.ts";
 
 /** Returns the number and the last cell of every recipe's row. */
@@ -10,7 +10,7 @@ function recipes(): { readonly number: number; readonly text: string }[] {
 }
 
 Deno.test("every recipe names its parameters, which exist, and the manifests that follow it", async () => {
-  const stages = await Promise.all((await listStages()).map(loadStage));
+  const stages = await Promise.all((await registry.list()).map(registry.load));
   const known = new Set(stages.flatMap(({ params }) => Object.keys(params.shape)));
   const problems = recipes().flatMap(({ number, text }) => {
     if (/^as statement \d+$/.test(text)) return [];

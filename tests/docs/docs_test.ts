@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { dirname, join, normalize } from "node:path/posix";
 import { PIPELINE_HELP } from "@/lib/app/pipeline_flags.ts";
-import { listStages, loadStage, projectRoot } from "@/lib/app/registry.ts";
+import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
 import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
 import { generatedPages, projectText } from "./generated.ts";
 import { anchorsOf, codeOf, linksOf, namesUnder, table, tablesOf, withoutFences } from "./markdown.ts";
@@ -114,7 +114,7 @@ Deno.test("stages.md and the table of rooms in architecture.md equal the output 
 });
 
 Deno.test("every parameter in a table of the documentation is one of a stage", async () => {
-  const stages = await Promise.all((await listStages()).map(loadStage));
+  const stages = await Promise.all((await registry.list()).map(registry.load));
   const known = new Set(stages.flatMap(({ params }) => Object.keys(params.shape)));
   assert(namesUnder(projectText("docs/stages.md"), "parameter").length > 40);
   assertEquals(complaints((text) => namesUnder(text, "parameter").filter((name) => !known.has(name))), []);

@@ -3,7 +3,7 @@
  * @module
  */
 import { join } from "node:path";
-import { listStages, loadStage, projectRoot } from "@/lib/app/registry.ts";
+import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
@@ -18,7 +18,7 @@ export function projectText(path: string): string {
 
 /** Returns the expected text of generated pages, by path. @throws {TypeError} if architecture.md has no place for the table */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
-  const stages = await Promise.all((await stagesInOrder()).map(loadStage));
+  const stages = await Promise.all((await stagesInOrder()).map(registry.load));
   const page = projectText(ROOMS_PAGE);
   if (!ROOMS_PART.test(page)) {
     throw new TypeError(
@@ -40,6 +40,6 @@ async function stagesInOrder(): Promise<string[]> {
   const used = [...projectText("pipelines/quickstart.yaml").matchAll(/uses: ([a-z-]+)/g)].map(([, id]) =>
     id!
   );
-  const known = await listStages();
+  const known = await registry.list();
   return [...new Set([...used.filter((id) => known.includes(id)), ...known])];
 }

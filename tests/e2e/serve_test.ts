@@ -149,13 +149,12 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
     const anonymous = await server.send("/stages/tokenize", TOKENIZE, { Authorization: "" });
     assertEquals(await refusal(anonymous), [
       401,
-      "Cannot answer as the request must carry the server's token: Authorization does not match",
+      "This request requires the server's token: Authorization: Bearer TOKEN",
     ]);
     const outside = { ...TOKENIZE, inputs: { ...TOKENIZE.inputs, model: "../stories260k" } };
     assertEquals(await refusal(await server.send("/stages/tokenize", outside)), [
       400,
-      "Cannot run tokenize as the request must fit its ports and parameters: " +
-      'Cannot use "../stories260k" as a location must be a path below the data root: it is not',
+      'Invalid request for tokenize: Location "../stories260k" must be a path below the data root',
     ]);
     assertEquals(await server.health(), { status: "ok", running: 0, slots: 1 });
     const { stages } = await (await server.send("/stages")).json();
@@ -199,7 +198,7 @@ Deno.test("deno task serve answers while a stage computes, and ends a run whose 
     assertEquals(await server.health(), { status: "ok", running: 1, slots: 1 });
     const second = await server.send("/stages/sft", sftRequest("other", 1));
     assertEquals(second.headers.get("Retry-After"), "10");
-    assertEquals(await refusal(second), [429, "Cannot run sft as a slot must be free: 1 of 1 are taken"]);
+    assertEquals(await refusal(second), [429, "Cannot start sft: 1 of 1 slots are in use"]);
 
     await run.return(undefined); // cancels the body, which closes the connection
     while ((await server.health()).running !== 0) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,7 +6,7 @@ import { counts, NODES, SmallQuickstart } from "./small_quickstart.ts";
 
 /** What the pipeline says when it was stopped after `done` stages. */
 function stopped(done: number): string {
-  return "Stopping after the step in hand (again to end at once)\n" +
+  return "Stopping after the current step (press Ctrl-C again to quit immediately)\n" +
     `Stopped: ${done} of ${NODES} stages are done and kept; the same command goes on from there\n`;
 }
 

@@ -95,7 +95,7 @@ Deno.test("an experiment is stopped, goes on, shares what is equal, and is there
     [code, await stderr],
     [
       75,
-      "Stopping after the steps in hand (again to end at once)\n" +
+      "Stopping after the current step (press Ctrl-C again to quit immediately)\n" +
       "Stopped: 4 of 4 runs are not done; the same command goes on from there\n",
     ],
   );

@@ -1,4 +1,4 @@
-/** LoRA adapters against PEFT and PyTorch, and proof that every check notices one wrong number. @module */
+/** LoRA adapters against PEFT and PyTorch; one wrong number fails exactly its check. @module */
 import { assert, assertEquals } from "@std/assert";
 import { checkLora } from "@/lib/app/golden/check_lora.ts";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
@@ -29,7 +29,7 @@ for (const adapter of ["adapter", "adapter_rslora"]) {
   });
 }
 
-Deno.test("a folder with a base and adapters is checked adapter by adapter", () => {
+Deno.test("a directory with a base and adapters is checked adapter by adapter", () => {
   const names = ["adapter", "adapter_rslora"];
   assertEquals(
     checkLora(FOLDER).map(({ check }) => check),
@@ -37,7 +37,7 @@ Deno.test("a folder with a base and adapters is checked adapter by adapter", () 
   );
 });
 
-/** The names of the checks that fail once one tensor of a copy of `adapter` was changed. */
+/** Returns the names of the checks that fail after a change of one tensor of a copy of `adapter`. */
 function failuresAfter(file: string, tensor: string, change: (data: Float32Array) => void): string[] {
   using copy = new TemporaryDirectory();
   copyTree(FOLDER, copy.path);
@@ -76,7 +76,7 @@ for (const [file, tensor, by, failing] of MUTATIONS) {
   });
 }
 
-Deno.test("an adapter's weight that is off by 0.5 fails all but the base and what agrees with itself", () => {
+Deno.test("an adapter's weight that is off by 0.5 fails all checks but those of the base and of decoding against training", () => {
   const failures = failuresAfter("adapter_model.safetensors", `${MODULE}.lora_B.weight`, (data) => {
     data[7]! += 0.5;
   });

@@ -1,6 +1,7 @@
-/** All seventeen PPO topics through the golden command's own check; fields one by one: lib/rl/golden_topics_test.ts. @module */
-import { assert, assertEquals } from "@std/assert";
+/** All seventeen topics of PPO with the check of `deno task golden`; single fields: lib/rl/golden_topics_test.ts. @module */
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { checkPpo } from "@/lib/app/golden/check_ppo.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FOLDER = "fixtures/goldens/ppo";
@@ -36,5 +37,23 @@ for (
     using directory = new TemporaryDirectory();
     const failures = checkPpo(directory.write("adamw.json", JSON.stringify(json))).filter(({ ok }) => !ok);
     assertEquals(failures.map((line) => line.check), [check]);
+  });
+}
+
+for (
+  const [topic, key] of [
+    ["adamw", "amsgrad"],
+    ["schedules", "min_lr"],
+    ["policy_loss", "clip_higher"],
+    ["value_loss", "clip_rnage"],
+    ["gae", "lambda"],
+  ] as const
+) {
+  Deno.test(`an unknown key "${key}" in a case of ${topic} fails by name`, () => {
+    const json = JSON.parse(Deno.readTextFileSync(`${FOLDER}/${topic}.json`));
+    json.cases[0][key] = 0.1;
+    using directory = new TemporaryDirectory();
+    const path = directory.write(`${topic}.json`, JSON.stringify(json));
+    assertThrows(() => checkPpo(path), DataError, `case 0 of "${topic}": unknown key "${key}"`);
   });
 }

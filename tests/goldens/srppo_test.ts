@@ -1,6 +1,7 @@
-/** A whole Self-Rewarding PPO iteration against PyTorch, and proof that every figure of it is compared. @module */
-import { assert, assertEquals } from "@std/assert";
+/** One iteration of Self-Rewarding PPO against PyTorch; one wrong value fails exactly its check. @module */
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { checkSrppo } from "@/lib/app/golden/check_srppo.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
@@ -14,7 +15,7 @@ Deno.test("an iteration gives every intermediate and the final weights of PyTorc
   }
 });
 
-/** The checks that fail once golden.json and final.safetensors were changed. */
+/** Returns the checks that fail after a change of golden.json and final.safetensors. */
 function failuresAfter(change: {
   readonly json?: (golden: Record<string, unknown>) => void;
   readonly weights?: (data: Map<string, Float32Array>) => void;
@@ -37,31 +38,31 @@ function failuresAfter(change: {
   return checkSrppo(copy.path).filter(({ ok }) => !ok).map(({ check }) => check);
 }
 
-/** The same with the last number of the last list off by one percent and 0.001. */
+/** Returns `value` with the last number of the last list off by one percent and 0.001. */
 function nudged(value: unknown): unknown {
   return Array.isArray(value)
     ? [...value.slice(0, -1), nudged(value.at(-1))]
     : (value as number) * 1.01 + 0.001;
 }
 
-const FIGURES = (
+const VALUES = (
   "sft_logprobs base_logprobs token_log_ratio reward old_logprobs kl_k1 kl_mean rewards values advantages returns advantages_mean " +
   "advantages_var whitened_advantages entropy_before explained_variance_before final_logprobs final_values"
 ).split(" ");
 
-const UPDATE_FIGURES = (
+const UPDATE_VALUES = (
   "policy_loss value_loss policy_grad_norm value_grad_norm clip_fraction value_clip_fraction approx_kl_k1 approx_kl_k3 entropy " +
   "ratio_mean ratio_max logprobs values"
 ).split(" ");
 
-Deno.test("one wrong number in any figure before and after the updates fails exactly its check", () => {
-  for (const field of FIGURES) {
+Deno.test("one wrong number in any value before and after the updates fails exactly its check", () => {
+  for (const field of VALUES) {
     assertEquals(failuresAfter({ json: (golden) => golden[field] = nudged(golden[field]) }), [field]);
   }
 });
 
-Deno.test("one wrong number in any figure of an update fails exactly its check", () => {
-  for (const field of UPDATE_FIGURES) {
+Deno.test("one wrong number in any value of an update fails exactly its check", () => {
+  for (const field of UPDATE_VALUES) {
     const json = (golden: Record<string, unknown>) => {
       const update = (golden.updates as Record<string, unknown>[])[2]!;
       update[field] = nudged(update[field]);
@@ -70,7 +71,7 @@ Deno.test("one wrong number in any figure of an update fails exactly its check",
   }
 });
 
-Deno.test("one wrong final weight fails, unless it is one that rounding decides", () => {
+Deno.test("one wrong final weight fails, unless the golden skips it because of rounding", () => {
   const name = "critic.score.weight";
   const wrong = failuresAfter({ weights: (data) => void (data.get(name)![3]! += 3e-4) });
   assertEquals(wrong, ["final weights"]);
@@ -83,4 +84,17 @@ Deno.test("one wrong final weight fails, unless it is one that rounding decides"
     },
   });
   assertEquals(skipped, []);
+});
+
+Deno.test("an unknown key in the training settings of a golden (optimizer, schedule, loss) fails by name", () => {
+  const json = (golden: Record<string, unknown>) => {
+    const config = golden.config as Record<string, Record<string, unknown>>;
+    Object.assign(config, { min_lr: 1e-5 });
+    Object.assign(config.optimizer!, { amsgrad: true });
+  };
+  assertThrows(
+    () => failuresAfter({ json }),
+    DataError,
+    'config.optimizer: Unrecognized key: "amsgrad"; config: Unrecognized key: "min_lr"',
+  );
 });

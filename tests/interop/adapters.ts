@@ -1,6 +1,6 @@
 /**
- * LoRA adapters of all families as the project writes them: of [out, in] and [in, out] weights, of fused maps, with targets
- * named in every way, and patterns for rank and α.
+ * LoRA adapters of all families, as the project writes them: for [out, in] and [in, out] weights, fused projections, every
+ * way to name targets, and patterns for rank and α.
  * @module
  */
 import { join } from "node:path";
@@ -10,10 +10,12 @@ import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
+import { FAMILY_NAMES } from "@/tests/support/family_names.ts";
 
 const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 
-const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
+/** Differences from `CONFIG` by family; a family that is not listed has none. */
+const CHANGES: Readonly<Record<string, Partial<LoraConfig>>> = {
   llama: { rankStabilised: true, rankPattern: { "1.self_attn.q_proj": 5 }, excluded: ["0.mlp.up_proj"] },
   mistral: { targets: ["q_proj", "v_proj"] },
   qwen2: { targets: "all-linear", rankStabilised: true },
@@ -36,11 +38,11 @@ export interface AdapterCase {
   readonly contextLength: number;
 }
 
-/** Writes the adapters below `home`, with numbers in B as if they were trained. */
+/** Writes the adapters below `home`, with random numbers in B as after training. */
 export function writeAdapters(home: string): AdapterCase[] {
-  return Object.entries(CASES).map(([family, change]) => {
+  return FAMILY_NAMES.map((family) => {
     const baseDirectory = join(projectRoot, "fixtures/goldens/families", family), path = join(home, family);
-    const config = { ...CONFIG, ...change };
+    const config = { ...CONFIG, ...CHANGES[family] };
     const loaded = newAdapter(loadFrozenModel(baseDirectory), config, { baseDirectory, seed: 1 });
     const { model, parameters } = loaded;
     for (const { name } of parameters.specs) {

@@ -1,4 +1,4 @@
-"""Loads with transformers, PEFT, torch and ONNX Runtime what a run wrote, and compares with what this project computes."""
+"""Loads the outputs of a run with transformers, PEFT, torch and ONNX Runtime, and compares their results with ours."""
 
 import json
 import tempfile
@@ -15,12 +15,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForSequenceCl
 from checks import check, read_case, within
 
 case = read_case()
-ours = safetensors.numpy.load_file(case["figures"])
+ours = safetensors.numpy.load_file(case["results"])
 LOAD = {"dtype": torch.float32, "attn_implementation": "eager", "local_files_only": True, "output_loading_info": True}
 
 
 def complete(info: dict) -> None:
-    """Fails if transformers found a weight too many or too few."""
+    """Fails if transformers reports missing or unexpected weights."""
     wrong = {key: value for key, value in info.items() if value}
     assert not wrong, wrong
 
@@ -33,7 +33,7 @@ def load_policy(path: str):
 
 
 def largest(pairs) -> float:
-    """Largest difference; NaN counts as infinite, so that no bound holds it."""
+    """Largest difference; NaN counts as infinite, which exceeds every bound."""
     errors = [float(numpy.abs(a - b).max()) for a, b in pairs]
     return max(error if error == error else float("inf") for error in errors)
 
@@ -48,7 +48,7 @@ def logits(name: str, path: str, prompts: list[list[int]]) -> tuple[bool, str]:
         assert found.shape == theirs.shape, (found.shape, theirs.shape)
         pairs.append((found, theirs))
     spread = max(float(theirs.max() - theirs.min()) for _, theirs in pairs)
-    assert spread > 1e-2, "logits that are all alike prove nothing"
+    assert spread > 1e-2, "equal logits are no test"
     passed, detail = within(largest(pairs), 1e-4)
     return passed, f"{detail}, {len(prompts)} prompts of 1 to {max(map(len, prompts))} tokens, logits spread over {spread:.1f}"
 
@@ -61,11 +61,11 @@ def values(path: str, prompts: list[list[int]]) -> tuple[bool, str]:
     for row, ids in enumerate(prompts):
         hidden = model.model(torch.tensor([ids])).last_hidden_state
         pairs.append((ours[f"values.{row}"], model.score(hidden)[0, :, 0].numpy()))
-        # What a user of the classifier sees is the value at the last token.
+        # The output of the classifier is the value at the last token.
         model.config.pad_token_id = -1
         label = model(torch.tensor([ids])).logits[0, 0].numpy()
         pairs.append((ours[f"values.{row}"][-1], label))
-    assert float(model.score.weight.abs().max()) > 0, "a head of zeros proves nothing"
+    assert float(model.score.weight.abs().max()) > 0, "a head of zeros is no test"
     return within(largest(pairs), 1e-4)
 
 
@@ -75,12 +75,12 @@ def tokens(path: str, texts: list[str], expected: list[list[int]], decoded: list
     for ids, text in zip(expected, decoded, strict=True):
         if tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False) != text:
             wrong.append(text)
-    return not wrong, f"{len(texts)} texts there and back" if not wrong else f"differ: {wrong[:3]}"
+    return not wrong, f"{len(texts)} texts encoded and decoded" if not wrong else f"differ: {wrong[:3]}"
 
 
 def one_update(training: dict) -> tuple[bool, str]:
-    """The same update with torch's AdamW, from the same weights, those in half precision widened to float32."""
-    options, figures = training["options"], training["metrics"]
+    """The same update with torch's AdamW from the same weights, converted to float32."""
+    options, metrics = training["options"], training["metrics"]
     model = load_policy(training["source"])
     total, count = torch.zeros(()), 0
     for ids, mask in training["rows"]:
@@ -96,13 +96,13 @@ def one_update(training: dict) -> tuple[bool, str]:
     clipped = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     torch.optim.AdamW(
         model.parameters(),
-        lr=figures["lr"],
+        lr=metrics["lr"],
         betas=(options["beta1"], options["beta2"]),
         eps=options["eps"],
         weight_decay=0.0,
     ).step()
     for name, theirs in {"loss": loss.item(), "grad_norm": norm.item()}.items():
-        assert abs(figures[name] - theirs) <= 1e-4 * abs(theirs), (name, figures[name], theirs)
+        assert abs(metrics[name] - theirs) <= 1e-4 * abs(theirs), (name, metrics[name], theirs)
     after = load_policy(training["policy"])
     assert all(parameter.dtype == torch.float32 for parameter in after.parameters())
     assert json.loads(Path(training["policy"], "config.json").read_text())["dtype"] == "float32"
@@ -110,11 +110,11 @@ def one_update(training: dict) -> tuple[bool, str]:
     source, expected = load_policy(training["source"]).state_dict(), model.state_dict()
     names = [name for name, _ in model.named_parameters()]  # without the head where it is tied
     for name, parameter in ((name, after.state_dict()[name]) for name in names):
-        # Adam divides a gradient by its own size: where it is about zero, rounding decides the direction.
+        # Adam divides a gradient by its absolute value: near zero, the direction depends on rounding.
         sure = raw[name].abs() > 1e-3 * raw[name].abs().max()
         worst = max(worst, float((parameter - expected[name])[sure].abs().max()))
         moved = max(moved, float((parameter - source[name]).abs().max()))
-    assert moved > 0.5 * figures["lr"], "an update that moves nothing proves nothing"
+    assert moved > 0.5 * metrics["lr"], "an update that changes nothing is no test"
     state = safetensors.numpy.load_file(Path(training["state"], "optimizer.safetensors"))
     wanted = {f"policy.{kind}.{name}" for name in names for kind in ("exp_avg", "exp_avg_sq")}
     assert state.keys() == wanted, state.keys() ^ wanted
@@ -126,7 +126,7 @@ def one_update(training: dict) -> tuple[bool, str]:
 
 
 def as_transformers_saves(path: str) -> tuple[bool, str]:
-    """The checkpoint has the tensors that transformers writes itself, and ties what transformers ties."""
+    """The checkpoint has the tensors and tied weights that transformers writes."""
     model = load_policy(path)
     with tempfile.TemporaryDirectory() as saved:
         model.save_pretrained(saved)
@@ -174,7 +174,7 @@ def exported_reward(graph: str, files: list[str]) -> tuple[bool, str]:
             expected = numpy.array(row["token_rewards"], dtype=numpy.float32)
             pairs.append((rewards[i, start : start + count], expected))
             rewarded += int((expected != 0).sum())
-    assert rewarded > 0, "rewards of zero prove nothing"
+    assert rewarded > 0, "rewards of zero are no test"
     passed, detail = within(largest(pairs), 1e-4)
     return passed, f"{detail}, {rewarded} rewarded tokens of {len(pairs)} responses, onnxruntime {onnxruntime.__version__}"
 

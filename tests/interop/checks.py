@@ -1,4 +1,4 @@
-"""What the oracles of this folder share: a check prints one line, and the driver counts the lines."""
+"""Shared by the checks of this folder: every check prints one line, and interop.ts counts the lines."""
 
 import json
 import sys
@@ -11,10 +11,10 @@ def report(passed: bool, name: str, detail: str) -> None:
 
 
 def check(name: str, run: Callable[[], tuple[bool, str]]) -> None:
-    """Reports what `run` finds; an exception is a check that failed."""
+    """Reports the result of `run`; an exception is a failed check."""
     try:
         passed, detail = run()
-    except Exception as error:  # every kind is a finding
+    except Exception as error:  # of any class
         traceback.print_exc()
         passed, detail = False, repr(error)
     report(passed, name, detail)
@@ -25,6 +25,6 @@ def within(error: float, bound: float) -> tuple[bool, str]:
 
 
 def read_case() -> dict:
-    """The JSON file that is this program's argument."""
+    """Returns the JSON file that is this program's argument."""
     with open(sys.argv[1], encoding="utf-8") as file:
         return json.load(file)

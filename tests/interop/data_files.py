@@ -1,4 +1,4 @@
-"""Reads with pyarrow and safetensors what data_files.ts wrote, and writes files for it to read. Argument: the directory."""
+"""Reads the files of data_files.ts with pyarrow and safetensors, and writes files for it. Argument: the directory."""
 
 import json
 import pathlib
@@ -14,7 +14,7 @@ SPELLING = {"utf8": "string", "i32": "int32", "i64": "int64", "f64": "double", "
 
 
 def spelled(name: str) -> str:
-    """The name of a column type in pyarrow's words."""
+    """Returns pyarrow's name of a column type."""
     if name.startswith("list<"):
         return f"list<item: {SPELLING[name[5:-1]]} not null>"
     return SPELLING[name]
@@ -62,7 +62,7 @@ def check_safetensors(directory: pathlib.Path) -> None:
 
 
 def rewrite(directory: pathlib.Path) -> None:
-    """Writes rollouts@1 anew with pyarrow's own layout: nullable children, one batch for all rows."""
+    """Writes rollouts@1 again in pyarrow's layout: nullable children, one batch for all rows."""
     table = pyarrow.ipc.open_file(directory / "rollouts.arrow").read_all()
     kinds = {"list<item: int32 not null>": pyarrow.list_(pyarrow.int32()), "list<item: float not null>": pyarrow.list_(pyarrow.float32())}
     schema = pyarrow.schema(

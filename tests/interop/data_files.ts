@@ -1,10 +1,10 @@
 /**
- * Arrow files and safetensors against PyPI's pyarrow and safetensors, both ways. A slow check beside the unit tests:
+ * Arrow files and safetensors against PyPI's pyarrow and safetensors, in both directions:
  *
  *     deno run --allow-read --allow-write=DIR --allow-run=PYTHON tests/interop/data_files.ts PYTHON DIR
  *
- * PYTHON is an interpreter with pyarrow, safetensors and numpy; DIR an empty directory. Prints one line a check and
- * fails at the first that does not hold.
+ * PYTHON is an interpreter with pyarrow, safetensors and numpy; DIR an empty directory. Prints one line per check and ends
+ * at the first that fails.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -27,7 +27,7 @@ import { hostTensor } from "@/lib/tensor/tensor.ts";
 const ROWS = 5000;
 const DIGEST = "d".repeat(64);
 
-/** The columns of every contract, spelled out here a second time, so that a change of one is noticed. */
+/** The columns of every contract, written out again, so that a change of one is noticed. */
 const ROLLOUTS = {
   id: "utf8",
   prompt_id: "utf8",
@@ -67,10 +67,11 @@ const SCHEMAS: Readonly<Record<string, TableSchema>> = {
   },
 };
 
-/** `length` ids, then as many multiples of 1/8, which JSON shows exactly. */
+/** Returns `length` consecutive ids. */
 function ids(length: number, first: number): Int32Array {
   return Int32Array.from({ length }, (_, i) => first + i);
 }
+/** Returns `length` multiples of 1/8, which JSON writes exactly. */
 function eighths(length: number, first: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => -(first + i) / 8);
 }
@@ -124,7 +125,7 @@ async function writeContracts(directory: string): Promise<void> {
     n: 2 ** 40 + i,
   }));
   await writeEvals(path("evals"), evals);
-  await writeMetrics(path("metrics"), each((i) => ({ step: i, name: "kl", value: i / 8 })));
+  await writeMetrics(path("metrics"), each((i) => ({ step: i, name: "loss", value: i / 8 })));
   const samples = each((i) => ({
     model: "m",
     mode: "sampled" as const,
@@ -146,7 +147,7 @@ async function writeContracts(directory: string): Promise<void> {
   Deno.writeTextFileSync(join(directory, "contracts.json"), text);
 }
 
-/** bf16 is left out: numpy has no such type. */
+/** Without bf16, a type that numpy does not have. */
 const TENSORS: readonly [DType, string, ReturnType<typeof hostTensor>][] = [
   ["f64", "float64", hostTensor("f64", [2], Float64Array.of(0.5, -1e300))],
   ["f32", "float32", hostTensor("f32", [2, 2], Float32Array.of(1, 2, 3, -0.125))],
@@ -171,7 +172,7 @@ function writeTensors(directory: string): void {
   Deno.writeTextFileSync(join(directory, "tensors.json"), JSON.stringify(Object.fromEntries(expected)));
 }
 
-/** What Python wrote reads the same here, and its safetensors file comes out of our writer byte for byte. */
+/** Checks that Python's files have equal content here, and that our writer gives the bytes of its safetensors file. */
 function readBack(directory: string): void {
   assertEquals(
     readRollouts(join(directory, "pyarrow.arrow")),

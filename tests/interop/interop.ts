@@ -1,7 +1,7 @@
 /**
- * `deno task test:interop`: runs a short pipeline and checks what it wrote with the libraries that users will load it
- * with, transformers, PEFT, torch, pyarrow, safetensors and PyPI's ONNX Runtime. Argument: the Python of environment.sh.
- * Everything lies below runs/interop. Prints one line a check; exit code 1 if one failed.
+ * `deno task test:interop`: runs a short pipeline and checks its outputs with the libraries with which users load them:
+ * transformers, PEFT, torch, pyarrow, safetensors and PyPI's ONNX Runtime. Argument: the Python of environment.sh. All files
+ * are below runs/interop. Prints one line per check; exit code 1 if one failed.
  * @module
  */
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { projectRoot } from "@/lib/app/project_root.ts";
 import { writeSafetensors } from "@/lib/files/safetensors.ts";
 import { writeAdapters } from "./adapters.ts";
 import { TRAINED, trainOnce } from "./one_update.ts";
-import { contextOf, logitsOf, tokensOf, valuesOf } from "./our_figures.ts";
+import { contextOf, logitsOf, tokensOf, valuesOf } from "./our_results.ts";
 import { TEXTS } from "./texts.ts";
 
 const HOME = join(projectRoot, "runs/interop/files");
 const RUN = join(HOME, "run");
-/** The quickstart, so short that its policy is only just another one. */
+/** Settings that shorten the quickstart: its policy is trained for two iterations. */
 const SHORT = [
   "sft.max_updates=24",
   "members.count=2",
@@ -25,10 +25,10 @@ const SHORT = [
   "ppo.rollout.prompts_per_iteration=32",
   "ppo.update.critic_warmup_iterations=0",
 ];
-/** Contracts that a run of the quickstart writes. */
+/** Contracts of the files of a quickstart run. */
 const CONTRACTS = ["tokens", "prompts", "rollouts", "scored", "metrics", "samples", "evals"];
 
-/** Runs a program of the project to its end. */
+/** Runs a task of the project. */
 async function runTask(args: readonly string[]): Promise<void> {
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", ...args],
@@ -37,11 +37,11 @@ async function runTask(args: readonly string[]): Promise<void> {
     stderr: "inherit",
   }).output();
   if (code !== 0) {
-    throw new Error(`Cannot check what ${args[0]} writes as it must end well: exit code ${code}`);
+    throw new Error(`deno task ${args[0]} failed with exit code ${code}`);
   }
 }
 
-/** Runs a program that prints a line a check, shows its lines and counts them. A program that breaks off has failed. */
+/** Runs a program that prints one line per check, prints and counts the lines. A program that does not finish has failed. */
 async function count(
   program: string,
   args: readonly string[],
@@ -65,11 +65,11 @@ async function count(
   }
   const { code } = await child.status;
   if (code === 0 && passed + failed > 0) return { passed, failed };
-  console.log(`FAILED  ${args.find((arg) => /\.(py|ts)$/.test(arg))} broke off: exit code ${code}`);
+  console.log(`FAILED  ${args.find((arg) => /\.(py|ts)$/.test(arg))} did not finish: exit code ${code}`);
   return { passed, failed: failed + 1 };
 }
 
-/** The quickstart's manifest with critic and optimizer state among its outputs. */
+/** Writes the quickstart's manifest with critic and optimizer state among its outputs. */
 function writeManifest(): string {
   const text = Deno.readTextFileSync(join(projectRoot, "pipelines/quickstart.yaml"));
   const more = text.replace(
@@ -77,14 +77,14 @@ function writeManifest(): string {
     "outputs: { critic: ppo.critic, state: ppo.state, sft: sft.policy,",
   );
   if (more === text) {
-    throw new Error("Cannot add to pipelines/quickstart.yaml as it must have outputs on a line");
+    throw new Error("pipelines/quickstart.yaml must have its outputs on one line");
   }
   const path = join(HOME, "short.yaml");
   Deno.writeTextFileSync(path, more.replaceAll(/: fixtures\//g, `: ${projectRoot}/fixtures/`));
   return path;
 }
 
-/** Arrow files in `folders`, by what they begin with: blobs of a store have no names. Of hard links, the first found. */
+/** Returns the Arrow files in `folders`, recognised by their first bytes; of several hard links, the first found. */
 function arrowFiles(folders: readonly string[]): string[] {
   const found = new Map<string, string>();
   const visit = (folder: string): void => {
@@ -107,14 +107,14 @@ function beginsWith(path: string, text: string): boolean {
   return file.readSync(start) === text.length && new TextDecoder().decode(start) === text;
 }
 
-/** Ragged prompts of ids below `vocabulary`, the longest as long as the context allows. */
+/** Returns prompts of different lengths with ids below `vocabulary`; the longest fills the context. */
 function raggedPrompts(vocabulary: number, context: number): number[][] {
   return [1, 2, 7, Math.floor(context / 3), context].map((length, r) =>
     Array.from({ length }, (_, t) => (3 + 31 * r + 17 * t + t * t) % vocabulary)
   );
 }
 
-/** Makes all files and the description of the checks for Python. @returns the latter's path */
+/** Writes all files and the description of the checks for Python. @returns the path of the description */
 async function makeCase(): Promise<string> {
   const manifest = writeManifest();
   const settings = SHORT.flatMap((setting) => ["--set", setting]);
@@ -149,8 +149,8 @@ async function makeCase(): Promise<string> {
       prompts: raggedPrompts(vocabSize, contextLength),
     })),
   ];
-  const figures = join(HOME, "ours.safetensors");
-  writeSafetensors(figures, [
+  const results = join(HOME, "ours.safetensors");
+  writeSafetensors(results, [
     ...models.flatMap(({ name, path, prompts }) => logitsOf(name, path, prompts)),
     ...valuesOf(output("critic"), prompts),
   ]);
@@ -161,7 +161,7 @@ async function makeCase(): Promise<string> {
   const described = {
     arrow,
     contracts: CONTRACTS.map((name) => `${name}@1`),
-    figures,
+    results,
     models,
     critic: { path: output("critic"), prompts },
     tokenizer: { path: output("policy"), texts: TEXTS, expected: ids, decoded },
@@ -181,15 +181,15 @@ async function main(python: string): Promise<number> {
   Deno.mkdirSync(contracts);
   const permissions = ["--no-prompt", "--allow-read", `--allow-write=${contracts}`, `--allow-run=${python}`];
   const script = (name: string) => join(import.meta.dirname!, name);
-  const results = [
+  const counts = [
     await count(Deno.execPath(), ["run", ...permissions, script("data_files.ts"), python, contracts]),
   ];
   const described = await makeCase();
   for (const name of ["arrow_files.py", "checkpoints.py"]) {
-    results.push(await count(python, [script(name), described]));
+    counts.push(await count(python, [script(name), described]));
   }
-  const passed = results.reduce((sum, result) => sum + result.passed, 0);
-  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+  const failed = counts.reduce((sum, count) => sum + count.failed, 0);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed;
 }

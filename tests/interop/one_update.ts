@@ -1,5 +1,5 @@
 /**
- * One update of SFT from a checkpoint of any family, in full or half precision, as `deno task stage sft` makes it.
+ * One SFT update from a checkpoint of any family, in full or half precision, by `deno task stage sft`.
  * @module
  */
 import { join } from "node:path";
@@ -8,14 +8,12 @@ import { readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { params } from "@/stages/sft/params.ts";
+import { FAMILY_NAMES } from "@/tests/support/family_names.ts";
 
 /** Goldens that are trained: every family, and llama from bfloat16 and float16. */
-export const TRAINED: readonly string[] = [
-  ...["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2"],
-  ...["smollm3", "llama_bf16", "llama_f16"],
-];
+export const TRAINED: readonly string[] = [...FAMILY_NAMES, "llama_bf16", "llama_f16"];
 
-/** What torch needs to make the same update. */
+/** What torch needs to compute the same update. */
 export interface UpdateCase {
   readonly name: string;
   readonly source: string;
@@ -24,7 +22,7 @@ export interface UpdateCase {
   /** ids and loss mask of every row */
   readonly rows: readonly (readonly [ids: readonly number[], mask: readonly number[]])[];
   readonly options: Readonly<Record<string, unknown>>;
-  /** what the stage's metrics say: loss, grad_norm, lr */
+  /** the stage's metrics: loss, grad_norm, lr */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -43,7 +41,7 @@ export async function trainOnce(
   for (const file of ["config.json", "model.safetensors"]) {
     Deno.copyFileSync(join(golden, file), join(source, file));
   }
-  // Any tokenizer will do: the rows are ids, and the stage only asks that they name the model's own.
+  // Any tokenizer: the rows are ids, and the stage only checks that their digest is that of the model's tokenizer.
   const tokenizer = join(projectRoot, "fixtures/stories260k/tokenizer.json");
   Deno.copyFileSync(tokenizer, join(source, "tokenizer.json"));
 

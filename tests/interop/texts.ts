@@ -1,5 +1,5 @@
 /**
- * Texts that tokenizers tend to disagree about.
+ * Texts that different tokenizers often encode differently.
  * @module
  */
 

@@ -61,12 +61,12 @@ Deno.test("wrong calls end with their exit code and one message before anything 
     [
       ["pipeline", "--seeed=1"],
       64,
-      'Cannot run a pipeline as its flags must be right (see --help): there is no flag --seeed, did you mean "seed"?\n',
+      'Invalid flags (see --help): unknown flag --seeed, did you mean "--seed"?\n',
     ],
     [
       ["pipeline", "--threads=0", "--executor=inlin"],
       64,
-      'Cannot run a pipeline as its flags must be right (see --help): --threads must be a whole number from 1: it is "0"; --executor must be inline or process: it is "inlin", did you mean "inline"?\n',
+      'Invalid flags (see --help): --threads must be an integer ≥ 1, got "0"; --executor must be one of inline, process, got "inlin", did you mean "inline"?\n',
     ],
     [
       ["pipeline", manifest, "--input", `base=${dir.file("none")}`],
@@ -81,7 +81,7 @@ Deno.test("wrong calls end with their exit code and one message before anything 
     [
       ["stage", "tokenise"],
       64,
-      'Cannot load stage "tokenise" as it must be one of the stages, did you mean "tokenize"?\n',
+      'Unknown stage "tokenise", did you mean "tokenize"?\n',
     ],
   ];
   for (const [args, code, err] of cases) assertEquals(await finish(launch(args)), { code, out: "", err });

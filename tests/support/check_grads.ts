@@ -6,13 +6,13 @@
 import { evaluate, evaluateVjp, type TracedFunction } from "@/lib/train/evaluate.ts";
 import { type HostTensor, hostTensor } from "@/lib/tensor/tensor.ts";
 
-/** A small linear congruential generator: tests need repeatable numbers, not good ones. */
+/** Returns a linear congruential generator: tests need repeatable numbers of no particular quality. */
 export function numbers(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 }
 
-/** A tensor of f64 with elements uniform in [low, high). */
+/** Returns an f64 tensor with elements uniform in [low, high). */
 export function randomTensor(shape: readonly number[], next: () => number, low = -1, high = 1): HostTensor {
   const size = shape.reduce((a, b) => a * b, 1);
   return hostTensor("f64", shape, Float64Array.from({ length: size }, () => low + (high - low) * next()));
@@ -25,7 +25,7 @@ const dot = (a: HostTensor, b: HostTensor) => {
 };
 
 /**
- * The relative difference between ⟨u, J·v⟩ by central differences and ⟨Jᵀu, v⟩ by `backward`.
+ * Returns the relative difference between ⟨u, J·v⟩ by central differences and ⟨Jᵀu, v⟩ by `backward`.
  * @param wrt which inputs are varied (default: all of f64)
  */
 export function gradientError(

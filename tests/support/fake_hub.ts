@@ -1,29 +1,29 @@
 /**
- * A Hugging Face hub on this machine for tests: the questions that `@huggingface/hub` asks, large files behind a
- * redirect, parts of files, tokens, and failures on demand.
+ * A local Hugging Face hub for tests: the requests of `@huggingface/hub`, large files behind a redirect, ranges of files,
+ * tokens, and failures on demand.
  * @module
  */
 import { createHash } from "node:crypto";
 
-/** A repository and how the hub behaves. Tests change it as they go. */
+/** A repository and the behaviour of the hub. Tests may change it at any time. */
 export interface FakeHub extends AsyncDisposable {
   readonly endpoint: string;
   /** content by path, at the commit */
   readonly files: Map<string, Uint8Array<ArrayBuffer>>;
-  /** what was asked: method, path without the query, and the Range header where there is one */
+  /** requests so far: method, path without the query, and the Range header if there is one */
   readonly requests: string[];
   commit: string;
-  /** the only token that opens the repository; undefined: everyone may */
+  /** token required to read the repository; undefined: none */
   token?: string;
   /** bytes of a large file after which its connection breaks, each time */
   cutAfter?: number;
-  /** parts are answered with the whole */
+  /** a range is answered with the whole file */
   ignoresRange?: boolean;
-  /** sent in place of the files with these paths */
+  /** sent instead of the files with these paths */
   readonly damaged: Map<string, Uint8Array<ArrayBuffer>>;
 }
 
-/** Files of this size and more are stored as LFS would. */
+/** Files of at least this size are stored as with Git LFS. */
 const LARGE = 4096;
 
 /** Starts a hub with one repository, `org/tiny`, whose branch `main` is `commit`. */
@@ -33,7 +33,7 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
   );
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen() {} },
-    (request) => answer(hub, request),
+    (request) => respond(hub, request),
   );
   const hub: FakeHub = {
     endpoint: `http://127.0.0.1:${server.addr.port}`,
@@ -46,7 +46,7 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
   return hub;
 }
 
-function answer(hub: FakeHub, request: Request): Response {
+function respond(hub: FakeHub, request: Request): Response {
   const { pathname } = new URL(request.url), range = request.headers.get("Range");
   hub.requests.push(`${request.method} ${pathname}${range === null ? "" : ` ${range}`}`);
   if (pathname.startsWith("/storage/")) return content(hub, pathname.slice("/storage/".length), range);
@@ -92,7 +92,7 @@ function content(hub: FakeHub, path: string, range: string | null): Response {
   };
   const status = isPart ? 206 : 200, cutAfter = hub.cutAfter ?? Infinity;
   if (bytes.length < LARGE || part.length <= cutAfter) return new Response(part.slice(), { status, headers });
-  // A body shorter than announced: the connection closes after it.
+  // A body shorter than its Content-Length: the connection closes after it.
   const body = ReadableStream.from(cutAfter === 0 ? [] : [part.slice(0, cutAfter)]);
   return new Response(body, { status, headers: { ...headers, "Content-Length": String(part.length) } });
 }

@@ -1,6 +1,6 @@
-/** An HTTP endpoint on this machine that gives rewards, as a user's own would be. @module */
+/** A local HTTP endpoint that returns rewards, like an external reward endpoint of a user. @module */
 
-/** A row as it arrives. */
+/** A row of a request. */
 export interface JudgedRow {
   readonly id: string;
   readonly prompt_id: string;
@@ -11,7 +11,7 @@ export interface JudgedRow {
   readonly reward: number;
 }
 
-/** A request that came. */
+/** A received request. */
 export interface Asked {
   readonly method: string;
   /** with the query */
@@ -20,15 +20,15 @@ export interface Asked {
   readonly rows: readonly JudgedRow[];
 }
 
-/** What a judge says to a request: a body as JSON, a response of its own, or {@linkcode SILENCE}. */
+/** Returns the response to a request: a JSON body, a Response, or {@linkcode SILENCE}. */
 export type Judge = (asked: Asked) => unknown;
 
-/** Said of a request that gets no answer while the server is there. */
-export const SILENCE = Symbol("no answer");
+/** Returned to send no response while the server runs. */
+export const SILENCE = Symbol("no response");
 
-/** Listens on a free port of 127.0.0.1 until it is disposed of. */
+/** Listens on a free port of 127.0.0.1 until it is disposed. */
 export class JudgeServer implements AsyncDisposable {
-  /** requests so far, in their order */
+  /** requests so far, in order */
   readonly asked: Asked[] = [];
   readonly #end = Promise.withResolvers<void>();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -39,9 +39,9 @@ export class JudgeServer implements AsyncDisposable {
       const { rows } = await request.json();
       const asked = { method, path: pathname + search, headers, rows };
       this.asked.push(asked);
-      const said = await judge(asked);
-      if (said === SILENCE) return await this.#end.promise.then(() => new Response());
-      return said instanceof Response ? said : Response.json(said);
+      const result = await judge(asked);
+      if (result === SILENCE) return await this.#end.promise.then(() => new Response());
+      return result instanceof Response ? result : Response.json(result);
     });
   }
 
@@ -50,7 +50,7 @@ export class JudgeServer implements AsyncDisposable {
     return `127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** Address of `path`. */
+  /** Returns the URL of `path`. */
   url(path = "/"): string {
     return `http://${this.host}${path}`;
   }

@@ -1,11 +1,11 @@
-/** Rewrites a graph to operators of the default ONNX domain, for readers that know no others. @module */
+/** Rewrites a graph to operators of the default ONNX domain, for runtimes that support no others. @module */
 import type { OnnxGraph, OnnxNode } from "@/lib/onnx/graph.ts";
 import { f64, i64, type Shape } from "@/lib/tensor/tensor.ts";
 
 /**
- * FusedMatMul becomes Transpose, MatMul and Mul, and Reshape names every size instead of 0 for one that stays. An f64
- * graph of our blocks holds no other operator of another domain.
- * @param shapeOf the operands and results, by name
+ * Replaces FusedMatMul by Transpose, MatMul and Mul, and 0 in the shape of a Reshape by the size. F64 graphs of our blocks
+ * have no other operator of another domain.
+ * @param shapeOf returns the shape of an operand or result
  */
 export function plainOnnx(graph: OnnxGraph, shapeOf: (name: string) => Shape): OnnxGraph {
   const initializers = [...graph.initializers];
@@ -33,7 +33,7 @@ export function plainOnnx(graph: OnnxGraph, shapeOf: (name: string) => Shape): O
     };
     const operands = [turned(node.inputs[0]!, transA, "a"), turned(node.inputs[1]!, transB, "b")];
     const product = emit("MatMul", operands, `plain${i}`);
-    // an attribute is an f32 in the file
+    // attributes are stored as f32
     initializers.push({
       name: `alpha${i}`,
       tensor: f64([], [Math.fround((alpha as { float: number }).float)]),

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import type { Sequence } from "@/lib/train/batching.ts";
 
 /**
- * One to six sequences of 2 to 40 tokens, of which some are targets; at least one target in all.
- * @param vocabSize ids are below it
+ * Returns an arbitrary of one to six sequences of 2 to 40 tokens with at least one target in total.
+ * @param vocabSize ids are less than it
  */
 export function raggedSequences(vocabSize: number): fc.Arbitrary<Sequence[]> {
   const token = fc.record({ id: fc.nat(vocabSize - 1), counts: fc.boolean() });
@@ -16,7 +16,7 @@ export function raggedSequences(vocabSize: number): fc.Arbitrary<Sequence[]> {
     .filter((all) => all.some(({ targets }) => targets.length > 0));
 }
 
-/** Every token of a sequence but the first as target. */
+/** Returns the sequence with every token but the first as target. */
 export function allTargets({ ids }: Sequence): Sequence {
   return { ids, targets: Array.from({ length: ids.length - 1 }, (_, t) => t + 1) };
 }

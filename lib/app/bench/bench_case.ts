@@ -1,4 +1,4 @@
-/** What the three kinds of cases share: what they are asked, what they are given, and what they tell. @module */
+/** Settings and results of the three kinds of cases. @module */
 import type { Ceilings } from "./ceilings.ts";
 import type { ShapeName } from "./shapes.ts";
 
@@ -8,26 +8,26 @@ export const KINDS = ["train", "generate", "iteration"] as const;
 /** A kind of case. */
 export type Kind = (typeof KINDS)[number];
 
-/** What is measured. */
+/** Settings of a case. */
 export interface CaseSpec {
   readonly kind: Kind;
   readonly shape: ShapeName;
-  /** rows of a train step, sequences side by side, rollouts of an iteration */
+  /** rows of a train step, sequences decoded in parallel, rollouts of an iteration */
   readonly batch: number;
   /** tokens of a row, new tokens, prompt and response of a rollout */
   readonly length: number;
-  /** repetitions; undefined: as many as a few seconds hold */
+  /** repetitions; undefined: for a few seconds */
   readonly steps: number | undefined;
   readonly threads: number;
 }
 
 /**
- * Called by a case when it has done everything once: what it needs in memory is known then, and the ceilings are made,
- * which would have hidden it.
+ * Called by a case after its first repetition: peak memory is read then, and the ceilings are built afterwards, so that
+ * their memory does not count.
  */
 export type WarmedUp = () => Ceilings;
 
-/** What a case found. */
+/** Measurements of a case. */
 export interface CaseResult {
   /** milliseconds of each step */
   readonly ms: readonly number[];
@@ -35,6 +35,6 @@ export interface CaseResult {
   readonly tokens: number;
   /** floating point operations of one step */
   readonly flops: number;
-  /** further figures of the record, snake_case */
+  /** further values of the record, snake_case */
   readonly details?: Readonly<Record<string, unknown>>;
 }

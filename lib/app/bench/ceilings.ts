@@ -1,7 +1,7 @@
 /**
- * What the machine could do at best, measured beside the case that is held against it: the rate of one large matrix
- * product, and the time in which the matrices of a model multiply one vector, which is that of reading them once. Calls
- * alternate with those of the case, so that a neighbour's load slows both alike.
+ * Upper limits of speed on this machine: the rate of one large matrix product, and the time in which all matrices of a model
+ * multiply one vector, which is the time to read them once. They are measured in turn with the case, so that the load of
+ * other programs slows both equally.
  * @module
  */
 import { linear, lower, matmul, Trace, type Value } from "@/lib/autodiff/mod.ts";
@@ -13,10 +13,10 @@ import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { benchModel, fillUniform, randomWeights, type ShapeName, SHAPES } from "./shapes.ts";
 import { summarise, timed } from "./timing.ts";
 
-/** Figures of the ceilings: `gemm_gflops`, and `matvec_<shape>_ms` for each shape. */
-export type CeilingFigures = Readonly<Record<string, number>>;
+/** Measured ceilings: `gemm_gflops`, and `matvec_<shape>_ms` for each shape. */
+export type CeilingValues = Readonly<Record<string, number>>;
 
-/** What is measured. */
+/** Sizes of the ceilings. */
 export interface CeilingOptions {
   /** rows and columns of the product */
   readonly gemmSize: number;
@@ -24,12 +24,12 @@ export interface CeilingOptions {
   readonly shapes: readonly ShapeName[];
 }
 
-/** The usual ceilings beside a case of `shape`. */
+/** Returns the default ceilings of a case of `shape`. */
 export function usualCeilings(shape: ShapeName): CeilingOptions {
   return { gemmSize: 2048, shapes: [...new Set([shape, "135m" as const])] };
 }
 
-/** Ceilings, compiled and warm. */
+/** Ceilings, compiled and run once. */
 export class Ceilings {
   readonly #gemmSize: number;
   readonly #gemm: PreparedRun;
@@ -47,25 +47,25 @@ export class Ceilings {
     }));
   }
 
-  /** Multiplies once. */
+  /** Measures the matrix product once. */
   gemm(): void {
     this.#gemmMs.push(timed(() => this.#gemm.run()));
   }
 
-  /** Multiplies one vector by all matrices of `shape` once. */
+  /** Measures the product of one vector with all matrices of `shape` once. */
   matvec(shape: ShapeName): void {
     const { run, ms } = this.#matvec.get(shape)!;
     ms.push(timed(() => run.run()));
   }
 
-  /** All ceilings once. */
+  /** Measures all ceilings once. */
   all(): void {
     this.gemm();
     for (const shape of this.#matvec.keys()) this.matvec(shape);
   }
 
-  /** Medians of what was measured. */
-  figures(): CeilingFigures {
+  /** Returns the medians. */
+  values(): CeilingValues {
     const gemm = 2 * this.#gemmSize ** 3 / summarise(this.#gemmMs).median / 1e6;
     const matvec = [...this.#matvec].map(([name, { ms }]) =>
       [`matvec_${name}_ms`, summarise(ms).median] as const
@@ -75,9 +75,8 @@ export class Ceilings {
 }
 
 /**
- * a[n,n] · b[n,n], both given at run time, as a train step's products are. The numbers are not zeros: with
- * buffers that were never written the product takes twice as long (measured; probably they are one page of memory over
- * and over).
+ * Prepares a[n,n] · b[n,n], both inputs at run time, as the products of a train step are. The numbers are random: with
+ * buffers that were never written the product takes twice as long (measured; probably all their pages are one page).
  */
 function gemmRun(n: number): PreparedRun {
   const trace = new Trace(), shape = [n, n];
@@ -93,7 +92,7 @@ function gemmRun(n: number): PreparedRun {
   return session.prepare({ a: filled(4), b: filled(5) }, { y: TensorValue.zeros("f32", shape) });
 }
 
-/** Every matrix of the model by a vector of one token, the weights constants as the decoder's are. */
+/** Prepares the product of every matrix of the model with a vector of one token; weights are constants, as in decoding. */
 function matvecRun(model: Model): PreparedRun {
   const trace = new Trace();
   const inputs = new Map<number, Value>();
@@ -110,7 +109,7 @@ function matvecRun(model: Model): PreparedRun {
   const zeros = (values: Iterable<readonly [string, Value]>) =>
     Object.fromEntries([...values].map(([name, { shape }]) => [name, TensorValue.zeros("f32", shape)]));
   const named = (values: Iterable<Value>) => [...values].map((value) => [value.name, value] as const);
-  // Not zeros: equal matrices take less than half the time (measured; as if one copy of them were kept).
+  // Random numbers: with equal matrices it takes less than half the time (measured; probably only one is stored).
   const parameters = randomWeights(model, 3);
   const initializers = Object.fromEntries(
     weights.map((

@@ -1,4 +1,4 @@
-/** Decoding steps: new tokens after a prompt of one, sampled at temperature 1. @module */
+/** Decoding steps: new tokens after a prompt of one token, sampled at temperature 1. @module */
 import { Generator } from "@/lib/generate/generator.ts";
 import type { CaseResult, CaseSpec, WarmedUp } from "./bench_case.ts";
 import { benchModel, forwardFlops, randomIds, randomWeights, SHAPES } from "./shapes.ts";
@@ -7,7 +7,7 @@ import { repeater } from "./timing.ts";
 /** Decoding steps between two measurements of a ceiling. */
 const CEILING_EVERY = 8;
 
-/** Generates `length` tokens for `batch` prompts; a step gives one token to each, sampling included. */
+/** Generates `length` tokens for `batch` prompts; one step samples one token for each. */
 export function benchGenerate(spec: CaseSpec, warmedUp: WarmedUp): CaseResult {
   const shape = SHAPES[spec.shape], { batch, length } = spec;
   const model = benchModel(shape, length + 1), parameters = randomWeights(model, 1);
@@ -29,10 +29,10 @@ export function benchGenerate(spec: CaseSpec, warmedUp: WarmedUp): CaseResult {
   generate(0, () => {});
   const ceilings = warmedUp(), ms: number[] = [];
   const more = repeater({ steps: spec.steps, seconds: 6, least: 2 });
-  for (let round = 1; more(); round++) {
+  for (let repetition = 1; more(); repetition++) {
     ceilings.all();
     let step = 0, startedAt = performance.now();
-    generate(round, () => {
+    generate(repetition, () => {
       ms.push(performance.now() - startedAt);
       if (++step % CEILING_EVERY === 0) ceilings.matvec(spec.shape);
       startedAt = performance.now();

@@ -1,16 +1,17 @@
 /**
- * One PPO iteration as a pipeline runs it: the stages rollout, score and ppo-update, on files. The reward is the paper's,
- * one member, which is the SFT model, against the base; KL to SFT; a critic of its own; one minibatch per epoch.
+ * One PPO iteration as in a pipeline: the stages rollout, score and ppo-update, on files. The reward is the paper's, with
+ * the SFT model as its only member; KL to SFT; a separate critic; one minibatch per epoch.
  * @module
  */
 import { join } from "node:path";
 import { digestDirectory } from "@/lib/files/digest.ts";
+import { removeIfThere } from "@/lib/files/remove_if_there.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writePrompts } from "@/lib/contracts/prompts.ts";
 import { writeReward } from "@/lib/contracts/reward_directory.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { criticFrom, writeModel } from "@/lib/models/checkpoint.ts";
-import { loadStage } from "../registry.ts";
+import { stages } from "../registry.ts";
 import type { CaseResult, CaseSpec, WarmedUp } from "./bench_case.ts";
 import {
   benchModel,
@@ -28,14 +29,16 @@ const EPOCHS = 4;
 /** The stages of an iteration, in order. */
 const STAGES = ["rollout", "score", "ppo-update"] as const;
 
-/** Where what an iteration begins from lies. */
+type StageId = (typeof STAGES)[number];
+
+/** Files that every iteration reads. */
 interface Beginning {
   readonly prompts: string;
   readonly sft: string;
   readonly reward: string;
 }
 
-/** What one iteration hands to the next. */
+/** Outputs of an iteration that the next one reads. */
 interface Carried {
   readonly policy: string;
   readonly critic: string;
@@ -51,79 +54,87 @@ export async function benchIteration(
   const shape = SHAPES[spec.shape];
   const prompt = Math.max(1, spec.length >> 2), response = spec.length - prompt;
   const { beginning, carried, parameters } = await writeBeginning(directory, shape, spec, prompt);
-  const params = {
-    rollout: { rollouts: spec.batch, max_new_tokens: response, batch_size: spec.batch },
-    score: {},
-    "ppo-update": {
-      epochs: EPOCHS,
-      minibatch_size: spec.batch,
-      critic_warmup_iterations: 0,
-      lr_warmup_iterations: 0,
-      kl_stop_per_token: null,
-      kept_samples: 0,
-    },
-  };
-  const stageMs: Record<(typeof STAGES)[number], number[]> = { rollout: [], score: [], "ppo-update": [] };
+  const params = paramsOf(spec, response);
+  const stageMs: Record<StageId, number[]> = { rollout: [], score: [], "ppo-update": [] };
 
-  /** Runs one iteration, removes its rollouts, and gives what it carries on. */
-  async function iterate(round: number, from: Carried): Promise<Carried> {
-    const to = join(directory, `round-${round}`);
-    Deno.mkdirSync(to);
-    const file = (name: string) => join(to, name);
-    const outputs = {
-      rollout: { rollouts: file("rollouts.arrow") },
-      score: { scored: file("scored.arrow") },
-      "ppo-update": {
-        policy: file("policy"),
-        critic: file("critic"),
-        state: file("state"),
-        metrics: file("metrics.arrow"),
-        samples: file("samples.arrow"),
-      },
-    };
-    const { prompts, reward, sft } = beginning;
-    const inputs: Record<(typeof STAGES)[number], InputPaths> = {
-      rollout: { prompts, policy: from.policy },
-      score: { rollouts: outputs.rollout.rollouts, reward, sft },
-      "ppo-update": { scored: outputs.score.scored, ...from },
-    };
+  /** Runs one iteration and deletes the files of the one before. */
+  async function iterate(iteration: number, from: Carried): Promise<Carried> {
+    const { inputs, outputs, carried } = filesOf(join(directory, `iteration-${iteration}`), beginning, from);
     for (const id of STAGES) {
-      const stage = await loadStage(id);
+      const stage = await stages.load(id);
       const startedAt = performance.now();
       await stage.run({
         params: stage.params.parse(params[id]),
         inputs: inputs[id],
         outputs: outputs[id],
         seed: 1,
-        iteration: round,
+        iteration,
         threads: spec.threads,
         signal: new AbortController().signal,
         progress: () => {},
       });
       stageMs[id].push(performance.now() - startedAt);
     }
-    if (from.state !== undefined) Deno.removeSync(join(directory, `round-${round - 1}`), { recursive: true });
-    const { policy, critic, state } = outputs["ppo-update"];
-    return { policy, critic, state };
+    removeIfThere(join(directory, `iteration-${iteration - 1}`));
+    return carried;
   }
 
   let last = await iterate(0, carried);
   for (const times of Object.values(stageMs)) times.length = 0;
   const ceilings = warmedUp(), ms: number[] = [];
   const more = repeater({ steps: spec.steps, seconds: 20, least: 3 });
-  for (let round = 1; more(); round++) {
+  for (let iteration = 1; more(); iteration++) {
     ceilings.all();
-    last = await iterate(round, last);
+    last = await iterate(iteration, last);
     ms.push(STAGES.reduce((sum, id) => sum + stageMs[id].at(-1)!, 0));
   }
   ceilings.all();
-  const stages = Object.fromEntries(STAGES.map((id) => [id, summarise(stageMs[id])]));
-  const flops = iterationFlops(shape, parameters, spec.batch, prompt, response);
+  const times = Object.fromEntries(STAGES.map((id) => [id, summarise(stageMs[id])]));
   return {
     ms,
     tokens: spec.batch * response,
-    flops,
-    details: { parameters, prompt_length: prompt, response_length: response, stages_ms: stages },
+    flops: iterationFlops(shape, parameters, { rows: spec.batch, prompt, response }),
+    details: { parameters, prompt_length: prompt, response_length: response, stages_ms: times },
+  };
+}
+
+function paramsOf({ batch }: CaseSpec, response: number): Record<StageId, Record<string, unknown>> {
+  return {
+    rollout: { prompts_per_iteration: batch, max_new_tokens: response, batch_size: batch },
+    score: {},
+    "ppo-update": {
+      epochs: EPOCHS,
+      minibatch_size: batch,
+      critic_warmup_iterations: 0,
+      lr_warmup_iterations: 0,
+      kl_stop_per_token: null,
+      kept_samples: 0,
+    },
+  };
+}
+
+/** Creates the directory of an iteration and returns inputs and outputs of its stages. */
+function filesOf(directory: string, { prompts, reward, sft }: Beginning, from: Carried): {
+  readonly inputs: Record<StageId, InputPaths>;
+  readonly outputs: Record<StageId, Record<string, string>>;
+  readonly carried: Carried;
+} {
+  Deno.mkdirSync(directory);
+  const file = (name: string) => join(directory, name);
+  const rollouts = file("rollouts.arrow"), scored = file("scored.arrow");
+  const carried = { policy: file("policy"), critic: file("critic"), state: file("state") };
+  return {
+    inputs: {
+      rollout: { prompts, policy: from.policy },
+      score: { rollouts, reward, sft },
+      "ppo-update": { scored, ...from },
+    },
+    outputs: {
+      rollout: { rollouts },
+      score: { scored },
+      "ppo-update": { ...carried, metrics: file("metrics.arrow"), samples: file("samples.arrow") },
+    },
+    carried,
   };
 }
 
@@ -169,15 +180,14 @@ async function writeBeginning(directory: string, shape: BenchShape, spec: CaseSp
 }
 
 /**
- * Arithmetic of an iteration: decoding; scoring by SFT model and base, and by the base once more without prompts; the
- * critic's values; epochs of both networks. Only response tokens meet an output matrix, a critic's has one column.
+ * Returns the floating point operations of an iteration: decoding; scoring by SFT model and base, and by the base without
+ * prompts; the critic's values; epochs of both networks. Only response tokens are multiplied by an output matrix; a
+ * critic's has one column.
  */
 function iterationFlops(
   shape: BenchShape,
   parameters: number,
-  rows: number,
-  prompt: number,
-  response: number,
+  { rows, prompt, response }: { readonly rows: number; readonly prompt: number; readonly response: number },
 ): number {
   const whole = { rows, length: prompt + response, headTokens: rows * response };
   const values = { ...whole, headTokens: 0 };

@@ -4,10 +4,10 @@ import { sizeOf } from "@/lib/tensor/tensor.ts";
 import { benchLoad, LOAD_SHAPES } from "./load_case.ts";
 import { benchModel, SHAPES } from "./shapes.ts";
 
-Deno.test("a random bfloat16 checkpoint loads in a process of its own, which tells time and memory", async () => {
-  const figures = await benchLoad("quickstart", SHAPES.quickstart);
-  assertEquals([figures.shape, figures.weight_bytes], ["quickstart", 4 * figures.parameters]);
-  assert(figures.seconds > 0 && figures.peak_bytes >= figures.start_bytes && figures.start_bytes > 0);
+Deno.test("a random bfloat16 checkpoint loads in a separate process, whose time and memory are measured", async () => {
+  const result = await benchLoad("quickstart", SHAPES.quickstart);
+  assertEquals([result.shape, result.weight_bytes], ["quickstart", 4 * result.parameters]);
+  assert(result.seconds > 0 && result.peak_bytes >= result.start_bytes && result.start_bytes > 0);
 });
 
 Deno.test("the shapes have the parameters that their names say", () => {

@@ -1,6 +1,6 @@
-/** Loads the model directory that is its argument and prints seconds and memory as JSON: the process of `load_case.ts`. @module */
+/** Loads a model directory and prints seconds and memory as JSON; started by `load_case.ts`. @module */
 import { loadModel } from "@/lib/models/checkpoint.ts";
-import { peakMemoryBytes } from "./process_figures.ts";
+import { peakMemoryBytes } from "./process_info.ts";
 
 const startBytes = peakMemoryBytes(), start = performance.now();
 loadModel(Deno.args[0]!);

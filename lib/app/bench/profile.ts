@@ -1,4 +1,4 @@
-/** Reads the profiles that ONNX Runtime writes and finds where the time went. @module */
+/** Reads profiles of ONNX Runtime and finds the most expensive operators. @module */
 import { join } from "node:path";
 
 /** Time of one operator on inputs of one shape. */
@@ -8,11 +8,11 @@ export interface ProfileLine {
   readonly inputs: string;
   readonly count: number;
   readonly ms: number;
-  /** of the time of all operators */
+  /** fraction of the time of all operators */
   readonly share: number;
 }
 
-/** What is read of an event of a profile. */
+/** The used fields of an event of a profile. */
 interface ProfileEvent {
   readonly cat: string;
   readonly name: string;
@@ -24,7 +24,7 @@ interface ProfileEvent {
   };
 }
 
-/** The `most` most expensive combinations of operator and shapes in the profiles (*.json) of `directory`. */
+/** Returns the `most` most expensive combinations of operator and shapes in the profiles (*.json) of `directory`. */
 export function readProfiles(directory: string, most: number): ProfileLine[] {
   const found = new Map<string, { operator: string; inputs: string; count: number; ms: number }>();
   let total = 0;
@@ -52,7 +52,7 @@ function spellInputs(inputs: readonly Readonly<Record<string, readonly number[]>
   ).join(" ");
 }
 
-/** One line per combination. */
+/** Returns one line per combination. */
 export function renderProfile(lines: readonly ProfileLine[]): string {
   return lines.map(({ operator, inputs, count, ms, share }) =>
     `${`${(share * 100).toFixed(1)} %`.padStart(7)} ${ms.toFixed(1).padStart(9)} ms ${

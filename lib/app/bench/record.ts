@@ -1,19 +1,19 @@
-/** The record of a case: one JSON object per line, or one line for a person. @module */
+/** The record of a case, as a JSON object or as a line of a table. @module */
 import { spellBytes } from "../machine.ts";
 import type { CaseResult, CaseSpec, Kind } from "./bench_case.ts";
-import type { CeilingFigures } from "./ceilings.ts";
-import { summarise, type Summary } from "./timing.ts";
+import type { CeilingValues } from "./ceilings.ts";
+import { summarise, type TimeSummary } from "./timing.ts";
 
-/** Where it was measured. */
-export interface MachineFigures {
+/** The machine of a measurement. */
+export interface Machine {
   readonly cpu: string;
   readonly instruction_sets: readonly string[];
   readonly onnxruntime: string;
   readonly deno: string;
 }
 
-/** What a case is about to tell; the names are those on disk. */
-export interface BenchRecord extends MachineFigures {
+/** The record of a case, with the names on disk. */
+export interface BenchRecord extends Machine {
   readonly kind: Kind;
   readonly shape: string;
   readonly batch: number;
@@ -22,26 +22,26 @@ export interface BenchRecord extends MachineFigures {
   readonly threads: number;
   readonly samples: number;
   /** of one train step, one decode step, one iteration */
-  readonly ms: Summary;
+  readonly ms: TimeSummary;
   /** trained, generated, or response tokens of an iteration */
   readonly tokens_per_second: number;
   readonly gflops: number;
-  /** of the process before the ceilings were measured */
+  /** of the process, before the ceilings are built */
   readonly peak_memory_bytes: number;
-  readonly ceilings: CeilingFigures;
+  readonly ceilings: CeilingValues;
   /** `gemm`: gflops / ceilings.gemm_gflops; `matvec`: ceilings.matvec_<shape>_ms / ms.median, decoding only */
   readonly ratios: Readonly<Record<string, number>>;
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** All that is told about a case. Rates are those of the median step. */
+/** Returns the record of a case. Rates are those of the median step. */
 export function makeRecord(
   spec: CaseSpec,
   result: CaseResult,
   measured: {
     readonly peakMemoryBytes: number;
-    readonly ceilings: CeilingFigures;
-    readonly machine: MachineFigures;
+    readonly ceilings: CeilingValues;
+    readonly machine: Machine;
   },
 ): BenchRecord {
   const ms = summarise(result.ms), gflops = result.flops / ms.median / 1e6;
@@ -76,39 +76,39 @@ function row(cells: readonly string[]): string {
     .trimEnd();
 }
 
-/** The line above the lines of a table. */
+/** Returns the head of the table. */
 export function tableHead(): string {
   return row(HEADS);
 }
 
-/** One line of the table, and under it what else a person wants to know. */
+/** Returns one line of the table, with ceilings and stages below it. */
 export function tableLine(record: BenchRecord): string {
   const { kind, shape, batch, seq, ms, ratios, ceilings } = record;
   const percent = (ratio: number | undefined) => ratio === undefined ? "" : `${Math.round(ratio * 100)} %`;
   const line = row([
     `${kind} ${shape} B ${batch} T ${seq}`,
-    figure(ms.median),
-    `${figure(ms.min)}–${figure(ms.max)}`,
+    digits(ms.median),
+    `${digits(ms.min)}–${digits(ms.max)}`,
     record.tokens_per_second.toFixed(0),
-    figure(record.gflops),
+    digits(record.gflops),
     percent(ratios.gemm),
     percent(ratios.matvec),
     spellBytes(record.peak_memory_bytes),
   ]);
   const { gemm_gflops, ...matvec } = ceilings;
   const notes = [
-    `GEMM ${figure(gemm_gflops!)} GFLOP/s`,
+    `GEMM ${digits(gemm_gflops!)} GFLOP/s`,
     ...Object.entries(matvec).map(([name, value]) =>
-      `matvec ${name.replace(/^matvec_|_ms$/g, "")} ${figure(value)} ms`
+      `matvec ${name.replace(/^matvec_|_ms$/g, "")} ${digits(value)} ms`
     ),
     ...Object.entries(record.details.stages_ms ?? {}).map(([stage, { median }]) =>
-      `${stage} ${figure(median)} ms`
+      `${stage} ${digits(median)} ms`
     ),
   ];
   return `${line}\n  ${notes.join(", ")}`;
 }
 
-/** Three digits that count. */
-function figure(value: number): string {
+/** Returns three significant digits. */
+function digits(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -1,4 +1,4 @@
-/** Runs one case: the work, the ceilings beside it, and, where asked for, a profile of its sessions. @module */
+/** Runs one case with its ceilings, and optionally with a profile of its sessions. @module */
 import { join } from "node:path";
 import { ORT_VERSION } from "@/lib/ort/library.ts";
 import { profileSessions } from "@/lib/ort/profiling.ts";
@@ -7,27 +7,27 @@ import type { CaseSpec } from "./bench_case.ts";
 import { type CeilingOptions, Ceilings, usualCeilings } from "./ceilings.ts";
 import { benchGenerate } from "./generate_case.ts";
 import { benchIteration } from "./iteration_case.ts";
-import { peakMemoryBytes, processor } from "./process_figures.ts";
+import { peakMemoryBytes, processor } from "./process_info.ts";
 import { type ProfileLine, readProfiles } from "./profile.ts";
 import { type BenchRecord, makeRecord } from "./record.ts";
 import { benchTrain } from "./train_case.ts";
 
-/** Lines of a profile that are told. */
+/** Maximum number of lines of a profile. */
 const PROFILE_LINES = 20;
 
-/** How a case is run. */
-export interface RunOptions {
+/** Options of a run. */
+export interface CaseOptions {
   /** an empty directory */
   readonly directory: string;
   readonly profile?: boolean;
-  /** default: what the case is held against */
+  /** default: `usualCeilings()` */
   readonly ceilings?: CeilingOptions;
 }
 
-/** Measures a case. The number of threads is that of the process: the first case fixes it. */
+/** Measures a case. The first case sets the number of threads of the process. */
 export async function runCase(
   spec: CaseSpec,
-  options: RunOptions,
+  options: CaseOptions,
 ): Promise<{ readonly record: BenchRecord; readonly profile?: readonly ProfileLine[] }> {
   configureRuntime({ threads: spec.threads });
   const profiles = join(options.directory, "profiles");
@@ -46,7 +46,7 @@ export async function runCase(
     : await benchIteration(spec, warmedUp, options.directory);
   const record = makeRecord(spec, result, {
     peakMemoryBytes: peak,
-    ceilings: ceilings!.figures(),
+    ceilings: ceilings!.values(),
     machine: { ...processor(), onnxruntime: ORT_VERSION, deno: Deno.version.deno },
   });
   if (!profiler) return { record };

@@ -23,7 +23,7 @@ async function tinyCase(kind: Kind, profile = false) {
 }
 
 for (const kind of KINDS) {
-  Deno.test(`a tiny ${kind} case tells its figures, and they agree with one another`, async () => {
+  Deno.test(`a tiny ${kind} case records values that agree with one another`, async () => {
     const { record } = await tinyCase(kind);
     assertEquals([record.kind, record.shape, record.batch, record.seq], [kind, "quickstart", 3, 8]);
     assertEquals(record.samples, kind === "generate" ? 2 * 8 : 2);
@@ -44,14 +44,14 @@ for (const kind of KINDS) {
   });
 }
 
-Deno.test("an iteration tells the time of each stage", async () => {
+Deno.test("an iteration records the time of each stage", async () => {
   const { record } = await tinyCase("iteration");
   const stages = record.details.stages_ms as Record<string, { median: number }>;
   assertEquals(Object.keys(stages), ["rollout", "score", "ppo-update"]);
   assertEquals([record.details.prompt_length, record.details.response_length], [2, 6]);
 });
 
-Deno.test("a profile tells operators with their shapes, the most expensive first, and not those of the ceilings", async () => {
+Deno.test("a profile lists operators with their shapes, the most expensive first, and not those of the ceilings", async () => {
   const { profile } = await tinyCase("generate", true);
   assert(profile!.length > 5 && profile!.length <= 20, `${profile!.length}`);
   const ms = profile!.map((line) => line.ms);

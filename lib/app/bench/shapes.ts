@@ -1,6 +1,6 @@
 /**
- * The shapes that are measured: llama models of random weights, named after their size, and how much arithmetic a pass
- * through one of them is.
+ * The shapes that are measured: llama models with random weights, named after their size, and the number of floating point
+ * operations of a pass.
  * @module
  */
 import { modelFromConfig } from "@/lib/models/config.ts";
@@ -13,7 +13,7 @@ export const SHAPE_NAMES = ["quickstart", "3m", "15m", "135m"] as const;
 /** A shape's name. */
 export type ShapeName = (typeof SHAPE_NAMES)[number];
 
-/** Sizes of a model, and the batch that a train step takes unless another is asked for. */
+/** Sizes of a model, and the default batch of a train step. */
 export interface BenchShape {
   readonly vocab: number;
   readonly width: number;
@@ -33,7 +33,7 @@ export const SHAPES: Readonly<Record<ShapeName, BenchShape>> = {
   "135m": { vocab: 49152, width: 576, layers: 30, heads: 9, kvHeads: 3, ffn: 1536, batch: 4, length: 256 },
 };
 
-/** A tied llama of this shape. Its config names no end of text, so that every response has its full length. */
+/** Returns a tied llama of this shape. Its config has no EOS token, so that every response has its full length. */
 export function benchModel(shape: BenchShape, contextLength: number): Model {
   return modelFromConfig({
     architectures: ["LlamaForCausalLM"],
@@ -50,18 +50,18 @@ export function benchModel(shape: BenchShape, contextLength: number): Model {
   });
 }
 
-/** The next state of a linear congruential generator over 32 bits (Numerical Recipes, §7.1.5), as an i32. */
+/** Returns the next state of a linear congruential generator over 32 bits (Numerical Recipes, §7.1.5), as an i32. */
 function nextState(state: number): number {
   return (Math.imul(state, 1664525) + 1013904223) | 0;
 }
 
-/** Numbers uniform in ±0.05; 135 M of them take a fraction of a second. */
+/** Fills `data` with numbers uniform in ±0.05; 135 M of them take a fraction of a second. */
 export function fillUniform(data: Float32Array, seed: number): void {
   let state = seed | 0;
   for (let i = 0; i < data.length; i++) data[i] = (state = nextState(state)) * (0.05 / 0x80000000);
 }
 
-/** Weights without structure, of about the size that training starts from: norms 1, matrices uniform in ±0.05. */
+/** Returns random weights of about the size of an initialised model: norms 1, matrices uniform in ±0.05. */
 export function randomWeights(model: Model, seed: number): ParameterVector {
   const parameters = new ParameterVector(parametersOf(model));
   const { data, decayed } = parameters;
@@ -70,7 +70,7 @@ export function randomWeights(model: Model, seed: number): ParameterVector {
   return parameters;
 }
 
-/** `count` token ids, uniform over the vocabulary. */
+/** Returns `count` token ids, uniform over the vocabulary. */
 export function randomIds(count: number, vocab: number, seed: number): Int32Array {
   let state = seed | 0;
   return Int32Array.from({ length: count }, () => {
@@ -79,17 +79,17 @@ export function randomIds(count: number, vocab: number, seed: number): Int32Arra
   });
 }
 
-/** A pass over right-padded rows. */
+/** Size of a pass over right-padded rows. */
 export interface PassSize {
   readonly rows: number;
   readonly length: number;
-  /** tokens that go through the output matrix; default: all, and 0 for a critic, whose head is a vector */
+  /** tokens multiplied by the output matrix; default: all; 0 for a critic, whose head is a vector */
   readonly headTokens?: number;
 }
 
 /**
- * Floating point operations of a forward pass: 2 per weight and token, and 2·L·T·C per token for causal attention
- * (scores and mixture, of which causality needs half). With all tokens in the head, three times this is the usual count
+ * Returns the floating point operations of a forward pass: 2 per weight and token, and 2·L·T·C per token for causal
+ * attention (half of the full scores and weighted sums). With all tokens in the head, three times this is the usual count
  * of a train step: 6·parameters·tokens plus attention.
  */
 export function forwardFlops(shape: BenchShape, parameters: number, pass: PassSize): number {
@@ -98,7 +98,7 @@ export function forwardFlops(shape: BenchShape, parameters: number, pass: PassSi
   return 2 * (parameters - head) * tokens + 2 * head * (pass.headTokens ?? tokens) + attention;
 }
 
-/** Operations of forward and backward. */
+/** Returns the floating point operations of a forward and backward pass. */
 export function trainFlops(shape: BenchShape, parameters: number, pass: PassSize): number {
   return 3 * forwardFlops(shape, parameters, pass);
 }

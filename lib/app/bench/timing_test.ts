@@ -7,7 +7,7 @@ Deno.test("summarise() gives the middle, or the mean of the two in the middle, a
   assertThrows(
     () => summarise([]),
     RangeError,
-    "Cannot summarise as there must be measurements: there are none",
+    "A summary requires at least one measurement, got none",
   );
 });
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { benchTokenize, writeDemonstrations } from "./tokenize_case.ts";
 
-Deno.test("demonstrations go through tokenize in a process of their own, which is timed", async () => {
+Deno.test("tokenize runs in a separate process, whose time is measured", async () => {
   const { rows, tokens, seconds, tokens_per_second: speed } = await benchTokenize(30, 2);
   assertEquals(rows, 30);
   assert(tokens > 30 * 50 && tokens < 30 * 100, `${tokens} tokens`);
@@ -10,7 +10,7 @@ Deno.test("demonstrations go through tokenize in a process of their own, which i
   assertEquals(speed, Math.round(tokens / seconds.median));
 });
 
-Deno.test("no two demonstrations are alike, however many are asked for", () => {
+Deno.test("no two demonstrations are equal, however many are written", () => {
   using dir = new TemporaryDirectory();
   const path = dir.file("demonstrations.jsonl");
   writeDemonstrations(path, 2500);

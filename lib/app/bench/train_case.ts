@@ -1,4 +1,4 @@
-/** A train step: forward, backward, clipping and AdamW, with every position supervised. @module */
+/** A train step: forward, backward, gradient clipping and AdamW, with a loss at every position. @module */
 import { AdamW } from "@/lib/train/adamw.ts";
 import { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
@@ -6,7 +6,7 @@ import type { CaseResult, CaseSpec, WarmedUp } from "./bench_case.ts";
 import { benchModel, randomIds, randomWeights, SHAPES, trainFlops } from "./shapes.ts";
 import { repeater, timed } from "./timing.ts";
 
-/** Steps on one batch of random ids. */
+/** Measures steps on one batch of random ids. */
 export function benchTrain(spec: CaseSpec, warmedUp: WarmedUp): CaseResult {
   const shape = SHAPES[spec.shape], { batch: rows, length } = spec, tokens = rows * length;
   const model = benchModel(shape, length), parameters = randomWeights(model, 1);
@@ -32,7 +32,7 @@ export function benchTrain(spec: CaseSpec, warmedUp: WarmedUp): CaseResult {
   };
   step();
   const ceilings = warmedUp(), ms: number[] = [];
-  step(); // once more: the ceilings' sessions have taken the caches
+  step(); // again, as the ceilings have replaced the content of the CPU caches
   const more = repeater({ steps: spec.steps, seconds: 6, least: 5 });
   while (more()) {
     ceilings.gemm();

@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { readDemonstrations, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { checkCorrupt } from "./check_corrupt.ts";
@@ -14,7 +15,7 @@ async function check(directory: TemporaryDirectory, cases: readonly Record<strin
   return lines.slice(0, -2).map(({ check, ok, worst }) => [check, ok, worst]);
 }
 
-Deno.test("the stored corrupt files are refused as they must be, models, tokenizers, adapters and rows", async () => {
+Deno.test("the stored corrupt models, tokenizers, adapters and rows are refused with the expected messages", async () => {
   const stored = "fixtures/goldens/corrupt";
   using scratch = new TemporaryDirectory();
   const lines = await checkCorrupt(stored, scratch.path);
@@ -30,9 +31,7 @@ Deno.test("an accepted corrupt file, a silent message, a wrong exit code and a r
   directory.write("good.jsonl", '{"prompt":"Q","response":"a"}\n');
   directory.write("bad.jsonl", '{"prompt":"Q"}\n{"prompt":"Q","response":"a"}\n');
   const path = directory.file("bad.jsonl");
-  const message =
-    `Cannot tokenize ${path} as every row must have a text in "prompt" and "response" and an id of its own: ` +
-    '1 bad row: line 1 (no response, but "prompt")';
+  const { message } = await assertRejects(() => readDemonstrations([path], USUAL_FIELDS), DataError);
   const rows = { kind: "rows", why: "of a test" };
   assertEquals(
     await check(directory, [
@@ -53,7 +52,7 @@ Deno.test("an accepted corrupt file, a silent message, a wrong exit code and a r
   );
 });
 
-Deno.test("a file with a rule is written by it before it is opened", async () => {
+Deno.test("a file with a rule is generated before it is opened", async () => {
   using directory = new TemporaryDirectory();
   const lines = [{ text: '{"prompt":"Q","response":"a"}' }, {
     prefix: "{",
@@ -70,17 +69,16 @@ Deno.test("a file with a rule is written by it before it is opened", async () =>
   const found = await check(directory, [{ ...one, generate: { lines } }]);
   assertEquals(found[0]!.slice(0, 2), ["corrupt rows: refused", false]);
   const [, , worst] = found[0]!;
-  assertEquals(String(worst).startsWith('made.jsonl: no "{[[[" in: Cannot read '), true, String(worst));
+  assertEquals(String(worst).startsWith('made.jsonl: no "{[[[" in: '), true, String(worst));
   const list = directory.file("expected.jsonl");
   await assertRejects(
     () => check(directory, [{ ...one, generate: { lines: [] } }]),
     DataError,
-    `Cannot read ${list} as generate must hold lines of text, or of prefix, repeat, count and suffix: line 1 has others`,
+    `${list}:1: generate.lines: Too small: expected array to have >=1 items`,
   );
   await assertRejects(
     () => check(directory, [{ ...one, kind: "video" }]),
     DataError,
-    `Cannot read ${list} as every line must have a file, must_mention and a kind of model, tokenizer, adapter, rows, control: ` +
-      'line 1 has kind "video"',
+    `${list}:1: kind: Invalid option: expected one of "model"|"tokenizer"|"adapter"|"rows"|"control"`,
   );
 });

@@ -1,25 +1,25 @@
-/** A family's generation: greedy continuations, the logits of the cache, and what training finds for the same tokens. @module */
+/** A family's generation: greedy continuations, logits with the key/value cache, and the training path on the same tokens. @module */
 import { Generator } from "@/lib/generate/generator.ts";
 import type { LoadedModel } from "@/lib/models/checkpoint.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import type { FamilyGolden, GreedyGolden } from "./family_golden.ts";
-import type { Bar, Tally } from "./tally.ts";
+import { absolute, type Bar, type Tally } from "./tally.ts";
 
 const IDS: Bar = { check: "greedy ids", measure: "differences", bar: 0 };
-const LOGITS: Bar = { check: "logits of decoding", measure: "absolute", bar: 1e-4 };
-const AGREE: Bar = { check: "decoding against training", measure: "absolute", bar: 1e-4 };
+const LOGITS = absolute("logits of decoding");
+const AGREE = absolute("decoding against training");
 
-/** Below this gap of the two largest logits either token is right. */
+/** Minimum gap of the two largest logits at which the token must be the golden one. */
 const TIE_MARGIN = 1e-3;
 
-/** Slots of the cache: fewer than there are prompts, so that slots are used again. */
+/** Slots of the cache: fewer than prompts, so that slots are reused. */
 const BATCH_SIZE = 2;
 
 /** Compares greedy continuations with the golden, and sampled ones with the training path. */
 export function checkDecoding(golden: FamilyGolden, loaded: LoadedModel, tally: Tally): void {
-  // dynamic rope has no greedy golden: what a cache holds then depends on how it came about
+  // dynamic rope has no greedy golden: its cache depends on the order of decoding
   if (golden.greedy.length === 0 && golden.names.some((name) => name.startsWith("alone."))) return;
   for (const bar of [IDS, LOGITS]) tally.expect(bar);
   checkGreedy(golden.greedy, loaded, tally);
@@ -47,7 +47,7 @@ function checkGreedy(
     const tied = first >= 0 && margins[first]! < TIE_MARGIN;
     const compared = tied ? first : ids.length;
     tally.compare(IDS, `greedy.${j}`, found.subarray(0, compared), ids.subarray(0, compared));
-    // logits are the golden's as long as the tokens before them are
+    // logits can be compared while all tokens before them are equal
     const sameInput = first < 0 ? ids.length : first + 1, width = model.vocabSize;
     for (let k = 0; k < sameInput; k++) {
       const wanted = logits.subarray(k * width, (k + 1) * width);
@@ -56,7 +56,7 @@ function checkGreedy(
   });
 }
 
-/** Samples from ragged prompts; training must give every token the log-probability that the sampler gave it. */
+/** Samples from prompts of different lengths; the training path must compute the sampler's log-probability of every token. */
 export function checkAgreement(
   { batch, greedy }: FamilyGolden,
   { model, parameters }: LoadedModel,

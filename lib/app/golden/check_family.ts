@@ -1,24 +1,22 @@
-/** Everything about one model family: forward, training, decoding. @module */
+/** All checks of one model family: forward pass, training, decoding. @module */
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { checkDecoding } from "./check_decoding.ts";
 import { checkForward } from "./check_forward.ts";
-import { checkParts } from "./check_parts.ts";
 import { checkTraining } from "./check_training.ts";
 import { openFamilyGolden } from "./family_golden.ts";
 import { type CheckLine, tally } from "./tally.ts";
 
 /**
- * Checks a family folder: a checkpoint with its golden.safetensors. A part that throws has failed, and the others are
- * checked all the same.
+ * Checks a family's directory: a checkpoint with its golden.safetensors.
  * @throws {DataError} if the checkpoint or the batch of the golden cannot be read
  */
 export function checkFamily(directory: string): CheckLine[] {
   const loaded = loadModel(directory), checks = tally();
   using golden = openFamilyGolden(directory);
-  checkParts({
+  checks.parts({
     "forward pass": () => checkForward(golden, loaded, directory, checks),
     training: () => checkTraining(golden, loaded, checks),
     decoding: () => checkDecoding(golden, loaded, checks),
-  }, checks);
+  });
   return checks.lines();
 }

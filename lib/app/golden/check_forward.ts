@@ -4,13 +4,13 @@ import { Network } from "@/lib/train/network.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import type { FamilyGolden } from "./family_golden.ts";
-import type { Bar, Tally } from "./tally.ts";
+import { absolute, type Bar, type Tally } from "./tally.ts";
 
-const LOGITS: Bar = { check: "logits", measure: "absolute", bar: 1e-4 };
-const ALONE: Bar = { check: "logits of rows alone", measure: "absolute", bar: 1e-4 };
-const LOGPROBS: Bar = { check: "log-probabilities", measure: "absolute", bar: 1e-4 };
+const LOGITS = absolute("logits");
+const ALONE = absolute("logits of rows alone");
+const LOGPROBS = absolute("log-probabilities");
 
-/** Compares everything that goes forward only. @param directory for the rows that ask for a fresh model */
+/** Compares all values of the forward pass. @param directory for the rows that need a newly loaded model */
 export function checkForward(
   golden: FamilyGolden,
   { model, parameters }: LoadedModel,
@@ -19,12 +19,9 @@ export function checkForward(
 ): void {
   const network = new Network(model, parameters), { batch } = golden, width = model.vocabSize;
   const expected = golden.floats("logits");
-  const counted = batch.lengths.flatMap((n, b) => Array.from({ length: n }, (_, t) => b * batch.length + t));
-  const together = tokenLogits(network, batch, Int32Array.from(counted));
-  let at = 0;
+  compareLogits(LOGITS, golden, network, expected, tally);
   batch.lengths.forEach((n, b) => {
     const from = b * batch.length, wanted = expected.subarray(from * width, (from + n) * width);
-    tally.compare(LOGITS, `row ${b}`, together.subarray(at * width, (at += n) * width), wanted);
     const row = { ids: batch.ids.subarray(from, from + n), rows: 1, length: n };
     tally.compare(ALONE, `row ${b}`, tokenLogits(network, row, upTo(n)), wanted);
   });
@@ -37,6 +34,24 @@ export function checkForward(
     const logits = tokenLogits(new Network(fresh.model, fresh.parameters), row, upTo(n));
     tally.compare(ALONE, `alone.${n}`, logits, golden.floats(`alone.${n}.logits`));
   }
+}
+
+/** Compares the logits of every row of the padded batch, without padding. */
+export function compareLogits(
+  bar: Bar,
+  { batch }: FamilyGolden,
+  network: Network,
+  expected: Float32Array,
+  tally: Tally,
+): void {
+  const width = network.model.vocabSize;
+  const positions = batch.lengths.map((n, b) => Array.from({ length: n }, (_, t) => b * batch.length + t));
+  const found = tokenLogits(network, batch, Int32Array.from(positions.flat()));
+  let at = 0;
+  batch.lengths.forEach((n, b) => {
+    const from = b * batch.length, wanted = expected.subarray(from * width, (from + n) * width);
+    tally.compare(bar, `row ${b}`, found.subarray(at * width, (at += n) * width), wanted);
+  });
 }
 
 function checkScoring(golden: FamilyGolden, network: Network, tally: Tally): void {

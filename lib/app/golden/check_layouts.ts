@@ -1,41 +1,43 @@
-/** Demonstrations in every format and layout against the rows that must come out, verbatim. @module */
+/** Demonstrations in every format and layout against the expected rows. @module */
 import { join } from "node:path";
+import { z } from "zod";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
 import { readDemonstrations, type RowFields, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
 import { canonicalJson } from "@/lib/files/canonical_json.ts";
 import { readJsonl } from "@/lib/files/jsonl.ts";
-import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { type Bar, type CheckLine, tally } from "./tally.ts";
 
-const SEEN: Bar = { check: "rows, layout seen", measure: "differences", bar: 0 };
-const NAMED: Bar = { check: "rows, layout named", measure: "differences", bar: 0 };
+const DETECTED: Bar = { check: "rows, layout detected", measure: "differences", bar: 0 };
+const NAMED: Bar = { check: "rows, layout given", measure: "differences", bar: 0 };
 
-/** A file of a golden, as files.jsonl describes it. */
-interface LayoutFile {
-  readonly file: string;
-  readonly fields: RowFields;
-}
+/** A line of files.jsonl. */
+const LayoutFile = z.object({
+  file: z.string(),
+  layout: z.enum(LAYOUTS),
+  columns: z.object({ prompt: z.string().default(""), response: z.string().default("") }).prefault({}),
+});
 
 /**
- * Checks a folder with files.jsonl and expected.jsonl: every file is read twice, once with its layout detected and once
- * with it named, and every row is compared. A file that is refused fails both checks.
- * @throws {DataError} if a line of files.jsonl names no file, no known layout, or no columns that are texts
+ * Checks a directory with files.jsonl and expected.jsonl: every file is read twice, with its layout detected and with its
+ * layout given, and every row is compared. A file that is refused fails both checks.
+ * @throws {DataError} if a line of files.jsonl is invalid
  */
 export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   const list = join(directory, "files.jsonl");
-  const files = readJsonl(list).map(({ line, value }) => layoutFile(value, `line ${line}`, list));
+  const files = readJsonl(list).map(({ line, value }) => layoutFile(value, line, list));
   const expected = Map.groupBy(
     readJsonl(join(directory, "expected.jsonl")).map(({ value }) => value),
     ({ file }) => file,
   );
   const checks = tally();
-  checks.expect(SEEN);
+  checks.expect(DETECTED);
   checks.expect(NAMED);
   for (const { file, fields } of files) {
     const wanted = (expected.get(file) ?? []).map(({ messages, text }) => canonicalJson(messages ?? text));
-    for (const [bar, layout] of [[SEEN, "auto"], [NAMED, fields.layout]] as const) {
-      if (wanted.length === 0) checks.fail(bar, `${file}: expected.jsonl has no row of it`);
+    for (const [bar, layout] of [[DETECTED, "auto"], [NAMED, fields.layout]] as const) {
+      if (wanted.length === 0) checks.fail(bar, `${file}: expected.jsonl has no row of this file`);
       else await compareRows(bar, file, { ...fields, layout }, wanted);
     }
   }
@@ -55,25 +57,13 @@ export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   }
 }
 
-function layoutFile(value: Readonly<Record<string, unknown>>, at: string, list: string): LayoutFile {
-  const { file, layout, columns } = value;
-  const known = LAYOUTS.find((name) => name === layout);
-  const names = isJsonObject(columns) ? columns : {};
-  const { prompt = "", response = "" } = names;
-  if (
-    typeof file === "string" && known !== undefined && typeof prompt === "string" &&
-    typeof response === "string"
-  ) {
-    return {
-      file,
-      fields: { ...USUAL_FIELDS, layout: known, prompt_field: prompt, response_field: response },
-    };
+function layoutFile(value: unknown, line: number, list: string): { file: string; fields: RowFields } {
+  const parsed = LayoutFile.safeParse(value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new DataError(`${list}:${line}: ${listed(problems)}`, { file: list, line });
   }
-  throw new DataError(
-    `Cannot read ${list} as every line must have a file, one of the layouts ${
-      LAYOUTS.join(", ")
-    }, and columns that are ` +
-      `texts: ${at} is ${JSON.stringify(value)}`,
-    { file: list },
-  );
+  const { file, layout, columns } = parsed.data;
+  const fields = { ...USUAL_FIELDS, layout, prompt_field: columns.prompt, response_field: columns.response };
+  return { file, fields };
 }

@@ -3,11 +3,11 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { checkLayouts } from "./check_layouts.ts";
 
-Deno.test("all 26 files give their rows, whether the layout is seen or named", async () => {
+Deno.test("all 26 files give their rows, whether the layout is detected or given", async () => {
   const lines = await checkLayouts("fixtures/goldens/layouts");
   assertEquals(lines.map(({ check, ok, places }) => [check, ok, places.length]), [
-    ["rows, layout seen", true, 26],
-    ["rows, layout named", true, 26],
+    ["rows, layout detected", true, 26],
+    ["rows, layout given", true, 26],
   ]);
 });
 
@@ -33,7 +33,10 @@ Deno.test("a row that differs, a row too few, and a file that is refused are not
   assertEquals(await run(...good), [[0, "a.jsonl[0]"], [0, "a.jsonl[0]"]]);
   assertEquals((await run(good[0]!, row("a.jsonl", "Q2", "b"), good[2]!))[0], [1, "a.jsonl[1]"]);
   assertEquals((await run(good[0]!, good[2]!))[0], [Infinity, "a.jsonl has 2 elements, not 1"]);
-  assertEquals((await run(good[0]!, good[1]!))[1], [Infinity, "b.csv: expected.jsonl has no row of it"]);
+  assertEquals((await run(good[0]!, good[1]!))[1], [
+    Infinity,
+    "b.csv: expected.jsonl has no row of this file",
+  ]);
   directory.write("b.csv", "");
   const [, named] = await run(...good);
   assertEquals(named![0], Infinity);
@@ -46,7 +49,7 @@ Deno.test("a list that names no layout is refused", async () => {
   await assertRejects(
     () => checkLayouts(directory.path),
     DataError,
-    `Cannot read ${list} as every line must have a file, one of the layouts prompt_response, question_answer, alpaca, ` +
-      'messages, sharegpt, text, and columns that are texts: line 1 is {"file":"a","layout":"dolly"}',
+    `${list}:1: layout: Invalid option: expected one of "prompt_response"|"question_answer"|"alpaca"|"messages"|` +
+      '"sharegpt"|"text"',
   );
 });

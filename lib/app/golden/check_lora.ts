@@ -1,32 +1,30 @@
 /**
- * A LoRA adapter on its base: all that a family is checked for, the base with the adapter off, and what comes out when
- * the adapter is folded into the base.
+ * A LoRA adapter on its base: all checks of a family, the base with the adapter off, and the adapter merged into the base.
  * @module
  */
 import { join } from "node:path";
 import { type LoadedModel, loadModel } from "@/lib/models/checkpoint.ts";
 import { mergedModel } from "@/lib/models/lora/merge.ts";
 import { Network } from "@/lib/train/network.ts";
-import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { checkAgreement, checkDecoding } from "./check_decoding.ts";
-import { checkForward } from "./check_forward.ts";
-import { checkParts } from "./check_parts.ts";
+import { checkForward, compareLogits } from "./check_forward.ts";
 import { checkTraining } from "./check_training.ts";
 import { type FamilyGolden, openFamilyGolden } from "./family_golden.ts";
-import { type Bar, type CheckLine, type Tally, tally } from "./tally.ts";
+import { exists } from "../exists.ts";
+import { absolute, type CheckLine, type Tally, tally } from "./tally.ts";
 
-const BASE: Bar = { check: "logits, adapter off", measure: "absolute", bar: 1e-4 };
-const MERGED: Bar = { check: "merged weights", measure: "absolute", bar: 1e-5 };
-const MERGED_LOGITS: Bar = { check: "logits, adapter merged", measure: "absolute", bar: 1e-4 };
+const BASE = absolute("logits, adapter off");
+const MERGED = absolute("merged weights", 1e-5);
+const MERGED_LOGITS = absolute("logits, adapter merged");
 
 /**
- * Checks an adapter's folder, or a folder with a base and adapters on it.
+ * Checks an adapter's directory, or one with a base and several adapters.
  * @throws {DataError} if an adapter, its base or the batch of the golden cannot be read
  */
 export function checkLora(directory: string): CheckLine[] {
-  if (isFile(join(directory, "adapter_config.json"))) return checkAdapter(directory);
+  if (exists(join(directory, "adapter_config.json"))) return checkAdapter(directory);
   const names = [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
-  return names.filter((name) => isFile(join(directory, name, "adapter_config.json"))).flatMap((name) =>
+  return names.filter((name) => exists(join(directory, name, "adapter_config.json"))).flatMap((name) =>
     checkAdapter(join(directory, name)).map((line) => ({ ...line, check: `${name}: ${line.check}` }))
   );
 }
@@ -34,13 +32,13 @@ export function checkLora(directory: string): CheckLine[] {
 function checkAdapter(directory: string): CheckLine[] {
   const loaded = loadModel(directory), checks = tally();
   using golden = openFamilyGolden(directory);
-  checkParts({
+  checks.parts({
     "forward pass": () => checkForward(golden, loaded, directory, checks),
     "base and merged": () => checkBaseAndMerged(golden, loaded, directory, checks),
     training: () => checkTraining(golden, loaded, checks),
-    // decoding runs with the adapter folded in, training with it beside the weights
+    // decoding merges the adapter, training keeps it beside the weights
     decoding: () => (golden.greedy.length > 0 ? checkDecoding : checkAgreement)(golden, loaded, checks),
-  }, checks);
+  });
   return checks.lines();
 }
 
@@ -50,36 +48,23 @@ function checkBaseAndMerged(
   directory: string,
   checks: Tally,
 ): void {
-  const { base } = loaded.model.adapter!, off = { model: base, parameters: loaded.parameters.backbone! };
-  compareLogits(BASE, golden, off, golden.floats("base_logits"), checks);
+  const { base } = loaded.model.adapter!;
+  compareLogits(
+    BASE,
+    golden,
+    new Network(base, loaded.parameters.backbone!),
+    golden.floats("base_logits"),
+    checks,
+  );
   const merged = mergedModel(loaded), wanted = loadModel(join(directory, "merged"));
   for (const { name } of wanted.parameters.specs) {
     checks.compare(MERGED, name, merged.parameters.view(name), wanted.parameters.view(name));
   }
-  compareLogits(MERGED_LOGITS, golden, merged, golden.floats("logits"), checks);
-}
-
-/** Compares the logits of every row, padding left out. */
-function compareLogits(
-  bar: Bar,
-  { batch }: FamilyGolden,
-  { model, parameters }: LoadedModel,
-  wanted: Float32Array,
-  checks: Tally,
-): void {
-  const network = new Network(model, parameters), width = model.vocabSize;
-  batch.lengths.forEach((n, b) => {
-    const from = b * batch.length, positions = Int32Array.from({ length: n }, (_, t) => from + t);
-    const found = tokenLogits(network, batch, positions);
-    checks.compare(bar, `row ${b}`, found, wanted.subarray(from * width, (from + n) * width));
-  });
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
-  }
+  compareLogits(
+    MERGED_LOGITS,
+    golden,
+    new Network(merged.model, merged.parameters),
+    golden.floats("logits"),
+    checks,
+  );
 }

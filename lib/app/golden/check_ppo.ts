@@ -1,4 +1,4 @@
-/** PPO topics: the pure functions of lib/rl, the optimizer, and the schedules. @module */
+/** Topics of PPO: the functions of lib/rl, the optimizer, and the learning-rate schedules. @module */
 import { basename } from "node:path";
 import { readJson } from "@/lib/files/json.ts";
 import { ParameterVector } from "@/lib/models/parameters.ts";
@@ -8,22 +8,25 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import * as evaluator from "@/lib/train/evaluate.ts";
 import { transformersFactor } from "@/lib/train/schedule.ts";
-import { type Bar, type CheckLine, type Tally, tally } from "./tally.ts";
+import { absolute, type Bar, type CheckLine, relative, type Tally, tally } from "./tally.ts";
 
-/** What float32 attains. */
-const WEIGHTS: Bar = { check: "weights of every step", measure: "absolute", bar: 1e-5 };
+/** Precision of float32. */
+const WEIGHTS = absolute("weights of every step", 1e-5);
 const MOMENTS: Bar = { check: "moments of every step", measure: "of_largest", bar: 1e-5 };
-const NORMS: Bar = { check: "gradient norms", measure: "relative", bar: 1e-5 };
+const NORMS = relative("gradient norms", 1e-5);
 
 /**
- * Checks one topic file; `adamw` with the optimizer that trains, all others with float64 functions.
- * @throws {DataError} if the file is no topic, or one that is not known
+ * Checks one topic file: `adamw` with the optimizer of production, all others with float64 functions.
+ * @throws {DataError} if the file is no topic, an unknown one, or has an unknown key
  */
 export function checkPpo(path: string): CheckLine[] {
   const json = readJson(path), name = basename(path, ".json");
   if (name === "adamw") {
     const checks = tally();
-    goldenCases(name, json).forEach((golden, i) => checkAdamW(golden, `case ${i}`, checks));
+    for (const [i, golden] of goldenCases(name, json).entries()) {
+      checkAdamW(golden, `case ${i}`, checks);
+      golden.refuseUnknownKeys();
+    }
     return checks.lines();
   }
   return checkPpoTopic(name, json, { evaluator, scheduleFactor: transformersFactor }).map((found) => ({
@@ -40,7 +43,7 @@ function checkAdamW(golden: GoldenCase, place: string, checks: Tally): void {
   const w0 = golden.rows("w0"), b0 = golden.list("b0");
   if (golden.number("weight_decay_b") !== 0) {
     throw new DataError(
-      `Cannot check ${place} of "adamw" as vectors must not decay: weight_decay_b is ${
+      `${place} of "adamw": weight_decay_b must be 0, as vectors do not decay, got ${
         golden.number("weight_decay_b")
       }`,
     );

@@ -1,6 +1,6 @@
 /**
- * One whole Self-Rewarding PPO iteration with the functions that the stages use: scoring under base, SFT and policy,
- * rewards, advantages, the updates of policy and critic, and the weights after them.
+ * One iteration of Self-Rewarding PPO with the functions of the stages: log-probabilities under base, SFT model and policy,
+ * rewards, advantages, the updates of policy and critic, and the final weights.
  * @module
  */
 import { join } from "node:path";
@@ -20,18 +20,13 @@ import { LOGPROBS_ENTROPY } from "@/lib/train/programs.ts";
 import { SCORING_BUDGET, tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
 import { checkUpdates } from "./check_updates.ts";
 import { readSrppoGolden, type SrppoGolden } from "./srppo_golden.ts";
-import { type Bar, type CheckLine, type Tally, tally } from "./tally.ts";
+import { absolute, type CheckLine, type Tally, tally } from "./tally.ts";
 
-const WEIGHTS: Bar = { check: "final weights", measure: "absolute", bar: 1e-4 };
-
-/** A check of figures in nats or units of the reward. */
-function within(check: string): Bar {
-  return { check, measure: "absolute", bar: 1e-4 };
-}
+const WEIGHTS = absolute("final weights");
 
 /**
- * Checks a folder with golden.json, final.safetensors, and the models base, sft, policy and critic.
- * @throws {DataError} if one of them cannot be read
+ * Checks a directory with golden.json, final.safetensors, and the models base, sft, policy and critic.
+ * @throws {DataError} if a file cannot be read
  */
 export function checkSrppo(directory: string): CheckLine[] {
   const golden = readSrppoGolden(directory), checks = tally();
@@ -43,7 +38,7 @@ export function checkSrppo(directory: string): CheckLine[] {
   });
   const found = scoreRollouts(golden, sequences, { base: load("base"), sft: load("sft"), policy, critic });
   compareRows(checks, golden, found.rows);
-  compareFigures(checks, golden, found.figures);
+  compareNumbers(checks, golden, found.numbers);
   const networks = checkUpdates({ golden, sequences, policy, critic, ...found.inputs }, checks);
   compareRows(checks, golden, {
     final_logprobs: tokenLogprobs(networks.policy, sequences),
@@ -53,7 +48,7 @@ export function checkSrppo(directory: string): CheckLine[] {
   return checks.lines();
 }
 
-/** Everything up to the whitened advantages, under the golden's names. */
+/** Returns all values up to the whitened advantages, under the golden's names. */
 function scoreRollouts(
   { config }: SrppoGolden,
   sequences: readonly Sequence[],
@@ -90,7 +85,7 @@ function scoreRollouts(
       returns,
       whitened_advantages: whitened,
     },
-    figures: {
+    numbers: {
       kl_mean: moments(kl).mean,
       advantages_mean: mean,
       advantages_var: variance,
@@ -101,7 +96,7 @@ function scoreRollouts(
   };
 }
 
-/** Mean over all targets of the entropy of the next token, nats. */
+/** Returns the mean entropy of the next token over all targets, nats. */
 function meanEntropy(network: Network, sequences: readonly Sequence[], temperature: number): number {
   const rows = microBatches(sequences, SCORING_BUDGET).map(({ batch, positions, targetIds }) =>
     network.run({
@@ -119,18 +114,18 @@ function compareRows(checks: Tally, golden: SrppoGolden, found: Readonly<Record<
   for (const [name, rows] of Object.entries(found)) {
     const value = golden[name as keyof SrppoGolden] as number[] | number[][];
     const expected = (typeof value[0] === "number" ? [value] : value) as number[][];
-    checks.compare(within(name), "rows", [rows.length], [expected.length]);
-    expected.forEach((row, i) => checks.compare(within(name), `row ${i}`, rows[i] ?? [], row));
+    checks.compare(absolute(name), "rows", [rows.length], [expected.length]);
+    expected.forEach((row, i) => checks.compare(absolute(name), `row ${i}`, rows[i] ?? [], row));
   }
 }
 
-function compareFigures(checks: Tally, golden: SrppoGolden, found: Readonly<Record<string, number>>): void {
+function compareNumbers(checks: Tally, golden: SrppoGolden, found: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(found)) {
-    checks.compare(within(name), name, [value], [golden[name as keyof SrppoGolden] as number]);
+    checks.compare(absolute(name), name, [value], [golden[name as keyof SrppoGolden] as number]);
   }
 }
 
-/** Every tensor of final.safetensors; skip.<name> lists what rounding decides. */
+/** Compares every tensor of final.safetensors; skip.<name> lists positions that depend on rounding. */
 function compareWeights(
   directory: string,
   networks: Readonly<Record<string, Network>>,

@@ -1,28 +1,29 @@
-/** A family's gradients, and four steps of AdamW on the golden batch. @module */
+/** A family's gradients, and four AdamW steps on the golden batch. @module */
 import type { LoadedModel } from "@/lib/models/checkpoint.ts";
+import type { ParameterVector } from "@/lib/models/parameters.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { gatherTokens, microBatches } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
 import type { FamilyGolden } from "./family_golden.ts";
-import type { Bar, Tally } from "./tally.ts";
+import { absolute, type Bar, relative, type Tally } from "./tally.ts";
 
 const GRADIENTS: Bar = { check: "gradients", measure: "of_largest", bar: 1e-3 };
-const LOSSES: Bar = { check: "losses of 4 AdamW steps", measure: "relative", bar: 1e-4 };
-const NORMS: Bar = { check: "gradient norms of 4 AdamW steps", measure: "relative", bar: 1e-4 };
-const PARAMETERS: Bar = { check: "parameters after 4 AdamW steps", measure: "absolute", bar: 1e-4 };
+const LOSSES = relative("losses of 4 AdamW steps", 1e-4);
+const NORMS = relative("gradient norms of 4 AdamW steps", 1e-4);
+const PARAMETERS = absolute("parameters after 4 AdamW steps");
 
 const LEARNING_RATE = 1e-3, STEPS = 4;
 
-/** The optimizer of all goldens. */
-export const GOLDEN_ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
+/** Optimizer settings of all goldens. */
+const GOLDEN_ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
 
-/** Tokens of a micro-batch: less than the golden batch has, so that accumulation is part of what is checked. */
+/** Tokens of a micro-batch: fewer than the golden batch has, so that accumulation is checked too. */
 const TOKEN_BUDGET = 32;
 
 /**
- * Norm of a gradient that is zero but for rounding, such as that of a key's bias without rotation, which softmax does
- * not see: there is nothing to be relative to.
+ * Norm below which a gradient is zero except for rounding, such as that of a key's bias without rotation, which cancels in
+ * the softmax: no relative error is defined.
  */
 const NEAR_ZERO = 1e-6;
 
@@ -31,24 +32,15 @@ export function checkTraining(golden: FamilyGolden, loaded: LoadedModel, tally: 
   const { model } = loaded, parameters = loaded.parameters.clone();
   const network = new Network(model, parameters, { trainable: true }), gradients = network.gradients!;
   const optimizer = new AdamW(parameters, gradients, GOLDEN_ADAMW);
-  const specs = new Set(parameters.specs.map(({ name }) => name));
-  const named = (prefix: string) =>
-    golden.names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
-  const missing = (bar: Bar, names: readonly string[], found: readonly string[]) => {
-    for (const name of names) if (!specs.has(name)) tally.fail(bar, `the model has no ${name}`);
-    for (const name of specs) if (!found.includes(name)) tally.fail(bar, `the golden has no ${name}`);
-  };
   const losses: number[] = [], norms: number[] = [];
   for (let step = 0; step < STEPS; step++) {
     losses.push(supervisedLoss(golden, network));
     if (step === 0) {
-      const names = named("grad.");
-      missing(GRADIENTS, names, names);
-      for (const name of names.filter((n) => specs.has(n))) {
-        const found = gradients.view(name), wanted = golden.floats(`grad.${name}`);
-        if (Math.max(norm(found), norm(wanted)) < NEAR_ZERO) continue;
-        tally.compare(GRADIENTS, name, found, wanted);
-      }
+      compareTensors(
+        golden,
+        { bar: GRADIENTS, prefix: "grad.", found: gradients, minNorm: NEAR_ZERO },
+        tally,
+      );
       tally.compare(LOSSES, "loss", [losses[0]!], golden.floats("loss"));
     }
     norms.push(optimizer.update(LEARNING_RATE));
@@ -56,11 +48,38 @@ export function checkTraining(golden: FamilyGolden, loaded: LoadedModel, tally: 
   losses.push(supervisedLoss(golden, network));
   tally.compare(LOSSES, "losses", losses, golden.floats("losses"));
   tally.compare(NORMS, "grad_norms", norms, golden.floats("grad_norms"));
-  const names = named("param4.");
-  missing(PARAMETERS, names, names);
-  for (const name of names.filter((n) => specs.has(n))) {
-    const skip = golden.names.includes(`skip4.${name}`) ? new Set(golden.ints(`skip4.${name}`)) : undefined;
-    tally.compare(PARAMETERS, name, parameters.view(name), golden.floats(`param4.${name}`), skip);
+  compareTensors(
+    golden,
+    { bar: PARAMETERS, prefix: "param4.", found: parameters, skipPrefix: "skip4." },
+    tally,
+  );
+}
+
+/** Compares every tensor of `found` with the golden of the same name; a tensor that one of them lacks fails. */
+function compareTensors(
+  golden: FamilyGolden,
+  { bar, prefix, found, minNorm = 0, skipPrefix }: {
+    readonly bar: Bar;
+    readonly prefix: string;
+    readonly found: ParameterVector;
+    /** tensors whose norm is less in both are not compared */
+    readonly minNorm?: number;
+    /** prefix of tensors that list the positions to skip */
+    readonly skipPrefix?: string;
+  },
+  tally: Tally,
+): void {
+  const names = golden.names.filter((name) => name.startsWith(prefix)).map((name) =>
+    name.slice(prefix.length)
+  );
+  const specs = new Set(found.specs.map(({ name }) => name));
+  for (const name of names) if (!specs.has(name)) tally.fail(bar, `the model has no ${name}`);
+  for (const name of specs) if (!names.includes(name)) tally.fail(bar, `the golden has no ${name}`);
+  for (const name of names.filter((name) => specs.has(name))) {
+    const actual = found.view(name), expected = golden.floats(prefix + name), skip = skipPrefix + name;
+    if (Math.max(norm(actual), norm(expected)) < minNorm) continue;
+    const positions = golden.names.includes(skip) ? new Set(golden.ints(skip)) : undefined;
+    tally.compare(bar, name, actual, expected, positions);
   }
 }
 
@@ -68,7 +87,7 @@ function norm(values: Float32Array): number {
   return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 }
 
-/** The mean over all supervised tokens of the batch; adds its gradient. */
+/** Returns the mean loss over all supervised tokens of the batch and accumulates its gradient. */
 function supervisedLoss({ batch: { supervised } }: FamilyGolden, network: Network): number {
   const total = supervised.reduce((sum, { targets }) => sum + targets.length, 0);
   const weights = supervised.map(({ targets }) => new Float32Array(targets.length).fill(1 / total));

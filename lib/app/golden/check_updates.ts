@@ -1,4 +1,4 @@
-/** The optimizer steps of a golden PPO iteration: losses, norms and statistics of every minibatch before its step. @module */
+/** The optimizer steps of a golden PPO iteration: losses, norms and statistics of every minibatch. @module */
 import type { LoadedModel } from "@/lib/models/checkpoint.ts";
 import { moments } from "@/lib/rl/moments.ts";
 import { policyStatistics } from "@/lib/rl/policy_statistics.ts";
@@ -12,16 +12,16 @@ import { policyProgram, valueProgram } from "@/lib/train/ppo_programs.ts";
 import type { SrppoGolden } from "./srppo_golden.ts";
 import type { Bar, Measure, Tally } from "./tally.ts";
 
-/** Tokens of a micro-batch: less than a minibatch has, so that accumulation is part of what is checked. */
+/** Tokens of a micro-batch: fewer than a minibatch has, so that accumulation is checked too. */
 const TOKEN_BUDGET = 48;
 
-/** What the updates start from; rows hold response tokens only. */
+/** What the updates need; rows hold response tokens only. */
 export interface UpdateInputs {
-  /** settings, order of the rows, and what must come out */
+  /** settings, order of the rows, and expected results */
   readonly golden: SrppoGolden;
   /** prompts with their responses; the response tokens are the targets */
   readonly sequences: readonly Sequence[];
-  /** as it was when the rollouts were made; not changed */
+  /** before the updates; not changed */
   readonly policy: LoadedModel;
   /** likewise */
   readonly critic: LoadedModel;
@@ -35,7 +35,7 @@ export interface UpdateInputs {
   readonly returns: Rows;
 }
 
-/** How each figure of a minibatch is measured, and what its error may be. */
+/** Measure and bar of each metric of a minibatch. */
 const METRICS: Readonly<Record<string, readonly [Measure, number]>> = {
   policy_loss: ["relative", 1e-3],
   value_loss: ["relative", 1e-3],
@@ -50,7 +50,7 @@ const METRICS: Readonly<Record<string, readonly [Measure, number]>> = {
   ratio_max: ["absolute", 1e-3],
 };
 
-/** A network with its optimizer, and what a minibatch's tokens are given. */
+/** A network with its optimizer, and the per-token inputs of its loss. */
 interface Learner {
   readonly network: Network;
   readonly optimizer: AdamW;
@@ -60,8 +60,8 @@ interface Learner {
 }
 
 /**
- * Makes all updates on copies of the weights and compares the figures of each.
- * @returns the networks afterwards
+ * Runs all updates on copies of the weights and compares the metrics of each.
+ * @returns the trained networks
  */
 export function checkUpdates(inputs: UpdateInputs, checks: Tally): { policy: Network; critic: Network } {
   const { golden, sequences, oldLogprobs, oldValues, advantages, returns } = inputs;
@@ -147,7 +147,7 @@ function learner(
   };
 }
 
-/** Loss, gradient norm and per-token figures of a minibatch, then its step. Every token of the minibatch weighs the same. */
+/** Runs one optimizer step; returns loss, gradient norm and per-token values before it. All tokens have the same weight. */
 function step(
   { network, optimizer, program, tokens }: Learner,
   sequences: readonly Sequence[],
@@ -157,7 +157,7 @@ function step(
   const members = rows.map((row) => sequences[row]!);
   const count = members.reduce((sum, { targets }) => sum + targets.length, 0);
   const weight = members.map(({ targets }) => new Float32Array(targets.length).fill(1 / count));
-  const figures: Record<string, Float32Array[]> = {};
+  const values: Record<string, Float32Array[]> = {};
   let loss = 0;
   for (const micro of microBatches(members, TOKEN_BUDGET)) {
     const given: Record<string, ArrayLike<number>> = {
@@ -170,9 +170,9 @@ function step(
     const { batch, positions } = micro;
     const result = network.run({ batch, positions, program, tokens: given, train: true });
     loss += result.loss;
-    for (const [name, values] of Object.entries(result.tokens)) {
-      scatterTokens(micro, members, values, figures[name] ??= []);
+    for (const [name, found] of Object.entries(result.tokens)) {
+      scatterTokens(micro, members, found, values[name] ??= []);
     }
   }
-  return { loss, norm: optimizer.update(lr), tokens: figures };
+  return { loss, norm: optimizer.update(lr), tokens: values };
 }

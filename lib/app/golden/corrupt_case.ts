@@ -1,100 +1,95 @@
 /**
- * The list of a `corrupt` golden: which files must be refused and which must not, what opens each, and the files that
- * are too long to be stored and are written by a rule.
+ * The list of a `corrupt` golden: which files must be refused, how each is opened, and rules that generate the files that
+ * are too long to be stored.
  * @module
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { readJsonl } from "@/lib/files/jsonl.ts";
-import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import { exists } from "../exists.ts";
 
-/** What a file is opened as. */
-export type CorruptKind = "model" | "tokenizer" | "adapter" | "rows";
+const KINDS = ["model", "tokenizer", "adapter", "rows"] as const;
 
-/** One file or folder of the list. */
+/** How a file is opened. */
+export type CorruptKind = (typeof KINDS)[number];
+
+/** One file or directory of the list. */
 export interface CorruptCase {
   readonly file: string;
   readonly kind: CorruptKind;
-  /** a valid twin, which must be accepted */
+  /** must be accepted */
   readonly valid: boolean;
-  /** what is wrong with it */
+  /** its defect */
   readonly why: string;
   /** texts that the message must contain, in any case */
   readonly mustMention: readonly string[];
-  /** accepting it is as good as refusing it */
+  /** accepting it is right too */
   readonly mayAccept: boolean;
-  /** the text of a file that is written before it is opened */
+  /** returns the text of a file that is generated before it is opened */
   readonly generated?: () => string;
 }
 
-const KINDS: readonly CorruptKind[] = ["model", "tokenizer", "adapter", "rows"];
+/** A generated file: lines, each a text, or a prefix, a repeated text and a suffix. */
+const Rule = z.object({
+  lines: z.array(z.union([
+    z.object({ text: z.string() }),
+    z.object({
+      prefix: z.string().default(""),
+      repeat: z.string().default(""),
+      count: z.int().default(0),
+      suffix: z.string().default(""),
+    }),
+  ])).min(1),
+  newline: z.string().default("\n"),
+});
+
+const Line = z.object({
+  file: z.string(),
+  kind: z.enum([...KINDS, "control"]),
+  why: z.string().default(""),
+  must_mention: z.array(z.coerce.string()).default([]),
+  allow: z.unknown().optional(),
+  generate: Rule.optional(),
+});
 
 /**
- * The cases of a golden, in their order.
- * @throws {DataError} naming the line that is no case
+ * Returns the cases of a golden in the order of the file.
+ * @throws {DataError} naming the first invalid line
  */
 export function readCorruptCases(directory: string): CorruptCase[] {
   const path = join(directory, "expected.jsonl");
   return readJsonl(path).map(({ line, value }): CorruptCase => {
-    const { file, kind, why = "", must_mention: words = [], allow, generate } = value;
-    const opensAs = typeof file !== "string"
-      ? undefined
-      : kind === "control"
-      ? kindOfValid(join(directory, file))
-      : KINDS.find((known) => known === kind);
-    if (opensAs === undefined || !Array.isArray(words)) {
-      throw new DataError(
-        `Cannot read ${path} as every line must have a file, must_mention and a kind of ${
-          KINDS.join(", ")
-        }, control: ` +
-          `line ${line} has kind ${JSON.stringify(kind)}`,
-        { file: path, line },
-      );
+    const parsed = Line.safeParse(value);
+    if (!parsed.success) {
+      const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+      throw new DataError(`${path}:${line}: ${listed(problems)}`, { file: path, line });
     }
+    const { file, kind, why, must_mention: mustMention, allow, generate } = parsed.data;
     return {
-      file: file as string,
-      kind: opensAs,
+      file,
+      kind: kind === "control" ? kindOfValid(join(directory, file)) : kind,
       valid: kind === "control",
-      why: String(why),
-      mustMention: words.map(String),
+      why,
+      mustMention,
       mayAccept: allow !== undefined,
-      ...(generate !== undefined && { generated: () => textOf(generate, path, line) }),
+      ...(generate && { generated: () => textOf(generate) }),
     };
   });
 }
 
-/** What a valid file is, by its content: an adapter, a model, a tokenizer, or rows. */
+/** Returns the kind of a valid file by its content. */
 function kindOfValid(path: string): CorruptKind {
-  const has = (name: string) => {
-    try {
-      return Deno.statSync(join(path, name)).isFile;
-    } catch {
-      return false;
-    }
-  };
+  const has = (name: string) => exists(join(path, name));
   if (has("adapter_config.json")) return "adapter";
   if (has("config.json")) return "model";
   return has("tokenizer.json") ? "tokenizer" : "rows";
 }
 
-/** The text that a `generate` rule describes: lines that are given, or a prefix, a repeated text and a suffix. */
-function textOf(rule: unknown, path: string, line: number): string {
-  const { lines, newline = "\n" } = isJsonObject(rule) ? rule : {};
-  const parts = Array.isArray(lines) ? lines.map(lineOf) : [];
-  if (parts.length === 0 || parts.includes(undefined) || typeof newline !== "string") {
-    throw new DataError(
-      `Cannot read ${path} as generate must hold lines of text, or of prefix, repeat, count and suffix: line ${line} has others`,
-      { file: path, line },
-    );
-  }
-  return parts.join(newline) + newline;
-}
-
-function lineOf(item: unknown): string | undefined {
-  if (!isJsonObject(item)) return undefined;
-  const { text, prefix = "", repeat = "", count = 0, suffix = "" } = item;
-  if (typeof text === "string") return text;
-  return Number.isSafeInteger(count)
-    ? `${prefix}${String(repeat).repeat(count as number)}${suffix}`
-    : undefined;
+function textOf({ lines, newline }: z.output<typeof Rule>): string {
+  const texts = lines.map((line) =>
+    "text" in line ? line.text : line.prefix + line.repeat.repeat(line.count) + line.suffix
+  );
+  return texts.join(newline) + newline;
 }

@@ -1,5 +1,5 @@
 /**
- * The golden of a model family as typed figures: rows of tokens, and what another implementation found for them.
+ * The golden of a model family as typed values: rows of tokens, and the results of another implementation.
  * @module
  */
 import { join } from "node:path";
@@ -27,7 +27,7 @@ export interface GoldenBatch {
 export interface GreedyGolden {
   /** without padding */
   readonly prompt: Int32Array;
-  /** one per step; an end token does not stop it */
+  /** one per step; an EOS token does not end it */
   readonly ids: Int32Array;
   /** gap between the two largest logits of each step */
   readonly margins: Float32Array;
@@ -43,14 +43,14 @@ export interface FamilyGolden extends Disposable {
   readonly greedy: readonly GreedyGolden[];
   /** names of all tensors */
   readonly names: readonly string[];
-  /** a tensor of floats as f32 */
+  /** returns a tensor of floats as f32 */
   floats(name: string): Float32Array;
-  /** a tensor of i32 */
+  /** returns a tensor of i32 */
   ints(name: string): Int32Array;
 }
 
 /**
- * Opens the golden of a family folder.
+ * Opens the golden of a family's directory.
  * @throws {DataError} if a tensor of the batch is missing or of another shape
  */
 export function openFamilyGolden(directory: string): FamilyGolden {
@@ -81,7 +81,7 @@ export function openFamilyGolden(directory: string): FamilyGolden {
 function intsOf(file: SafetensorsFile, name: string): Int32Array {
   const { dtype, data } = file.read(name);
   if (dtype === "i32") return data as Int32Array;
-  throw new DataError(`Cannot read ${name} of ${file.path} as it must be i32: it is ${dtype}`, {
+  throw new DataError(`${file.path}: ${name} must be i32, got ${dtype}`, {
     file: file.path,
   });
 }
@@ -92,7 +92,7 @@ function batchOf(file: SafetensorsFile): GoldenBatch {
   const mask = intsOf(file, "attention_mask"), labels = intsOf(file, "labels_mask");
   if (shape.length !== 2 || mask.length !== ids.length || labels.length !== ids.length) {
     throw new DataError(
-      `Cannot read ${file.path} as input_ids, attention_mask and labels_mask must be [rows, tokens]: they are ` +
+      `${file.path}: input_ids, attention_mask and labels_mask must have shape [rows, tokens], got ` +
         ["input_ids", "attention_mask", "labels_mask"].map((n) => `[${file.info(n).shape.join(",")}]`).join(
           ", ",
         ),
@@ -103,7 +103,7 @@ function batchOf(file: SafetensorsFile): GoldenBatch {
     const row = mask.subarray(b * length, (b + 1) * length), counted = row.lastIndexOf(1) + 1;
     if (row.subarray(0, counted).includes(0)) {
       throw new DataError(
-        `Cannot read ${file.path} as its rows must be right-padded: row ${b} has a hole in attention_mask`,
+        `${file.path}: rows must be right-padded, but attention_mask of row ${b} has a 0 before a 1`,
         { file: file.path, row: b },
       );
     }

@@ -55,13 +55,12 @@ Deno.test("a golden itself, a topic's file, and an adapter alone may be named", 
   assertEquals([kindOf("x"), kindOf("topic.json"), kindOf("y")], [["family"], ["ppo"], ["lora"]]);
 });
 
-Deno.test("a path that is no golden and holds none is refused with what is there", () => {
+Deno.test("a path that is no golden and holds none is refused with its content", () => {
   using folder = folderOf(["empty/x/y.txt", "notes.json"]);
   const what =
-    "a golden family, LoRA adapter, ppo topic, srppo iteration, tokenizer, chat template, list of layouts or of corrupt files, " +
-    "or a folder of them";
-  const message = (name: string, holds: string) =>
-    `Cannot check ${folder.file(name)} as it must be ${what}: it holds ${holds}`;
+    "a golden (LoRA adapter, model family, iteration of Self-Rewarding PPO, chat template, tokenizer, list of layouts, " +
+    "list of corrupt files, topic of PPO) or a directory of goldens";
+  const message = (name: string, holds: string) => `${folder.file(name)} must be ${what}: it holds ${holds}`;
   assertThrows(() => findGoldens(folder.file("empty")), DataError, message("empty", "x"));
   assertThrows(() => findGoldens(folder.file("notes.json")), DataError, message("notes.json", "no topic"));
   Deno.mkdirSync(folder.file("none"));
@@ -70,6 +69,6 @@ Deno.test("a path that is no golden and holds none is refused with what is there
   assertThrows(
     () => findGoldens(absent),
     DataError,
-    `Cannot check ${absent} as it must exist: there is no such file or folder`,
+    `${absent}: no such file or directory`,
   );
 });

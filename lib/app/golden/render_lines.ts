@@ -1,20 +1,20 @@
-/** Lines of a golden report: for a person, one per check, and for programs, one JSON object each. @module */
+/** Lines of a golden report, as text or as JSON objects. @module */
 import pc from "picocolors";
 import type { Golden } from "./find_goldens.ts";
 import type { CheckLine } from "./tally.ts";
 
 /** How lines are shown. */
-export interface RenderOptions {
-  /** for a terminal */
+export interface LineOptions {
+  /** with terminal colours */
   readonly colors: boolean;
-  /** the error at every place under its check, and where the largest is */
+  /** the error at every place, and the place of the largest */
   readonly verbose: boolean;
   /** width of the column of names */
   readonly nameWidth: number;
 }
 
-/** A check as a line for a person; with `verbose` its places follow, one line each. */
-export function renderLine({ name }: Golden, line: CheckLine, options: RenderOptions): string {
+/** Returns a check as a line of text; with `verbose` its places follow, one line each. */
+export function renderLine({ name }: Golden, line: CheckLine, options: LineOptions): string {
   const paint = pc.createColors(options.colors);
   const verdict = line.ok ? paint.green("ok") : paint.red("FAIL");
   const where = line.worst !== "" && (options.verbose || !line.ok) ? `  ${line.worst}` : "";
@@ -26,14 +26,14 @@ export function renderLine({ name }: Golden, line: CheckLine, options: RenderOpt
   return `${head}  ${spell(line.largestError).padStart(6)}  ${bar}  ${verdict}${where}${places.join("")}`;
 }
 
-/** A check as a JSON object on one line; an error that is no number is null. */
+/** Returns a check as a JSON object on one line; an error that is not finite is null. */
 export function jsonLine({ name, kind, path }: Golden, line: CheckLine): string {
   const { check, measure, bar, ok, worst } = line;
   const error = Number.isFinite(line.largestError) ? line.largestError : null;
   return JSON.stringify({ golden: name, kind, path, check, measure, largest_error: error, bar, ok, worst });
 }
 
-/** How it went, as the last line. */
+/** Returns the last line: how many checks passed and failed. */
 export function renderTotal(goldens: number, lines: readonly CheckLine[], colors: boolean): string {
   const paint = pc.createColors(colors), failed = lines.filter(({ ok }) => !ok).length;
   const checks = `${lines.length} check${lines.length === 1 ? "" : "s"}`;

@@ -1,14 +1,15 @@
-/** golden.json of a whole Self-Rewarding PPO iteration as typed figures. @module */
+/** golden.json of a whole Self-Rewarding PPO iteration as typed values. @module */
 import { join } from "node:path";
 import { z } from "zod";
 import { readJson } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
 const number = z.number(), list = z.array(number), rows = z.array(list);
 
-/** The shape of golden.json; other fields are ignored. */
+/** The shape of golden.json. Unknown keys of the settings are refused; other fields beside them are ignored. */
 const SrppoGolden = z.object({
-  config: z.object({
+  config: z.strictObject({
     beta: number,
     gamma: number,
     lam: number,
@@ -19,7 +20,7 @@ const SrppoGolden = z.object({
     temperature: number,
     epochs: z.int().positive(),
     minibatches: z.int().positive(),
-    optimizer: z.object({
+    optimizer: z.strictObject({
       betas: z.tuple([number, number]),
       eps: number,
       weight_decay_rank_ge_2: number,
@@ -65,16 +66,13 @@ const SrppoGolden = z.object({
   final_values: rows,
 });
 
-/** One iteration: its settings, and every figure on the way. Rows hold response tokens only. */
+/** One iteration: its settings and every intermediate value. Rows hold response tokens only. */
 export type SrppoGolden = z.output<typeof SrppoGolden>;
 
-/** golden.json of `directory`. @throws {DataError} listing every field that is missing or wrong */
+/** Returns golden.json of `directory`. @throws {DataError} listing every missing or invalid field */
 export function readSrppoGolden(directory: string): SrppoGolden {
   const path = join(directory, "golden.json"), result = SrppoGolden.safeParse(readJson(path));
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
-  throw new DataError(
-    `Cannot read ${path} as it must be a golden iteration: ${problems.slice(0, 10).join("; ")}`,
-    { file: path },
-  );
+  throw new DataError(`${path}: ${listed(problems)}`, { file: path });
 }

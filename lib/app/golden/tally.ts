@@ -1,6 +1,6 @@
 /**
- * Measures how far results are from golden ones: the largest error of every check, where it is, and whether it is
- * within its bar. A check that compared nothing has failed.
+ * Measures how far results are from golden ones: the largest error of every check, its place, and whether it is within
+ * the bar. A check that compared nothing has failed.
  * @module
  */
 
@@ -10,7 +10,7 @@
  */
 export type Measure = "absolute" | "relative" | "of_largest" | "differences";
 
-/** What is checked, and what its error may be. */
+/** A check and the largest error that it allows. */
 export interface Bar {
   /** its name in the report */
   readonly check: string;
@@ -20,13 +20,23 @@ export interface Bar {
   readonly bar: number;
 }
 
+/** Returns a check of the absolute error. */
+export function absolute(check: string, bar = 1e-4): Bar {
+  return { check, measure: "absolute", bar };
+}
+
+/** Returns a check of the relative error. */
+export function relative(check: string, bar: number): Bar {
+  return { check, measure: "relative", bar };
+}
+
 /** One line of the report. */
 export interface CheckLine extends Bar {
   /** Infinity where lengths differ, a number is not finite, or nothing was compared */
   readonly largestError: number;
   /** the largest error is at most the bar */
   readonly ok: boolean;
-  /** the place with the largest error, or what went wrong */
+  /** the place with the largest error, or the problem */
   readonly worst: string;
   /** errors of all places, in the order of their comparison */
   readonly places: readonly { readonly place: string; readonly error: number }[];
@@ -36,7 +46,7 @@ export interface CheckLine extends Bar {
 export interface Tally {
   /**
    * Compares two arrays element by element.
-   * @param place what they are: the name of a tensor, a row, a step
+   * @param place their name: a tensor, a row, a step
    * @param skip positions that are not compared
    */
   compare(
@@ -46,15 +56,17 @@ export interface Tally {
     expected: ArrayLike<number>,
     skip?: ReadonlySet<number>,
   ): void;
-  /** Notes that something could not be compared: the check fails. */
+  /** Records that something could not be compared: the check fails. */
   fail(bar: Bar, problem: string): void;
-  /** Names a check that must be in the report even if nothing is compared. */
+  /** Adds a check to the report even if nothing is compared. */
   expect(bar: Bar): void;
-  /** One line per check, in the order of their first mention. */
+  /** Runs independent parts of a check. One that throws fails, by its name, and the others run all the same. */
+  parts(parts: Readonly<Record<string, () => void>>): void;
+  /** Returns one line per check, in the order of their first use. */
   lines(): CheckLine[];
 }
 
-/** An empty tally. */
+/** Returns an empty tally. */
 export function tally(): Tally {
   const checks = new Map<string, { bar: Bar; places: { place: string; error: number }[] }>();
   const entryOf = (bar: Bar) => {
@@ -62,14 +74,25 @@ export function tally(): Tally {
     if (!entry) checks.set(bar.check, entry = { bar, places: [] });
     return entry;
   };
+  const fail: Tally["fail"] = (bar, problem) =>
+    void entryOf(bar).places.push({ place: problem, error: Infinity });
   return {
     compare(bar, place, actual, expected, skip) {
       const found = errorOf(bar.measure, place, actual, expected, skip);
       if (found) entryOf(bar).places.push(found);
       else entryOf(bar);
     },
-    fail: (bar, problem) => void entryOf(bar).places.push({ place: problem, error: Infinity }),
+    fail,
     expect: (bar) => void entryOf(bar),
+    parts(parts) {
+      for (const [name, run] of Object.entries(parts)) {
+        try {
+          run();
+        } catch (error) {
+          fail({ check: name, measure: "differences", bar: 0 }, (error as Error).message);
+        }
+      }
+    },
     lines: () => [...checks.values()].map(({ bar, places }) => lineOf(bar, places)),
   };
 }
@@ -80,7 +103,7 @@ function lineOf(bar: Bar, places: CheckLine["places"]): CheckLine {
   return { ...bar, largestError: worst.error, ok: worst.error <= bar.bar, worst: worst.place, places };
 }
 
-/** The largest error of one comparison and the position of it; undefined where every element is to be skipped. */
+/** Returns the largest error of one comparison and its position; undefined if every element is skipped. */
 function errorOf(
   measure: Measure,
   place: string,
@@ -101,7 +124,7 @@ function errorOf(
     const a = actual[i]!, e = expected[i]!, distance = Math.abs(a - e);
     if (a !== e) differences++;
     const scale = measure === "relative" ? Math.abs(e) : measure === "of_largest" ? largest : 1;
-    // a distance that is no number comes from a result or a golden that is none
+    // not finite where the result or the golden is not
     const here = Number.isFinite(distance) ? distance / (scale || 1) : Infinity;
     if (here > error) [error, at] = [here, i];
   }

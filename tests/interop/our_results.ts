@@ -1,9 +1,9 @@
 /**
- * What this project computes from the files of a run, for Python to compare with: logits, values, token ids.
+ * Results of this project on the files of a run, with which Python compares: logits, values, token ids.
  * @module
  */
+import type { NamedTensor } from "@/lib/files/safetensors.ts";
 import { loadLanguageModel, loadModel } from "@/lib/models/checkpoint.ts";
-import type { HostTensor } from "@/lib/tensor/tensor.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
@@ -11,18 +11,12 @@ import { Network } from "@/lib/train/network.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 
-/** A tensor with its name in the file of figures. */
-export interface NamedTensor {
-  readonly name: string;
-  readonly tensor: HostTensor;
-}
-
-/** Tokens that the model in `directory` can look back on. */
+/** Returns the context length of the model in `directory`. */
 export function contextOf(directory: string): number {
   return loadLanguageModel(directory).model.contextLength;
 }
 
-/** Logits f32[T,V] of every prompt under the model in `directory`: one batch, padded on the right. */
+/** Returns logits f32[T,V] of every prompt under the model in `directory`: one batch, padded on the right. */
 export function logitsOf(
   name: string,
   directory: string,
@@ -47,10 +41,10 @@ export function logitsOf(
   });
 }
 
-/** Values f32[T] at every token of every prompt under the critic in `directory`. */
+/** Returns values f32[T] at every token of every prompt under the critic in `directory`. */
 export function valuesOf(directory: string, prompts: readonly (readonly number[])[]): NamedTensor[] {
   const { model, parameters } = loadModel(directory);
-  // A target's value is that of the state before it: one more token makes the last prompt token such a state.
+  // The value of a target is that of the state before it: one more token gives the last prompt token a value.
   const sequences = prompts.map((ids) => ({ ids: [...ids, 0], targets: targetsFrom(1, ids.length + 1) }));
   return tokenValues(new Network(model, parameters), sequences).map((values, row) => ({
     name: `values.${row}`,
@@ -58,7 +52,7 @@ export function valuesOf(directory: string, prompts: readonly (readonly number[]
   }));
 }
 
-/** Ids of texts, and the texts of those ids without special tokens. */
+/** Returns the ids of texts, and the texts of those ids without special tokens. */
 export async function tokensOf(
   directory: string,
   texts: readonly string[],

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { stageHosts, stagePaths } from "./stage_paths.ts";
+import { stageHosts, stagePaths } from "./stage_arguments.ts";
 
 Deno.test("stagePaths() reads inputs and writes beside outputs, relative to where the command is called", () => {
   assertEquals(
