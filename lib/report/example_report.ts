@@ -1,15 +1,13 @@
-/**
- * The made-up run's result and tables, for tests of the report and for its picture in docs. Numbers follow the shape
- * of the quickstart but are invented.
- * @module
- */
+/** Result and tables of the invented run, for tests of the report. @module */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
-import type { ComparisonRow, Mode, SampleRow } from "./comparison.ts";
-import { buildReport, type MetricValue, type RunTables } from "./build_report.ts";
-import { exampleEvents, exampleRound } from "./example_run.ts";
+import type { MetricRow } from "@/lib/contracts/metrics.ts";
+import type { ComparisonRow, ReportSample } from "./comparison.ts";
+import { buildReport, type RunTables } from "./build_report.ts";
+import { exampleEvents, exampleIteration } from "./example_run.ts";
 import type { Environment, Report } from "./report_schema.ts";
 
-const ROUNDS = 20;
+const ITERATIONS = 20;
 const N = 256;
 
 /** Means of [greedy, sampled] and their standard errors, per model. */
@@ -58,7 +56,7 @@ const PROMPTS = [
   ["Once upon a time, there was a little girl named Emma. She had a carrot.", "Emma", "carrot"],
 ] as const;
 
-/** Rows of evals@1 as the eval stage would write them. */
+/** Returns rows of evals@1 as the eval stage writes them. */
 export function exampleComparison(): ComparisonRow[] {
   return Object.entries(MEANS).flatMap(([model, metrics]) =>
     Object.entries(metrics).flatMap(([metric, [greedy, sampled, stderr]]) => [
@@ -68,7 +66,11 @@ export function exampleComparison(): ComparisonRow[] {
   );
 }
 
-function answer(model: string, mode: Mode, [, name, thing]: readonly [string, string, string]): string {
+function respond(
+  model: string,
+  mode: DecodingMode,
+  [, name, thing]: readonly [string, string, string],
+): string {
   const greedy = mode === "greedy";
   switch (model) {
     case "base":
@@ -90,13 +92,13 @@ function answer(model: string, mode: Mode, [, name, thing]: readonly [string, st
   }
 }
 
-/** Answers of all models to three prompts. */
-export function exampleSamples(): SampleRow[] {
-  const samples: SampleRow[] = [];
+/** Returns responses of all models to three prompts. */
+export function exampleSamples(): ReportSample[] {
+  const samples: ReportSample[] = [];
   for (const [i, row] of PROMPTS.entries()) {
     for (const model of Object.keys(MEANS)) {
       for (const mode of ["greedy", "sampled"] as const) {
-        const response = answer(model, mode, row);
+        const response = respond(model, mode, row);
         const [prompt, ...words] = row;
         const ended = model !== "base";
         const score = ended ? words.filter((w) => new RegExp(`\\b${w}\\b`).test(response)).length / 2 : 0;
@@ -109,7 +111,14 @@ export function exampleSamples(): SampleRow[] {
   return samples;
 }
 
-/** Where the made-up run was made. */
+/** Digests of what the invented evaluation reads. */
+const EVALUATED = {
+  models: { base: "b0", sft: "s0", continued_sft: "c0", srppo: "p0" },
+  base: "b0",
+  sft: "s0",
+};
+
+/** Machine and software of the invented run. */
 export const EXAMPLE_ENVIRONMENT: Environment = {
   cores: 2,
   threads: null,
@@ -121,31 +130,34 @@ export const EXAMPLE_ENVIRONMENT: Environment = {
   deno: "2.9.6",
 };
 
-/** The made-up run as a driver would return it, with the metrics of its nodes; paths lead nowhere. */
+/** Returns the invented run as a driver would, with the metrics of its nodes; its paths do not exist. */
 export function exampleResult(): { readonly result: RunResult; readonly metrics: RunTables["metrics"] } {
-  const events = exampleEvents({ rounds: ROUNDS });
-  const metrics = new Map<FinishedNode, readonly MetricValue[]>();
+  const events = exampleEvents({ iterations: ITERATIONS });
+  const metrics = new Map<FinishedNode, readonly MetricRow[]>();
   const nodes: FinishedNode[] = [];
   for (const e of events) {
     if (e.type !== "stage_finished") continue;
-    const { stage, uses, index, iteration, key } = e;
-    const params = uses === "sft"
+    const { stage, uses, role, index, iteration, key } = e;
+    const params = role === "train"
       ? { epochs: 4, lr: 0.001, batch_size: 16 }
-      : uses === "ppo-update"
+      : role === "update"
       ? { beta: 0.7 }
       : {};
-    const seconds = uses === "sft" ? 12.4 : uses === "ppo-update" ? 2.1 : 0.9;
+    const seconds = role === "train" ? 12.4 : role === "update" ? 2.1 : 0.9;
     const place = {
+      ...(role === undefined ? {} : { role }),
       ...(index === undefined ? {} : { index }),
       ...(iteration === undefined ? {} : { iteration }),
     };
-    const node = { stage, uses, ...place, key, cached: uses === "tokenize", seconds, params, outputs: {} };
+    const inputs = role === "evaluate" ? EVALUATED : {};
+    const cached = role === "data";
+    const node = { stage, uses, ...place, key, cached, seconds, params, inputs, outputs: {} };
     nodes.push(node);
-    if (uses === "ppo-update") {
-      const values = Object.entries(exampleRound(iteration!, ROUNDS));
+    if (role === "update") {
+      const values = Object.entries(exampleIteration(iteration!, ITERATIONS));
       metrics.set(node, values.map(([name, value]) => ({ step: iteration!, name, value })));
     }
-    if (uses === "sft") {
+    if (role === "train") {
       const loss = Array.from({ length: stage === "continued" ? 136 : 252 }, (_, step) => {
         const noise = 0.03 * Math.sin(12.9898 * step + 3 * (index ?? 5)) * Math.cos(1.7 * step);
         return {
@@ -173,18 +185,18 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
   return { result, metrics };
 }
 
-/** What build-reward found out, with one thing to warn of. */
+/** Returns what is known about the reward, with one warning. */
 export function exampleRewards(): RunTables["rewards"] {
   return [{
     stage: "reward",
     warnings: [
-      "within prompts the reward is mostly length: they correlate by 0.85; length_norm takes that out",
+      "the reward correlates with response length by 0.85 within prompts; length_norm removes that",
     ],
-    sentences: ["The members agree by 0.50 on which of two answers to a prompt is better."],
+    sentences: ["Members agree by 0.50 on which of two responses to a prompt is better."],
   }];
 }
 
-/** The made-up report; `tables` replaces parts of what it is made from. */
+/** Returns the invented report; `tables` replaces some of its tables. */
 export function exampleReport(tables: Partial<RunTables> = {}): Report {
   const { result, metrics } = exampleResult();
   return buildReport(
@@ -195,9 +207,8 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
       samples: exampleSamples(),
       metrics,
       rewards: exampleRewards(),
-      policyUpdates: 136,
       ...tables,
     },
-    { events: exampleEvents({ rounds: ROUNDS }), environment: EXAMPLE_ENVIRONMENT },
+    { events: exampleEvents({ iterations: ITERATIONS }), environment: EXAMPLE_ENVIRONMENT },
   );
 }
