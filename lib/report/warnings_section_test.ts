@@ -8,7 +8,7 @@ const update = { type: "stage_progress", time: 0, stage: "ppo.update", uses: "pp
 const [reward] = exampleRewards() as [ReturnType<typeof exampleRewards>[number]];
 const ofReward = { stage: "reward", index: null, iteration: null, message: reward.warnings[0]! };
 
-/** Warnings of rounds `0 … count − 1`. */
+/** Returns warnings of iterations `0 … count − 1`. */
 function warnings(count: number): RunEvent[] {
   return Array.from(
     { length: count },
@@ -16,7 +16,7 @@ function warnings(count: number): RunEvent[] {
   );
 }
 
-Deno.test("warningsOf() has what stages told, with copy and round, in order, and no other progress", () => {
+Deno.test("warningsOf() returns warnings with copy and iteration, in order, and no other progress", () => {
   const events: RunEvent[] = [
     { ...update, stage: "members.sft", uses: "sft", index: 1, warning: "loss rises" },
     { ...update, iteration: 2, step: 1, total: 4 },
@@ -28,7 +28,7 @@ Deno.test("warningsOf() has what stages told, with copy and round, in order, and
   ]);
 });
 
-Deno.test("warningsOf() has what stages from the store warned of when they ran, in order, and nothing twice", () => {
+Deno.test("warningsOf() returns the warnings of cached stages from when they ran, in order, and nothing twice", () => {
   const cached = { ...update, type: "stage_cached", key: "k", seconds: 1 } as const;
   const events: RunEvent[] = [
     { ...cached, iteration: 0 },
@@ -42,7 +42,7 @@ Deno.test("warningsOf() has what stages from the store warned of when they ran, 
   );
 });
 
-Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran now, came from the store, or from an older one", () => {
+Deno.test("warningsOf() has a reward's warnings once, whether its stage ran now, is cached, or comes from an older store", () => {
   const now = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! } as const;
   const { warning, ...name } = now;
   const then: RunEvent = { ...name, type: "stage_cached", key: "k", seconds: 1, warnings: [warning!] };
@@ -51,7 +51,7 @@ Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran n
   assertEquals(warningsOf([], [reward]), [ofReward]);
 });
 
-Deno.test("warningsSection() lists warnings by stage and round, escaped, and leaves the reward's to its own section", () => {
+Deno.test("warningsSection() lists warnings by stage and iteration, escaped, and leaves the reward's to its own section", () => {
   const report = exampleReport();
   const page = (events: RunEvent[]) =>
     warningsSection({ ...report, warnings: warningsOf(events, [reward]) })?.markup ?? "none";
@@ -66,9 +66,9 @@ Deno.test("warningsSection() lists warnings by stage and round, escaped, and lea
   }]);
   assertStringIncludes(one, "<h2>Warnings</h2>");
   assertStringIncludes(one, 'scope="row">members.sft[1]</th>');
-  assertStringIncludes(one, "<td>round 5</td>");
+  assertStringIncludes(one, "<td>iteration 5</td>");
   assertStringIncludes(one, "<td>a &lt; b</td>");
-  assertStringIncludes(one, "1 warning about the reward: under Reward.");
+  assertStringIncludes(one, "See Reward for 1 more warning.");
   assertEquals(one.includes(reward.warnings[0]!), false);
 });
 

@@ -1,9 +1,11 @@
 /**
- * The generated parts of the documentation: docs/stages.md whole, and the table of rooms in docs/architecture.md.
+ * The generated parts of the documentation: docs/stages.md, docs/report.schema.json, and the table of rooms in
+ * docs/architecture.md.
  * @module
  */
 import { join } from "node:path";
 import { listStages, loadStage, projectRoot } from "@/lib/app/registry.ts";
+import { reportJsonSchema } from "@/lib/report/report_schema.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
@@ -28,6 +30,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const rooms = roomsTable();
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
+    ["docs/report.schema.json", reportJsonSchema()],
     [
       ROOMS_PAGE,
       await formatted(page.replace(ROOMS_PART, (_, begin, end) => `${begin}\n${rooms}\n\n${end}`)),
