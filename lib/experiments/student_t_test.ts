@@ -96,6 +96,6 @@ Deno.test("a quantile of no probability is refused", () => {
   assertThrows(
     () => studentQuantile(1, 3),
     RangeError,
-    "Cannot give a quantile of Student's t as 0 < p < 1 and df > 0 must hold: p is 1, df is 3",
+    "A quantile of Student's t requires 0 < p < 1 and df > 0, got p 1 and df 3",
   );
 });

@@ -5,7 +5,7 @@
  * @module
  */
 import { readResults } from "@/lib/contracts/results.ts";
-import { spreadOf } from "@/lib/experiments/statistics.ts";
+import { spreadOf } from "@/lib/report/spread.ts";
 import { REFERENCE, REFERENCE_SEEDS, type ReferenceSpread } from "./reference.ts";
 
 /** Standard errors of the difference that noise is allowed: one in a thousand lies further. */
