@@ -72,11 +72,6 @@ function centre(t: number, df: number): number {
   return regularisedBeta(t * t / (df + t * t), 0.5, df / 2);
 }
 
-/** Returns P(T ≤ t) of Student's t with `df` > 0 degrees of freedom. */
-export function studentCdf(t: number, df: number): number {
-  return t < 0 ? upperTail(t, df) : 1 - upperTail(t, df);
-}
-
 /**
  * Returns the t with P(T ≤ t) = `p`, for 0 < `p` < 1, by bisection down to the precision of floats.
  * @throws {RangeError} for another `p`, or `df` ≤ 0

@@ -91,7 +91,7 @@ class LogDisplay implements Display {
   #show(milestones: readonly Milestone[]): void {
     for (const m of milestones) {
       const line = m.kind === "iteration"
-        ? iterationSentence(m.loop, m.iteration, m.secondsLeft)
+        ? iterationSentence(m.loop, m.iteration)
         : m.kind === "event" && m.event.type === "stage_started" && m.event.iteration === undefined
         ? `${labelOf(m.event)}: started${m.event.reason === "" ? "" : ` (${m.event.reason})`}`
         : milestoneLine(m, paint(false));
@@ -167,7 +167,7 @@ class LiveDisplay implements Display {
       if (m.kind !== "iteration") return milestoneLine(m, this.#paint) ?? [];
       const head = this.#headed.has(m.loop.block) ? [] : [iterationHead(m.loop, this.#paint)];
       this.#headed.add(m.loop.block);
-      return [...head, iterationRow(m.loop, m.iteration, m.secondsLeft, this.#paint)];
+      return [...head, iterationRow(m.loop, m.iteration, this.#paint)];
     });
   }
 

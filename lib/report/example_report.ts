@@ -10,44 +10,29 @@ import type { Environment, Report } from "./report_schema.ts";
 const ITERATIONS = 20;
 const N = 256;
 
-/** Means of [greedy, sampled] and their standard errors, per model. */
-const MEANS: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>> = {
-  base: {
-    score: [0, 0, 0],
-    both_words: [0, 0, 0],
-    eos_rate: [0, 0, 0],
-    response_length: [56, 56, 0],
-    kl_to_sft: [24.1, 25.76, 0.41],
-    reward: [-22.9, -25.8, 0.38],
-    base_nll: [0.61, 1.57, 0.021],
-  },
-  sft: {
-    score: [0.716, 0.632, 0.019],
-    both_words: [0.467, 0.373, 0.03],
-    eos_rate: [0.977, 0.942, 0.013],
-    response_length: [38.7, 40.6, 0.6],
-    kl_to_sft: [0, 0, 0],
-    reward: [31.2, 32.1, 0.44],
-    base_nll: [0.71, 1.53, 0.02],
-  },
-  continued_sft: {
-    score: [0.733, 0.656, 0.019],
-    both_words: [0.497, 0.423, 0.03],
-    eos_rate: [0.973, 0.939, 0.014],
-    response_length: [38.9, 40.7, 0.6],
-    kl_to_sft: [1.1, 1.78, 0.11],
-    reward: [31.9, 32.6, 0.44],
-    base_nll: [0.73, 1.57, 0.021],
-  },
-  srppo: {
-    score: [0.811, 0.681, 0.017],
-    both_words: [0.648, 0.471, 0.031],
-    eos_rate: [0.984, 0.938, 0.014],
-    response_length: [40.2, 41.6, 0.7],
-    kl_to_sft: [3.2, 4.04, 0.16],
-    reward: [37.4, 37.9, 0.46],
-    base_nll: [0.84, 1.74, 0.024],
-  },
+const METRICS = ["score", "both_words", "eos_rate", "response_length", "kl_to_sft", "reward", "base_nll"];
+
+type Means = readonly [greedy: number, sampled: number, stderr: number];
+
+/** Means and standard errors per model, in the order of `METRICS`. */
+const MEANS: Readonly<Record<string, readonly Means[]>> = {
+  base: [[0, 0, 0], [0, 0, 0], [0, 0, 0], [56, 56, 0], [24.1, 25.76, 0.41], [-22.9, -25.8, 0.38], [
+    0.61,
+    1.57,
+    0.021,
+  ]],
+  sft: [
+    ...[[0.716, 0.632, 0.019], [0.467, 0.373, 0.03], [0.977, 0.942, 0.013], [38.7, 40.6, 0.6]] as const,
+    ...[[0, 0, 0], [31.2, 32.1, 0.44], [0.71, 1.53, 0.02]] as const,
+  ],
+  continued_sft: [
+    ...[[0.733, 0.656, 0.019], [0.497, 0.423, 0.03], [0.973, 0.939, 0.014], [38.9, 40.7, 0.6]] as const,
+    ...[[1.1, 1.78, 0.11], [31.9, 32.6, 0.44], [0.73, 1.57, 0.021]] as const,
+  ],
+  srppo: [
+    ...[[0.811, 0.681, 0.017], [0.648, 0.471, 0.031], [0.984, 0.938, 0.014], [40.2, 41.6, 0.7]] as const,
+    ...[[3.2, 4.04, 0.16], [37.4, 37.9, 0.46], [0.84, 1.74, 0.024]] as const,
+  ],
 };
 
 const PROMPTS = [
@@ -58,38 +43,23 @@ const PROMPTS = [
 
 /** Returns rows of evals@1 as the eval stage writes them. */
 export function exampleComparison(): ComparisonRow[] {
-  return Object.entries(MEANS).flatMap(([model, metrics]) =>
-    Object.entries(metrics).flatMap(([metric, [greedy, sampled, stderr]]) => [
-      { model, mode: "greedy" as const, metric, mean: greedy, stderr, n: N },
-      { model, mode: "sampled" as const, metric, mean: sampled, stderr, n: N },
+  return Object.entries(MEANS).flatMap(([model, means]) =>
+    means.flatMap(([greedy, sampled, stderr], k) => [
+      { model, mode: "greedy" as const, metric: METRICS[k]!, mean: greedy, stderr, n: N },
+      { model, mode: "sampled" as const, metric: METRICS[k]!, mean: sampled, stderr, n: N },
     ])
   );
 }
 
-function respond(
-  model: string,
-  mode: DecodingMode,
-  [, name, thing]: readonly [string, string, string],
-): string {
-  const greedy = mode === "greedy";
-  switch (model) {
-    case "base":
-      return ` ${name} liked to ${
-        greedy ? "play" : "sing"
-      } all day. One day, a big bird came. The bird said, “Hello!” and`;
-    case "sft":
-      return ` ${name} loved to play with ${
-        greedy ? "her toys" : "the sand"
-      }. One day, ${name} went to the park with a friend.`;
-    case "continued_sft":
-      return ` ${name} loved the ${
-        greedy ? "park" : "rain"
-      }. One day, the ${thing} was gone, and everyone was sad.`;
-    default:
-      return ` ${name} loved the ${thing} very much. One day, ${name} took the ${thing} to the ${
-        greedy ? "park" : "lake"
-      }.`;
-  }
+function respond(model: string, mode: DecodingMode, [, name, thing]: typeof PROMPTS[number]): string {
+  const place = mode === "greedy" ? "park" : "lake";
+  const responses: Readonly<Record<string, string>> = {
+    base: ` ${name} liked to go to the ${place}. One day, a big bird came. The bird said, “Hello!” and`,
+    sft: ` ${name} loved to play. One day, ${name} went to the ${place} with a friend.`,
+    continued_sft: ` ${name} loved the ${place}. One day, the ${thing} was gone, and everyone was sad.`,
+    srppo: ` ${name} loved the ${thing} very much. One day, ${name} took the ${thing} to the ${place}.`,
+  };
+  return responses[model]!;
 }
 
 /** Returns responses of all models to three prompts. */

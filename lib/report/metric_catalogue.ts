@@ -34,16 +34,8 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     better: "more",
     help: "Share of responses that end with an EOS token.",
   },
-  response_length: {
-    label: "Response length",
-    digits: 1,
-    help: "Mean tokens per response, EOS included.",
-  },
-  kl_to_sft: {
-    label: "KL to SFT",
-    digits: 2,
-    help: "log π − log π_SFT, summed over a response, in nats.",
-  },
+  response_length: { label: "Response length", digits: 1, help: "Mean tokens per response, EOS included." },
+  kl_to_sft: { label: "KL to SFT", digits: 2, help: "log π − log π_SFT, summed over a response, in nats." },
   reward: {
     label: "Reward",
     digits: 2,
@@ -83,15 +75,14 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
   clip_fraction: {
     label: "Clip fraction",
     digits: 3,
-    help: "Share of tokens whose probability ratio is outside the clip range.",
+    help: "Share of tokens with a ratio outside the clip range.",
   },
   loss: { label: "Loss", digits: 3, better: "less", help: "Training loss, in nats per supervised token." },
   validation_loss: {
     label: "Validation loss",
-    short: "val. loss",
     digits: 3,
     better: "less",
-    help: "Loss on held-out demonstrations, in nats per token.",
+    help: "Held-out loss, in nats per token.",
   },
 };
 

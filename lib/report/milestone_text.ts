@@ -4,7 +4,15 @@ import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
 import { labelInSentence, metricText, shortLabel } from "./metric_catalogue.ts";
-import { blockOf, type Iteration, labelOf, type Loop, type Milestone, type Running } from "./run_tracker.ts";
+import {
+  blockOf,
+  type Iteration,
+  labelOf,
+  type Loop,
+  loopSecondsLeft,
+  type Milestone,
+  type Running,
+} from "./run_tracker.ts";
 
 /** Metrics in the line of a running stage. */
 const RUNNING = ["loss", "reward", "kl_to_sft"];
@@ -62,7 +70,6 @@ export function iterationHead(loop: Loop, paint: Paint): string {
 export function iterationRow(
   loop: Loop,
   { iteration, values, tokensPerSecond }: Iteration,
-  secondsLeft: number | undefined,
   paint: Paint,
 ): string {
   const cells = FINISHED.map(([metric, width]) => metricText(metric, values[metric]).padStart(width));
@@ -71,21 +78,17 @@ export function iterationRow(
     paint.bold(cells[0]!),
     ...cells.slice(1),
     decimal(tokensPerSecond, 0).padStart(10),
-    duration(secondsLeft).padStart(11),
+    duration(loopSecondsLeft(loop)).padStart(11),
     values["stopped"] === 1 ? paint.yellow("  stopped: KL limit") : "",
   ].join("");
 }
 
 /** Returns a finished iteration as a line of a log. */
-export function iterationSentence(
-  loop: Loop,
-  { iteration, values, tokensPerSecond }: Iteration,
-  secondsLeft: number | undefined,
-): string {
+export function iterationSentence(loop: Loop, { iteration, values, tokensPerSecond }: Iteration): string {
   const parts = FINISHED.map((
     [metric],
   ) => [`${shortLabel(metric)} `, metricText(metric, values[metric]), ""]);
-  parts.push(["", decimal(tokensPerSecond, 0), " tokens/s"], ["", duration(secondsLeft), " left"]);
+  parts.push(["", decimal(tokensPerSecond, 0), " tokens/s"], ["", duration(loopSecondsLeft(loop)), " left"]);
   const known = parts.filter(([, text]) => text !== MISSING).map((part) => part.join(""));
   return `${iterationName(loop)} ${iteration + 1}/${loop.total || "?"}: ${known.join(", ")}`;
 }

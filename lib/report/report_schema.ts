@@ -168,9 +168,3 @@ export type Report = z.output<typeof ReportSchema>;
 
 /** Machine and software of a run. */
 export type Environment = z.output<typeof EnvironmentSchema>;
-
-/** Returns the JSON Schema of report.json, the content of docs/report.schema.json. */
-export function reportJsonSchema(): string {
-  const schema = z.toJSONSchema(ReportSchema, { target: "draft-2020-12" });
-  return `${JSON.stringify({ title: "report.json, version 2", ...schema }, null, 2)}\n`;
-}

@@ -46,12 +46,7 @@ export type Milestone =
   | { readonly kind: "cached"; readonly nodes: readonly NodeName[] }
   /** a warning of a cached stage, from when it ran */
   | { readonly kind: "earlier_warning"; readonly node: NodeName; readonly warning: string }
-  | {
-    readonly kind: "iteration";
-    readonly loop: Loop;
-    readonly iteration: Iteration;
-    readonly secondsLeft?: number;
-  };
+  | { readonly kind: "iteration"; readonly loop: Loop; readonly iteration: Iteration };
 
 /** Returns `members.sft[2]`, the path with the number of the copy. */
 export function labelOf(
@@ -73,13 +68,8 @@ export function isComparison({ role, iteration }: NodeName): boolean {
 
 /** Returns the seconds until a stage is done at its present rate, or undefined when that is not known. */
 export function stageSecondsLeft(running: Running, now: number): number | undefined {
-  const { step, total, firstStep } = running;
-  if (
-    step === undefined || total === undefined || firstStep === undefined || step <= firstStep.step ||
-    step >= total
-  ) {
-    return undefined;
-  }
+  const { step = 0, total = 0, firstStep } = running;
+  if (firstStep === undefined || step <= firstStep.step || step >= total) return undefined;
   return ((now - firstStep.time) / 1000) * ((total - step) / (step - firstStep.step));
 }
 
@@ -108,8 +98,8 @@ export class RunTracker {
   /** by label, in the order in which they started */
   readonly running = new Map<string, Running>();
   readonly loops = new Map<string, Loop>();
-  /** number of stages by iteration, by block */
-  readonly #planned = new Map<string, Map<number, number>>();
+  /** numbers of stages by iteration, by block */
+  readonly #planned = new Map<string, number[]>();
   /** iterations without a milestone so far */
   readonly #waiting = new Set<Iteration>();
   #cached: (RunEvent & { readonly type: "stage_cached" })[] = [];
@@ -167,8 +157,8 @@ export class RunTracker {
   #plan(nodes: readonly NodeName[]): void {
     for (const node of nodes) {
       if (node.iteration === undefined) continue;
-      const counts = this.#planned.get(blockOf(node)) ?? new Map<number, number>();
-      counts.set(node.iteration, (counts.get(node.iteration) ?? 0) + 1);
+      const counts = this.#planned.get(blockOf(node)) ?? [];
+      counts[node.iteration] = (counts[node.iteration] ?? 0) + 1;
       this.#planned.set(blockOf(node), counts);
     }
   }
@@ -176,21 +166,14 @@ export class RunTracker {
   #iterationOf(name: NodeName): Iteration | undefined {
     if (name.iteration === undefined) return undefined;
     const block = blockOf(name);
-    const counts = this.#planned.get(block);
-    const loop = this.loops.get(block) ?? { block, total: counts?.size ?? 0, iterations: [] };
+    const counts = this.#planned.get(block) ?? [];
+    const loop = this.loops.get(block) ?? { block, total: counts.length, iterations: [] };
     this.loops.set(block, loop);
     const known = loop.iterations.find((r) => r.iteration === name.iteration);
     if (known !== undefined) return known;
-    const expected = counts?.get(name.iteration) ?? Infinity;
-    const added: Iteration = {
-      block,
-      iteration: name.iteration,
-      expected,
-      done: 0,
-      cached: 0,
-      seconds: 0,
-      values: {},
-    };
+    const { iteration } = name;
+    const expected = counts[iteration] ?? Infinity;
+    const added: Iteration = { block, iteration, expected, done: 0, cached: 0, seconds: 0, values: {} };
     loop.iterations.push(added);
     this.#waiting.add(added);
     return added;
@@ -224,14 +207,7 @@ export class RunTracker {
       if (same && Object.keys(iteration.values).length === 0) continue;
       this.#waiting.delete(iteration);
       if (iteration.cached === iteration.done) continue; // listed with the other cached stages
-      const loop = this.loops.get(iteration.block)!;
-      const secondsLeft = loopSecondsLeft(loop);
-      finished.push({
-        kind: "iteration",
-        loop,
-        iteration,
-        ...(secondsLeft === undefined ? {} : { secondsLeft }),
-      });
+      finished.push({ kind: "iteration", loop: this.loops.get(iteration.block)!, iteration });
     }
     return finished;
   }

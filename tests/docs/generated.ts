@@ -4,8 +4,9 @@
  * @module
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { listStages, loadStage, projectRoot } from "@/lib/app/registry.ts";
-import { reportJsonSchema } from "@/lib/report/report_schema.ts";
+import { ReportSchema } from "@/lib/report/report_schema.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
@@ -30,12 +31,18 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const rooms = roomsTable();
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
-    ["docs/report.schema.json", reportJsonSchema()],
+    ["docs/report.schema.json", reportSchema()],
     [
       ROOMS_PAGE,
       await formatted(page.replace(ROOMS_PART, (_, begin, end) => `${begin}\n${rooms}\n\n${end}`)),
     ],
   ]);
+}
+
+/** JSON Schema of report.json. */
+function reportSchema(): string {
+  const schema = z.toJSONSchema(ReportSchema, { target: "draft-2020-12" });
+  return `${JSON.stringify({ title: "report.json, version 2", ...schema }, null, 2)}\n`;
 }
 
 /** Stages as the quickstart comes to them; others after them. */
