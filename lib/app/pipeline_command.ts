@@ -84,7 +84,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
     await writeReport(result, events, { threads: flags.threads, executor: flags.executor });
     if (!flags.json) text = summary(result);
   } finally {
-    show(display.end);
+    show(() => display.end());
   }
   print(text);
 }

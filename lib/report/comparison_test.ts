@@ -115,12 +115,12 @@ Deno.test("headline() claims a gain only when the 95 % interval excludes zero", 
     );
   assertEquals(said(0.81), {
     headline: "SRPPO beats SFT: score 0.810 vs. 0.700 (greedy decoding)",
-    findings: ["Greedy decoding, score, SRPPO − SFT: +0.110, 95 % interval +0.012 to +0.208: better"],
+    findings: ["SRPPO − SFT, score, greedy decoding: +0.110, 95 % interval +0.012 to +0.208, better"],
   });
   assertEquals(said(0.79), {
     headline: "No significant difference between SRPPO and SFT: score 0.790 vs. 0.700 (greedy decoding)",
     findings: [
-      "Greedy decoding, score, SRPPO − SFT: +0.090, 95 % interval −0.008 to +0.188: no significant difference",
+      "SRPPO − SFT, score, greedy decoding: +0.090, 95 % interval −0.008 to +0.188, no significant difference",
     ],
   });
   assertEquals(said(0.5).headline, "SRPPO is worse than SFT: score 0.500 vs. 0.700 (greedy decoding)");

@@ -38,11 +38,13 @@ export function verdictOf(metric: string, interval: readonly [number, number] | 
 
 function finding(d: DifferenceRow): string {
   const interval = intervalOf(d), verdict = verdictOf(d.metric, interval);
-  return `${DECODING[d.mode]}, ${labelInSentence(d.metric)}, ${displayName(d.model)} − ${
-    displayName(d.against)
-  }: ${metricDifference(d.metric, d.mean)}, 95 % interval ${metricInterval(d.metric, interval)}: ${
-    verdict === "level" ? "no significant difference" : verdict
-  }`;
+  return [
+    `${displayName(d.model)} − ${displayName(d.against)}`,
+    labelInSentence(d.metric),
+    `${DECODING[d.mode].toLowerCase()}: ${metricDifference(d.metric, d.mean)}`,
+    `95 % interval ${metricInterval(d.metric, interval)}`,
+    verdict === "level" ? "no significant difference" : verdict,
+  ].join(", ");
 }
 
 /** Returns the first of the leading metrics that `rows` have. */
