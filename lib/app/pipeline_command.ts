@@ -81,7 +81,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         show(() => display.event(event));
       },
     });
-    await writeReport(result, events, { threads: flags.threads, executor: flags.executor });
+    await writeReport(result, events);
     if (!flags.json) text = summary(result);
   } finally {
     show(() => display.end());

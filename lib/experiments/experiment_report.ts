@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { displayName } from "@/lib/report/format.ts";
-import { EnvironmentSchema } from "@/lib/report/report_schema.ts";
+import { EnvironmentSchema, SampleSchema } from "@/lib/report/report_schema.ts";
 import { costsOf, type Difference, differencesTo, summaries } from "./analysis.ts";
 import type { FinishedRun, Tables } from "./collect.ts";
 import { controlsOf, type ExperimentSource } from "./experiment_reader.ts";
@@ -75,17 +75,6 @@ const RunRow = z.strictObject({
   done: z.boolean(),
 });
 
-const SampleRow = z.strictObject({
-  arm: z.string(),
-  mode,
-  prompt_id: z.string(),
-  prompt: z.string(),
-  words: z.array(z.string()),
-  response: z.string(),
-  finish_reason: z.string(),
-  scores: z.record(z.string(), z.number()),
-});
-
 /** results.json. */
 export const ExperimentReportSchema = z.strictObject({
   version: z.literal(1),
@@ -101,7 +90,9 @@ export const ExperimentReportSchema = z.strictObject({
   costs: z.array(CostRow),
   runs: z.array(RunRow),
   samples_of: z.strictObject({ seed: count, point }).nullable(),
-  samples: z.array(SampleRow).describe("responses of all arms to the first evaluation prompts"),
+  samples: z.array(SampleSchema.omit({ model: true }).extend({ arm: z.string() })).describe(
+    "responses of all arms to the first evaluation prompts",
+  ),
   environment: EnvironmentSchema.nullable(),
 });
 
@@ -172,13 +163,16 @@ export function buildExperimentReport(
   };
 }
 
-function differenceRow(d: Difference): ExperimentReport["differences"][number] {
-  const { arm, against, point, mode, metric, mean, std, n, interval, bootstrap, p, adjustedP, above } = d;
+function differenceRow(
+  { point, interval, bootstrap, adjustedP: adjusted_p, ...rest }: Difference,
+): ExperimentReport["differences"][number] {
+  const ends = (interval: Difference["interval"]) => interval && ([...interval] as [number, number]);
   return {
-    ...{ arm, against, point: JSON.parse(point), mode, metric, mean, std, n },
-    interval: interval && [...interval],
-    bootstrap: bootstrap && [...bootstrap],
-    ...{ p, adjusted_p: adjustedP, above },
+    ...rest,
+    point: JSON.parse(point),
+    interval: ends(interval),
+    bootstrap: ends(bootstrap),
+    adjusted_p,
   };
 }
 

@@ -179,8 +179,8 @@ export function buildReport(
     updates: updates(result, tables),
     environment: {
       ...environment,
-      threads: environment.threads ?? started?.threads ?? null,
-      executor: environment.executor ?? started?.executor ?? null,
+      threads: started?.threads ?? null,
+      executor: started?.executor ?? null,
     },
     // Copies and iterations of a stage share their parameters.
     parameters: Object.fromEntries(result.nodes.map((node) => [node.stage, { ...node.params }])),

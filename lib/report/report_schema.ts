@@ -88,7 +88,8 @@ const PhaseRow = z.strictObject({
   ),
 });
 
-const SampleRow = z.strictObject({
+/** A response with its scores. */
+export const SampleSchema = z.strictObject({
   model: z.string(),
   mode,
   prompt_id: z.string(),
@@ -150,7 +151,7 @@ export const ReportSchema = z.strictObject({
   training: z.array(TrainingRow),
   timings: z.array(TimingRow),
   phases: z.array(PhaseRow),
-  samples: z.array(SampleRow),
+  samples: z.array(SampleSchema),
   rewards: z.array(RewardRow),
   warnings: z.array(WarningRow),
   updates: z.array(UpdatesRow),

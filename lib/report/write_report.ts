@@ -5,7 +5,7 @@ import { buildReport } from "./build_report.ts";
 import { readRunTables } from "./read_run_tables.ts";
 import { reportPage } from "./report_page.ts";
 import { type Environment, type Report, ReportSchema } from "./report_schema.ts";
-import { summaryOf, type SummaryOptions } from "./summary.ts";
+import { summaryOf } from "./summary.ts";
 import project from "@/deno.json" with { type: "json" };
 
 /** Returns what is known about this process without any permission. */
@@ -23,8 +23,8 @@ function thisEnvironment(): Environment {
   };
 }
 
-function reportOf(result: RunResult, events: readonly RunEvent[], environment: Partial<Environment>): Report {
-  const options = { events, environment: { ...thisEnvironment(), ...environment } };
+function reportOf(result: RunResult, events: readonly RunEvent[]): Report {
+  const options = { events, environment: thisEnvironment() };
   return ReportSchema.parse(buildReport(result, readRunTables(result), options));
 }
 
@@ -32,17 +32,12 @@ function reportOf(result: RunResult, events: readonly RunEvent[], environment: P
  * Writes report.json and report.html into the run directory.
  *
  * @param events of the run, for speeds, threads and warnings; may be empty
- * @param environment what only the caller knows (instruction set, ONNX Runtime's version, threads)
  * @throws {DataError} if a file of the run breaks its contract
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the run directory cannot be written
  */
-export async function writeReport(
-  result: RunResult,
-  events: readonly RunEvent[],
-  environment: Partial<Environment> = {},
-): Promise<void> {
-  const report = reportOf(result, events, environment);
+export async function writeReport(result: RunResult, events: readonly RunEvent[]): Promise<void> {
+  const report = reportOf(result, events);
   const write = (name: string, text: string) =>
     publishFile(`${result.runDir}/${name}`, (temporary) => Deno.writeTextFile(temporary, text));
   await write("report.json", `${JSON.stringify(report, null, 2)}\n`);
@@ -53,6 +48,6 @@ export async function writeReport(
  * Returns the text at the end of a run: result, table, three prompts with each model's response, times, files.
  * @throws {DataError} if a file of the run breaks its contract
  */
-export function summary(result: RunResult, options: SummaryOptions = {}): string {
-  return summaryOf(reportOf(result, [], {}), result.runDir, options);
+export function summary(result: RunResult): string {
+  return summaryOf(reportOf(result, []), result.runDir);
 }

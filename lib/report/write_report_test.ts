@@ -84,7 +84,7 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
 
 Deno.test("writeReport() writes a report.json that follows its schema and holds what the stages wrote", async () => {
   await withRun(async (result) => {
-    await writeReport(result, exampleEvents({ iterations: 20 }), { instruction_set: "avx512" });
+    await writeReport(result, exampleEvents({ iterations: 20 }));
     const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
     assertEquals(report.comparison, exampleComparison());
     assertEquals(report.samples[0]!.words, ["Tim", "plane"]);
@@ -111,7 +111,7 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
       cached: true,
     });
     assertEquals([report.environment.threads, report.environment.executor], [2, "inline"]);
-    assertEquals([report.environment.instruction_set, report.environment.onnxruntime], ["avx512", "1.30.0"]);
+    assertEquals([report.environment.instruction_set, report.environment.onnxruntime], [null, "1.30.0"]);
     assertEquals(report.outputs, { policy: "outputs/policy" });
     const page = await Deno.readTextFile(`${result.runDir}/report.html`);
     assertStringIncludes(page, "SRPPO beats SFT: score 0.811 vs. 0.716 (greedy decoding)");
@@ -237,7 +237,7 @@ Deno.test("writeReport() says when the run directory cannot be written", async (
 
 Deno.test("summary() holds the result, the table, three prompts with each response, times and files", async () => {
   await withRun((result) => {
-    const text = summary(result, { columns: 90 });
+    const text = summary(result);
     assert(text.startsWith("SRPPO beats SFT: score 0.811 vs. 0.716 (greedy decoding)\n"));
     assertStringIncludes(
       text,
@@ -253,7 +253,7 @@ Deno.test("summary() holds the result, the table, three prompts with each respon
     );
     assertStringIncludes(
       text,
-      "  SRPPO          Emma loved the carrot very much. One day, Emma took the carrot to the\n                 park.\n",
+      "  SRPPO          Emma loved the carrot very much. One day, Emma took the carrot to the park.\n",
     );
     assertEquals(text.match(/^Once upon a time/gm)!.length, 3);
     assertStringIncludes(text, "sft ×4 50 s, ppo-update ×20 42 s");
@@ -273,17 +273,17 @@ Deno.test("summaryOf() replaces control characters of a response and truncates l
     words: [],
     response: `\x1b[2J\x07${"long ".repeat(200)}`,
   }));
-  const text = summaryOf(exampleReport({ samples }), "runs/x", { columns: 80 });
+  const text = summaryOf(exampleReport({ samples }), "runs/x");
   // deno-lint-ignore no-control-regex -- control characters are what must be gone
   assertEquals(/[\x00-\x09\x0b-\x1f\x7f]/.test(text), false);
   assertStringIncludes(text, "�[2J�long long");
-  assert(text.split("\n").every((line) => line.length <= 92), "no line is much wider than `columns`");
+  assert(text.split("\n").every((line) => line.length <= 102), "no line is much wider than 100 characters");
   assertStringIncludes(text, " …\n");
 });
 
 Deno.test("summaryOf() shows what is known about the reward where there are no models to compare", () => {
   const found = "Members agree by 0.50 on which of two responses to a prompt is better.";
-  const text = summaryOf(exampleReport({ comparison: [], samples: [] }), "runs/x", { columns: 80 });
+  const text = summaryOf(exampleReport({ comparison: [], samples: [] }), "runs/x");
   assertStringIncludes(
     text,
     `reward\n  ${found}\n  Warning: the reward correlates with response length by 0.85`,
