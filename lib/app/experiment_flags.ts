@@ -74,7 +74,7 @@ export function readExperimentFlags(
     unknown: (_, key) => {
       if (key === undefined) return true;
       problems.push(
-        `there is no flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, "set"])}`,
+        `unknown flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, "set"])}`,
       );
       return false;
     },

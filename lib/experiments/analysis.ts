@@ -41,13 +41,7 @@ interface Cost extends Place {
 }
 
 function grouped<Row>(rows: readonly Row[], key: (row: Row) => string): Row[][] {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(rows, key).values()];
 }
 
 const metricKey = (row: ResultRow) => JSON.stringify([row.arm, row.point, row.mode, row.metric]);

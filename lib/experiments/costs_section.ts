@@ -43,11 +43,10 @@ export function experimentSetup(report: ExperimentReport): Html {
     ? { machine: "", software: "" }
     : environmentTexts(environment);
   const missing = runs.filter(({ done }) => !done);
-  const sameSetup = new Map<string, ExperimentReport["runs"]>();
-  for (const run of runs) {
-    const key = JSON.stringify([run.manifest, run.settings, run.inputs]);
-    sameSetup.set(key, [...sameSetup.get(key) ?? [], run]);
-  }
+  const sameSetup = Map.groupBy(
+    runs,
+    ({ manifest, settings, inputs }) => JSON.stringify([manifest, settings, inputs]),
+  );
   const lines = [...sameSetup.values()].map((group) => {
     const { name, manifest, settings, inputs } = group[0]!;
     const changes = [...settings, ...Object.entries(inputs).map(([input, path]) => `${input} = ${path}`)];

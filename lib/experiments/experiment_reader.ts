@@ -113,7 +113,7 @@ function innerProblems(experiment: Experiment): Problem[] {
     if (Object.hasOwn(arms, control)) continue;
     problems.push({
       at: ["control"],
-      message: `there is no arm "${control}"${suggestion(control, Object.keys(arms))}`,
+      message: `unknown arm "${control}"${suggestion(control, Object.keys(arms))}`,
     });
   }
   return problems;
@@ -122,7 +122,7 @@ function innerProblems(experiment: Experiment): Problem[] {
 function preparedProblem(path: string, prepare: Experiment["prepare"]): string | undefined {
   const reference = preparedReference(path);
   if (reference === undefined || Object.hasOwn(prepare, reference.run)) return undefined;
-  return `there is no prepared run "${reference.run}"${suggestion(reference.run, Object.keys(prepare))}`;
+  return `unknown prepared run "${reference.run}"${suggestion(reference.run, Object.keys(prepare))}`;
 }
 
 /**
@@ -134,7 +134,7 @@ export function withArms(source: ExperimentSource, names: readonly string[]): Ex
   const known = Object.keys(experiment.arms);
   const odd = names.filter((name) => !known.includes(name));
   if (odd.length > 0) {
-    const list = odd.map((name) => `there is no arm "${name}"${suggestion(name, known)}`).join("; ");
+    const list = odd.map((name) => `unknown arm "${name}"${suggestion(name, known)}`).join("; ");
     throw new UsageError(`Invalid value for --arms (${source.file}): ${list}`);
   }
   const { control: _, ...rest } = experiment;

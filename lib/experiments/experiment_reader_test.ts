@@ -68,11 +68,11 @@ control: [sft, srpo]
     problemsOf(error),
     `
   x.yaml:1:21: a setting must be STAGE.PARAM=VALUE, got "epochs=2"
-  x.yaml:2:11: there is no prepared run "moar", known are more
-  x.yaml:4:42: there is no prepared run "more"
+  x.yaml:2:11: unknown prepared run "moar", known are more
+  x.yaml:4:42: unknown prepared run "more"
   x.yaml:6:34: a setting must be STAGE.PARAM=VALUE, got "oops"
   x.yaml:7:3: arm "srppo" requires a manifest, its own or the experiment's
-  x.yaml:8:1: there is no arm "srpo", did you mean "srppo"?`,
+  x.yaml:8:1: unknown arm "srpo", did you mean "srppo"?`,
   );
 });
 
@@ -101,7 +101,7 @@ Deno.test("withArms() keeps the given arms, in the file's order, and the control
   assertThrows(
     () => withArms(source, ["srpo", "b"]),
     UsageError,
-    'Invalid value for --arms (x.yaml): there is no arm "srpo", did you mean "srppo"?',
+    'Invalid value for --arms (x.yaml): unknown arm "srpo", did you mean "srppo"?',
   );
 });
 

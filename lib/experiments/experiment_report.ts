@@ -186,13 +186,12 @@ function samplesOf(
   cells: readonly Cell[],
   finished: ReadonlyMap<RunSpec, FinishedRun>,
 ): Pick<ExperimentReport, "samples_of" | "samples"> {
-  const places = new Map<string, Cell[]>();
-  for (const cell of cells) {
-    if (!finished.has(cell.run)) continue;
-    const key = JSON.stringify([JSON.stringify(cell.point), cell.run.seed]);
-    places.set(key, [...places.get(key) ?? [], cell]);
-  }
-  const groups = [...places.values()];
+  const groups = [
+    ...Map.groupBy(
+      cells.filter(({ run }) => finished.has(run)),
+      ({ point, run }) => JSON.stringify([point, run.seed]),
+    ).values(),
+  ];
   const most = Math.max(0, ...groups.map((group) => group.length));
   const last = groups.findLast((group) => group.length === most);
   const chosen = last &&

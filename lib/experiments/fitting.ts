@@ -80,7 +80,7 @@ export class Fitting {
         const names = Object.keys(manifest.inputs);
         const reason = names.includes(name)
           ? undefined
-          : `there is no input "${name}" in ${path}${suggestion(name, names)}`;
+          : `unknown input "${name}" in ${path}${suggestion(name, names)}`;
         if (this.#fits(JSON.stringify(at), at, reason, mustFit)) inputs[name] = this.#located(input);
       }
     }

@@ -127,7 +127,7 @@ export async function checkRuns(
       if (reference === undefined) continue;
       const { outputs } = (await context.read(prepared[reference.run]!.manifest)).manifest;
       if (Object.hasOwn(outputs, reference.output)) continue;
-      problems.add(`${path}: there is no such output${suggestion(reference.output, Object.keys(outputs))}`);
+      problems.add(`${path}: unknown output${suggestion(reference.output, Object.keys(outputs))}`);
     }
     const plan = await blueprintOf(run, inputs, context);
     const waiting = new Set(Object.keys(run.inputs).filter((name) => preparedReference(run.inputs[name]!)));

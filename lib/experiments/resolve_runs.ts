@@ -86,33 +86,32 @@ export async function resolveRuns(
     };
   }
 
-  const found: { readonly arm: string; readonly model: string; readonly point: GridPoint; run: RunSpec }[] =
-    [];
-  const groups = new Map<string, typeof found>();
+  const cells: (Omit<Cell, "run"> & { run: RunSpec })[] = [];
   for (const [arm, entry] of Object.entries(experiment.arms)) {
     const manifest = entry.manifest ?? experiment.manifest!;
-    const models = comparedModels(manifests.get(manifest));
+    const model = entry.model ?? comparedModels(manifests.get(manifest)).at(-1) ?? arm;
     for (const { point, layers } of gridOf(experiment)) {
       const own = layerOf(entry, ["arms", arm]);
       const changes = fitting.apply(manifest, [shared, ...layers], [own], calls);
       if (changes === undefined) continue;
       for (const seed of armSeeds(experiment, arm, overrides)) {
-        const run = { ...changes, name: "", manifest, seed, store: `seed-${seed}` };
-        const cell = { arm, model: entry.model ?? models.at(-1) ?? arm, point, run };
-        found.push(cell);
-        const key = JSON.stringify([manifest, changes, seed]);
-        groups.set(key, [...groups.get(key) ?? [], cell]);
+        cells.push({
+          arm,
+          model,
+          point,
+          run: { ...changes, name: "", manifest, seed, store: `seed-${seed}` },
+        });
       }
     }
   }
   fitting.finish();
   if (problems.length > 0) throw experimentError(source, problems);
-  for (const cells of groups.values()) {
-    const models = comparedModels(manifests.get(cells[0]!.run.manifest));
-    const run = { ...cells[0]!.run, name: runName(cells, models) };
-    for (const cell of cells) cell.run = run;
+  for (const equal of Map.groupBy(cells, ({ run }) => JSON.stringify(run)).values()) {
+    const models = comparedModels(manifests.get(equal[0]!.run.manifest));
+    const run = { ...equal[0]!.run, name: runName(equal, models) };
+    for (const cell of equal) cell.run = run;
   }
-  return { prepared, runs: [...new Set(found.map(({ run }) => run))], cells: found };
+  return { prepared, runs: [...new Set(cells.map(({ run }) => run))], cells };
 }
 
 /** Returns the models that a manifest compares, in its order: the map `models` of a stage outside blocks. */

@@ -1,5 +1,5 @@
 /** Builds a report from a finished run and the tables that it wrote. Pure: `read_run_tables.ts` reads the tables. @module */
-import type { FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import type { FinishedNode, NodeName, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import type { MetricRow } from "@/lib/contracts/metrics.ts";
 import { type ComparisonRow, differences, modelsOf, type ReportSample } from "./comparison.ts";
 import { headline } from "./headline.ts";
@@ -27,7 +27,7 @@ const SAMPLE_PROMPTS = 8;
 const CURVE_POINTS = 300;
 
 /** Returns the last value of every name. */
-function lastValues(values: readonly MetricRow[] = []): Record<string, number> {
+function lastValues(values: readonly MetricRow[]): Record<string, number> {
   return Object.fromEntries(values.map((v) => [v.name, v.value]));
 }
 
@@ -49,31 +49,23 @@ function iterations(
   { metrics }: RunTables,
   events: readonly RunEvent[],
 ): Report["iterations"] {
-  type Row = { block: string; iteration: number; seconds: number; cached: boolean };
-  const rows = new Map<string, { readonly row: Row; readonly values: Record<string, number> }>();
-  for (const node of nodes) {
-    const { iteration } = node;
-    if (iteration === undefined) continue;
-    const block = blockOf(node), key = `${block}/${iteration}`;
-    const { row, values } = rows.get(key) ??
-      { row: { block, iteration, seconds: 0, cached: true }, values: {} };
-    rows.set(key, { row, values });
-    row.seconds += node.seconds;
-    row.cached &&= node.cached;
-    if (node.role === "update") Object.assign(values, lastValues(metrics.get(node)));
-  }
-  for (const e of events) {
-    if (e.type !== "stage_progress" || e.role !== "sample" || e.iteration === undefined) continue;
-    const speed = e.fields?.["tokens_per_second"];
-    const found = rows.get(`${blockOf(e)}/${e.iteration}`);
-    if (found !== undefined && speed !== undefined) found.values["tokens_per_second"] = speed;
-  }
-  return [...rows.values()]
-    .sort(({ row: a }, { row: b }) =>
-      a.block < b.block ? -1 : a.block > b.block ? 1 : a.iteration - b.iteration
-    )
+  const keyOf = (name: NodeName) => `${blockOf(name)}/${name.iteration}`;
+  const speeds = new Map(events.flatMap((e) => {
+    const speed = e.type === "stage_progress" && e.role === "sample" && e.fields?.["tokens_per_second"];
+    return speed ? [[keyOf(e), speed]] : [];
+  }));
+  const groups = Map.groupBy(nodes.filter(({ iteration }) => iteration !== undefined), keyOf);
+  const rows = [...groups].map(([key, own]) => ({
+    ...lastValues(own.filter(({ role }) => role === "update").flatMap((node) => metrics.get(node) ?? [])),
+    ...(speeds.has(key) ? { tokens_per_second: speeds.get(key)! } : {}),
+    block: blockOf(own[0]!),
+    iteration: own[0]!.iteration!,
+    seconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
+    cached: own.every(({ cached }) => cached),
+  }));
+  return rows.sort((a, b) => a.block < b.block ? -1 : a.block > b.block ? 1 : a.iteration - b.iteration)
     // The type of a row with free keys cannot be built by a literal: its index signature covers the named keys too.
-    .map(({ row, values }) => ({ ...values, ...row }) as unknown as Report["iterations"][number]);
+    .map((row) => row as unknown as Report["iterations"][number]);
 }
 
 function timing(node: FinishedNode): Report["timings"][number] {
@@ -175,7 +167,7 @@ export function buildReport(
     phases: phasesOf(timings),
     samples: chosenSamples(tables.samples),
     rewards: [...tables.rewards],
-    warnings: warningsOf(events, tables.rewards),
+    warnings: warningsOf(events),
     updates: updates(result, tables),
     environment: {
       ...environment,

@@ -40,17 +40,14 @@ export function runningValues({ fields }: Running): string[] {
 
 /** Returns stages with copies and iterations counted: `sft, members.sft ×4, PPO iterations 1–20`. */
 function foldedNames(nodes: readonly NodeName[]): string {
-  const groups = new Map<string, { copies: number; iterations: Set<number> }>();
-  for (const node of nodes) {
-    const name = node.iteration === undefined ? node.stage : iterationName({ block: blockOf(node) });
-    const group = groups.get(name) ?? { copies: 0, iterations: new Set<number>() };
-    group.copies++;
-    if (node.iteration !== undefined) group.iterations.add(node.iteration + 1);
-    groups.set(name, group);
-  }
-  return [...groups].map(([name, { copies, iterations }]) => {
-    if (iterations.size === 0) return copies > 1 ? `${name} ×${copies}` : name;
-    const [first, last] = [Math.min(...iterations), Math.max(...iterations)];
+  const groups = Map.groupBy(
+    nodes,
+    (node) => node.iteration === undefined ? node.stage : iterationName({ block: blockOf(node) }),
+  );
+  return [...groups].map(([name, own]) => {
+    const iterations = own.flatMap(({ iteration }) => iteration ?? []);
+    if (iterations.length === 0) return own.length > 1 ? `${name} ×${own.length}` : name;
+    const [first, last] = [Math.min(...iterations) + 1, Math.max(...iterations) + 1];
     return first === last ? `${name} ${first}` : `${name}s ${first}–${last}`;
   }).join(", ");
 }

@@ -8,26 +8,15 @@ import { labelOf } from "./run_tracker.ts";
 /** Most warnings on the page; report.json has all. */
 const SHOWN = 12;
 
-/**
- * Returns all warnings of a run, each once, in order. Cached stages repeat the warnings of when they ran. A store of an
- * earlier version has none; those of a reward are then read from its own report.
- */
-export function warningsOf(
-  events: readonly RunEvent[],
-  rewards: Report["rewards"],
-): Report["warnings"] {
+/** Returns all warnings of a run, each once, in order; cached stages repeat the warnings of when they ran. */
+export function warningsOf(events: readonly RunEvent[]): Report["warnings"] {
   const all = events.flatMap((event) => {
     if (event.type !== "stage_progress" && event.type !== "stage_cached") return [];
     const { stage, index = null, iteration = null } = event;
     return messagesOf(event).map((message) => ({ stage, index, iteration, message }));
   });
   // A cached stage that has to run again warns twice.
-  const rows = [...new Map(all.map((row) => [JSON.stringify(row), row])).values()];
-  const earlier = rewards.flatMap(({ stage, warnings }) =>
-    warnings.filter((message) => !rows.some((row) => row.stage === stage && row.message === message))
-      .map((message) => ({ stage, index: null, iteration: null, message }))
-  );
-  return [...earlier, ...rows];
+  return [...new Map(all.map((row) => [JSON.stringify(row), row])).values()];
 }
 
 function messagesOf(

@@ -22,7 +22,7 @@ Deno.test("warningsOf() returns warnings with copy and iteration, in order, and 
     { ...update, iteration: 2, step: 1, total: 4 },
     { ...update, iteration: 2, warning: "KL leaves its band" },
   ];
-  assertEquals(warningsOf(events, []), [
+  assertEquals(warningsOf(events), [
     { stage: "members.sft", index: 1, iteration: null, message: "loss rises" },
     { stage: "ppo.update", index: null, iteration: 2, message: "KL leaves its band" },
   ]);
@@ -37,24 +37,23 @@ Deno.test("warningsOf() returns the warnings of cached stages from when they ran
     { ...update, iteration: 2, warning: "KL rises" },
   ];
   assertEquals(
-    warningsOf(events, []).map(({ iteration, message }) => [iteration, message]),
+    warningsOf(events).map(({ iteration, message }) => [iteration, message]),
     [[1, "length rises"], [1, "KL rises"], [2, "KL rises"]],
   );
 });
 
-Deno.test("warningsOf() has a reward's warnings once, whether its stage ran now, is cached, or comes from an older store", () => {
+Deno.test("warningsOf() has a reward's warnings, whether its stage ran now or is cached", () => {
   const now = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! } as const;
   const { warning, ...name } = now;
   const then: RunEvent = { ...name, type: "stage_cached", key: "k", seconds: 1, warnings: [warning!] };
-  assertEquals(warningsOf([now], [reward]), [ofReward]);
-  assertEquals(warningsOf([then], [reward]), [ofReward]);
-  assertEquals(warningsOf([], [reward]), [ofReward]);
+  assertEquals(warningsOf([now]), [ofReward]);
+  assertEquals(warningsOf([then]), [ofReward]);
 });
 
 Deno.test("warningsSection() lists warnings by stage and iteration, escaped, and leaves the reward's to its own section", () => {
   const report = exampleReport();
   const page = (events: RunEvent[]) =>
-    warningsSection({ ...report, warnings: warningsOf(events, [reward]) })?.markup ?? "none";
+    warningsSection({ ...report, warnings: [ofReward, ...warningsOf(events)] })?.markup ?? "none";
   assertEquals(page([]), "none");
   const one = page([{
     ...update,
@@ -74,7 +73,7 @@ Deno.test("warningsSection() lists warnings by stage and iteration, escaped, and
 
 Deno.test("warningsSection() shows twelve warnings and says how many there are; report.json has all", async () => {
   const report = exampleReport();
-  const many = { ...report, warnings: warningsOf(warnings(30), []) };
+  const many = { ...report, warnings: warningsOf(warnings(30)) };
   assertEquals(many.warnings.length, 30);
   const page = await reportPage(many);
   assertEquals(page.match(/note &lt;/g)!.length, 12);

@@ -149,7 +149,7 @@ Deno.test("wrong calls end with their exit code and one message", async () => {
   const cases: [args: string[], err: string][] = [
     [
       ["quickstart", "--seeds", "0", "--jobs=x", "--sets", "a.b=1"],
-      'Invalid flags (see --help): there is no flag --sets, did you mean "set"?; --jobs must be a whole number from 1, got "x"; ' +
+      'Invalid flags (see --help): unknown flag --sets, did you mean "set"?; --jobs must be a whole number from 1, got "x"; ' +
       '--seeds must be a number of seeds from 1 (--seeds 5) or a list without repeats (--seeds 0,3,4), got "0"\n',
     ],
     [

@@ -260,7 +260,7 @@ Deno.test("models and outputs that no manifest has are refused before anything s
   const error = await assertRejects(() => made.run(text, (args) => leaveReport(args)), UsageError);
   assertEquals(
     error.message,
-    "Unknown models or outputs in the experiment: prepare.more.responses: there is no such output, known are " +
+    "Unknown models or outputs in the experiment: prepare.more.responses: unknown output, known are " +
       'rollouts, demonstrations; arm "srppo": pipelines/quickstart.yaml evaluates no model "srpo", did you mean "srppo"?',
   );
   assertEquals(made.started, []);
