@@ -5,7 +5,7 @@
  */
 import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { ResultRow } from "@/lib/contracts/results.ts";
-import type { CostRow, Work } from "./collect.ts";
+import type { CostRow, StageWork } from "./collect.ts";
 import { type Spread, spreadOf } from "@/lib/report/spread.ts";
 import { holm, type PairedDifference, pairedDifference } from "./statistics.ts";
 
@@ -37,7 +37,7 @@ interface Cost extends Place {
   /** wall seconds of all stages that made the model */
   readonly seconds: Spread;
   /** means over seeds, by stage id */
-  readonly work: Readonly<Record<string, Work>>;
+  readonly work: Readonly<Record<string, StageWork>>;
 }
 
 function grouped<Row>(rows: readonly Row[], key: (row: Row) => string): Row[][] {
@@ -90,7 +90,7 @@ export function costsOf(rows: readonly CostRow[]): Cost[] {
   return grouped(rows, ({ arm, point }) => JSON.stringify([arm, point])).map((group) => {
     const { arm, point } = group[0]!;
     const kinds = [...new Set(group.flatMap(({ work }) => Object.keys(work)))];
-    const mean = (kind: string, what: keyof Work) =>
+    const mean = (kind: string, what: keyof StageWork) =>
       group.reduce((sum, { work }) => sum + (work[kind]?.[what] ?? 0), 0) / group.length;
     const totals = group.map(({ work }) =>
       Object.values(work).reduce((sum, { seconds }) => sum + seconds, 0)

@@ -14,7 +14,7 @@ export interface FinishedRun {
 }
 
 /** Work of one kind of stage for an arm's model. */
-export interface Work {
+export interface StageWork {
   readonly seconds: number;
   /** tokens processed, as far as the stages report them */
   readonly tokens: number;
@@ -26,7 +26,7 @@ export interface CostRow {
   readonly point: string;
   readonly seed: number;
   /** by stage id, in the plan's order */
-  readonly work: Readonly<Record<string, Work>>;
+  readonly work: Readonly<Record<string, StageWork>>;
 }
 
 /** The tables of an experiment. */
@@ -87,8 +87,8 @@ function curvesOf(report: Report): Curve[] {
   return [...iterations, ...evaluations];
 }
 
-function workOf(report: Report, stages: ReadonlySet<string>): Record<string, Work> {
-  const work: Record<string, Work> = {};
+function workOf(report: Report, stages: ReadonlySet<string>): Record<string, StageWork> {
+  const work: Record<string, StageWork> = {};
   for (const path of stages) {
     for (const { uses, seconds, tokens } of report.timings.filter(({ stage }) => stage === path)) {
       const sum = work[uses] ?? { seconds: 0, tokens: 0 };

@@ -27,7 +27,7 @@ interface Change<T> {
 }
 
 /** The changes of one entry of an experiment, or of the command line. */
-export interface Layer {
+export interface ChangeLayer {
   readonly set: readonly Change<string>[];
   readonly inputs: readonly Change<readonly [name: string, path: string]>[];
 }
@@ -36,7 +36,7 @@ export interface Layer {
 export function layerOf(
   { set, inputs }: { readonly set: readonly string[]; readonly inputs: Readonly<Record<string, string>> },
   at: Pointer,
-): Layer {
+): ChangeLayer {
   return {
     set: set.map((what, k) => ({ what, at: [...at, "set", k] })),
     inputs: Object.entries(inputs).map(([name, path]) => ({
@@ -60,9 +60,9 @@ export class Fitting {
   /** Returns settings and inputs of a run, later ones win; undefined where its manifest could not be read. */
   apply(
     path: string,
-    lenient: readonly Layer[],
-    strict: readonly Layer[],
-    calls: Layer,
+    lenient: readonly ChangeLayer[],
+    strict: readonly ChangeLayer[],
+    calls: ChangeLayer,
   ): Changes | undefined {
     const manifest = this.manifests.get(path);
     if (manifest === undefined) return undefined;

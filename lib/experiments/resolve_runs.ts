@@ -9,7 +9,7 @@ import type { Problem } from "@/lib/pipeline/placed_yaml.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import type { Experiment } from "./experiment.ts";
 import { experimentError, type ExperimentSource } from "./experiment_reader.ts";
-import { type Changes, Fitting, type Layer, layerOf } from "./fitting.ts";
+import { type ChangeLayer, type Changes, Fitting, layerOf } from "./fitting.ts";
 
 /** A point of the grid: a value on every axis. */
 export type GridPoint = Readonly<Record<string, string | number>>;
@@ -71,7 +71,7 @@ export async function resolveRuns(
   const manifests = await readAll(experiment, read, problems);
   const fitting = new Fitting(manifests, root, problems);
   const shared = layerOf(experiment, []);
-  const calls: Layer = { set: overrides.set.map((what) => ({ what, at: [] })), inputs: [] };
+  const calls: ChangeLayer = { set: overrides.set.map((what) => ({ what, at: [] })), inputs: [] };
 
   const prepared: Record<string, RunSpec> = {};
   for (const [name, entry] of Object.entries(experiment.prepare)) {
@@ -142,8 +142,10 @@ function armSeeds(experiment: Experiment, arm: string, { seeds }: Overrides): re
 }
 
 /** Returns all combinations of the axes' values, the last axis fastest. */
-function gridOf({ grid }: Experiment): { readonly point: GridPoint; readonly layers: readonly Layer[] }[] {
-  let places: { readonly point: GridPoint; readonly layers: readonly Layer[] }[] = [{
+function gridOf(
+  { grid }: Experiment,
+): { readonly point: GridPoint; readonly layers: readonly ChangeLayer[] }[] {
+  let places: { readonly point: GridPoint; readonly layers: readonly ChangeLayer[] }[] = [{
     point: {},
     layers: [],
   }];

@@ -6,7 +6,7 @@ import { headline } from "./headline.ts";
 import { phasesOf } from "./phases.ts";
 import type { Environment, Report } from "./report_schema.ts";
 import { blockOf, isComparison } from "./run_tracker.ts";
-import { warningsOf } from "./warnings_section.ts";
+import { runWarnings } from "./warnings_section.ts";
 
 /** Tables of a run that the report needs. */
 export interface RunTables {
@@ -167,7 +167,7 @@ export function buildReport(
     phases: phasesOf(timings),
     samples: chosenSamples(tables.samples),
     rewards: [...tables.rewards],
-    warnings: warningsOf(events),
+    warnings: runWarnings(events),
     updates: updates(result, tables),
     environment: {
       ...environment,

@@ -9,7 +9,7 @@ import { labelOf } from "./run_tracker.ts";
 const SHOWN = 12;
 
 /** Returns all warnings of a run, each once, in order; cached stages repeat the warnings of when they ran. */
-export function warningsOf(events: readonly RunEvent[]): Report["warnings"] {
+export function runWarnings(events: readonly RunEvent[]): Report["warnings"] {
   const all = events.flatMap((event) => {
     if (event.type !== "stage_progress" && event.type !== "stage_cached") return [];
     const { stage, index = null, iteration = null } = event;
