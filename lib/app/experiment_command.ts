@@ -1,5 +1,5 @@
 /**
- * `deno task experiment`: multiplies an experiment out, runs what is not done, and writes its tables and report.
+ * `deno task experiment`: runs the runs of an experiment that are not done, and writes its tables and report.
  * @module
  */
 import { join, resolve } from "node:path";
@@ -73,7 +73,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
   return code;
 }
 
-/** Reads each manifest once. */
+/** Returns a reader of manifests that reads each file once. */
 function manifestsOf(root: string): (path: string) => Promise<ManifestSource> {
   const known = new Map<string, Promise<ManifestSource>>();
   return (path) => {
@@ -83,7 +83,7 @@ function manifestsOf(root: string): (path: string) => Promise<ManifestSource> {
   };
 }
 
-/** Directories of all models on the hub that some run reads, downloaded where they are not in the cache yet. */
+/** Returns directories of all models on the hub that some run reads, downloaded unless they are in the cache. */
 async function downloadAll(
   { prepared, runs }: ExperimentRuns,
   read: (path: string) => Promise<ManifestSource>,
@@ -105,7 +105,7 @@ function textLine({ run, isDone, toRun, stages }: Outlook): string {
   const what = isDone
     ? "done"
     : toRun === undefined
-    ? "waits for a prepared run"
+    ? "requires a prepared run that is not done"
     : `${counted(toRun, "stage")} of ${stages} to run`;
   return `${run.name}  ${what}\n`;
 }

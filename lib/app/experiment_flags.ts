@@ -5,34 +5,38 @@ import { parseSettings } from "@/lib/pipeline/settings.ts";
 import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 
-/** What `--help` prints. */
-export const EXPERIMENT_HELP = `Runs an experiment: arms by grid by seeds, then tables and a report.
+/** The text of `--help`. */
+export const EXPERIMENT_HELP = `Runs a grid of pipelines over several seeds, then writes tables and a report.
 
-Usage: deno task experiment NAME|FILE [flags]       NAME: a file of pipelines/experiments without its ending
+Usage: deno task experiment NAME|FILE [flags]       NAME: a file of pipelines/experiments without .yaml
 
-  --seeds N|A,B,…           how many seeds, from 0 on, or which (7, is seed 7 alone); default: the experiment's
+  --seeds N                 number of seeds, from 0 on, at most 100; default: the experiment's
+  --seeds A,B,…             these seeds; one seed with a comma: --seeds 7,
   --arms A,B,…              only these arms; default: all
   --jobs N                  runs at a time, each a process with its share of the threads; default 1
-  --threads N               of all runs together; default: all cores
-  --out DIR                 where runs, tables and report go; default runs/experiments/<name>
-  --store DIR               where results are kept for reuse, a part for each seed; default <out>/store
-  --set STAGE.PARAM=VALUE   replaces a parameter in every manifest that has the stage; may be given several times
-  --hub-cache DIR           where downloaded models are kept; default ~/.cache/srppo/hub
+  --threads N               threads of all runs together; default: all cores
+  --out DIR                 directory of runs, tables and report; default runs/experiments/<name>
+  --store DIR               store of cached results, a part for each seed; default <out>/store
+  --set STAGE.PARAM=VALUE   sets a parameter in every manifest that has the stage; may be repeated
+  --hub-cache DIR           directory of downloaded models; default ~/.cache/srppo/hub
   --dry-run                 prints what would run, and runs nothing
-  --json                    events as JSON lines on standard output
-  --verbose                 stack traces with errors
+  --json                    prints events as JSON lines
+  --verbose                 prints stack traces with errors
 
-Ctrl-C finishes the steps in hand and keeps them (exit 75): the same command goes on from there. Twice ends at once.
-A run that fails does not keep the others from running; the exit code is that of the first that failed.
-Exit codes: 0 done, 64 wrong call, experiment or manifest, 65 bad data, 69 something needed is missing, 70 internal, 75 try
+Ctrl-C saves after the current steps and exits with 75; run the same command to resume. Press twice to quit immediately.
+If a run fails, the others still run; the exit code is that of the first failure.
+Exit codes: 0 done, 64 wrong flags, experiment or manifest, 65 bad data, 69 missing software, 70 internal error, 75 try
 again.
 `;
+
+/** Most seeds that a count may mean: a greater number is more likely meant as a seed. */
+const MOST_SEEDS = 100;
 
 /** Flags, checked. Paths are absolute. */
 export interface ExperimentFlags {
   readonly help: boolean;
   readonly file: string;
-  /** the file as messages name it */
+  /** the file's name in messages */
   readonly shown: string;
   readonly seeds?: number | readonly number[];
   readonly arms?: readonly string[];
@@ -54,8 +58,8 @@ const STRINGS = ["seeds", "arms", "jobs", "threads", "out", "store", "hub-cache"
 
 /**
  * Reads `args`.
- * @param places where relative paths start (`workingDirectory`) and where the project lies (`root`)
- * @throws {UsageError} listing everything that is wrong
+ * @param places where relative paths start (`workingDirectory`), and the project's directory (`root`)
+ * @throws {UsageError} listing every problem
  */
 export function readExperimentFlags(
   args: readonly string[],
@@ -70,56 +74,44 @@ export function readExperimentFlags(
     unknown: (_, key) => {
       if (key === undefined) return true;
       problems.push(
-        `there is no flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, "set"])}`,
+        `unknown flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, "set"])}`,
       );
       return false;
     },
   });
+  const text = (name: string) => flags[name] as string | undefined;
   const words = flags._.map(String);
   if (words.length !== 1 && !flags.help) {
-    problems.push(
-      `one experiment must be given: ${words.length === 0 ? "there is none" : `it is ${words.join(", ")}`}`,
-    );
+    problems.push(`expected one experiment, got ${words.length === 0 ? "none" : words.join(", ")}`);
   }
-  const whole = (name: string, least: number): number | undefined => {
-    const text = flags[name] as string | undefined;
-    if (text === undefined) return undefined;
-    const value = wholeNumber(text, least);
-    if (value === undefined) problems.push(`--${name} must be a whole number from ${least}: it is "${text}"`);
-    return value;
+  const count = (name: string): number | undefined => {
+    const value = wholeNumber(text(name) ?? "1", 1);
+    if (value === undefined) problems.push(`--${name} must be a whole number from 1, got "${text(name)}"`);
+    return text(name) === undefined ? undefined : value;
   };
-  const [jobs, threads] = [whole("jobs", 1), whole("threads", 1)];
-  const seeds = flags.seeds === undefined ? undefined : readSeeds(flags.seeds as string);
-  if (flags.seeds !== undefined && seeds === undefined) {
-    problems.push(
-      `--seeds must be how many, from 1, or which, such as 0,3,4, each once: it is "${flags
-        .seeds as string}"`,
-    );
-  }
-  if (problems.length > 0) {
-    throw new UsageError(
-      `Cannot run an experiment as its flags must be right (see --help): ${problems.join("; ")}`,
-    );
-  }
+  const [jobs, threads] = [count("jobs"), count("threads")];
+  const seeds = readSeeds(text("seeds"), problems);
+  if (problems.length > 0) throw new UsageError(`Invalid flags (see --help): ${problems.join("; ")}`);
   const at = (path: string) => resolve(places.workingDirectory, path);
   const word = words[0] ?? "";
   const isName = /^[\w-]+$/.test(word);
   const shown = isName ? `pipelines/experiments/${word}.yaml` : word;
   const name = /([^/\\]*?)(\.\w+)?$/.exec(shown)![1]!;
-  const outDir = at(flags.out === undefined ? join("runs", "experiments", name) : flags.out as string);
+  const outDir = at(text("out") ?? join("runs", "experiments", name));
+  const [store, arms, hubCache] = [text("store"), text("arms"), text("hub-cache")];
   parseSettings(flags.set as string[]);
   return {
     help: flags.help as boolean,
     file: isName ? join(places.root, shown) : at(word),
     shown,
     ...(seeds === undefined ? {} : { seeds }),
-    ...(flags.arms === undefined ? {} : { arms: (flags.arms as string).split(",") }),
+    ...(arms === undefined ? {} : { arms: arms.split(",") }),
     jobs: jobs ?? 1,
     threads: threads ?? navigator.hardwareConcurrency,
     outDir,
-    storeDir: flags.store === undefined ? join(outDir, "store") : at(flags.store as string),
+    storeDir: store === undefined ? join(outDir, "store") : at(store),
     set: flags.set as string[],
-    ...(flags["hub-cache"] === undefined ? {} : { hubCache: at(flags["hub-cache"] as string) }),
+    ...(hubCache === undefined ? {} : { hubCache: at(hubCache) }),
     dryRun: flags["dry-run"] as boolean,
     json: flags.json as boolean,
     verbose: flags.verbose as boolean,
@@ -132,10 +124,25 @@ function wholeNumber(text: string, least: number): number | undefined {
   return text.trim() !== "" && Number.isSafeInteger(value) && value >= least ? value : undefined;
 }
 
-/** `8` is how many, `0,3,4` is which, and so is `7,`. */
-function readSeeds(text: string): number | readonly number[] | undefined {
-  if (!text.includes(",")) return wholeNumber(text, 1);
-  const parts = text.replace(/,$/, "").split(",").map((part) => wholeNumber(part, 0));
-  const list = parts.filter((seed) => seed !== undefined);
-  return list.length === parts.length && new Set(list).size === list.length ? list : undefined;
+/** Reads `8` as a number of seeds, `0,3,4` as a list of them, and `7,` as a list of one. */
+function readSeeds(text: string | undefined, problems: string[]): number | readonly number[] | undefined {
+  if (text === undefined) return undefined;
+  if (text.includes(",")) {
+    const parts = text.replace(/,$/, "").split(",").map((part) => wholeNumber(part, 0));
+    const list = parts.filter((seed) => seed !== undefined);
+    if (list.length === parts.length && new Set(list).size === list.length) return list;
+  } else {
+    const count = wholeNumber(text, 1);
+    if (count !== undefined && count > MOST_SEEDS) {
+      problems.push(
+        `--seeds ${count} means ${count} seeds, at most ${MOST_SEEDS} are allowed; ` +
+          `for the one seed ${count} write --seeds ${count},`,
+      );
+    }
+    if (count !== undefined) return count;
+  }
+  problems.push(
+    `--seeds must be a number of seeds from 1 (--seeds 5) or a list without repeats (--seeds 0,3,4), got "${text}"`,
+  );
+  return undefined;
 }

@@ -15,7 +15,8 @@ import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/run.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
 import { openStore } from "@/lib/pipeline/store.ts";
-import { createDisplay, summary, writeReport } from "@/lib/report/mod.ts";
+import { createDisplay } from "@/lib/report/display.ts";
+import { summary, writeReport } from "@/lib/report/write_report.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { runCommand, stopOnSignals, warn } from "./command.ts";
@@ -79,10 +80,10 @@ async function execute(flags: PipelineFlags): Promise<void> {
         show(() => display.event(event));
       },
     });
-    await writeReport(result, events, { threads: flags.threads, executor: flags.executor });
+    await writeReport(result, events);
     if (!flags.json) text = summary(result);
   } finally {
-    show(display.end);
+    show(() => display.end());
   }
   print(text);
 }

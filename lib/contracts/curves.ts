@@ -1,21 +1,21 @@
 /**
- * `curves@1`: how the loops of an experiment's runs went, in one long table: a row per arm, seed, round and metric.
+ * `curves@2`: metrics of the loops of an experiment's runs, one row per arm, seed, iteration and metric.
  * @module
  */
 import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
 
-/** One figure of one round. */
+/** One metric of one iteration. */
 export interface CurveRow {
   /** name of the experiment */
   readonly experiment: string;
   readonly arm: string;
-  /** JSON object: where in the experiment's grid, by axis; `{}` without a grid */
+  /** JSON object: the point of the experiment's grid, by axis; `{}` without a grid */
   readonly point: string;
   readonly seed: number;
   /** name of the manifest's loop */
   readonly block: string;
   /** from 0 */
-  readonly round: number;
+  readonly iteration: number;
   /** a metric of the loop's update, or `eval/<model>/<mode>/<metric>` of an evaluation inside the loop */
   readonly metric: string;
   readonly value: number;
@@ -27,25 +27,25 @@ const SCHEMA = {
   point: "utf8",
   seed: "i64",
   block: "utf8",
-  round: "i64",
+  iteration: "i64",
   metric: "utf8",
   value: "f64",
 } as const;
 
 const FORMAT: RowFormat<CurveRow, typeof SCHEMA> = {
-  contract: "curves@1",
+  contract: "curves@2",
   schema: SCHEMA,
   check: (row, problems) => {
     problems.jsonObject("point", row.point);
     problems.natural("seed", row.seed);
-    problems.natural("round", row.round);
+    problems.natural("iteration", row.iteration);
     problems.finite("value", row.value);
   },
   mayBeEmpty: true,
 };
 
 /**
- * Reads a `curves@1` file.
+ * Reads a `curves@2` file.
  * @throws {DataError} if it is not one or breaks the contract; rows count from 0
  */
 export function readCurves(path: string): CurveRow[] {
@@ -53,7 +53,7 @@ export function readCurves(path: string): CurveRow[] {
 }
 
 /**
- * Publishes a `curves@1` file.
+ * Publishes a `curves@2` file.
  * @throws {ColumnError} if rows break the contract
  */
 export function writeCurves(path: string, rows: readonly CurveRow[]): Promise<void> {

@@ -1,10 +1,10 @@
-/** `evals@1`: what each model scored, by metric and decoding mode. @module */
+/** `evals@1`: metrics of each model, by metric and decoding mode. @module */
 import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
 
-/** How answers were decoded. */
+/** How responses were decoded. */
 export type DecodingMode = "greedy" | "sampled";
 
-/** One figure. */
+/** One metric. */
 export interface EvalRow {
   readonly model: string;
   readonly mode: DecodingMode;
@@ -12,7 +12,7 @@ export interface EvalRow {
   readonly mean: number;
   /** standard error of `mean` */
   readonly stderr: number;
-  /** how many answers it is a mean of */
+  /** number of responses that the mean is over */
   readonly n: number;
 }
 

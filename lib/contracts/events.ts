@@ -5,15 +5,18 @@
  */
 
 import type { EvalRow } from "./evals.ts";
+import type { StageRole } from "./stage.ts";
 
 /** Which copy of which stage: `stage` is the manifest's path without indices, for example `ppo.update`. */
 export interface NodeName {
   readonly stage: string;
   /** stage id, for example `ppo-update` */
   readonly uses: string;
+  /** what the stage does for the pipeline, if its definition says */
+  readonly role?: StageRole;
   /** copy within a `foreach`, from 0 */
   readonly index?: number;
-  /** round within an `iterate`, from 0 */
+  /** iteration within an `iterate`, from 0 */
   readonly iteration?: number;
 }
 
@@ -24,13 +27,13 @@ export interface Throughput {
   readonly tokens_per_second?: number;
 }
 
-/** The best round of a loop, by the figure that the manifest names. */
-export interface BestRound {
+/** The best iteration of a loop, by the metric that the manifest names. */
+export interface BestIteration {
   readonly block: string;
   /** from 0 */
   readonly iteration: number;
-  /** which figure: `eval.score of policy, greedy` */
-  readonly figure: string;
+  /** for example `eval.score of policy, greedy` */
+  readonly metric: string;
   readonly value: number;
 }
 
@@ -96,7 +99,7 @@ export type RunEvent =
       readonly iteration: number;
       readonly reason: string;
     }
-    | BestRound & { readonly type: "loop_best" }
+    | BestIteration & { readonly type: "loop_best" }
     | NodeName & { readonly type: "stage_failed"; readonly message: string; readonly exit_code: number }
     | { readonly type: "run_stopped"; readonly message: string }
     | {
@@ -116,6 +119,8 @@ export interface FinishedNode extends NodeName {
   /** tokens that it worked on in that time, where it told */
   readonly tokens?: number;
   readonly params: Readonly<Record<string, unknown>>;
+  /** digests by input port: one, a list, or by name */
+  readonly inputs: Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>>;
   /** readable paths of all outputs by port */
   readonly outputs: Readonly<Record<string, string>>;
 }
@@ -127,8 +132,8 @@ export interface RunResult {
   readonly seed: number;
   readonly seconds: number;
   readonly nodes: readonly FinishedNode[];
-  /** the best round of every loop whose manifest says which that is */
-  readonly best: readonly BestRound[];
+  /** the best iteration of every loop whose manifest has `best` */
+  readonly best: readonly BestIteration[];
   /** the manifest's `outputs:` by key, as paths under `<run dir>/outputs` */
   readonly outputs: Readonly<Record<string, string>>;
 }

@@ -1,11 +1,10 @@
 /**
- * `metrics@1`: what the arithmetic of a stage gave, step by step. Times and rates are not in it, as they would make equal
- * work give other bytes.
+ * `metrics@1`: metrics of a stage, step by step. It has no times and rates, because equal work must give equal bytes.
  * @module
  */
 import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
 
-/** One figure. */
+/** One value. */
 export interface MetricRow {
   /** from 0 */
   readonly step: number;

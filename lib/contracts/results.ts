@@ -1,17 +1,17 @@
 /**
- * `results@1`: what an experiment's runs scored, in one long table: a row per arm, seed, decoding mode and metric. Arms
- * of one seed are pairs.
+ * `results@1`: what an experiment's runs measured, one row per arm, seed, decoding mode and metric. Arms of one seed
+ * are pairs.
  * @module
  */
 import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
 import type { DecodingMode } from "./evals.ts";
 
-/** One figure of one run. */
+/** One metric of one run. */
 export interface ResultRow {
   /** name of the experiment */
   readonly experiment: string;
   readonly arm: string;
-  /** JSON object: where in the experiment's grid, by axis; `{}` without a grid */
+  /** JSON object: the point of the experiment's grid, by axis; `{}` without a grid */
   readonly point: string;
   readonly seed: number;
   /** name under which the run evaluated the arm's model */
@@ -22,7 +22,7 @@ export interface ResultRow {
   readonly mean: number;
   /** standard error of `mean` over those prompts: not over seeds */
   readonly stderr: number;
-  /** how many answers it is a mean of */
+  /** number of responses that the mean is over */
   readonly n: number;
 }
 

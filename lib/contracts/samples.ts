@@ -1,9 +1,9 @@
-/** `samples@1`: prompts and answers as text, for a person to read. @module */
+/** `samples@1`: prompts and responses as text, for people. @module */
 import { readContract, type RowFormat, writeContract } from "./contract_file.ts";
 import type { DecodingMode } from "./evals.ts";
 import type { FinishReason } from "./rollouts.ts";
 
-/** One answer as text. */
+/** One response as text. */
 export interface SampleRow {
   readonly model: string;
   readonly mode: DecodingMode;
@@ -11,7 +11,7 @@ export interface SampleRow {
   readonly prompt: string;
   readonly response: string;
   readonly finishReason: FinishReason;
-  /** JSON object: figures of this answer by name */
+  /** JSON object: metrics of this response by name */
   readonly scores: string;
 }
 

@@ -1,67 +1,62 @@
 /**
- * What an experiment's tables say: means over seeds, differences to the controls seed by seed, costs. Rows in, rows out;
- * `results.json` and the page are made from these.
+ * Statistics of an experiment's tables: means over seeds, differences to the controls paired by seed, costs. Rows in,
+ * rows out.
  * @module
  */
 import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { ResultRow } from "@/lib/contracts/results.ts";
-import type { CostRow, Work } from "./collect.ts";
-import { holm, type PairedDifference, pairedDifference, type Spread, spreadOf } from "./statistics.ts";
+import type { CostRow, StageWork } from "./collect.ts";
+import { type Spread, spreadOf } from "@/lib/report/spread.ts";
+import { holm, type PairedDifference, pairedDifference } from "./statistics.ts";
 
-/** Where a figure belongs: one arm at one point of the grid. */
-export interface Place {
+/** One arm at one point of the grid. */
+interface Place {
   readonly arm: string;
   /** JSON object of the grid's axes */
   readonly point: string;
 }
 
-/** Mean and deviation of a figure over seeds. */
-export interface Summary extends Place, Spread {
+/** Mean and deviation of a metric over seeds. */
+interface Summary extends Place, Spread {
   readonly mode: DecodingMode;
   readonly metric: string;
 }
 
-/** How an arm differs from a control at the same point of the grid, over the seeds that both have. */
+/** Difference of an arm and a control at the same point of the grid, over the seeds that both have. */
 export interface Difference extends Place, PairedDifference {
   readonly against: string;
   readonly mode: DecodingMode;
   readonly metric: string;
-  /** p, raised for the number of differences in this mode and metric to this control (Holm) */
+  /** p adjusted by Holm's method for the differences to this control in this mode and metric */
   readonly adjustedP: number | null;
 }
 
 /** Mean cost of an arm's model per seed. */
-export interface Cost extends Place {
+interface Cost extends Place {
   readonly n: number;
-  /** wall seconds of all stages behind the model, by the threads that they had */
+  /** wall seconds of all stages that made the model */
   readonly seconds: Spread;
   /** means over seeds, by stage id */
-  readonly work: Readonly<Record<string, Work>>;
+  readonly work: Readonly<Record<string, StageWork>>;
 }
 
 function grouped<Row>(rows: readonly Row[], key: (row: Row) => string): Row[][] {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group === undefined) groups.set(key(row), [row]);
-    else group.push(row);
-  }
-  return [...groups.values()];
+  return [...Map.groupBy(rows, key).values()];
 }
 
-const figureKey = (row: ResultRow) => JSON.stringify([row.arm, row.point, row.mode, row.metric]);
+const metricKey = (row: ResultRow) => JSON.stringify([row.arm, row.point, row.mode, row.metric]);
 
-/** Means over seeds, in the order in which the figures first come. */
+/** Returns means over seeds, in the order of the rows. */
 export function summaries(rows: readonly ResultRow[]): Summary[] {
-  return grouped(rows, figureKey).map((group) => {
+  return grouped(rows, metricKey).map((group) => {
     const { arm, point, mode, metric } = group[0]!;
     return { arm, point, mode, metric, ...spreadOf(group.map((row) => row.mean)) };
   });
 }
 
-/** All differences to `controls`, by control, mode and metric. */
+/** Returns all differences to `controls`, by control, mode and metric. */
 export function differencesTo(rows: readonly ResultRow[], controls: readonly string[]): Difference[] {
-  const groups = grouped(rows, figureKey);
+  const groups = grouped(rows, metricKey);
   const found: Omit<Difference, "adjustedP">[] = [];
   for (const against of controls) {
     for (const group of groups) {
@@ -90,12 +85,12 @@ export function differencesTo(rows: readonly ResultRow[], controls: readonly str
   return found.map((d) => ({ ...d, adjustedP: adjusted.get(d) ?? null }));
 }
 
-/** Mean costs over seeds. */
+/** Returns mean costs over seeds. */
 export function costsOf(rows: readonly CostRow[]): Cost[] {
   return grouped(rows, ({ arm, point }) => JSON.stringify([arm, point])).map((group) => {
     const { arm, point } = group[0]!;
     const kinds = [...new Set(group.flatMap(({ work }) => Object.keys(work)))];
-    const mean = (kind: string, what: keyof Work) =>
+    const mean = (kind: string, what: keyof StageWork) =>
       group.reduce((sum, { work }) => sum + (work[kind]?.[what] ?? 0), 0) / group.length;
     const totals = group.map(({ work }) =>
       Object.values(work).reduce((sum, { seconds }) => sum + seconds, 0)

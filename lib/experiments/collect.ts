@@ -1,35 +1,32 @@
-/**
- * From the reports of finished runs to the experiment's tables: what every arm scored, how its loop went, what it cost.
- * @module
- */
+/** From the reports of finished runs to the experiment's tables: metrics, learning curves and costs of every arm. @module */
 import type { CurveRow } from "@/lib/contracts/curves.ts";
 import type { ResultRow } from "@/lib/contracts/results.ts";
-import { modelsOf, subjectOf } from "@/lib/report/comparison.ts";
+import { NOT_METRICS } from "@/lib/report/curves_section.ts";
 import type { Report } from "@/lib/report/report_schema.ts";
-import type { Cell, GridPoint, RunSpec } from "./resolve_runs.ts";
+import type { Cell, RunSpec } from "./resolve_runs.ts";
 
-/** A finished run, as far as the tables need it. */
+/** A finished run. */
 export interface FinishedRun {
   readonly run: RunSpec;
   readonly report: Report;
-  /** paths of the stages behind a model, in the plan's order */
+  /** paths of the stages that made a model, in the plan's order */
   readonly stagesBehind: (model: string) => ReadonlySet<string>;
 }
 
-/** Work of one kind of stage that an arm's model took. */
-export interface Work {
+/** Work of one kind of stage for an arm's model. */
+export interface StageWork {
   readonly seconds: number;
-  /** tokens that the stages worked on, where they told */
+  /** tokens processed, as far as the stages report them */
   readonly tokens: number;
 }
 
-/** What one model of one run cost, whenever its stages ran: shared ones count for every arm that stands on them. */
+/** Cost of one model of one run, whenever its stages ran: shared stages count for every arm that needs them. */
 export interface CostRow {
   readonly arm: string;
   readonly point: string;
   readonly seed: number;
   /** by stage id, in the plan's order */
-  readonly work: Readonly<Record<string, Work>>;
+  readonly work: Readonly<Record<string, StageWork>>;
 }
 
 /** The tables of an experiment. */
@@ -39,12 +36,7 @@ export interface Tables {
   readonly costs: readonly CostRow[];
 }
 
-/** A point of the grid as text: JSON with the axes in the experiment's order. */
-export function pointText(point: GridPoint): string {
-  return JSON.stringify(point);
-}
-
-/** The tables of all cells whose run is finished, in the order of the cells. */
+/** Returns the tables of all cells whose run is finished, in the order of the cells. */
 export function collectTables(
   experiment: string,
   cells: readonly Cell[],
@@ -53,18 +45,17 @@ export function collectTables(
   const results: ResultRow[] = [];
   const curves: CurveRow[] = [];
   const costs: CostRow[] = [];
-  const told = new Set<RunSpec>();
-  const leading = leadingCells(cells, finished);
   for (const cell of cells) {
     const own = finished.get(cell.run);
     if (own === undefined) continue;
     const { arm, model } = cell;
-    const place = { experiment, arm, point: pointText(cell.point), seed: cell.run.seed };
+    const place = { experiment, arm, point: JSON.stringify(cell.point), seed: cell.run.seed };
     for (const { mode, metric, mean, stderr, n, ...row } of own.report.comparison) {
       if (row.model === model) results.push({ ...place, model, mode, metric, mean, stderr, n });
     }
-    if (leading.get(cell.run) === cell && !told.has(cell.run)) {
-      told.add(cell.run);
+    // A run's loop belongs to the first arm of its last model.
+    const last = own.report.models.at(-1)?.name;
+    if (cell === cells.find((c) => c.run === cell.run && c.model === last)) {
       curves.push(...curvesOf(own.report).map((row) => ({ ...place, ...row })));
     }
     costs.push({
@@ -77,42 +68,27 @@ export function collectTables(
   return { results, curves, costs };
 }
 
-/** Of every run, the cell that it is about: its loop is that cell's. */
-function leadingCells(
-  cells: readonly Cell[],
-  finished: ReadonlyMap<RunSpec, FinishedRun>,
-): ReadonlyMap<RunSpec, Cell> {
-  const leading = new Map<RunSpec, Cell>();
-  for (const [run, { report }] of finished) {
-    const subject = subjectOf(modelsOf(report.comparison));
-    const cell = cells.find((c) => c.run === run && c.model === subject);
-    if (cell !== undefined) leading.set(run, cell);
-  }
-  return leading;
-}
-
-/** Keys of a round that are no metrics of it. */
-const NO_METRICS = new Set(["block", "iteration", "seconds", "cached", "tokens_per_second"]);
-
-type Curve = Pick<CurveRow, "block" | "round" | "metric" | "value">;
+type Curve = Pick<CurveRow, "block" | "iteration" | "metric" | "value">;
 
 function curvesOf(report: Report): Curve[] {
-  const rounds = report.rounds.flatMap(({ block, iteration, ...values }) =>
+  const iterations = report.iterations.flatMap(({ block, iteration, ...values }) =>
     Object.entries(values).flatMap(([metric, value]): Curve[] =>
-      NO_METRICS.has(metric) || typeof value !== "number" ? [] : [{ block, round: iteration, metric, value }]
+      NOT_METRICS.has(metric) || metric === "tokens_per_second" || typeof value !== "number"
+        ? []
+        : [{ block, iteration, metric, value }]
     )
   );
   const evaluations = report.evaluations.map((row): Curve => ({
     block: row.stage.slice(0, row.stage.indexOf(".")),
-    round: row.iteration,
+    iteration: row.iteration,
     metric: `eval/${row.model}/${row.mode}/${row.metric}`,
     value: row.mean,
   }));
-  return [...rounds, ...evaluations];
+  return [...iterations, ...evaluations];
 }
 
-function workOf(report: Report, stages: ReadonlySet<string>): Record<string, Work> {
-  const work: Record<string, Work> = {};
+function workOf(report: Report, stages: ReadonlySet<string>): Record<string, StageWork> {
+  const work: Record<string, StageWork> = {};
   for (const path of stages) {
     for (const { uses, seconds, tokens } of report.timings.filter(({ stage }) => stage === path)) {
       const sum = work[uses] ?? { seconds: 0, tokens: 0 };

@@ -1,76 +1,67 @@
-/** The part of the page about what arms cost, and about what was run. @module */
+/** The sections about the cost of arms, and about the runs. @module */
 import { counted, decimal, duration } from "@/lib/report/format.ts";
 import { type Html, markup } from "@/lib/report/html.ts";
+import { environmentTexts } from "@/lib/report/run_sections.ts";
 import type { ExperimentReport } from "./experiment_report.ts";
-import { placeLabel } from "./results_section.ts";
+import { placeLabel, table } from "./results_section.ts";
 
-/** A number of tokens: `1.2 M`, `48 k`. */
+/** Returns a number of tokens: `1.2 M`, `48 k`. */
 function tokensText(tokens: number): string {
   if (tokens === 0) return "";
   return tokens >= 1e6 ? `${decimal(tokens / 1e6, 2)} M` : `${decimal(tokens / 1e3, 0)} k`;
 }
 
-/** The section; nothing before a run is done. */
+/** Returns the section; undefined before a run is done. */
 export function costsSection(report: ExperimentReport): Html | undefined {
   const kinds = [...new Set(report.costs.flatMap(({ work }) => Object.keys(work)))];
   if (kinds.length === 0) return undefined;
-  return markup`<h2>Cost</h2>
-<p class="lead">Per seed, all stages that an arm's model comes from, shared ones included; wall seconds of when they ran, and
-tokens that they worked on (learned, generated, scored). Evaluation is not counted.</p>
-<div class="card scroll"><table><thead><tr><th></th><th scope="col">All</th>${
-    kinds.map((kind) => markup`<th scope="col">${kind}</th>`)
-  }</tr></thead><tbody>${
-    report.costs.map((cost) =>
-      markup`<tr><th scope="row">${placeLabel(report, cost.arm, cost.point)}</th><td title="${
-        counted(cost.n, "seed")
-      }">${duration(cost.seconds)}${
-        cost.n === 1 ? undefined : markup` <small>± ${duration(cost.seconds_std)}</small>`
-      }</td>${
-        kinds.map((kind) => {
-          const work = cost.work[kind];
-          return work === undefined
-            ? markup`<td></td>`
-            : markup`<td>${duration(work.seconds)} <small>${tokensText(work.tokens)}</small></td>`;
-        })
-      }</tr>
+  const lines = report.costs.map((cost) =>
+    markup`<tr><th scope="row">${placeLabel(report, cost.arm, cost.point)}</th><td title="${
+      counted(cost.n, "seed")
+    }">${duration(cost.seconds)}${
+      cost.n === 1 ? undefined : markup` <small>± ${duration(cost.seconds_std)}</small>`
+    }</td>${
+      kinds.map((kind) => {
+        const work = cost.work[kind];
+        return work === undefined
+          ? markup`<td></td>`
+          : markup`<td>${duration(work.seconds)} <small>${tokensText(work.tokens)}</small></td>`;
+      })
+    }</tr>
 `
-    )
-  }</tbody></table></div>
-`;
+  );
+  return markup`<h2>Cost</h2>
+<p class="lead">Mean per seed over all stages that made an arm's model, shared stages included, evaluation excluded: wall
+time of when they ran, and tokens processed (trained on, generated, scored).</p>
+${table("", ["All", ...kinds], lines)}`;
 }
 
-/** What was run: manifests, what they were changed by, the machine. */
-export function setupSection(report: ExperimentReport): Html {
-  const e = report.environment;
-  const machine = e === null
-    ? ""
-    : `${e.os} ${e.arch}, ${counted(e.cores, "core")}, ${
-      counted(e.threads ?? 0, "thread")
-    } a run; Deno ${e.deno}` +
-      (e.onnxruntime === null ? "" : `, ONNX Runtime ${e.onnxruntime}`);
-  const missing = report.runs.filter(({ done }) => !done);
-  const sameSetup = new Map<string, ExperimentReport["runs"]>();
-  for (const run of report.runs) {
-    const key = JSON.stringify([run.manifest, run.settings, run.inputs]);
-    sameSetup.set(key, [...sameSetup.get(key) ?? [], run]);
-  }
-  return markup`<h2>How it was made</h2>
-<p class="lead">${counted(report.runs.length - missing.length, "run")} of ${
-    decimal(report.runs.length, 0)
-  } are done. ${machine}</p>
-<div class="card scroll setup"><table><thead><tr><th>Runs</th><th scope="col">Manifest</th><th scope="col">Changed</th><th
- scope="col">Seeds</th></tr></thead><tbody>${
-    [...sameSetup.values()].map((runs) => {
-      const { name, manifest, settings, inputs } = runs[0]!;
-      const changes = [...settings, ...Object.entries(inputs).map(([input, path]) => `${input} = ${path}`)];
-      return markup`<tr><th scope="row"><code>${
-        name.replace(/\/seed-\d+$/, "")
-      }</code></th><td><code>${manifest}</code></td><td>${
-        changes.map((change) => markup`<code>${change}</code> `)
-      }</td><td>${runs.map(({ seed }) => seed).join(", ")}</td></tr>
+/** Returns the runs with manifests, changes and seeds, and the machine. */
+export function experimentSetup(report: ExperimentReport): Html {
+  const { environment, runs } = report;
+  const { machine, software } = environment === null
+    ? { machine: "", software: "" }
+    : environmentTexts(environment);
+  const missing = runs.filter(({ done }) => !done);
+  const sameSetup = Map.groupBy(
+    runs,
+    ({ manifest, settings, inputs }) => JSON.stringify([manifest, settings, inputs]),
+  );
+  const lines = [...sameSetup.values()].map((group) => {
+    const { name, manifest, settings, inputs } = group[0]!;
+    const changes = [...settings, ...Object.entries(inputs).map(([input, path]) => `${input} = ${path}`)];
+    return markup`<tr><th scope="row"><code>${
+      name.replace(/\/seed-\d+$/, "")
+    }</code></th><td><code>${manifest}</code></td><td>${
+      changes.map((change) => markup`<code>${change}</code> `)
+    }</td><td>${group.map(({ seed }) => seed).join(", ")}</td></tr>
 `;
-    })
-  }</tbody></table></div>
+  });
+  return markup`<h2>Setup</h2>
+<p class="lead">${decimal(runs.length - missing.length, 0)} of ${counted(runs.length, "run")} done.${
+    machine === "" ? "" : ` Each run: ${machine}; ${software}.`
+  }</p>
+<div class="setup">${table("Runs", ["Manifest", "Changes", "Seeds"], lines)}</div>
 ${
     missing.length === 0
       ? undefined

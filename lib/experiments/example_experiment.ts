@@ -1,6 +1,6 @@
 /**
- * A made-up experiment that is done, for tests of its tables, its page and its text. The figures are those of the made-up
- * run of lib/report, moved a little by seed, arm and place in the grid; nothing that ships to a user reads this file.
+ * An invented finished experiment, for tests of its tables, its page and its text. Its numbers are those of the invented
+ * run of lib/report, changed a little by seed, arm and point of the grid.
  * @module
  */
 import type { Manifest } from "@/lib/pipeline/manifest.ts";
@@ -31,7 +31,7 @@ arms:
   srppo: { label: "SRPPO <bagged>" }
 `;
 
-/** What the made-up manifests are: as much of one as settings look at. */
+/** The manifest of the invented experiment, as far as planning reads it. */
 export const EXAMPLE_MANIFEST: Manifest = parseManifest(
   `
 inputs: { base: base, demonstrations: demos.jsonl, prompts: null }
@@ -41,11 +41,12 @@ stages:
   ppo:
     iterate: { count: 2 }
     stages: { rollout: { uses: rollout, in: { prompts: tokenize.prompts, policy: sft.policy } } }
+  eval: { uses: eval, in: { models: { base: inputs.base, sft: sft.policy, continued_sft: sft.policy, srppo: ppo.policy } } }
 `,
   "main.yaml",
 ).manifest;
 
-/** All of a made-up experiment. */
+/** All of an invented experiment. */
 export interface ExampleExperiment {
   readonly source: ExperimentSource;
   readonly runs: ExperimentRuns;
@@ -54,12 +55,12 @@ export interface ExampleExperiment {
   readonly report: ExperimentReport;
 }
 
-/** A number from −1 to 1 that follows from the others. */
+/** Returns a number from −1 to 1, a function of the others. */
 function wobble(...numbers: readonly number[]): number {
   return Math.sin(numbers.reduce((sum, n, k) => sum + n * (12.9898 + 7.1 * k), 1) * 43.7);
 }
 
-/** The made-up report of one run. */
+/** Returns the invented report of one run. */
 function reportOf(run: RunSpec): Report {
   const report = exampleReport();
   const size = Number(/draw=(\d+)/.exec(run.settings.join())?.[1] ?? 1024);
@@ -74,7 +75,7 @@ function reportOf(run: RunSpec): Report {
         ? row.mean + gain * (row.model === "srppo" ? 1.5 : 1) + 0.02 * wobble(run.seed, k)
         : row.mean,
     })),
-    rounds: report.rounds.map((row, k) =>
+    iterations: report.iterations.map((row, k) =>
       Object.assign({ ...row }, { reward: row["reward"]! + wobble(run.seed, k) })
     ),
     timings: report.timings.map((row) => ({ ...row, tokens: row.uses === "tokenize" ? null : 1200 })),
@@ -82,7 +83,7 @@ function reportOf(run: RunSpec): Report {
 }
 
 /**
- * The made-up experiment.
+ * Returns the invented experiment.
  * @param text an experiment over `main.yaml` and `paper.yaml`
  * @param isDone which of its runs are done
  */
@@ -93,7 +94,7 @@ export async function exampleExperiment(
   const source = parseExperiment(text, "example.yaml");
   const read = (path: string) => {
     if (path !== "main.yaml" && path !== "paper.yaml") {
-      throw new UsageError(`Cannot read manifest ${path} as it must be a readable file: there is none`);
+      throw new UsageError(`Cannot read manifest ${path}: no such file`);
     }
     return Promise.resolve(EXAMPLE_MANIFEST);
   };

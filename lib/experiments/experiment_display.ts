@@ -1,11 +1,13 @@
 /**
- * What an experiment tells while it runs: a line when a run ends, and on a terminal one more line, which moves, with what
- * every run under way is doing. With `--json`, events instead.
+ * Shows a running experiment: a line when a run ends, and on a terminal a moving line with the current stage of every run.
+ * With `--json`, events instead.
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { eraseLines, type Paint, paint, withoutWrapping } from "@/lib/report/ansi.ts";
 import { counted, decimal, duration } from "@/lib/report/format.ts";
+import { iterationSuffix } from "@/lib/report/milestone_text.ts";
+import { labelOf } from "@/lib/report/run_tracker.ts";
 import type { RunSpec } from "./resolve_runs.ts";
 import type { JobEnd } from "./run_queue.ts";
 
@@ -34,7 +36,7 @@ export type ExperimentEvent =
     }
   );
 
-/** Where and how the display writes. */
+/** Output of the display. */
 export interface DisplayTarget {
   readonly json: boolean;
   readonly terminal: boolean;
@@ -43,7 +45,7 @@ export interface DisplayTarget {
   readonly now: () => number;
 }
 
-/** Shows an experiment as it goes. */
+/** Shows a running experiment. */
 export class ExperimentDisplay {
   readonly #target: DisplayTarget;
   readonly #paint: Paint;
@@ -57,50 +59,44 @@ export class ExperimentDisplay {
     this.#paint = paint(target.terminal);
   }
 
-  /** To be called once: `done` of `all` runs need not start. */
-  began(experiment: string, all: number, done: number, jobs: number): void {
+  /** Shows the start; `done` of `all` runs are done already. */
+  begin(experiment: string, all: number, done: number, jobs: number): void {
     this.#all = all;
     this.#done = done;
     this.#event({ type: "experiment_started", experiment, runs: all, done });
-    const before = done === 0 ? "" : `, ${decimal(done, 0)} done before`;
+    const before = done === 0 ? "" : `, ${decimal(done, 0)} already done`;
     this.#line(`${experiment}: ${counted(all, "run")}${before}, ${decimal(jobs, 0)} at a time`);
   }
 
-  /** A run starts. */
+  /** Shows that a run starts. */
   started(run: RunSpec): void {
-    this.#running.set(run, { since: this.#target.now(), doing: "starts" });
+    this.#running.set(run, { since: this.#target.now(), doing: "starting" });
     this.#event({ type: "experiment_run_started", run: run.name, seed: run.seed });
     this.#draw();
   }
 
-  /** A run under way told something. */
-  told(run: RunSpec, event: RunEvent): void {
+  /** Shows the stage that a run has started. */
+  progress(run: RunSpec, event: RunEvent): void {
     const entry = this.#running.get(run);
     if (entry === undefined || event.type !== "stage_started") return;
-    const round = event.iteration === undefined ? "" : ` round ${event.iteration + 1}`;
-    const copy = event.index === undefined ? "" : ` ${event.index + 1}`;
-    entry.doing = `${event.stage}${round}${copy}`;
+    entry.doing = `${labelOf(event)}${iterationSuffix(event)}`;
     this.#draw();
   }
 
-  /** A run ended. @param message what it said, if it failed */
+  /** Shows that a run ended. @param message its error message, if it failed */
   finished(run: RunSpec, end: JobEnd, message = ""): void {
     const seconds = (this.#target.now() - (this.#running.get(run)?.since ?? this.#target.now())) / 1000;
     this.#running.delete(run);
-    const isCounted = this.#all > 0; // prepared runs come before anybody counts
+    const isCounted = this.#all > 0; // prepared runs are not counted
     if (end === "done" && isCounted) this.#done++;
     this.#event({ type: "experiment_run_finished", run: run.name, end, seconds });
     const mark = { done: this.#paint.green("✓"), failed: this.#paint.red("✗"), stopped: "–" }[end];
-    const note = end === "done"
-      ? duration(seconds)
-      : end === "failed"
-      ? `failed: ${message}`
-      : "stopped, and kept";
+    const note = end === "done" ? duration(seconds) : end === "failed" ? `failed: ${message}` : "interrupted";
     const count = isCounted ? `  ${this.#paint.dim(`${this.#done}/${this.#all}`)}` : "";
     this.#line(`${mark} ${run.name}  ${note}${count}`);
   }
 
-  /** All that will run has run. @param summary what stands below, for people */
+  /** Shows the end. @param summary text for people */
   ended(outDir: string, summary: string): void {
     this.#erase();
     this.#event({ type: "experiment_finished", out_dir: outDir, done: this.#done, runs: this.#all });

@@ -1,35 +1,34 @@
-/** report.html of an experiment: one file with all figures, nothing loaded from anywhere. @module */
+/** report.html of an experiment: one file with all results, which loads nothing. @module */
 import type { CurveRow } from "@/lib/contracts/curves.ts";
-import { answersSection } from "@/lib/report/answers_section.ts";
 import { counted } from "@/lib/report/format.ts";
 import { type Html, markup } from "@/lib/report/html.ts";
 import { htmlPage } from "@/lib/report/html_page.ts";
-import { BAND_STYLE } from "./band_chart.ts";
-import { costsSection, setupSection } from "./costs_section.ts";
+import { samplesSection } from "@/lib/report/samples_section.ts";
+import { costsSection, experimentSetup } from "./costs_section.ts";
 import { experimentCurves } from "./curves_section.ts";
 import { differencesSection } from "./differences_section.ts";
 import { armLabel, type ExperimentReport } from "./experiment_report.ts";
-import { pointLabel, resultsSection } from "./results_section.ts";
+import { ARM_STYLE, pointLabel, resultsSection } from "./results_section.ts";
 
-const OWN_STYLE = `${BAND_STYLE}
+const OWN_STYLE = `${ARM_STYLE}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:.9rem}.plots .interval{grid-template-columns:11rem 1fr 4.2rem}
 .scroll+.scroll,.charts+.scroll{margin-top:.9rem}td.better{color:var(--good)}td.worse{color:var(--bad)}details>.scroll{margin-top:.6rem}
 th code,td code{overflow-wrap:normal}.setup th,.setup td{text-align:left}.setup td:nth-child(3) code{margin-right:.8em;white-space:nowrap}
 @media (max-width:40rem){.plots{grid-template-columns:1fr}.plots .interval{grid-template-columns:1fr 4rem}}
 `;
 
-/** Answers of all arms side by side, by the report's own section. */
-function samplesSection(report: ExperimentReport): Html | undefined {
+/** Returns responses of all arms side by side. */
+function armSamples(report: ExperimentReport): Html | undefined {
   if (report.samples_of === null || report.samples.length === 0) return undefined;
   const { seed, point } = report.samples_of;
   const where = pointLabel(point);
   const samples = report.samples.map(({ arm, ...sample }) => ({ ...sample, model: armLabel(report, arm) }));
-  return markup`${answersSection({ samples })}
+  return markup`${samplesSection({ samples })}
 <p class="lead">Seed ${seed}${where === "" ? "" : `, ${where}`}.</p>
 `;
 }
 
-/** The page as text. */
+/** Returns the page as text. */
 export async function experimentPage(report: ExperimentReport, curves: readonly CurveRow[]): Promise<string> {
   const title = report.description === "" ? report.experiment.replaceAll("_", " ") : report.description;
   const isDone = report.runs.every(({ done }) => done);
@@ -39,9 +38,9 @@ export async function experimentPage(report: ExperimentReport, curves: readonly 
   } · ${counted(report.seeds.length, "seed")}${isDone ? "" : " · not finished"}</p>
 <h1>${title}</h1>
 ${resultsSection(report)}${differencesSection(report)}${experimentCurves(report, curves)}${
-    samplesSection(report)
-  }${costsSection(report)}${setupSection(report)}
-<footer>The same figures for programs: <code>results.arrow</code>, <code>curves.arrow</code> and <code>results.json</code>
+    armSamples(report)
+  }${costsSection(report)}${experimentSetup(report)}
+<footer>The same numbers for programs: <code>results.arrow</code>, <code>curves.arrow</code> and <code>results.json</code>
 beside this file.</footer>
 `;
   return await htmlPage({ title, body, style: OWN_STYLE });

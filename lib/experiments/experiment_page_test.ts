@@ -1,10 +1,10 @@
 /** What people see of an experiment: the page, and the text on the terminal. @module */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { bandChart } from "./band_chart.ts";
+import { verdictOf } from "@/lib/report/headline.ts";
+import { lineChart } from "@/lib/report/line_chart.ts";
 import { intervalText, pText } from "./differences_section.ts";
 import { EXAMPLE_EXPERIMENT, exampleExperiment } from "./example_experiment.ts";
 import { experimentPage } from "./experiment_page.ts";
-import { verdictOf } from "./interval_rows.ts";
 import { experimentSummary } from "./terminal_table.ts";
 
 const FLAT = `
@@ -63,7 +63,7 @@ Deno.test("without a grid, the table has arms by metrics with deviations over se
   const page = await experimentPage(report, tables.curves);
   const table = tableUnder(page, "Greedy decoding");
   assertEquals(table[0]!.slice(0, 3), ["Greedy decoding", "score ↑", "both words ↑"]);
-  assertEquals(table.slice(1).map(([arm]) => arm), ["base", "SFT", "continued sft", "srppo"]);
+  assertEquals(table.slice(1).map(([arm]) => arm), ["base", "SFT", "continued SFT", "SRPPO"]);
   const srppo = report.results.find((r) => r.arm === "srppo" && r.mode === "greedy" && r.metric === "score")!;
   assertEquals(table[4]![1], `${srppo.mean.toFixed(3)} ± ${srppo.std.toFixed(3)}`);
   assertStringIncludes(page, '<td class="best" title="3 seeds"><b>0.8');
@@ -98,7 +98,7 @@ Deno.test("differences to both controls are plotted and listed; the untrained ba
   const own = report.differences.find((d) =>
     d.arm === "srppo" && d.metric === "score" && d.mode === "greedy"
   )!;
-  const line = rows.find(([arm, metric]) => arm === "srppo" && metric === "score, greedy")!;
+  const line = rows.find(([arm, metric]) => arm === "SRPPO" && metric === "score, greedy")!;
   assertEquals(line.slice(4), [
     intervalText("score", own.interval),
     intervalText("score", own.bootstrap),
@@ -109,24 +109,24 @@ Deno.test("differences to both controls are plotted and listed; the untrained ba
 });
 
 Deno.test("a verdict follows from the interval and from which direction is better", () => {
-  assertEquals(verdictOf({ metric: "score", interval: [0.01, 0.2] }), "better");
-  assertEquals(verdictOf({ metric: "score", interval: [-0.2, -0.01] }), "worse");
-  assertEquals(verdictOf({ metric: "base_nll", interval: [0.01, 0.2] }), "worse");
-  assertEquals(verdictOf({ metric: "base_nll", interval: [-0.2, -0.01] }), "better");
-  assertEquals(verdictOf({ metric: "score", interval: [-0.1, 0.2] }), "level");
-  assertEquals(verdictOf({ metric: "response_length", interval: [1, 2] }), "level");
-  assertEquals(verdictOf({ metric: "score", interval: null }), "level");
+  assertEquals(verdictOf("score", [0.01, 0.2]), "better");
+  assertEquals(verdictOf("score", [-0.2, -0.01]), "worse");
+  assertEquals(verdictOf("base_nll", [0.01, 0.2]), "worse");
+  assertEquals(verdictOf("base_nll", [-0.2, -0.01]), "better");
+  assertEquals(verdictOf("score", [-0.1, 0.2]), "level");
+  assertEquals(verdictOf("response_length", [1, 2]), "level");
+  assertEquals(verdictOf("score", null), "level");
 });
 
 Deno.test("an experiment of which nothing is done has a page that says so", async () => {
   const { report, tables } = await exampleExperiment(EXAMPLE_EXPERIMENT, () => false);
   const page = await experimentPage(report, tables.curves);
-  assertStringIncludes(page, "0 runs of 18 are done.");
+  assertStringIncludes(page, "0 of 18 runs done.");
   assertEquals(page.includes("<h2>Results</h2>"), false);
   assertEquals(experimentSummary(report), "example: 4 arms, 0 seeds, 18 runs of 18 not done");
 });
 
-Deno.test("the text on the terminal has the leading metric and its differences, without colours where none are asked for", async () => {
+Deno.test("the text on the terminal has the leading metric and its differences, without colours by default", async () => {
   const { report } = await exampleExperiment(FLAT);
   const text = experimentSummary(report);
   const d = report.differences.find((d) => d.arm === "srppo" && d.metric === "score" && d.mode === "greedy")!;
@@ -136,18 +136,15 @@ Deno.test("the text on the terminal has the leading metric and its differences, 
   assertEquals(text.split("\n")[0], "example: 4 arms, 3 seeds");
 });
 
-Deno.test("bandChart() draws a curve and a band for each series, and stays within its frame", () => {
+Deno.test("lineChart() draws a curve and a band for each series, and stays within its frame", () => {
   const points = [1, 2, 4].map((x) => ({ x: 64 * x, y: 1 / x, std: 0.1 }));
-  const series = [{ name: "a", colour: 0, points }, { name: "b", colour: 9, points: points.slice(0, 1) }];
-  const chart = bandChart({ title: "T", help: "", xLabel: "x", scale: "log", series, text: String })!.markup;
+  const series = [{ name: "a", look: "c0", points }, { name: "b", look: "c1", points: points.slice(0, 1) }];
+  const chart = lineChart({ metric: "score", xLabel: "x", scale: "log", series })!.markup;
   assertEquals(chart.match(/class="band c0"/g)!.length, 1);
   assertEquals(chart.match(/class="line c1"/g)!.length, 1);
   const numbers = [...chart.matchAll(/[ML](-?[\d.]+) (-?[\d.]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
-  assert(numbers.every(([x, y]) => x! >= 40 && x! <= 328 && y! >= 8 && y! <= 164));
+  assert(numbers.every(([x, y]) => x! >= 40 && x! <= 330 && y! >= 8 && y! <= 144));
   const xs = [...chart.matchAll(/<circle class="dot c0" cx="([\d.]+)"/g)].map(([, x]) => Number(x));
-  assertEquals(xs, [40, 184, 328]);
-  assertEquals(
-    bandChart({ title: "T", help: "", xLabel: "x", scale: "linear", series: [], text: String }),
-    undefined,
-  );
+  assertEquals(xs, [40, 185, 330]);
+  assertEquals(lineChart({ metric: "score", xLabel: "x", series: [] }), undefined);
 });

@@ -1,5 +1,5 @@
 /**
- * Reads an experiment file and reports all that is wrong with it by itself at once, each as `file:line:column`.
+ * Reads an experiment file and reports all of its problems at once, each as `file:line:column`.
  * @module
  */
 import { basename, extname } from "node:path";
@@ -16,9 +16,9 @@ import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { ManifestError, UsageError } from "@/lib/tensor/errors.ts";
 import { type Experiment, EXPERIMENT_KEYS, experimentSchema } from "./experiment.ts";
 
-/** An experiment with the means to point into its text. */
+/** An experiment with the places of its entries. */
 export interface ExperimentSource {
-  /** as it was named */
+  /** as given */
   readonly file: string;
   /** the file's name without its ending */
   readonly name: string;
@@ -27,7 +27,7 @@ export interface ExperimentSource {
   readonly place: (at: Pointer) => string;
 }
 
-/** One error for all `problems` of an experiment, in the order of the file. */
+/** Returns one error for all `problems` of an experiment, in the order of the file. */
 export function experimentError(
   { file, place }: Pick<ExperimentSource, "file" | "place">,
   problems: readonly Problem[],
@@ -53,9 +53,7 @@ export async function readExperiment(file: string, shown = file): Promise<Experi
   try {
     text = await Deno.readTextFile(file);
   } catch (error) {
-    throw new ManifestError(
-      `Cannot read experiment ${shown} as it must be a readable file: ${reasonOf(error)}`,
-    );
+    throw new ManifestError(`Cannot read experiment ${shown}: ${reasonOf(error)}`);
   }
   return parseExperiment(text, shown);
 }
@@ -67,8 +65,8 @@ function knownKeys(path: Pointer): readonly string[] {
     : EXPERIMENT_KEYS.top;
 }
 
-/** Everything in an experiment that may have `set` and `inputs`, with its place. */
-export function changesOf(experiment: Experiment): readonly {
+/** Returns every part of an experiment that may have `set` and `inputs`, with its place. */
+function changesOf(experiment: Experiment): readonly {
   readonly at: Pointer;
   readonly set: readonly string[];
   readonly inputs: Readonly<Record<string, string>>;
@@ -95,7 +93,7 @@ function innerProblems(experiment: Experiment): Problem[] {
         if (!(error instanceof UsageError)) throw error;
         problems.push({
           at: [...at, "set", k],
-          message: `a setting must be STAGE.PARAM=VALUE: it is ${JSON.stringify(text)}`,
+          message: `a setting must be STAGE.PARAM=VALUE, got ${JSON.stringify(text)}`,
         });
       }
     });
@@ -108,14 +106,14 @@ function innerProblems(experiment: Experiment): Problem[] {
     if (arm.manifest !== undefined || experiment.manifest !== undefined) continue;
     problems.push({
       at: ["arms", name],
-      message: `arm "${name}" must have a manifest, or the experiment one`,
+      message: `arm "${name}" requires a manifest, its own or the experiment's`,
     });
   }
   for (const control of controlsOf(experiment)) {
     if (Object.hasOwn(arms, control)) continue;
     problems.push({
       at: ["control"],
-      message: `there is no arm "${control}"${suggestion(control, Object.keys(arms))}`,
+      message: `unknown arm "${control}"${suggestion(control, Object.keys(arms))}`,
     });
   }
   return problems;
@@ -124,20 +122,20 @@ function innerProblems(experiment: Experiment): Problem[] {
 function preparedProblem(path: string, prepare: Experiment["prepare"]): string | undefined {
   const reference = preparedReference(path);
   if (reference === undefined || Object.hasOwn(prepare, reference.run)) return undefined;
-  return `there is no prepared run "${reference.run}"${suggestion(reference.run, Object.keys(prepare))}`;
+  return `unknown prepared run "${reference.run}"${suggestion(reference.run, Object.keys(prepare))}`;
 }
 
 /**
- * `source` with the arms of these names alone; controls that are not among them go.
- * @throws {UsageError} naming the arms that there are not
+ * Returns `source` with these arms only; other controls are removed.
+ * @throws {UsageError} listing unknown arms
  */
 export function withArms(source: ExperimentSource, names: readonly string[]): ExperimentSource {
   const { experiment } = source;
   const known = Object.keys(experiment.arms);
   const odd = names.filter((name) => !known.includes(name));
   if (odd.length > 0) {
-    const list = odd.map((name) => `there is no arm "${name}"${suggestion(name, known)}`).join("; ");
-    throw new UsageError(`Cannot use --arms as each must be an arm of ${source.file}: ${list}`);
+    const list = odd.map((name) => `unknown arm "${name}"${suggestion(name, known)}`).join("; ");
+    throw new UsageError(`Invalid value for --arms (${source.file}): ${list}`);
   }
   const { control: _, ...rest } = experiment;
   const controls = controlsOf(experiment).filter((name) => names.includes(name));
@@ -150,12 +148,12 @@ export function withArms(source: ExperimentSource, names: readonly string[]): Ex
   };
 }
 
-/** The arms that others are compared with. */
+/** Returns the arms that others are compared with. */
 export function controlsOf({ control }: Pick<Experiment, "control">): readonly string[] {
   return control === undefined ? [] : typeof control === "string" ? [control] : control;
 }
 
-/** `prepare.NAME.OUTPUT` in its parts; undefined for a path. */
+/** Returns `prepare.NAME.OUTPUT` in its parts; undefined for a path. */
 export function preparedReference(
   path: string,
 ): { readonly run: string; readonly output: string } | undefined {

@@ -1,7 +1,7 @@
 /**
- * Fits settings and inputs to manifests. What stands at an arm or at a prepared run must fit its manifest; what stands
- * for several must fit one of theirs, and changes those that it fits: `members.count` of an experiment does not touch a
- * manifest without members.
+ * Applies settings and inputs to manifests. Those of an arm or a prepared run must fit its manifest. Those of several arms
+ * must fit at least one manifest and change every manifest that they fit: `members.count` of an experiment does not change
+ * a manifest without members.
  * @module
  */
 import { isAbsolute, resolve } from "node:path";
@@ -12,31 +12,31 @@ import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { preparedReference } from "./experiment_reader.ts";
 
-/** What a run's manifest is changed by. */
+/** Settings and inputs of a run. */
 export interface Changes {
-  /** as behind `--set`, in the order in which they win */
+  /** as for `--set`; later ones win */
   readonly settings: readonly string[];
   /** absolute paths, models on the hub, or `prepare.NAME.OUTPUT` */
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** A setting or an input, with its place in the file; an empty place is the command line. */
+/** A setting or an input with its place in the file; an empty place is the command line. */
 interface Change<T> {
   readonly what: T;
   readonly at: Pointer;
 }
 
-/** What one entry of an experiment changes, or the command line. */
-export interface Layer {
+/** The changes of one entry of an experiment, or of the command line. */
+export interface ChangeLayer {
   readonly set: readonly Change<string>[];
   readonly inputs: readonly Change<readonly [name: string, path: string]>[];
 }
 
-/** The changes of an entry that stands at `at`. */
+/** Returns the changes of the entry at `at`. */
 export function layerOf(
   { set, inputs }: { readonly set: readonly string[]; readonly inputs: Readonly<Record<string, string>> },
   at: Pointer,
-): Layer {
+): ChangeLayer {
   return {
     set: set.map((what, k) => ({ what, at: [...at, "set", k] })),
     inputs: Object.entries(inputs).map(([name, path]) => ({
@@ -46,9 +46,9 @@ export function layerOf(
   };
 }
 
-/** Collects what fits, and what is wrong. */
+/** Collects the changes that fit, and problems. */
 export class Fitting {
-  /** shared changes by place: the first reason why one did not fit, until it fits somewhere */
+  /** shared changes by place: whether one fits somewhere, and the first reason why it does not */
   readonly #shared = new Map<string, { readonly at: Pointer; readonly reason: string; fits: boolean }>();
 
   constructor(
@@ -57,12 +57,12 @@ export class Fitting {
     readonly problems: Problem[],
   ) {}
 
-  /** The settings and inputs of a run, in the order in which they win; undefined where its manifest could not be read. */
+  /** Returns settings and inputs of a run, later ones win; undefined where its manifest could not be read. */
   apply(
     path: string,
-    lenient: readonly Layer[],
-    strict: readonly Layer[],
-    calls: Layer,
+    lenient: readonly ChangeLayer[],
+    strict: readonly ChangeLayer[],
+    calls: ChangeLayer,
   ): Changes | undefined {
     const manifest = this.manifests.get(path);
     if (manifest === undefined) return undefined;
@@ -80,14 +80,14 @@ export class Fitting {
         const names = Object.keys(manifest.inputs);
         const reason = names.includes(name)
           ? undefined
-          : `there is no input "${name}" in ${path}${suggestion(name, names)}`;
+          : `unknown input "${name}" in ${path}${suggestion(name, names)}`;
         if (this.#fits(JSON.stringify(at), at, reason, mustFit)) inputs[name] = this.#located(input);
       }
     }
     return { settings, inputs };
   }
 
-  /** Adds a problem for every shared change that fitted nowhere. @throws {UsageError} for settings of the command line */
+  /** Adds a problem for every shared change that fits nowhere. @throws {UsageError} for settings of the command line */
   finish(): void {
     const odd: string[] = [];
     for (const { at, reason, fits } of this.#shared.values()) {
@@ -96,13 +96,13 @@ export class Fitting {
       else odd.push(reason);
     }
     if (odd.length === 0) return;
-    throw new UsageError(`Cannot use --set as it must fit a manifest of the experiment: ${odd.join("; ")}`);
+    throw new UsageError(`Invalid value for --set: no manifest of the experiment has it: ${odd.join("; ")}`);
   }
 
   #fits(key: string, at: Pointer, reason: string | undefined, mustFit: boolean): boolean {
     if (mustFit) {
       if (reason === undefined) return true;
-      // An arm comes by once for every point of the grid.
+      // An arm is checked once for every point of the grid.
       const known = this.problems.some((p) => p.at.join("/") === at.join("/"));
       if (!known) this.problems.push({ at, message: reason });
       return false;

@@ -1,6 +1,5 @@
 /**
- * Which stages a model comes from: what must have run for it to be there, and so what it cost. In: a plan. Out: names of
- * models and of stages.
+ * The stages that made a model, and therefore its cost. In: a plan. Out: names of models and of stages.
  * @module
  */
 import {
@@ -12,11 +11,13 @@ import {
 } from "@/lib/pipeline/blueprint.ts";
 import { contractsOf } from "@/lib/pipeline/ports.ts";
 
-/** The models that the evaluations at the end of `blueprint` compare, by name. */
+/** Returns the models that the evaluations outside the loops of `blueprint` compare, by name. */
 export function evaluatedModels(blueprint: Blueprint): ReadonlyMap<string, Reference> {
   const models = new Map<string, Reference>();
   for (const plan of allStages(blueprint)) {
-    const binding = plan.stage.id === "eval" && plan.block === undefined ? plan.bindings.models : undefined;
+    const binding = plan.stage.role === "evaluate" && plan.block === undefined
+      ? plan.bindings.models
+      : undefined;
     if (binding?.kind !== "map") continue;
     for (const [name, reference] of Object.entries(binding.references)) models.set(name, reference);
   }
@@ -24,9 +25,9 @@ export function evaluatedModels(blueprint: Blueprint): ReadonlyMap<string, Refer
 }
 
 /**
- * Paths of the stages that `model` was made by, in the plan's order: those that gave it bytes, back to the inputs. Metrics do not count:
- * continued SFT reads from PPO's how many updates to make, and has nothing else of it. The best round of a loop has the
- * evaluation that chose it.
+ * Returns the paths of the stages that made `model`, in the plan's order, back to the inputs. Inputs of metrics do not
+ * count: continued SFT reads only its number of updates from PPO's. The best iteration of a loop needs the evaluation that
+ * chose it.
  */
 export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<string> {
   const found = new Set<string>();
@@ -53,7 +54,7 @@ export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<s
   return new Set(allStages(blueprint).map(({ path }) => path).filter((path) => found.has(path)));
 }
 
-/** What `plan` reads, the first time that it is met. */
+/** Returns the references of `plan` the first time, later nothing. */
 function enter(plan: StagePlan, found: Set<string>): readonly Reference[] {
   if (found.has(plan.path)) return [];
   found.add(plan.path);

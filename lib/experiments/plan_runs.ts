@@ -1,6 +1,6 @@
 /**
- * Plans an experiment's runs before any starts: every manifest with its changes is checked whole, and of every run it is
- * told whether it is done, whatever stopped the experiment before.
+ * Plans an experiment's runs before any starts: checks every manifest with its changes, and finds out which runs are
+ * done.
  * @module
  */
 import { join, resolve } from "node:path";
@@ -15,13 +15,14 @@ import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
 import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { preparedReference } from "./experiment_reader.ts";
 import type { ExperimentRuns, RunSpec } from "./resolve_runs.ts";
 import { evaluatedModels } from "./lineage.ts";
 
-/** What planning needs to know of the machine and the project. Paths are absolute. */
+/** Project, directories and stages. Paths are absolute. */
 export interface PlanContext {
-  /** the project: where paths of manifests start */
+  /** directory of the project: paths of manifests are relative to it */
   readonly root: string;
   readonly outDir: string;
   readonly storeDir: string;
@@ -33,27 +34,27 @@ export interface PlanContext {
   readonly hub: Readonly<Record<string, string>>;
 }
 
-/** How far a run is. */
+/** Progress of a run. */
 export interface RunState {
-  /** all of it ran with this very plan, and its report is there */
+  /** all of its stages ran with this plan, and its report exists */
   readonly isDone: boolean;
   /** stages that would run */
   readonly toRun: number;
   readonly stages: number;
 }
 
-/** The run directory of `run`. */
+/** Returns the run directory of `run`. */
 export function runDirectory(run: RunSpec, { outDir }: Pick<PlanContext, "outDir">): string {
   return run.store === "prepare" ? join(outDir, run.name) : join(outDir, "runs", run.name);
 }
 
-/** The store of `run`: a part of the experiment's, so that runs of other seeds need not wait to tidy up. */
+/** Returns the store of `run`: a part of the experiment's, so that runs of other seeds need not wait for its cleanup. */
 export function runStore(run: RunSpec, { storeDir }: Pick<PlanContext, "storeDir">): string {
   return join(storeDir, run.store);
 }
 
 /**
- * Inputs of `run` as `--input` takes them: models on the hub as directories, and outputs of prepared runs where they lie.
+ * Returns the inputs of `run` for `--input`: models on the hub as directories, and paths of outputs of prepared runs.
  * @throws {DataError} if a prepared run has not written its report
  */
 export function locatedInputs(
@@ -80,16 +81,16 @@ function preparedOutput(run: RunSpec, output: string, context: PlanContext): str
     return join(directory, outputs[output]!);
   } catch (cause) {
     throw new DataError(
-      `Cannot use prepare.${
+      `Input prepare.${
         run.name.slice("prepare/".length)
-      }.${output} as the prepared run must be done: ${file} is not there`,
+      }.${output} requires a finished run with that output: not in ${file}`,
       { file },
       { cause },
     );
   }
 }
 
-/** The plan of `run` with its inputs at the given places. */
+/** Returns the plan of `run` with the given inputs. */
 export async function blueprintOf(
   run: RunSpec,
   inputs: Readonly<Record<string, string>>,
@@ -106,9 +107,9 @@ export async function blueprintOf(
 }
 
 /**
- * Checks all plans: stages, parameters, ports, that inputs exist, that evaluated models and prepared outputs are there.
- * @returns the plan of every run, where prepared outputs have a place that is not theirs yet
- * @throws {ManifestError} of the first manifest that is wrong, with all that is wrong in it
+ * Checks all plans: stages, parameters, ports, and that inputs, evaluated models and prepared outputs exist.
+ * @returns the plan of every run, with provisional paths of prepared outputs
+ * @throws {ManifestError} of the first manifest with problems, listing all of them
  * @throws {UsageError} listing models and outputs that do not exist
  * @throws {DataError} listing inputs that do not exist
  */
@@ -126,7 +127,7 @@ export async function checkRuns(
       if (reference === undefined) continue;
       const { outputs } = (await context.read(prepared[reference.run]!.manifest)).manifest;
       if (Object.hasOwn(outputs, reference.output)) continue;
-      problems.add(`${path}: there is no such output${suggestion(reference.output, Object.keys(outputs))}`);
+      problems.add(`${path}: unknown output${suggestion(reference.output, Object.keys(outputs))}`);
     }
     const plan = await blueprintOf(run, inputs, context);
     const waiting = new Set(Object.keys(run.inputs).filter((name) => preparedReference(run.inputs[name]!)));
@@ -140,14 +141,12 @@ export async function checkRuns(
     problems.add(`arm "${arm}": ${run.manifest} evaluates no model "${model}"${suggestion(model, models)}`);
   }
   if (problems.size > 0) {
-    throw new UsageError(
-      `Cannot run the experiment as its models and outputs must exist: ${[...problems].join("; ")}`,
-    );
+    throw new UsageError(`Unknown models or outputs in the experiment: ${listed([...problems])}`);
   }
   return plans;
 }
 
-/** How far `run` is, by the keys of its plan. */
+/** Returns the progress of `run`, from the keys of its plan. */
 export async function stateOf(run: RunSpec, plan: Blueprint, context: PlanContext): Promise<RunState> {
   const { keys, toRun, stages } = await keysOf(run, plan, context);
   const directory = runDirectory(run, context);
@@ -156,7 +155,7 @@ export async function stateOf(run: RunSpec, plan: Blueprint, context: PlanContex
   return { isDone, toRun, stages };
 }
 
-/** Notes that `run` is done, so that it need not start again to find that out. */
+/** Records that `run` is done, so that it is not started again. */
 export async function markDone(run: RunSpec, plan: Blueprint, context: PlanContext): Promise<void> {
   const { keys } = await keysOf(run, plan, context);
   if (keys === undefined) return;
@@ -164,7 +163,7 @@ export async function markDone(run: RunSpec, plan: Blueprint, context: PlanConte
   await publishFile(file, (temporary) => Deno.writeTextFile(temporary, markText(keys)));
 }
 
-/** A digest of the keys of all nodes; undefined while one is not in the store. */
+/** Returns a digest of the keys of all nodes; undefined while one is not in the store. */
 async function keysOf(
   run: RunSpec,
   plan: Blueprint,

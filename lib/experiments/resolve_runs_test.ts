@@ -14,7 +14,7 @@ function resolved(text: string, overrides: Overrides = { set: [] }): Promise<Exp
     read: (path) => {
       if (path === "small.yaml") return Promise.resolve(SMALL);
       if (path.startsWith("no")) {
-        throw new UsageError(`Cannot read manifest ${path} as it must be a file: it is not`);
+        throw new UsageError(`Cannot read manifest ${path}: no such file`);
       }
       return Promise.resolve(EXAMPLE_MANIFEST);
     },
@@ -35,6 +35,14 @@ Deno.test("models of one run share it, seeds run innermost, an arm with fewer se
   const own = cells.filter(({ run }) => run === runs[0]).map(({ arm }) => arm);
   assertEquals(own, ["sft", "continued_sft", "srppo"]);
   assertEquals([runs[0]!.settings, runs[0]!.store], [["tokenize.draw=64"], "seed-0"]);
+});
+
+Deno.test("an arm without a model has the last one that its manifest compares", async () => {
+  const { cells } = await resolved("manifest: main.yaml\nseeds: 1\narms: { a: {}, b: { model: sft } }\n");
+  assertEquals(cells.map(({ arm, model, run }) => [arm, model, run.name]), [
+    ["a", "srppo", "a/seed-0"],
+    ["b", "sft", "a/seed-0"],
+  ]);
 });
 
 Deno.test("--seeds takes how many or which; an arm with seeds of its own runs those of them", async () => {
@@ -97,7 +105,7 @@ arms: { srppo: { seeds: 1 } }
   }]]);
 });
 
-Deno.test("what fits no manifest, an arm's own that does not fit, and manifests that are not there are listed at once", async () => {
+Deno.test("settings that fit no manifest and missing manifests are listed at once", async () => {
   const text = `
 manifest: main.yaml
 set: [sftt.lr=1]
@@ -109,19 +117,19 @@ arms:
 `;
   const error = await assertRejects(() => resolved(text), ManifestError);
   assertEquals(
-    error.message,
-    `Cannot use experiment x.yaml as it must be free of errors: 7 problems
+    error.message.slice(error.message.indexOf("\n")),
+    `
   x.yaml:3:7: there is no stage "sftt", did you mean "sft"?
-  x.yaml:4:38: there is no input "promts" in main.yaml, did you mean "prompts"?
+  x.yaml:4:38: unknown input "promts" in main.yaml, did you mean "prompts"?
   x.yaml:6:16: block "ppo" has no stage "rolout", did you mean "rollout"?
   x.yaml:6:42: the count must be a whole number from 1: it is 0
   x.yaml:7:38: there is no stage "sft", known are tokenize
-  x.yaml:7:59: there is no input "x" in small.yaml, known are base, demonstrations, prompts
-  x.yaml:8:12: Cannot read manifest nowhere.yaml as it must be a file: it is not`,
+  x.yaml:7:59: unknown input "x" in small.yaml, known are base, demonstrations, prompts
+  x.yaml:8:12: Cannot read manifest nowhere.yaml: no such file`,
   );
   const call = await assertRejects(() => resolved(EXAMPLE_EXPERIMENT, { set: ["pppo.count=1"] }), UsageError);
   assertEquals(
     call.message,
-    'Cannot use --set as it must fit a manifest of the experiment: "pppo.count=1": there is no stage "pppo", did you mean "ppo"?',
+    'Invalid value for --set: no manifest of the experiment has it: "pppo.count=1": there is no stage "pppo", did you mean "ppo"?',
   );
 });

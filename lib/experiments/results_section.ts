@@ -1,151 +1,147 @@
-/** The part of the page with the figures: arms by metrics, means over seeds; over a grid, the leading metric by point. @module */
+/** The section with the metrics: arms by metrics, means over seeds; over a grid, the leading metric by point. @module */
 import type { DecodingMode } from "@/lib/contracts/evals.ts";
-import { MODES } from "@/lib/report/comparison.ts";
+import { bestOf, DECODING, MODES } from "@/lib/report/comparison.ts";
 import { counted } from "@/lib/report/format.ts";
 import { type Html, markup } from "@/lib/report/html.ts";
-import { inOrder, metricInfo, metricText } from "@/lib/report/metric_catalogue.ts";
-import { bandChart, type BandSeries } from "./band_chart.ts";
+import { lineChart, type Series } from "@/lib/report/line_chart.ts";
+import {
+  betterArrow,
+  inOrder,
+  metricInfo,
+  metricSpread,
+  metricText,
+  shortLabel,
+} from "@/lib/report/metric_catalogue.ts";
+import { spreadCell } from "@/lib/report/report_page.ts";
 import { armLabel, type ExperimentReport } from "./experiment_report.ts";
 
 type Summary = ExperimentReport["results"][number];
 type Point = Summary["point"];
 
-/** How decoding is called in headings. */
-export const DECODING: Readonly<Record<DecodingMode, string>> = {
-  greedy: "Greedy decoding",
-  sampled: "Sampling",
-};
+/** Number of colours of arms; further arms repeat them. */
+const COLOURS = 8;
 
-/** `point` in words: `demonstrations 64, beta 1`; nothing without a grid. */
+/** CSS of the arms' colours. */
+export const ARM_STYLE = `
+:root{--c0:#0b7a6b;--c1:#b4387c;--c2:#2f5fc4;--c3:#b86e00;--c4:#6a4bb8;--c5:#2d8a3e;--c6:#c0392b;--c7:#5b6b7f}
+@media (prefers-color-scheme:dark){:root{--c0:#4fd1b5;--c1:#f08bc0;--c2:#86aef5;--c3:#f0b35a;--c4:#b9a2f2;--c5:#7fd18c;--c6:#f5897d;--c7:#a3b1c2}}
+${
+  Array.from(
+    { length: COLOURS },
+    (_, k) =>
+      `.line.c${k}{stroke:var(--c${k})}.band.c${k},.dot.c${k}{fill:var(--c${k})}.key.c${k}::before{background:var(--c${k})}`,
+  ).join("\n")
+}
+.band{opacity:.13}.charts.wide{grid-template-columns:repeat(auto-fill,minmax(24rem,1fr))}
+`;
+
+/** Returns the CSS class of the arm at `position`. */
+export function armLook(position: number): string {
+  return `c${position % COLOURS}`;
+}
+
+/** Returns `point` in words: `demonstrations 64, beta 1`; empty without a grid. */
 export function pointLabel(point: Point): string {
   return Object.entries(point).map(([axis, value]) => `${axis.replaceAll("_", " ")} ${value}`).join(", ");
 }
 
-/** The points of the grid at which something ran, in the order of the results. */
-export function pointsOf(rows: readonly { readonly point: Point }[]): Point[] {
-  return [...new Map(rows.map(({ point }) => [JSON.stringify(point), point])).values()];
+/** Returns the label of an arm with its point of the grid. */
+export function placeLabel(report: ExperimentReport, arm: string, point: Point): string {
+  return [armLabel(report, arm), pointLabel(point)].filter((part) => part !== "").join(", ");
 }
 
-/** `mean ± std` of a figure, for example `0.811 ± 0.020`; of one seed the figure alone. */
+/** Returns `0.811 ± 0.020`, mean and deviation over seeds; of one seed the value alone. */
 export function spreadText({ metric, mean, std, n }: Pick<Summary, "metric" | "mean" | "std" | "n">): string {
-  const text = metricText(metric, mean);
-  return n === 1 ? text : `${text} ± ${metricText(metric, std).replace(" %", "")}`;
+  return n === 1 ? metricText(metric, mean) : metricSpread(metric, mean, std);
 }
 
-function arrow(metric: string): string {
-  const { better } = metricInfo(metric);
-  return better === undefined ? "" : better === "more" ? " ↑" : " ↓";
-}
-
-/** The figures that are best in their metric; none where no direction is better or there is one alone. */
-function bestOf(rows: readonly Summary[]): ReadonlySet<Summary> {
-  const better = rows[0] && metricInfo(rows[0].metric).better;
-  if (better === undefined || rows.length < 2) return new Set();
-  const means = rows.map(({ mean }) => mean);
-  const best = better === "more" ? Math.max(...means) : Math.min(...means);
-  return new Set(rows.filter(({ mean }) => mean === best));
-}
-
-function cell(row: Summary | undefined, best: ReadonlySet<Summary>): Html {
-  if (row === undefined) {
-    return markup`<td></td>`;
-  }
-  const [mean, std] = spreadText(row).split(" ± ");
-  const isBest = best.has(row);
-  return markup`<td class="${isBest ? "best" : ""}" title="${counted(row.n, "seed")}">${
-    isBest ? markup`<b>${mean}</b>` : mean
-  }${std === undefined ? undefined : markup` <small>± ${std}</small>`}</td>`;
-}
-
-/** Arms by metrics at one point of the grid. */
-function metricsTable(report: ExperimentReport, mode: DecodingMode, point: Point): Html | undefined {
-  const here = JSON.stringify(point);
-  const rows = report.results.filter((r) => r.mode === mode && JSON.stringify(r.point) === here);
-  if (rows.length === 0) return undefined;
-  const metrics = inOrder(rows.map((r) => r.metric));
-  const best = new Map(
-    metrics.map((metric) => [metric, bestOf(rows.filter((r) => r.metric === metric))]),
-  );
-  const lines = report.arms.filter(({ name }) => rows.some((r) => r.arm === name)).map(({ name, label }) =>
-    markup`<tr><th scope="row">${label}</th>${
-      metrics.map((metric) =>
-        cell(rows.find((r) => r.arm === name && r.metric === metric), best.get(metric)!)
-      )
-    }</tr>
-`
-  );
-  return table(
-    DECODING[mode],
-    metrics.map((metric) => `${metricInfo(metric).short}${arrow(metric)}`),
-    lines,
-  );
-}
-
-/** Arms by points of the grid, in the leading metric. */
-function gridTable(report: ExperimentReport, mode: DecodingMode, points: readonly Point[]): Html | undefined {
-  const rows = report.results.filter((r) => r.mode === mode && r.metric === report.metric);
-  if (rows.length === 0) return undefined;
-  const at = (point: Point) => rows.filter((r) => JSON.stringify(r.point) === JSON.stringify(point));
-  const best = points.map((point) => bestOf(at(point)));
-  const lines = report.arms.filter(({ name }) => rows.some((r) => r.arm === name)).map(({ name, label }) =>
-    markup`<tr><th scope="row">${label}</th>${
-      points.map((point, k) => cell(at(point).find((r) => r.arm === name), best[k]!))
-    }</tr>
-`
-  );
-  return table(
-    `${metricInfo(report.metric).label}, ${DECODING[mode].toLowerCase()}`,
-    points.map(pointLabel),
-    lines,
-  );
-}
-
-function table(title: string, headings: readonly string[], lines: readonly Html[]): Html {
+/** Returns a table whose lines begin with their name. */
+export function table(title: string, headings: readonly string[], lines: readonly Html[]): Html {
   return markup`<div class="card scroll"><table>
 <thead><tr><th>${title}</th>${headings.map((h) => markup`<th scope="col">${h}</th>`)}</tr></thead>
 <tbody>${lines}</tbody></table></div>
 `;
 }
 
-/** The leading metric over each axis of numbers, where that axis is the only one or the others have one value. */
+/** Returns a table of arms by columns; the best of a column is marked. */
+function armsTable(
+  report: ExperimentReport,
+  title: string,
+  columns: readonly { readonly heading: string; readonly rows: readonly Summary[] }[],
+): Html | undefined {
+  const arms = report.arms.filter(({ name }) => columns.some(({ rows }) => rows.some((r) => r.arm === name)));
+  if (arms.length === 0) return undefined;
+  const best = columns.map(({ rows }) => bestOf(rows));
+  const lines = arms.map(({ name, label }) =>
+    markup`<tr><th scope="row">${label}</th>${
+      columns.map(({ rows }, k) => {
+        const row = rows.find((r) => r.arm === name);
+        return row === undefined
+          ? spreadCell(undefined, false)
+          : spreadCell(spreadText(row), best[k]!.has(row), counted(row.n, "seed"));
+      })
+    }</tr>
+`
+  );
+  return table(title, columns.map(({ heading }) => heading), lines);
+}
+
+/** Returns arms by metrics at one point of the grid. */
+function metricsTable(report: ExperimentReport, mode: DecodingMode, point: Point): Html | undefined {
+  const here = JSON.stringify(point);
+  const rows = report.results.filter((r) => r.mode === mode && JSON.stringify(r.point) === here);
+  const columns = inOrder(rows.map((r) => r.metric)).map((metric) => ({
+    heading: `${shortLabel(metric)}${betterArrow(metric)}`,
+    rows: rows.filter((r) => r.metric === metric),
+  }));
+  return armsTable(report, DECODING[mode], columns);
+}
+
+/** Returns arms by points of the grid, in the leading metric. */
+function gridTable(report: ExperimentReport, mode: DecodingMode, points: readonly Point[]): Html | undefined {
+  const rows = report.results.filter((r) => r.mode === mode && r.metric === report.metric);
+  const columns = points.map((point) => ({
+    heading: pointLabel(point),
+    rows: rows.filter((r) => JSON.stringify(r.point) === JSON.stringify(point)),
+  }));
+  return armsTable(report, `${metricInfo(report.metric).label}, ${DECODING[mode].toLowerCase()}`, columns);
+}
+
+/** Returns charts of the leading metric over the only axis with several values, if these are numbers. */
 function gridCharts(report: ExperimentReport): Html[] {
-  const axes = Object.entries(report.grid);
-  const long = axes.filter(([, values]) => values.length > 1);
+  const long = Object.entries(report.grid).filter(([, values]) => values.length > 1);
   const [axis, values] = long.length === 1 ? long[0]! : [undefined, []];
   const isNumeric = values.every((value): value is number => typeof value === "number");
   if (axis === undefined || !isNumeric) return [];
   const numbers = values as readonly number[];
-  const scale = numbers.every((v) => v > 0) && Math.max(...numbers) >= 8 * Math.min(...numbers)
-    ? "log"
-    : "linear";
-  const { label, help, percent } = metricInfo(report.metric);
-  const factor = percent ? 100 : 1;
+  const isLog = numbers.every((v) => v > 0) && Math.max(...numbers) >= 8 * Math.min(...numbers);
+  const { metric } = report;
   return MODES.flatMap((mode) => {
-    const series: BandSeries[] = report.arms.map(({ name, label }, colour) => ({
+    const series = report.arms.map(({ name, label }, position): Series => ({
       name: label,
-      colour,
-      points: report.results.filter((r) => r.arm === name && r.mode === mode && r.metric === report.metric)
-        .map((r) => ({ x: Number(r.point[axis]), y: factor * r.mean, std: factor * r.std }))
+      look: armLook(position),
+      points: report.results.filter((r) => r.arm === name && r.mode === mode && r.metric === metric)
+        .map((r) => ({ x: Number(r.point[axis]), y: r.mean, std: r.std }))
         .sort((a, b) => a.x - b.x),
     }));
-    return bandChart({
-      title: `${label}, ${DECODING[mode].toLowerCase()}`,
-      help: `${help} Mean and deviation over seeds. `,
+    return lineChart({
+      metric,
+      title: `${metricInfo(metric).label}, ${DECODING[mode].toLowerCase()}`,
+      note: "Mean and standard deviation over seeds.",
       xLabel: axis.replaceAll("_", " "),
-      scale,
+      scale: isLog ? "log" : "linear",
       series,
-      text: (value) => metricText(report.metric, value / factor),
     }) ?? [];
   });
 }
 
-/** The section; nothing before a run is done. */
+/** Returns the section; undefined before a run is done. */
 export function resultsSection(report: ExperimentReport): Html | undefined {
-  const points = pointsOf(report.results);
+  const points = [...new Map(report.results.map(({ point }) => [JSON.stringify(point), point])).values()];
   if (points.length === 0) return undefined;
   const lead = markup`<h2>Results</h2>
-<p class="lead">Mean ± standard deviation over seeds of the figures of each run; the best of a column is marked. Rewards of
-runs with different rewards are not comparable.</p>
+<p class="lead">Mean ± standard deviation over seeds of the means of each run; the best of a column is marked. The metric
+reward can be compared only between runs with the same reward.</p>
 `;
   if (points.length === 1) {
     return markup`${lead}${MODES.map((mode) => metricsTable(report, mode, points[0]!))}`;
@@ -161,10 +157,4 @@ ${
 `
     )
   }`;
-}
-
-/** `label` of an arm with its point of the grid, for rows and curves that stand for both. */
-export function placeLabel(report: ExperimentReport, arm: string, point: Point): string {
-  const where = pointLabel(point);
-  return where === "" ? armLabel(report, arm) : `${armLabel(report, arm)}, ${where}`;
 }

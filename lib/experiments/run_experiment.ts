@@ -1,6 +1,6 @@
 /**
- * The driver of an experiment: prepared runs first, then all others, a few at a time; after each, the tables and the
- * report as far as they are. Stopped at any moment and started again, it goes on with the runs that are not done.
+ * Runs an experiment: prepared runs first, then all others, a few at a time; after each, tables and report are written.
+ * An interrupted experiment resumes with the runs that are not done.
  * @module
  */
 import { join } from "node:path";
@@ -30,11 +30,11 @@ import { readRunReport, writeExperiment } from "./write_experiment.ts";
 /** How a run of the pipeline ended. */
 export interface RunEnd {
   readonly code: number;
-  /** what it wrote to its standard error */
+  /** its standard error */
   readonly message: string;
 }
 
-/** How an experiment goes about it. Nothing of this changes a byte of what its runs write. */
+/** How an experiment runs. No option changes a byte of its results. */
 export interface ExperimentOptions {
   readonly context: PlanContext;
   readonly jobs: number;
@@ -47,14 +47,14 @@ export interface ExperimentOptions {
   readonly start: (args: readonly string[], listener: (event: RunEvent) => void) => Promise<RunEnd>;
 }
 
-/** What came of an experiment. */
+/** The result of an experiment. */
 export interface ExperimentEnd {
   readonly report: ExperimentReport;
   /** 0, or that of the first run that failed */
   readonly code: number;
 }
 
-/** What a run needs that is not done: how many of its stages. Without a number, it waits for a prepared run. */
+/** Progress of a run: how many of its stages would run. Without a number, it requires a prepared run that is not done. */
 export interface Outlook {
   readonly run: RunSpec;
   readonly isDone: boolean;
@@ -62,17 +62,21 @@ export interface Outlook {
   readonly stages?: number;
 }
 
-/** How far every run is; nothing is started. @throws as `checkRuns()` */
+/** Returns the names of the prepared runs whose outputs `run` reads. */
+function requiredRuns({ inputs }: RunSpec): string[] {
+  return Object.values(inputs).flatMap((path) => {
+    const reference = preparedReference(path);
+    return reference === undefined ? [] : [`prepare/${reference.run}`];
+  });
+}
+
+/** Returns the progress of every run; nothing is started. @throws as `checkRuns()` */
 export async function outlook(runs: ExperimentRuns, context: PlanContext): Promise<Outlook[]> {
   const plans = await checkRuns(runs, context);
   const states: Outlook[] = [];
   const done = new Set<string>();
   for (const [run, plan] of plans) {
-    const waits = Object.values(run.inputs).some((path) => {
-      const reference = preparedReference(path);
-      return reference !== undefined && !done.has(`prepare/${reference.run}`);
-    });
-    if (waits) {
+    if (requiredRuns(run).some((name) => !done.has(name))) {
       states.push({ run, isDone: false });
       continue;
     }
@@ -83,103 +87,120 @@ export async function outlook(runs: ExperimentRuns, context: PlanContext): Promi
   return states;
 }
 
-/** The plan of `run` with prepared inputs in their places. */
+/** Returns the plan of `run` with the paths of prepared inputs. */
 async function located(
   run: RunSpec,
   plan: Blueprint,
   { prepared }: ExperimentRuns,
   context: PlanContext,
 ): Promise<Blueprint> {
-  const waits = Object.values(run.inputs).some((path) => preparedReference(path) !== undefined);
-  return waits ? await blueprintOf(run, locatedInputs(run, prepared, context), context) : plan;
+  if (requiredRuns(run).length === 0) return plan;
+  return await blueprintOf(run, locatedInputs(run, prepared, context), context);
+}
+
+/** The state of a running experiment. */
+class Experiment {
+  readonly done = new Set<RunSpec>();
+  readonly failures: { readonly run: RunSpec; readonly end: RunEnd }[] = [];
+  readonly #finished = new Map<RunSpec, FinishedRun>();
+  readonly #plans: Map<RunSpec, Blueprint>;
+
+  constructor(
+    readonly source: ExperimentSource,
+    readonly runs: ExperimentRuns,
+    readonly options: ExperimentOptions,
+    plans: ReadonlyMap<RunSpec, Blueprint>,
+  ) {
+    this.#plans = new Map(plans);
+  }
+
+  /** Runs those of `part` that are not done. */
+  async work(part: readonly RunSpec[], { isMain }: { readonly isMain: boolean }): Promise<void> {
+    const { context, display, jobs, signal } = this.options;
+    const waiting: RunSpec[] = [];
+    for (const run of part) {
+      const plan = await located(run, this.#plans.get(run)!, this.runs, context);
+      this.#plans.set(run, plan);
+      if ((await stateOf(run, plan, context)).isDone) this.#keep(run);
+      else waiting.push(run);
+    }
+    if (isMain) display.begin(this.source.name, part.length, part.length - waiting.length, jobs);
+    const queue = waiting.map((run) => ({ run, group: run.store }));
+    await runQueue(queue, { lanes: jobs, signal, start: ({ run }) => this.#start(run) });
+  }
+
+  /** Writes tables and report of the runs that are done. */
+  async write(): Promise<ExperimentReport> {
+    const { source, runs, done } = this;
+    const finished = this.#finished;
+    const tables = collectTables(source.name, runs.cells, finished);
+    const report = buildExperimentReport(source, runs, { tables, finished, done });
+    await writeExperiment(this.options.context.outDir, tables, report);
+    return report;
+  }
+
+  async #start(run: RunSpec): Promise<JobEnd> {
+    const { context, display, signal, start, warn } = this.options;
+    display.started(run);
+    const inputs = locatedInputs(run, this.runs.prepared, context);
+    const args = argumentsOf(run, inputs, this.options);
+    const end = await start(args, (event) => display.progress(run, event));
+    if (end.code !== EXIT.ok) {
+      // A process that was just starting may not have received the signal to stop yet.
+      const how = end.code === EXIT.tryAgain || signal.aborted ? "stopped" : "failed";
+      display.finished(run, how, end.message);
+      this.failures.push({ run, end });
+      return how;
+    }
+    if (end.message !== "") warn(`${run.name}: ${end.message}`);
+    await markDone(run, this.#plans.get(run)!, context);
+    this.#keep(run);
+    display.finished(run, "done");
+    if (run.store !== "prepare") await this.write();
+    return "done";
+  }
+
+  #keep(run: RunSpec): void {
+    this.done.add(run);
+    if (run.store === "prepare") return;
+    const report = readRunReport(runDirectory(run, this.options.context));
+    const plan = this.#plans.get(run)!;
+    this.#finished.set(run, { run, report, stagesBehind: (model) => stagesBehind(plan, model) });
+  }
 }
 
 /**
  * Runs `runs` of `source`.
- * @throws {TryAgainError} on a stop, if a run asks to be tried again, or if another process holds the folder
+ * @throws {TryAgainError} on a stop, if a run ends with exit code 75, or if another process uses the directory
  */
 export async function runExperiment(
   source: ExperimentSource,
   runs: ExperimentRuns,
   options: ExperimentOptions,
 ): Promise<ExperimentEnd> {
-  const { context, display } = options;
-  const plans = new Map(await checkRuns(runs, context));
-  Deno.mkdirSync(context.outDir, { recursive: true });
-  using lock = tryLock(join(context.outDir, "experiment.lock"));
-  if (lock === undefined) {
-    throw new TryAgainError(
-      `Cannot use ${context.outDir} as one experiment at a time may hold it: another process does`,
-    );
-  }
-  const done = new Set<RunSpec>();
-  const finished = new Map<RunSpec, FinishedRun>();
-  const failures: { readonly run: RunSpec; readonly end: RunEnd }[] = [];
-
-  function keep(run: RunSpec): void {
-    done.add(run);
-    if (run.store === "prepare") return;
-    const report = readRunReport(runDirectory(run, context));
-    const plan = plans.get(run)!;
-    finished.set(run, { run, report, stagesBehind: (model) => stagesBehind(plan, model) });
-  }
-
-  async function write(): Promise<ExperimentReport> {
-    const tables = collectTables(source.name, runs.cells, finished);
-    const report = buildExperimentReport(source, runs, { tables, finished, done });
-    await writeExperiment(context.outDir, tables, report);
-    return report;
-  }
-
-  async function start({ run }: { readonly run: RunSpec }): Promise<JobEnd> {
-    display.started(run);
-    const inputs = locatedInputs(run, runs.prepared, context);
-    const end = await options.start(argumentsOf(run, inputs, options), (event) => display.told(run, event));
-    if (end.code === EXIT.ok) {
-      if (end.message !== "") options.warn(`${run.name}: ${end.message}`);
-      await markDone(run, plans.get(run)!, context);
-      keep(run);
-      display.finished(run, "done");
-      if (run.store !== "prepare") await write();
-      return "done";
-    }
-    // A process that was just starting may not have heard yet that it is to stop politely.
-    const how = end.code === EXIT.tryAgain || options.signal.aborted ? "stopped" : "failed";
-    display.finished(run, how, end.message);
-    failures.push({ run, end });
-    return how;
-  }
-
-  async function work(part: readonly RunSpec[], { tell = false } = {}): Promise<void> {
-    const waiting: RunSpec[] = [];
-    for (const run of part) {
-      const plan = await located(run, plans.get(run)!, runs, context);
-      plans.set(run, plan);
-      if ((await stateOf(run, plan, context)).isDone) keep(run);
-      else waiting.push(run);
-    }
-    if (tell) display.began(source.name, part.length, part.length - waiting.length, options.jobs);
-    const jobs = waiting.map((run) => ({ run, group: run.store }));
-    await runQueue(jobs, { lanes: options.jobs, signal: options.signal, start });
-  }
-
-  await work(Object.values(runs.prepared));
-  if (failures.length === 0 && !options.signal.aborted) await work(runs.runs, { tell: true });
-  const report = await write();
+  const { context: { outDir }, signal } = options;
+  const experiment = new Experiment(source, runs, options, await checkRuns(runs, options.context));
+  Deno.mkdirSync(outDir, { recursive: true });
+  using lock = tryLock(join(outDir, "experiment.lock"));
+  if (lock === undefined) throw new TryAgainError(`${outDir} is in use by another experiment`);
+  const { done, failures } = experiment;
+  await experiment.work(Object.values(runs.prepared), { isMain: false });
+  if (failures.length === 0 && !signal.aborted) await experiment.work(runs.runs, { isMain: true });
+  const report = await experiment.write();
   const stopped = failures.find(({ end }) => end.code === EXIT.tryAgain);
-  if (stopped !== undefined || options.signal.aborted) {
+  if (stopped !== undefined || signal.aborted) {
     const left = runs.runs.filter((run) => !done.has(run)).length;
-    const why = stopped === undefined || options.signal.aborted
+    const why = stopped === undefined || signal.aborted
       ? ""
       : ` (${stopped.run.name}: ${stopped.end.message})`;
-    const message =
-      `Stopped${why}: ${left} of ${runs.runs.length} runs are not done; the same command goes on from there`;
-    throw new TryAgainError(message);
+    throw new TryAgainError(
+      `Interrupted${why}: ${left} of ${runs.runs.length} runs are not done. Run the same command to resume`,
+    );
   }
   return { report, code: failures[0]?.end.code ?? EXIT.ok };
 }
 
-/** The command line of `run`. */
+/** Returns the command line of `run`. */
 function argumentsOf(
   run: RunSpec,
   inputs: Readonly<Record<string, string>>,

@@ -1,6 +1,6 @@
 /**
- * Which run starts when: a few at a time, rather of different groups than of one. Runs of one seed share early stages,
- * and a run that needs what another is just making waits for it with its lane idle; runs of two seeds do not.
+ * The order of runs: a few at a time, preferably of different groups. Runs of one seed share early stages, and a run that
+ * needs a stage that another run is making waits for it with its lane idle; runs of different seeds do not.
  * @module
  */
 
@@ -8,8 +8,8 @@
 export type JobEnd = "done" | "failed" | "stopped";
 
 /**
- * Runs `jobs` in their order, as far as groups allow, `lanes` at a time. A failed job does not keep others from running;
- * once one is stopped, or `signal` is aborted, no more are started, and those that run are waited for.
+ * Runs `jobs` in their order, as far as groups allow, `lanes` at a time. After a failed job the others still run; once one
+ * is stopped, or `signal` is aborted, no more are started, and the running ones are awaited.
  * @param start must not throw
  * @returns ends of the jobs that were started
  */

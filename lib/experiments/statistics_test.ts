@@ -1,7 +1,8 @@
 /** Means and paired differences over seeds, against worked numbers. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { bootstrapInterval, holm, pairedDifference, spreadOf } from "./statistics.ts";
+import { spreadOf } from "@/lib/report/spread.ts";
+import { bootstrapInterval, holm, pairedDifference } from "./statistics.ts";
 
 /** Hours of extra sleep under two drugs, ten patients: the data of Student (1908), R's `sleep`. */
 const FIRST = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0, 2];
@@ -62,7 +63,7 @@ Deno.test("the bootstrap's interval comes near that of the normal distribution f
   assertEquals(bootstrapInterval(values), [low, high]);
 });
 
-Deno.test("holm() raises p values as in Holm's own way of counting", () => {
+Deno.test("holm() adjusts p values as R does", () => {
   // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
   assertEquals(rounded(holm([0.01, 0.04, 0.03, 0.005]), 12), [0.03, 0.06, 0.06, 0.02]);
   assertEquals(holm([0.6, 0.7]), [1, 1]);
@@ -70,10 +71,10 @@ Deno.test("holm() raises p values as in Holm's own way of counting", () => {
 });
 
 Deno.test("nothing to average and unequal pairs are refused", () => {
-  assertThrows(() => spreadOf([]), RangeError, "Cannot give a mean as there must be values: there are none");
+  assertThrows(() => spreadOf([]), RangeError, "A mean requires at least one value, got 0");
   assertThrows(
     () => pairedDifference([1], [1, 2]),
     RangeError,
-    "Cannot pair values as there must be as many of both: 1 and 2",
+    "Pairs require as many values on both sides, got 1 and 2",
   );
 });

@@ -1,7 +1,6 @@
 /**
- * Student's t distribution: its distribution function and quantiles, for intervals from few seeds. With five seeds the
- * 95 % quantile is 2.78 and not 1.96, so an interval of ± 1.96 standard errors would leave the truth out one time in
- * eight.
+ * Student's t distribution: distribution function and quantiles, for intervals from few seeds. With five seeds the 97.5 %
+ * quantile is 2.78 and not 1.96; an interval of ± 1.96 standard errors would miss the true mean one time in eight.
  * @module
  */
 
@@ -18,7 +17,7 @@ const LANCZOS = [
   1.5056327351493116e-7,
 ] as const;
 
-/** ln Γ(x) for x > 0. Source: Lanczos, SIAM J. Numer. Anal. B 1 (1964) 86–96. */
+/** Returns ln Γ(x) for x > 0. Source: Lanczos, SIAM J. Numer. Anal. B 1 (1964) 86–96. */
 export function logGamma(x: number): number {
   // The series holds from 1/2 on; below, Γ(x) = Γ(x + 1) / x.
   if (x < 0.5) return logGamma(x + 1) - Math.log(x);
@@ -28,11 +27,11 @@ export function logGamma(x: number): number {
   return 0.5 * Math.log(2 * Math.PI) + (z + 0.5) * Math.log(t) - t + Math.log(series);
 }
 
-/** Most steps of the continued fraction; it needs about the root of the larger parameter. */
+/** Maximum steps of the continued fraction; it needs about the square root of the larger parameter. */
 const MOST_STEPS = 10_000;
 
 /**
- * The regularised incomplete beta function I_x(a, b), 0 ≤ x ≤ 1, a, b > 0. Source: the continued fraction DLMF 8.17.22
+ * Returns the regularised incomplete beta function I_x(a, b), 0 ≤ x ≤ 1, a, b > 0. Source: the continued fraction DLMF 8.17.22
  * (https://dlmf.nist.gov/8.17.E22) by Lentz' method as in Numerical Recipes §6.4, on the side where it converges fast.
  */
 export function regularisedBeta(x: number, a: number, b: number): number {
@@ -61,35 +60,30 @@ export function regularisedBeta(x: number, a: number, b: number): number {
 }
 
 /**
- * P(T > |t|) of Student's t with `df` degrees of freedom: half of I_x(df/2, 1/2) at x = df/(df + t²). Small tails keep
+ * Returns P(T > |t|) of Student's t with `df` degrees of freedom: half of I_x(df/2, 1/2) at x = df/(df + t²). Small tails keep
  * their digits. Source: Abramowitz and Stegun 26.7.1.
  */
 export function upperTail(t: number, df: number): number {
   return regularisedBeta(df / (df + t * t), df / 2, 0.5) / 2;
 }
 
-/** P(|T| ≤ |t|) of Student's t: the rest of both tails, computed by itself so that small t keep their digits. */
+/** Returns P(|T| ≤ |t|) of Student's t, computed directly so that small t keep their digits. */
 function centre(t: number, df: number): number {
   return regularisedBeta(t * t / (df + t * t), 0.5, df / 2);
 }
 
-/** P(T ≤ t) of Student's t with `df` > 0 degrees of freedom. */
-export function studentCdf(t: number, df: number): number {
-  return t < 0 ? upperTail(t, df) : 1 - upperTail(t, df);
-}
-
 /**
- * The t with P(T ≤ t) = `p`, for 0 < `p` < 1: the interval that holds it is halved until floats end.
+ * Returns the t with P(T ≤ t) = `p`, for 0 < `p` < 1, by bisection down to the precision of floats.
  * @throws {RangeError} for another `p`, or `df` ≤ 0
  */
 export function studentQuantile(p: number, df: number): number {
   if (!(p > 0 && p < 1) || !(df > 0)) {
     throw new RangeError(
-      `Cannot give a quantile of Student's t as 0 < p < 1 and df > 0 must hold: p is ${p}, df is ${df}`,
+      `A quantile of Student's t requires 0 < p < 1 and df > 0, got p ${p} and df ${df}`,
     );
   }
   if (p < 0.5) return -studentQuantile(1 - p, df);
-  // Both sides of a comparison are small where p is near an end of its range, so that none is rounded away.
+  // Both sides of a comparison are small where p is near an end of its range, so that no digits are lost.
   const isBelow = p < 0.75
     ? (t: number) => centre(t, df) < 2 * p - 1
     : (t: number) => upperTail(t, df) > 1 - p;

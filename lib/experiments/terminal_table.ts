@@ -1,19 +1,20 @@
-/** The result on a terminal: arms by what counts most, and their differences to the controls. @module */
+/** The result on a terminal: arms with their main metrics and their differences to the controls. @module */
 import Table from "cli-table3";
-import { type Paint, paint, plain } from "@/lib/report/ansi.ts";
+import { type Paint, paint } from "@/lib/report/ansi.ts";
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import { MODES } from "@/lib/report/comparison.ts";
 import { counted, duration } from "@/lib/report/format.ts";
-import { metricDifference, metricInfo } from "@/lib/report/metric_catalogue.ts";
+import { verdictOf } from "@/lib/report/headline.ts";
+import { betterArrow, metricDifference, shortLabel } from "@/lib/report/metric_catalogue.ts";
+import { spreadOf } from "@/lib/report/spread.ts";
 import { intervalText } from "./differences_section.ts";
 import { armLabel, type ExperimentReport } from "./experiment_report.ts";
-import { verdictOf } from "./interval_rows.ts";
 import { placeLabel, spreadText } from "./results_section.ts";
-import { spreadOf } from "./statistics.ts";
 
 /** Metrics beside the leading one; the page has all. */
 const BESIDE = ["both_words", "base_nll", "kl_to_sft"];
 
-function modeTable(report: ExperimentReport, mode: typeof MODES[number], colours: Paint): string {
+function modeTable(report: ExperimentReport, mode: DecodingMode, colours: Paint): string {
   const own = report.results.filter((r) => r.mode === mode);
   const present = new Set(own.map(({ metric }) => metric));
   const metrics = [report.metric, ...BESIDE.filter((m) => m !== report.metric)].filter((m) => present.has(m));
@@ -21,10 +22,8 @@ function modeTable(report: ExperimentReport, mode: typeof MODES[number], colours
   const table = new Table({
     head: [
       mode,
-      ...metrics.map((metric) => metricInfo(metric).short),
-      ...report.controls.map((control) =>
-        `${metricInfo(report.metric).short} − ${armLabel(report, control)}`
-      ),
+      ...metrics.map((metric) => `${shortLabel(metric)}${betterArrow(metric)}`),
+      ...report.controls.map((control) => `${shortLabel(report.metric)} − ${armLabel(report, control)}`),
     ].map(colours.bold),
     colAligns: [
       "left",
@@ -51,14 +50,15 @@ function modeTable(report: ExperimentReport, mode: typeof MODES[number], colours
         const text = `${metricDifference(d.metric, d.mean)}  ${
           d.interval === null ? "one seed" : intervalText(d.metric, d.interval)
         }`;
-        return { better: colours.green, worse: colours.red, level: (t: string) => t }[verdictOf(d)](text);
+        return { better: colours.green, worse: colours.red, level: (t: string) => t }
+          [verdictOf(d.metric, d.interval)](text);
       }),
     ]);
   }
   return table.toString();
 }
 
-/** The text that ends an experiment, without a line break at its end. */
+/** Returns the text at the end of an experiment, without a line break at its end. */
 export function experimentSummary(
   report: ExperimentReport,
   options: { readonly colours?: boolean } = {},
@@ -76,10 +76,9 @@ export function experimentSummary(
     colours.bold(title),
     ...MODES.map((mode) => modeTable(report, mode, colours)),
     report.results.length === 0 ? "" : colours.dim(
-      "mean ± standard deviation over seeds; difference seed by seed, 95 % interval by Student's t",
+      "mean ± standard deviation over seeds; differences paired by seed, with 95 % interval by Student's t",
     ),
-    costs.length === 0 ? "" : `${colours.bold("time a seed")}  ${costs.join(", ")}`,
+    costs.length === 0 ? "" : `${colours.bold("time per seed")}  ${costs.join(", ")}`,
   ];
-  const text = parts.filter((part) => part !== "").join("\n");
-  return options.colours ? text : plain(text);
+  return parts.filter((part) => part !== "").join("\n");
 }

@@ -1,4 +1,4 @@
-/** Writes what an experiment gives: two Arrow tables, results.json, report.html. Each is there whole or not at all. @module */
+/** Writes the files of an experiment: two Arrow tables, results.json, report.html. No file is ever half written. @module */
 import { join } from "node:path";
 import { writeCurves } from "@/lib/contracts/curves.ts";
 import { readJsonDocument } from "@/lib/contracts/json_document.ts";
@@ -25,7 +25,7 @@ export async function writeExperiment(
   await write("report.html", page);
 }
 
-/** The report that a run left. @throws {DataError} if there is none or it is of another version */
+/** Returns the report of a run. @throws {DataError} if there is none or it has another version */
 export function readRunReport(runDir: string): Report {
-  return readJsonDocument(join(runDir, "report.json"), ReportSchema, "report.json, version 1");
+  return readJsonDocument(join(runDir, "report.json"), ReportSchema, "report.json, version 2");
 }

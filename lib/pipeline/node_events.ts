@@ -59,6 +59,7 @@ export async function finishedNode(
     seconds,
     ...(tokens === undefined ? {} : { tokens }),
     params: parts.params,
+    inputs: parts.inputs,
     outputs,
   };
 }

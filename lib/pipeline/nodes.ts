@@ -59,6 +59,7 @@ export function nodeName(node: Node): NodeName {
   return {
     stage: plan.path,
     uses: plan.stage.id,
+    ...(plan.stage.role === undefined ? {} : { role: plan.stage.role }),
     ...(index === undefined ? {} : { index }),
     ...(iteration === undefined ? {} : { iteration }),
   };

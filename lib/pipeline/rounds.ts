@@ -3,7 +3,7 @@
  * are decided by figures of finished rounds, which are bytes in the store, so that a run that goes on decides the same.
  * @module
  */
-import type { BestRound } from "@/lib/contracts/events.ts";
+import type { BestIteration } from "@/lib/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
 import { type Figure, type IteratePlan, lastRound, runsInRound } from "./blueprint.ts";
 import { figureName } from "./figures.ts";
@@ -16,7 +16,7 @@ export interface RoundsOptions {
   /** the figure in what a node wrote; undefined where it is not at hand (a dry run) */
   readonly figure: (node: Node, record: ActionRecord, figure: Figure) => Promise<number | undefined>;
   readonly loopEnded: (block: string, iteration: number, reason: string) => void;
-  readonly loopBest: (best: BestRound) => void;
+  readonly loopBest: (best: BestIteration) => void;
   /** keeps a promise whose failure is looked at when the walk ends */
   readonly later: <T>(promise: Promise<T>) => Promise<T>;
 }
@@ -84,7 +84,7 @@ export function followRounds(options: RoundsOptions): Rounds {
       else if (beats(goal, value, best?.value)) best = { iteration: i, value };
     }
     if (waitsFor.length > 0 || !best) return { waitsFor };
-    options.loopBest({ block: block.name, figure: figureName(figure), ...best });
+    options.loopBest({ block: block.name, metric: figureName(figure), ...best });
     return best.iteration;
   }
 

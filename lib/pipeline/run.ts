@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import type { BestRound, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import type { BestIteration, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { type ActionRecord, hostFacts } from "./action_record.ts";
@@ -139,7 +139,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
 
   const keyed = new Map<string, KeyedNode>();
   const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
-  const bests = new Map<string, BestRound>();
+  const bests = new Map<string, BestIteration>();
   const pruner = createPruner(blueprint, store, users);
   const maker = createMaker({
     actions,

@@ -16,13 +16,12 @@ const CODES = {
   cyan: [36, 39],
 } as const;
 
-/** Names of the looks that `paint()` knows. */
-export type Look = keyof typeof CODES;
+type Look = keyof typeof CODES;
 
-/** Functions that give `text` a look, or return it as it is where colours are off. */
+/** Functions that add a colour or style to a text, or return it unchanged where colours are off. */
 export type Paint = Readonly<Record<Look, (text: string) => string>>;
 
-/** Painters; with `enabled` false each returns its text unchanged. */
+/** Returns the functions of `Paint`; with `enabled` false each returns its text unchanged. */
 export function paint(enabled: boolean): Paint {
   const painter = (look: Look) => (text: string) => {
     if (!enabled || text === "") return text;
@@ -32,23 +31,15 @@ export function paint(enabled: boolean): Paint {
   return Object.fromEntries((Object.keys(CODES) as Look[]).map((look) => [look, painter(look)])) as Paint;
 }
 
-/** Moves to the start of the line `count` lines up and clears everything from there on. */
+/** Returns the codes that move to the start of the line `count` lines up and clear everything after it. */
 export function eraseLines(count: number): string {
   return (count > 0 ? `\x1b[${count}A` : "") + "\r\x1b[J";
 }
 
 /**
- * `text` written so that the terminal cuts lines at its edge instead of wrapping them: a live block that wraps
- * would be erased only in part.
+ * Returns `text` with codes that make the terminal truncate lines at its edge instead of wrapping them: a live block
+ * that wraps would be erased only in part.
  */
 export function withoutWrapping(text: string): string {
   return `\x1b[?7l${text}\x1b[?7h`;
-}
-
-// deno-lint-ignore no-control-regex -- control codes are what is looked for
-const CONTROL = /\x1b\[[0-9;?]*[A-Za-z]/g;
-
-/** `text` without colours and cursor movements. */
-export function plain(text: string): string {
-  return text.replace(CONTROL, "");
 }

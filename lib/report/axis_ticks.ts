@@ -1,17 +1,17 @@
-/** Round numbers to label an axis with. @module */
+/** Ticks of an axis at rounded numbers. @module */
 
 /** An axis: its ends and its labelled values. */
 export interface Axis {
   readonly low: number;
   readonly high: number;
   readonly ticks: readonly number[];
-  /** decimals that tell the ticks apart */
+  /** decimals at which the ticks differ */
   readonly digits: number;
 }
 
 /**
- * About `count` ticks at multiples of 1, 2 or 5 times a power of ten, with ends that hold all `values`.
- * Without finite values, or with equal ones, the axis has some width all the same.
+ * Returns about `count` ticks at multiples of 1, 2 or 5 times a power of ten, with ends that include all `values`.
+ * Without finite values, or with equal ones, the axis still has some width.
  */
 export function axisOf(values: readonly number[], count = 4): Axis {
   const finite = values.filter(Number.isFinite);

@@ -1,90 +1,71 @@
-/**
- * Puts a report together from a finished run and the tables it wrote. Pure: who reads the tables is
- * `read_run_tables.ts`.
- * @module
- */
-import type { FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
-import { type ComparisonRow, differences, type SampleRow } from "./comparison.ts";
+/** Builds a report from a finished run and the tables that it wrote. Pure: `read_run_tables.ts` reads the tables. @module */
+import type { FinishedNode, NodeName, RunEvent, RunResult } from "@/lib/contracts/events.ts";
+import type { MetricRow } from "@/lib/contracts/metrics.ts";
+import { type ComparisonRow, differences, modelsOf, type ReportSample } from "./comparison.ts";
 import { headline } from "./headline.ts";
+import { phasesOf } from "./phases.ts";
 import type { Environment, Report } from "./report_schema.ts";
-import { blockOf } from "./run_tracker.ts";
-import { secondsByStage } from "./stage_seconds.ts";
-import { warningsOf } from "./warnings_section.ts";
+import { blockOf, isComparison } from "./run_tracker.ts";
+import { runWarnings } from "./warnings_section.ts";
 
-/** One value of a metrics file. */
-export interface MetricValue {
-  readonly step: number;
-  readonly name: string;
-  readonly value: number;
-}
-
-/** What the outputs of a run hold, as far as the report needs it. */
+/** Tables of a run that the report needs. */
 export interface RunTables {
   readonly comparison: readonly ComparisonRow[];
-  /** of the eval stages inside loops */
+  /** of the evaluations inside loops */
   readonly evaluations: Report["evaluations"];
-  /** all samples of the eval stages, with the words that a checker looks for */
-  readonly samples: readonly SampleRow[];
+  /** all samples of the comparison, with the words that a checker looks for */
+  readonly samples: readonly ReportSample[];
   /** by node, in the order of the file; nodes without metrics are absent */
-  readonly metrics: ReadonlyMap<FinishedNode, readonly MetricValue[]>;
-  /** what build-reward found out about each reward */
+  readonly metrics: ReadonlyMap<FinishedNode, readonly MetricRow[]>;
+  /** what is known about each reward */
   readonly rewards: Report["rewards"];
-  /** policy updates that the last round's state counts; null without such a state */
-  readonly policyUpdates: number | null;
 }
 
-/** Prompts whose answers are kept in the report. */
+/** Prompts whose responses are kept in the report. */
 const SAMPLE_PROMPTS = 8;
 /** Most points of a training curve. */
 const CURVE_POINTS = 300;
 
-/** The last value of every name. */
-function lastValues(values: readonly MetricValue[]): Record<string, number> {
+/** Returns the last value of every name. */
+function lastValues(values: readonly MetricRow[]): Record<string, number> {
   return Object.fromEntries(values.map((v) => [v.name, v.value]));
 }
 
-/** `points` averaged over equal runs of neighbours, so that at most `most` are left. */
-export function thinned<T extends { readonly step: number; readonly loss: number }>(
-  points: readonly T[],
+/** Returns `points` averaged over equal groups of neighbours, so that at most `most` are left. */
+export function thinned(
+  points: readonly { readonly step: number; readonly loss: number }[],
   most: number,
 ): { readonly step: number; readonly loss: number }[] {
-  const size = Math.ceil(points.length / most);
-  if (size <= 1) return points.map(({ step, loss }) => ({ step, loss }));
-  const means: { step: number; loss: number }[] = [];
-  for (let from = 0; from < points.length; from += size) {
-    const group = points.slice(from, from + size);
-    const mean = (value: (p: T) => number) => group.reduce((sum, p) => sum + value(p), 0) / group.length;
-    means.push({ step: mean((p) => p.step), loss: mean((p) => p.loss) });
-  }
-  return means;
+  const size = Math.max(1, Math.ceil(points.length / most));
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, k) => {
+    const group = points.slice(k * size, (k + 1) * size);
+    const mean = (key: "step" | "loss") => group.reduce((sum, p) => sum + p[key], 0) / group.length;
+    return { step: mean("step"), loss: mean("loss") };
+  });
 }
 
-function rounds(result: RunResult, tables: RunTables, events: readonly RunEvent[]): Report["rounds"] {
-  const rows = new Map<
-    string,
-    { block: string; iteration: number; seconds: number; cached: boolean; values: Record<string, number> }
-  >();
-  for (const node of result.nodes) {
-    const { iteration } = node;
-    if (iteration === undefined) continue;
-    const block = blockOf(node);
-    const row = rows.get(`${block}/${iteration}`) ??
-      { block, iteration, seconds: 0, cached: true, values: {} };
-    rows.set(`${block}/${iteration}`, row);
-    row.seconds += node.seconds;
-    row.cached = row.cached && node.cached;
-    if (node.uses === "ppo-update") Object.assign(row.values, lastValues(tables.metrics.get(node) ?? []));
-  }
-  for (const e of events) {
-    if (e.type !== "stage_progress" || e.uses !== "rollout" || e.iteration === undefined) continue;
-    const speed = e.fields?.["tokens_per_second"];
-    const row = rows.get(`${blockOf(e)}/${e.iteration}`);
-    if (row !== undefined && speed !== undefined) row.values["tokens_per_second"] = speed;
-  }
-  return [...rows.values()]
-    .sort((a, b) => (a.block < b.block ? -1 : a.block > b.block ? 1 : a.iteration - b.iteration))
+function iterations(
+  { nodes }: RunResult,
+  { metrics }: RunTables,
+  events: readonly RunEvent[],
+): Report["iterations"] {
+  const keyOf = (name: NodeName) => `${blockOf(name)}/${name.iteration}`;
+  const speeds = new Map(events.flatMap((e) => {
+    const speed = e.type === "stage_progress" && e.role === "sample" && e.fields?.["tokens_per_second"];
+    return speed ? [[keyOf(e), speed]] : [];
+  }));
+  const groups = Map.groupBy(nodes.filter(({ iteration }) => iteration !== undefined), keyOf);
+  const rows = [...groups].map(([key, own]) => ({
+    ...lastValues(own.filter(({ role }) => role === "update").flatMap((node) => metrics.get(node) ?? [])),
+    ...(speeds.has(key) ? { tokens_per_second: speeds.get(key)! } : {}),
+    block: blockOf(own[0]!),
+    iteration: own[0]!.iteration!,
+    seconds: own.reduce((sum, { seconds }) => sum + seconds, 0),
+    cached: own.every(({ cached }) => cached),
+  }));
+  return rows.sort((a, b) => a.block < b.block ? -1 : a.block > b.block ? 1 : a.iteration - b.iteration)
     // The type of a row with free keys cannot be built by a literal: its index signature covers the named keys too.
-    .map(({ values, ...row }) => ({ ...values, ...row }) as unknown as Report["rounds"][number]);
+    .map((row) => row as unknown as Report["iterations"][number]);
 }
 
 function timing(node: FinishedNode): Report["timings"][number] {
@@ -101,46 +82,50 @@ function timing(node: FinishedNode): Report["timings"][number] {
   };
 }
 
-function training(result: RunResult, tables: RunTables): Report["training"] {
-  return result.nodes.filter((node) => node.uses === "sft").flatMap((node) => {
-    const values = (tables.metrics.get(node) ?? []).filter((v) => v.name === "loss");
+function training({ nodes }: RunResult, { metrics }: RunTables): Report["training"] {
+  return nodes.filter((node) => node.role === "train").flatMap((node) => {
+    const values = (metrics.get(node) ?? []).filter((v) => v.name === "loss");
     const points = values.map(({ step, value }) => ({ step, loss: value }));
     return thinned(points, CURVE_POINTS).map((p) => ({ stage: node.stage, index: node.index ?? null, ...p }));
   });
 }
 
-/**
- * Updates by what they trained. A member is an `sft` in a `foreach`; continued SFT is one whose name begins with
- * `continued`; what is left first in the plan is SFT, unless it learns every token, which is pretraining.
- */
-function updates(result: RunResult, tables: RunTables): Report["updates"] {
-  const made = (node: FinishedNode | undefined) => {
-    const values = node === undefined ? undefined : tables.metrics.get(node);
-    if (values === undefined) return null;
-    return lastValues(values)["updates"] ?? values.filter((v) => v.name === "loss").length;
-  };
-  const sft = result.nodes.filter((node) => node.uses === "sft");
-  const isContinued = (node: FinishedNode) => /(^|\.)continued/.test(node.stage);
-  const isPretraining = (node: FinishedNode) => node.params["loss"] === "all";
-  const single = sft.filter((node) => node.index === undefined && !isPretraining(node));
-  return {
-    sft: made(single.find((node) => !isContinued(node))),
-    members: sft.filter((node) => node.index !== undefined).map((node) => made(node) ?? 0),
-    policy: tables.policyUpdates,
-    continued_sft: made(single.find(isContinued)),
-  };
+/** Returns the optimizer updates of every training stage; a loop's metrics count them from its first iteration on. */
+function updates({ nodes }: RunResult, { metrics }: RunTables): Report["updates"] {
+  const rows = new Map<string, Report["updates"][number]>();
+  for (const node of nodes) {
+    const values = metrics.get(node);
+    if (values === undefined) continue;
+    const { stage, index = null, role, iteration } = node;
+    const last = lastValues(values);
+    const own = role === "update"
+      ? last["policy_updates"]
+      : last["updates"] ?? values.filter((v) => v.name === "loss").length;
+    if (own === undefined) continue;
+    const key = `${stage}/${index}`;
+    const before = iteration === undefined ? 0 : rows.get(key)?.updates ?? 0;
+    rows.set(key, { stage, index, updates: role === "update" ? Math.max(before, own) : before + own });
+  }
+  return [...rows.values()];
 }
 
-/** What to say where the manifest names a checker that found nothing to check. */
-function withoutScore(result: RunResult, comparison: RunTables["comparison"]): string[] {
-  const checker = result.nodes.find((node) => node.uses === "eval" && node.iteration === undefined)
-    ?.params.checker;
+/** Returns the compared models; the base is the one that the evaluating stage also reads as its `base`. */
+function models({ nodes }: RunResult, rows: RunTables["comparison"]): Report["models"] {
+  const bases = nodes.filter(isComparison).flatMap(({ inputs: { models, base } }) =>
+    Object.entries(models ?? {}).filter(([, digest]) => digest === base).map(([name]) => name)
+  );
+  return modelsOf(rows).map((name) => ({ name, base: bases.includes(name) }));
+}
+
+/** Returns a finding where the manifest names a checker and no prompt has the field that it needs. */
+function withoutScore({ nodes }: RunResult, comparison: RunTables["comparison"]): string[] {
+  const checker = nodes.find(isComparison)?.params.checker;
   if (!checker || comparison.some((row) => row.metric === "score")) return [];
-  return [`No score: no evaluation prompt has the field that checker ${checker} looks at`];
+  return [`No score: no evaluation prompt has the field that checker ${checker} reads`];
 }
 
-/** The samples of the first prompts that were answered, in the order of the file. */
-function chosenSamples(samples: readonly SampleRow[]): SampleRow[] {
+/** Returns the samples of the first prompts, in the order of the file. */
+function chosenSamples(samples: readonly ReportSample[]): ReportSample[] {
   const prompts = new Set([...new Set(samples.map((s) => s.prompt_id))].slice(0, SAMPLE_PROMPTS));
   return samples.filter((s) => prompts.has(s.prompt_id));
 }
@@ -150,50 +135,46 @@ function relativeTo(dir: string, path: string): string {
   return path.startsWith(root) ? path.slice(root.length) : path;
 }
 
-/** The report of a run. `environment` holds what only the caller knows; the rest is looked up. */
+/** Returns the report of a run. `environment` holds what only the caller knows. */
 export function buildReport(
   result: RunResult,
   tables: RunTables,
   options: { readonly events: readonly RunEvent[]; readonly environment: Environment },
 ): Report {
-  const { events } = options;
-  const differing = differences(tables.comparison, tables.samples);
-  const { headline: text, findings } = headline(tables.comparison, differing);
+  const { events, environment } = options;
+  const compared = {
+    models: models(result, tables.comparison),
+    comparison: [...tables.comparison],
+    differences: differences(tables.comparison, tables.samples),
+  };
+  const { headline: text, findings } = headline(compared);
   const started = events.find((e) => e.type === "run_started");
   const timings = result.nodes.map(timing);
   return {
-    version: 1,
+    version: 2,
     manifest: result.manifest,
     seed: result.seed,
     seconds: result.seconds,
     stage_seconds: result.nodes.reduce((sum, node) => sum + node.seconds, 0),
     headline: text,
     findings: [...findings, ...withoutScore(result, tables.comparison)],
-    comparison: [...tables.comparison],
-    differences: differing,
-    rounds: rounds(result, tables, events),
+    ...compared,
+    iterations: iterations(result, tables, events),
     evaluations: [...tables.evaluations],
-    best: result.best.map(({ block, iteration, figure, value }) => ({ block, iteration, figure, value })),
+    best: result.best.map(({ block, iteration, metric, value }) => ({ block, iteration, metric, value })),
     training: training(result, tables),
     timings,
-    phases: secondsByStage(timings).map(({ uses, copies, cached, seconds, tokens, tokensPerSecond }) => ({
-      uses,
-      stages: copies,
-      cached,
-      seconds,
-      tokens: tokens ?? null,
-      tokens_per_second: tokensPerSecond ?? null,
-    })),
+    phases: phasesOf(timings),
     samples: chosenSamples(tables.samples),
     rewards: [...tables.rewards],
-    warnings: warningsOf(events, tables.rewards),
+    warnings: runWarnings(events),
     updates: updates(result, tables),
     environment: {
-      ...options.environment,
-      threads: options.environment.threads ?? started?.threads ?? null,
-      executor: options.environment.executor ?? started?.executor ?? null,
+      ...environment,
+      threads: started?.threads ?? null,
+      executor: started?.executor ?? null,
     },
-    // Copies and rounds of a stage share their parameters.
+    // Copies and iterations of a stage share their parameters.
     parameters: Object.fromEntries(result.nodes.map((node) => [node.stage, { ...node.params }])),
     outputs: Object.fromEntries(
       Object.entries(result.outputs).map(([key, path]) => [key, relativeTo(result.runDir, path)]),

@@ -1,73 +1,59 @@
 /**
- * Compares models: which stands against which, by how much they differ and how sure that is, and which is best in
- * a metric. Rows in, rows out; no file is touched.
+ * Compares models: by how much the last model differs from every other, with the uncertainty, and which model is best
+ * in a metric. Rows in, rows out; reads no file.
  * @module
  */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
+import { metricInfo } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
+import { spreadOf } from "./spread.ts";
 
 /** A row of the comparison. */
 export type ComparisonRow = Report["comparison"][number];
 /** A difference of two models. */
 export type DifferenceRow = Report["differences"][number];
 /** A response with its scores. */
-export type SampleRow = Report["samples"][number];
-/** greedy or sampled */
-export type Mode = ComparisonRow["mode"];
+export type ReportSample = Report["samples"][number];
 
-/** Modes in the order in which they are shown. */
-export const MODES: readonly Mode[] = ["greedy", "sampled"];
-
-const ORDER = ["base", "sft", "continued_sft", "srppo"];
-const NAMES: Readonly<Record<string, string>> = {
-  base: "base",
-  sft: "SFT",
-  continued_sft: "continued SFT",
-  srppo: "SRPPO",
+/** Headings of the decoding modes, in the order in which they are shown. */
+export const DECODING: Readonly<Record<DecodingMode, string>> = {
+  greedy: "Greedy decoding",
+  sampled: "Sampling",
 };
 
-/** How a model is called in a sentence. */
-export function modelName(model: string): string {
-  return NAMES[model] ?? model.replaceAll("_", " ");
-}
+/** Decoding modes in the order in which they are shown. */
+export const MODES = Object.keys(DECODING) as readonly DecodingMode[];
 
-/** The models of some rows, in the order base, SFT, continued SFT, SRPPO, then others as they come. */
+/** Returns the models of some rows, in the order of the rows. */
 export function modelsOf(rows: readonly { readonly model: string }[]): string[] {
-  const rank = (model: string) => ORDER.includes(model) ? ORDER.indexOf(model) : ORDER.length;
-  return [...new Set(rows.map((r) => r.model))].sort((a, b) => rank(a) - rank(b));
+  return [...new Set(rows.map((r) => r.model))];
 }
 
-/** The row of a model, mode and metric, if there is one. */
+/** Returns the row of a model, mode and metric, if there is one. */
 export function find(
   rows: readonly ComparisonRow[],
-  key: { readonly model: string; readonly mode: Mode; readonly metric: string },
+  key: { readonly model: string; readonly mode: DecodingMode; readonly metric: string },
 ): ComparisonRow | undefined {
   return rows.find((r) => r.model === key.model && r.mode === key.mode && r.metric === key.metric);
 }
 
-/** The model that a run is about: `srppo`, else the last that is not a baseline, else the last. */
-export function subjectOf(models: readonly string[]): string | undefined {
-  if (models.includes("srppo")) return "srppo";
-  return models.filter((m) => !ORDER.includes(m)).at(-1) ?? models.at(-1);
-}
-
 /**
- * Mean and standard error of the differences a − b over the prompts that both answered, or undefined unless the
- * samples of both are complete: `n` prompts, each once.
- *
+ * Returns mean and standard error of a − b over the prompts of both, or undefined unless they are as many, at least two.
  * The standard error is that of the mean of the n differences, with n − 1 in the variance.
  */
-export function pairedDifference(
+export function meanDifference(
   a: readonly number[],
   b: readonly number[],
 ): { readonly mean: number; readonly stderr: number } | undefined {
   if (a.length !== b.length || a.length < 2) return undefined;
-  const differences = a.map((value, i) => value - b[i]!);
-  const mean = differences.reduce((sum, d) => sum + d, 0) / differences.length;
-  const squares = differences.reduce((sum, d) => sum + (d - mean) ** 2, 0);
-  return { mean, stderr: Math.sqrt(squares / (differences.length - 1) / differences.length) };
+  const { mean, std, n } = spreadOf(a.map((value, i) => value - b[i]!));
+  return { mean, stderr: std / Math.sqrt(n) };
 }
 
-function scoresByPrompt(samples: readonly SampleRow[], row: ComparisonRow): Map<string, number> | undefined {
+function scoresByPrompt(
+  samples: readonly ReportSample[],
+  row: ComparisonRow,
+): Map<string, number> | undefined {
   const own = samples.filter((s) => s.model === row.model && s.mode === row.mode);
   const scores = new Map<string, number>();
   for (const sample of own) {
@@ -78,24 +64,27 @@ function scoresByPrompt(samples: readonly SampleRow[], row: ComparisonRow): Map<
 }
 
 /**
- * How the subject differs from every other model, in every mode and metric that both have: paired by prompt where
- * all scores of both are at hand, else from the two standard errors as if the answers were independent.
+ * Returns how the last model differs from every other, in every mode and metric that both have: paired by prompt where
+ * all scores of both are known, otherwise from the two standard errors as if the responses were independent.
  */
-export function differences(rows: readonly ComparisonRow[], samples: readonly SampleRow[]): DifferenceRow[] {
+export function differences(
+  rows: readonly ComparisonRow[],
+  samples: readonly ReportSample[],
+): DifferenceRow[] {
   const models = modelsOf(rows);
-  const subject = subjectOf(models);
+  const subject = models.pop();
   const result: DifferenceRow[] = [];
   for (const own of rows) {
     if (own.model !== subject) continue;
     const { mode, metric } = own;
     const scores = scoresByPrompt(samples, own);
     for (const against of models) {
-      const other = against === subject ? undefined : find(rows, { model: against, mode, metric });
+      const other = find(rows, { model: against, mode, metric });
       if (other === undefined) continue;
       const theirs = scoresByPrompt(samples, other);
       const ids = scores === undefined || theirs === undefined ? [] : [...scores.keys()];
       const paired = ids.every((id) => theirs!.has(id))
-        ? pairedDifference(ids.map((id) => scores!.get(id)!), ids.map((id) => theirs!.get(id)!))
+        ? meanDifference(ids.map((id) => scores!.get(id)!), ids.map((id) => theirs!.get(id)!))
         : undefined;
       result.push({
         model: own.model,
@@ -112,15 +101,14 @@ export function differences(rows: readonly ComparisonRow[], samples: readonly Sa
   return result;
 }
 
-/** The models with the best mean of a row of the table; none where no direction is better or all are equal. */
-export function bestModels(
-  rows: readonly ComparisonRow[],
-  options: { readonly mode: Mode; readonly metric: string; readonly better: "more" | "less" | undefined },
-): ReadonlySet<string> {
-  const own = rows.filter((r) => r.mode === options.mode && r.metric === options.metric);
-  if (options.better === undefined || own.length < 2) return new Set();
-  const means = own.map((r) => r.mean);
-  const best = options.better === "more" ? Math.max(...means) : Math.min(...means);
-  const winners = own.filter((r) => r.mean === best);
-  return winners.length === own.length ? new Set() : new Set(winners.map((r) => r.model));
+/** Returns the best of `rows`, which share a metric; none where no direction is better or all are equal. */
+export function bestOf<Row extends { readonly metric: string; readonly mean: number }>(
+  rows: readonly Row[],
+): ReadonlySet<Row> {
+  const better = rows[0] && metricInfo(rows[0].metric).better;
+  if (better === undefined) return new Set();
+  const means = rows.map(({ mean }) => mean);
+  const best = better === "more" ? Math.max(...means) : Math.min(...means);
+  const winners = rows.filter(({ mean }) => mean === best);
+  return new Set(winners.length === rows.length ? [] : winners);
 }

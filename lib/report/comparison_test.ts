@@ -1,21 +1,20 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
-  bestModels,
+  bestOf,
   type ComparisonRow,
   differences,
+  meanDifference,
   modelsOf,
-  pairedDifference,
-  type SampleRow,
-  subjectOf,
+  type ReportSample,
 } from "./comparison.ts";
-import { headline, tellingDifferences } from "./headline.ts";
+import { headline, keyDifferences } from "./headline.ts";
 
 function row(model: string, mean: number, rest: Partial<ComparisonRow> = {}): ComparisonRow {
   return { model, mode: "greedy", metric: "score", mean, stderr: 0.01, n: 4, ...rest };
 }
 
-function samples(model: string, scores: readonly number[]): SampleRow[] {
+function samples(model: string, scores: readonly number[]): ReportSample[] {
   return scores.map((score, i) => ({
     model,
     mode: "greedy",
@@ -28,14 +27,16 @@ function samples(model: string, scores: readonly number[]): SampleRow[] {
   }));
 }
 
-Deno.test("pairedDifference() gives mean and standard error of the differences, worked by hand", () => {
+Deno.test("meanDifference() gives mean and standard error of the differences, worked by hand", () => {
   // Differences 1, 0, 1, 0: mean 1/2, squares 4 · 1/4 = 1, variance 1/3, standard error sqrt(1/3/4).
-  assertEquals(pairedDifference([1, 1, 1, 0], [0, 1, 0, 0]), { mean: 0.5, stderr: Math.sqrt(1 / 3 / 4) });
-  assertEquals(pairedDifference([1], [0]), undefined);
-  assertEquals(pairedDifference([1, 2], [0]), undefined);
+  const { mean, stderr } = meanDifference([1, 1, 1, 0], [0, 1, 0, 0])!;
+  assertEquals(mean, 0.5);
+  assertAlmostEquals(stderr, Math.sqrt(1 / 3 / 4), 1e-15);
+  assertEquals(meanDifference([1], [0]), undefined);
+  assertEquals(meanDifference([1, 2], [0]), undefined);
 });
 
-Deno.test("pairedDifference() does not change when both sides gain the same", () => {
+Deno.test("meanDifference() does not change when both sides gain the same", () => {
   const scores = fc.array(
     fc.tuple(fc.double({ min: -9, max: 9, noNaN: true }), fc.double({ min: -9, max: 9, noNaN: true })),
     {
@@ -44,8 +45,8 @@ Deno.test("pairedDifference() does not change when both sides gain the same", ()
   );
   fc.assert(
     fc.property(scores, fc.integer({ min: -5, max: 5 }), (pairs, gain) => {
-      const plain = pairedDifference(pairs.map(([a]) => a), pairs.map(([, b]) => b))!;
-      const moved = pairedDifference(pairs.map(([a]) => a + gain), pairs.map(([, b]) => b + gain))!;
+      const plain = meanDifference(pairs.map(([a]) => a), pairs.map(([, b]) => b))!;
+      const moved = meanDifference(pairs.map(([a]) => a + gain), pairs.map(([, b]) => b + gain))!;
       assertAlmostEquals(moved.mean, plain.mean, 1e-12);
       assertAlmostEquals(moved.stderr, plain.stderr, 1e-9);
     }),
@@ -53,7 +54,7 @@ Deno.test("pairedDifference() does not change when both sides gain the same", ()
   );
 });
 
-Deno.test("differences() pairs by prompt, whatever the order of the samples, when all scores are there", () => {
+Deno.test("differences() pairs by prompt, whatever the order of the samples, when all scores are known", () => {
   const rows = [row("sft", 0.25, { stderr: 0.25 }), row("srppo", 0.75, { stderr: 0.25 })];
   const all = [...samples("sft", [0, 1, 0, 0]), ...samples("srppo", [1, 1, 1, 0]).reverse()];
   const [paired] = differences(rows, all);
@@ -63,7 +64,7 @@ Deno.test("differences() pairs by prompt, whatever the order of the samples, whe
     mode: "greedy",
     metric: "score",
     mean: 0.5,
-    stderr: Math.sqrt(1 / 3 / 4),
+    stderr: Math.sqrt(1 / 3) / 2,
     n: 4,
     paired: true,
   });
@@ -82,75 +83,77 @@ Deno.test("differences() adds the standard errors in squares when samples are mi
   }
 });
 
-Deno.test("modelsOf() and subjectOf() put baselines first and find what the run is about", () => {
-  assertEquals(modelsOf([row("srppo", 0), row("other", 0), row("base", 0), row("sft", 0)]), [
-    "base",
-    "sft",
-    "srppo",
-    "other",
+Deno.test("modelsOf() keeps the manifest's order, and differences() compares the last model with the others", () => {
+  const rows = [row("base", 0), row("mine", 0.5), row("other", 1)];
+  assertEquals(modelsOf([...rows, ...rows]), ["base", "mine", "other"]);
+  assertEquals(differences(rows, []).map((d) => [d.model, d.against, d.mean]), [
+    ["other", "base", 1],
+    ["other", "mine", 0.5],
   ]);
-  assertEquals(subjectOf(["base", "srppo", "other"]), "srppo");
-  assertEquals(subjectOf(["base", "sft", "dpo"]), "dpo");
-  assertEquals(subjectOf(["base", "sft"]), "sft");
-  assertEquals(subjectOf([]), undefined);
 });
 
-Deno.test("bestModels() follows the direction, takes ties, and none where there is nothing to choose", () => {
-  const rows = [row("base", 1), row("sft", 2), row("srppo", 2)];
-  const best = (
-    better: "more" | "less" | undefined,
-    of = rows,
-  ) => [...bestModels(of, { mode: "greedy", metric: "score", better })];
-  assertEquals(best("more"), ["sft", "srppo"]);
-  assertEquals(best("less"), ["base"]);
-  assertEquals(best(undefined), []);
-  assertEquals(best("more", rows.slice(1)), []);
-  assertEquals(best("more", rows.slice(0, 1)), []);
+Deno.test("bestOf() follows the direction, takes ties, and none where there is nothing to choose", () => {
+  const best = (metric: string, means: readonly number[]) =>
+    [...bestOf(means.map((mean, k) => row(`m${k}`, mean, { metric })))].map(({ model }) => model);
+  assertEquals(best("score", [1, 2, 2]), ["m1", "m2"]);
+  assertEquals(best("base_nll", [1, 2, 2]), ["m0"]);
+  assertEquals(best("response_length", [1, 2, 2]), []);
+  assertEquals(best("score", [2, 2]), []);
+  assertEquals(best("score", [1]), []);
 });
 
-Deno.test("headline() claims a gain only when the 95 % interval leaves zero out", () => {
-  const said = (mean: number) => {
-    const rows = [row("sft", 0.7, { n: 256, stderr: 0.03 }), row("srppo", mean, { n: 256, stderr: 0.04 })];
-    return headline(rows, differences(rows, []));
-  };
+/** What the headline reads: `rows`, of which the model `base` is the base. */
+function compared(rows: readonly ComparisonRow[]) {
+  const models = modelsOf(rows).map((name) => ({ name, base: name === "base" }));
+  return { models, comparison: [...rows], differences: differences(rows, []) };
+}
+
+Deno.test("headline() claims a gain only when the 95 % interval excludes zero", () => {
+  const said = (mean: number) =>
+    headline(
+      compared([row("sft", 0.7, { n: 256, stderr: 0.03 }), row("srppo", mean, { n: 256, stderr: 0.04 })]),
+    );
   assertEquals(said(0.81), {
-    headline: "SRPPO beats SFT: score 0.810 against 0.700 in greedy decoding",
-    findings: ["Greedy score, SRPPO − SFT: +0.110, 95 % interval +0.012 to +0.208: better"],
+    headline: "SRPPO beats SFT: score 0.810 vs. 0.700 (greedy decoding)",
+    findings: ["SRPPO − SFT, score, greedy decoding: +0.110, 95 % interval +0.012 to +0.208, better"],
   });
   assertEquals(said(0.79), {
-    headline: "SRPPO cannot be told from SFT: score 0.790 against 0.700 in greedy decoding",
-    findings: ["Greedy score, SRPPO − SFT: +0.090, 95 % interval −0.008 to +0.188: not distinguishable"],
+    headline: "No significant difference between SRPPO and SFT: score 0.790 vs. 0.700 (greedy decoding)",
+    findings: [
+      "SRPPO − SFT, score, greedy decoding: +0.090, 95 % interval −0.008 to +0.188, no significant difference",
+    ],
   });
-  assertEquals(said(0.5).headline, "SRPPO falls behind SFT: score 0.500 against 0.700 in greedy decoding");
+  assertEquals(said(0.5).headline, "SRPPO is worse than SFT: score 0.500 vs. 0.700 (greedy decoding)");
 });
 
-Deno.test("headline() without a checker speaks of held-back demonstrations, where less is better, or of reward", () => {
+Deno.test("headline() without a checker is about held-out demonstrations, where less is better, or about reward", () => {
   const nll = [
     row("sft", 1.5, { metric: "validation_nll" }),
     row("srppo", 1.4, { metric: "validation_nll" }),
   ];
   const reward = [row("sft", 30, { metric: "reward" }), row("srppo", 38, { metric: "reward" })];
   assertEquals(
-    headline([...reward, ...nll], differences([...reward, ...nll], [])).headline,
-    "SRPPO beats SFT: NLL of held-back demonstrations 1.400 against 1.500 in greedy decoding",
+    headline(compared([...reward, ...nll])).headline,
+    "SRPPO beats SFT: held-out NLL 1.400 vs. 1.500 (greedy decoding)",
   );
   assertEquals(
-    headline(reward, differences(reward, [])).headline,
-    "SRPPO beats SFT: reward 38.00 against 30.00 in greedy decoding",
+    headline(compared(reward)).headline,
+    "SRPPO beats SFT: reward 38.00 vs. 30.00 (greedy decoding)",
   );
 });
 
 Deno.test("headline() has a sentence for a lone model and for none", () => {
-  assertEquals(headline([row("sft", 0.7)], []), {
-    headline: "SFT’s score is 0.700 in greedy decoding",
+  assertEquals(headline(compared([row("sft", 0.7)])), {
+    headline: "SFT: score 0.700 (greedy decoding)",
     findings: [],
   });
-  assertEquals(headline([], []), { headline: "The run is finished; it compared no models", findings: [] });
+  assertEquals(headline(compared([])), {
+    headline: "The run is finished; it compared no models",
+    findings: [],
+  });
 });
 
-Deno.test("tellingDifferences() leaves the base out: beating it says little", () => {
-  const rows = [row("base", 0), row("sft", 0.7), row("srppo", 0.8)];
-  const telling = tellingDifferences(rows, differences(rows, []));
-  assert(telling.length > 0);
-  assertEquals(telling.map((d) => d.against), ["sft"]);
+Deno.test("keyDifferences() leaves out the base", () => {
+  const differences = keyDifferences(compared([row("base", 0), row("sft", 0.7), row("srppo", 0.8)]));
+  assertEquals(differences.map((d) => d.against), ["sft"]);
 });

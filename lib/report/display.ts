@@ -1,27 +1,33 @@
 /**
- * Shows a run while it works. Three ways: JSON lines for programs, plain lines for logs, and on a terminal a block
- * that moves under the lines already finished.
+ * Shows a running pipeline in one of three ways: JSON lines for programs, plain lines for logs, and on a terminal a
+ * moving block below the finished lines.
  * @module
  */
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { eraseLines, paint, withoutWrapping } from "./ansi.ts";
 import { decimal, duration } from "./format.ts";
 import { liveBlock, loopCurves } from "./live_block.ts";
-import { metricInfo, metricText } from "./metric_catalogue.ts";
-import { milestoneLine, roundHead, roundRow, roundSentence } from "./milestone_text.ts";
 import {
-  createRunTracker,
+  iterationHead,
+  iterationRow,
+  iterationSentence,
+  iterationSuffix,
+  milestoneLine,
+  runningValues,
+} from "./milestone_text.ts";
+import {
   labelOf,
   type Loop,
   loopIsOver,
   type Milestone,
+  RunTracker,
   stageSecondsLeft,
 } from "./run_tracker.ts";
 
 /** Takes the events of one run, in order. */
 export interface Display {
   event(event: RunEvent): void;
-  /** writes what was held back and leaves the terminal as it was; call it however the run ended */
+  /** writes delayed lines and restores the terminal; to be called however the run ended */
   end(): void;
 }
 
@@ -33,14 +39,18 @@ export interface DisplayOptions {
   readonly terminal: boolean;
   /** default: standard output */
   readonly write?: (text: string) => void;
-  /** width of the terminal; default: asked for, 80 where that fails */
+  /** width of the terminal; default: that of the console, or 80 without one */
   readonly columns?: number;
 }
 
-/** Milliseconds between two lines of progress where there is no terminal. */
+type Write = (text: string) => void;
+
+/** Milliseconds between two lines of progress without a terminal. */
 const LOG_INTERVAL = 5000;
 /** Milliseconds between two drawings of the moving block. */
 const FRAME = 100;
+/** Milliseconds after which the moving block is drawn again without an event. */
+const IDLE_FRAME = 250;
 
 function writeAll(text: string): void {
   let rest = new TextEncoder().encode(text);
@@ -51,135 +61,146 @@ function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns;
   } catch {
-    return 80; // no console to ask
+    return 80; // no console
   }
 }
 
-function jsonDisplay(write: (text: string) => void): Display {
-  return { event: (event) => write(`${JSON.stringify(event)}\n`), end() {} };
-}
+/** Plain lines for logs. */
+class LogDisplay implements Display {
+  readonly #tracker = new RunTracker();
+  readonly #write: Write;
+  #last = -Infinity;
 
-function logDisplay(write: (text: string) => void): Display {
-  const tracker = createRunTracker();
-  const bare = paint(false);
-  let last = -Infinity;
-  const tell = (milestones: readonly Milestone[]) => {
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  event(event: RunEvent): void {
+    // The first interval of a stage begins when it starts.
+    if (this.#last === -Infinity || event.type === "stage_started") {
+      this.#last = Math.max(this.#last, event.time);
+    }
+    this.#show(this.#tracker.accept(event));
+    if (event.type === "stage_progress") this.#progress(event);
+  }
+
+  end(): void {
+    this.#show(this.#tracker.flush());
+  }
+
+  #show(milestones: readonly Milestone[]): void {
     for (const m of milestones) {
-      if (m.kind === "event" && m.event.type === "stage_started" && m.event.iteration === undefined) {
-        write(`${labelOf(m.event)}: started${m.event.reason === "" ? "" : ` (${m.event.reason})`}\n`);
-        continue;
-      }
-      const line = m.kind === "round"
-        ? roundSentence(m.loop, m.round, m.secondsLeft)
-        : milestoneLine(m, bare);
-      if (line !== undefined) write(`${line}\n`);
+      const line = m.kind === "iteration"
+        ? iterationSentence(m.loop, m.iteration)
+        : m.kind === "event" && m.event.type === "stage_started" && m.event.iteration === undefined
+        ? `${labelOf(m.event)}: started${m.event.reason === "" ? "" : ` (${m.event.reason})`}`
+        : milestoneLine(m, paint(false));
+      if (line !== undefined) this.#write(`${line}\n`);
     }
-  };
-  const progress = (event: RunEvent & { type: "stage_progress" }) => {
-    const stage = tracker.running.get(labelOf(event));
-    if (stage?.step === undefined || event.time - last < LOG_INTERVAL) return;
-    last = event.time;
-    const round = event.iteration === undefined ? "" : ` round ${event.iteration + 1}`;
-    const parts = [
-      `step ${decimal(stage.step, 0)}${stage.total === undefined ? "" : `/${decimal(stage.total, 0)}`}`,
-    ];
-    for (const name of ["loss", "reward", "kl_to_sft"]) {
-      if (stage.fields[name] !== undefined) {
-        parts.push(`${metricInfo(name).short} ${metricText(name, stage.fields[name])}`);
-      }
-    }
-    const rate = stage.fields["tokens_per_second"];
-    if (rate !== undefined) parts.push(`${decimal(rate, 0)} tokens/s`);
+  }
+
+  #progress(event: RunEvent & { type: "stage_progress" }): void {
+    const stage = this.#tracker.running.get(labelOf(event));
+    if (stage?.step === undefined || event.time - this.#last < LOG_INTERVAL) return;
+    this.#last = event.time;
+    const total = stage.total === undefined ? "" : `/${decimal(stage.total, 0)}`;
     const left = stageSecondsLeft(stage, event.time);
-    if (left !== undefined) parts.push(`${duration(left)} left`);
-    write(`${labelOf(event)}${round}: ${parts.join(", ")}\n`);
-  };
-  return {
-    event(event) {
-      // A stage that has just started is not slow yet: the first interval counts from there.
-      if (last === -Infinity || event.type === "stage_started") last = Math.max(last, event.time);
-      tell(tracker.accept(event));
-      if (event.type === "stage_progress") progress(event);
-    },
-    end: () => tell(tracker.flush()),
-  };
+    const parts = [
+      `step ${decimal(stage.step, 0)}${total}`,
+      ...runningValues(stage),
+      ...(left === undefined ? [] : [`${duration(left)} left`]),
+    ];
+    this.#write(`${labelOf(event)}${iterationSuffix(event)}: ${parts.join(", ")}\n`);
+  }
 }
 
 function endsLoop(event: RunEvent, loop: Loop): boolean {
   return event.type === "run_finished" || (event.type === "loop_ended" && event.block === loop.block);
 }
 
-function liveDisplay(write: (text: string) => void, columns: () => number): Display {
-  const tracker = createRunTracker();
-  const colours = paint(!Deno.noColor);
-  const headed = new Set<string>();
-  const plotted = new Set<Loop>();
-  let drawn: string[] = [];
-  let drawnAt = -Infinity;
-  let clock = 0; // the events' clock, so that a stage's seconds fit its events
-  let offset = 0;
+/** Finished lines and a moving block below them. */
+class LiveDisplay implements Display {
+  readonly #tracker = new RunTracker();
+  readonly #paint = paint(!Deno.noColor);
+  readonly #headed = new Set<string>();
+  readonly #plotted = new Set<Loop>();
+  readonly #write: Write;
+  readonly #columns: () => number;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #drawn = 0;
+  #drawnAt = -Infinity;
+  /** difference between this machine's clock and that of the events */
+  #offset = 0;
 
-  const lines = (milestones: readonly Milestone[]) =>
-    milestones.flatMap((m) => {
-      if (m.kind !== "round") return milestoneLine(m, colours) ?? [];
-      const head = headed.has(m.loop.block) ? [] : [roundHead(m.loop, colours)];
-      headed.add(m.loop.block);
-      return [...head, roundRow(m.loop, m.round, m.secondsLeft, colours)];
+  constructor(write: Write, columns: () => number) {
+    this.#write = write;
+    this.#columns = columns;
+    // Between events (a long native call, a big file) the spinner and the seconds still move.
+    this.#timer = setInterval(() => {
+      if (this.#tracker.running.size > 0) this.#draw([], Date.now() - this.#offset);
+    }, IDLE_FRAME);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  event(event: RunEvent): void {
+    this.#offset = Date.now() - event.time;
+    const milestones = this.#tracker.accept(event);
+    const last = event.type === "run_finished" ? milestones.length - 1 : milestones.length;
+    const finished = [
+      ...this.#lines(milestones.slice(0, last)),
+      ...this.#curves(milestones),
+      ...this.#lines(milestones.slice(last)),
+    ];
+    const changed = finished.length > 0 || event.type === "stage_started" || event.type === "stage_finished";
+    if (changed || event.time - this.#drawnAt >= FRAME) this.#draw(finished, event.time);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    const finished = this.#lines(this.#tracker.flush());
+    this.#write(eraseLines(this.#drawn) + finished.map((line) => `${line}\n`).join(""));
+    this.#drawn = 0;
+  }
+
+  #lines(milestones: readonly Milestone[]): string[] {
+    return milestones.flatMap((m) => {
+      if (m.kind !== "iteration") return milestoneLine(m, this.#paint) ?? [];
+      const head = this.#headed.has(m.loop.block) ? [] : [iterationHead(m.loop, this.#paint)];
+      this.#headed.add(m.loop.block);
+      return [...head, iterationRow(m.loop, m.iteration, this.#paint)];
     });
-  // The curves of a loop stay on the screen when it is over, also when all of it came from the store.
-  const curves = (milestones: readonly Milestone[]) => {
+  }
+
+  /** Returns the curves of loops that have just ended, also when all of their iterations were cached. */
+  #curves(milestones: readonly Milestone[]): string[] {
     const kept: string[] = [];
-    for (const loop of tracker.loops.values()) {
+    for (const loop of this.#tracker.loops.values()) {
       const over = loopIsOver(loop) || milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop));
-      if (milestones.length === 0 || !over || plotted.has(loop)) continue;
-      plotted.add(loop);
-      kept.push(...loopCurves(loop, { columns: columns(), paint: colours }));
+      if (milestones.length === 0 || !over || this.#plotted.has(loop)) continue;
+      this.#plotted.add(loop);
+      kept.push(...loopCurves(loop, { columns: this.#columns(), paint: this.#paint }));
     }
     return kept;
-  };
-  const draw = (finished: readonly string[], now: number) => {
-    const block = liveBlock(tracker, { now, columns: columns(), paint: colours, plotted });
-    const moved = finished.map((line) => `${line}\n`).join("");
-    const live = block.map((line) => `${line}\n`).join("");
-    write(eraseLines(drawn.length) + moved + (live === "" ? "" : withoutWrapping(live)));
-    drawn = block;
-    drawnAt = now;
-  };
-  // Between events (a long native call, a big file) the spinner and the seconds still move.
-  const timer = setInterval(() => {
-    if (tracker.running.size > 0) draw([], Date.now() - offset);
-  }, 250);
-  Deno.unrefTimer(timer);
+  }
 
-  return {
-    event(event) {
-      clock = event.time;
-      offset = Date.now() - clock;
-      const milestones = tracker.accept(event);
-      const last = event.type === "run_finished" ? milestones.length - 1 : milestones.length;
-      const finished = [
-        ...lines(milestones.slice(0, last)),
-        ...curves(milestones),
-        ...lines(milestones.slice(last)),
-      ];
-      const changed = finished.length > 0 || event.type === "stage_started" ||
-        event.type === "stage_finished";
-      if (changed || clock - drawnAt >= FRAME) draw(finished, clock);
-    },
-    end() {
-      clearInterval(timer);
-      const finished = lines(tracker.flush());
-      write(eraseLines(drawn.length) + finished.map((line) => `${line}\n`).join(""));
-      drawn = [];
-    },
-  };
+  #draw(finished: readonly string[], now: number): void {
+    const block = liveBlock(this.#tracker, {
+      now,
+      columns: this.#columns(),
+      paint: this.#paint,
+      plotted: this.#plotted,
+    });
+    const above = finished.map((line) => `${line}\n`).join("");
+    const live = block.map((line) => `${line}\n`).join("");
+    this.#write(eraseLines(this.#drawn) + above + (live === "" ? "" : withoutWrapping(live)));
+    this.#drawn = block.length;
+    this.#drawnAt = now;
+  }
 }
 
-/** A display for one run. */
-export function createDisplay(options: DisplayOptions): Display {
-  const write = options.write ?? writeAll;
-  if (options.json) return jsonDisplay(write);
-  if (!options.terminal) return logDisplay(write);
-  const { columns } = options;
-  return liveDisplay(write, columns === undefined ? terminalColumns : () => columns);
+/** Returns a display for one run. */
+export function createDisplay({ json, terminal, write = writeAll, columns }: DisplayOptions): Display {
+  if (json) return { event: (event) => write(`${JSON.stringify(event)}\n`), end() {} };
+  if (!terminal) return new LogDisplay(write);
+  return new LiveDisplay(write, columns === undefined ? terminalColumns : () => columns);
 }

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { RunEvent } from "@/lib/contracts/events.ts";
-import { plain } from "./ansi.ts";
 import { createDisplay } from "./display.ts";
 import { exampleEvents } from "./example_run.ts";
 
-/** What `events` make a display write, in one piece and by event. */
+/** Returns what a display writes for `events`, in one piece and by event. */
 function shown(events: readonly RunEvent[], options: { json: boolean; terminal: boolean; columns?: number }) {
   const pieces: string[] = [];
   let piece = "";
@@ -18,7 +17,7 @@ function shown(events: readonly RunEvent[], options: { json: boolean; terminal: 
   return { pieces, all: pieces.join("") + piece };
 }
 
-/** The lines that a terminal shows after `text`: knows the codes that the display uses, and no others. */
+/** Returns the lines that a terminal shows after `text`; knows only the codes that the display uses. */
 function screen(text: string): string[] {
   const lines = [""];
   let row = 0;
@@ -46,12 +45,12 @@ Deno.test("createDisplay() with json writes every event as one JSON line and not
 });
 
 Deno.test("createDisplay() without a terminal writes plain lines without control codes", () => {
-  const { all } = shown(exampleEvents({ rounds: 3 }), { json: false, terminal: false });
-  assertEquals(plain(all), all);
+  const { all } = shown(exampleEvents({ iterations: 3 }), { json: false, terminal: false });
+  assertEquals(all.includes("\x1b"), false);
   assertEquals(all.includes("\r"), false);
   assertEquals(all.split("\n"), [
     "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
-    "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
+    "  estimated need: 410 MB of memory (7.2 GB available), 65.0 MB of disk (41.0 GB available)",
     "tokenize: started",
     "✓ tokenize         2.0 s",
     "sft: started",
@@ -65,20 +64,20 @@ Deno.test("createDisplay() without a terminal writes plain lines without control
     "✓ members.sft[1]   12 s",
     "reward: started",
     "✓ reward           2.0 s",
-    "ppo round 1/3: reward 32.00, KL 0.00, tokens 40.6, ended 95.0 %, tokens/s 2,310, left 12 s",
-    "ppo round 2/3: reward 35.32, KL 1.06, tokens 41.5, ended 96.5 %, tokens/s 2,310, left 6.0 s",
-    "ppo round 3/3: reward 36.90, KL 4.00, tokens 39.4, ended 93.0 %, tokens/s 2,310",
+    "PPO iteration 1/3: reward 32.00, KL to SFT 0.00, response length 40.6, EOS rate 95.0 %, 2,310 tokens/s, 12 s left",
+    "PPO iteration 2/3: reward 35.32, KL to SFT 1.06, response length 41.5, EOS rate 96.5 %, 2,310 tokens/s, 6.0 s left",
+    "PPO iteration 3/3: reward 36.90, KL to SFT 4.00, response length 39.4, EOS rate 93.0 %, 2,310 tokens/s",
     "continued: started",
     "continued: step 2/4, loss 1.000, 15,400 tokens/s, 6.0 s left",
     "✓ continued        12 s",
     "eval: started",
     "✓ eval             2.0 s",
-    "✓ done in 1 min 12 s: 16 stages ran, 0 came from the store",
+    "✓ done in 1 min 12 s: 16 stages ran, 0 cached",
     "",
   ]);
 });
 
-Deno.test("createDisplay() without a terminal tells progress at most every five seconds", () => {
+Deno.test("createDisplay() without a terminal shows progress at most every five seconds", () => {
   const [start] = exampleEvents();
   const node = { stage: "sft", uses: "sft" };
   const events: RunEvent[] = [start!, {
@@ -100,30 +99,30 @@ Deno.test("createDisplay() without a terminal tells progress at most every five 
   ]);
 });
 
-Deno.test("createDisplay() on a terminal leaves finished stages, the table of rounds and the curves", () => {
-  const { all } = shown(exampleEvents({ rounds: 3 }), { json: false, terminal: true });
+Deno.test("createDisplay() on a terminal leaves finished stages, the table of iterations and the curves", () => {
+  const { all } = shown(exampleEvents({ iterations: 3 }), { json: false, terminal: true });
   assertEquals(screen(all), [
     "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
-    "  needs about 410 MB of memory (7.2 GB free) and 65.0 MB of disk (41.0 GB free)",
+    "  estimated need: 410 MB of memory (7.2 GB available), 65.0 MB of disk (41.0 GB available)",
     "✓ tokenize         2.0 s",
     "✓ sft              12 s",
     "✓ members.sft[0]   12 s",
     "✓ members.sft[1]   12 s",
     "✓ reward           2.0 s",
-    "ppo round   reward      KL  tokens    ended  tokens/s     time left",
-    "     1/3    32.00    0.00    40.6   95.0 %     2,310          12 s",
-    "     2/3    35.32    1.06    41.5   96.5 %     2,310         6.0 s",
-    "     3/3    36.90    4.00    39.4   93.0 %     2,310             –",
-    "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
-    "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
+    "PPO iteration  reward  KL to SFT  response length  EOS rate  tokens/s  time left",
+    "          1/3   32.00       0.00             40.6    95.0 %     2,310       12 s",
+    "          2/3   35.32       1.06             41.5    96.5 %     2,310      6.0 s",
+    "          3/3   36.90       4.00             39.4    93.0 %     2,310          –",
+    "  reward    ▁▁▁▆▆▆███  32.00 → 36.90",
+    "  KL to SFT ▁▁▁▃▃▃███  0.00 → 4.00",
     "✓ continued        12 s",
     "✓ eval             2.0 s",
-    "✓ done in 1 min 12 s: 16 stages ran, 0 came from the store",
+    "✓ done in 1 min 12 s: 16 stages ran, 0 cached",
     "",
   ]);
 });
 
-Deno.test("createDisplay() on a terminal shows a stage at work with bar, loss, speed and time left", () => {
+Deno.test("createDisplay() on a terminal shows a running stage with bar, loss, speed and time left", () => {
   const events = exampleEvents();
   const at = events.findIndex((e) => e.type === "stage_progress" && e.stage === "sft" && e.step === 2);
   const { pieces } = shown(events, { json: false, terminal: true });
@@ -134,68 +133,71 @@ Deno.test("createDisplay() on a terminal shows a stage at work with bar, loss, s
   );
 });
 
-Deno.test("createDisplay() on a terminal folds what came from the store into one line and keeps its curves", () => {
-  const { all } = shown(exampleEvents({ rounds: 3, cachedRounds: 3 }), { json: false, terminal: true });
+Deno.test("createDisplay() on a terminal folds cached stages into one line and keeps its curves", () => {
+  const { all } = shown(exampleEvents({ iterations: 3, cachedIterations: 3 }), {
+    json: false,
+    terminal: true,
+  });
   assertEquals(screen(all).slice(2), [
-    "● 15 stages from the store: tokenize, sft, members.sft ×2, reward, ppo rounds 1–3, continued",
-    "  reward ▁▁▁▆▆▆███  32.00 → 36.90",
-    "  KL     ▁▁▁▃▃▃███  0.00 → 4.00",
+    "● 15 stages cached: tokenize, sft, members.sft ×2, reward, PPO iterations 1–3, continued",
+    "  reward    ▁▁▁▆▆▆███  32.00 → 36.90",
+    "  KL to SFT ▁▁▁▃▃▃███  0.00 → 4.00",
     "✓ eval             2.0 s",
-    "✓ done in 2.0 s: 1 stage ran, 15 came from the store",
+    "✓ done in 2.0 s: 1 stage ran, 15 cached",
     "",
   ]);
 });
 
-Deno.test("createDisplay() tells why a loop ended, a failed stage and a stopped run", () => {
-  const events = exampleEvents({ rounds: 3 }).slice(0, -13);
+Deno.test("createDisplay() shows why a loop ended, a failed stage and a stopped run", () => {
+  const events = exampleEvents({ iterations: 3 }).slice(0, -13);
   const time = events.at(-1)!.time;
   const failed = { stage: "ppo.update", uses: "ppo-update", iteration: 2 };
   events.push(
     { type: "loop_ended", time, block: "ppo", iteration: 1, reason: "update.metrics.stopped is 1" },
-    { type: "stage_failed", time, ...failed, message: "Cannot train as x: y\nmore", exit_code: 70 },
+    { type: "stage_failed", time, ...failed, message: "training failed\nmore", exit_code: 70 },
     { type: "run_stopped", time, message: "stopped on request" },
   );
   for (const terminal of [false, true]) {
     const text = screen(shown(events, { json: false, terminal }).all).join("\n");
-    assertStringIncludes(text, "● ppo ended after 2 rounds: update.metrics.stopped is 1\n");
-    assertStringIncludes(text, "✗ ppo.update (round 3): Cannot train as x: y\n");
+    assertStringIncludes(text, "● PPO ended after 2 iterations: update.metrics.stopped is 1\n");
+    assertStringIncludes(text, "✗ ppo.update iteration 3: training failed\n");
     assertStringIncludes(text, "■ stopped on request\n");
   }
 });
 
-Deno.test("createDisplay() keeps a stage's warning on the screen, with its round", () => {
-  const events = exampleEvents({ rounds: 3 }).slice(0, -13), time = events.at(-1)!.time;
+Deno.test("createDisplay() keeps a stage's warning on the screen, with its iteration", () => {
+  const events = exampleEvents({ iterations: 3 }).slice(0, -13), time = events.at(-1)!.time;
   const update = { stage: "ppo.update", uses: "ppo-update", iteration: 2 };
   events.push(
-    { type: "stage_progress", time, ...update, warning: "the reward rose while answers grew" },
+    { type: "stage_progress", time, ...update, warning: "the reward rose while responses grew" },
     { type: "stage_progress", time, ...update, step: 1, total: 4 },
     { type: "run_stopped", time, message: "stopped on request" },
   );
   for (const terminal of [false, true]) {
     const text = screen(shown(events, { json: false, terminal }).all).join("\n");
-    assertStringIncludes(text, "! ppo.update round 3: the reward rose while answers grew\n");
+    assertStringIncludes(text, "! ppo.update iteration 3: the reward rose while responses grew\n");
   }
 });
 
-Deno.test("createDisplay() tells the warnings of stages from the store behind the line that names these", () => {
-  const events = exampleEvents({ rounds: 3, cachedRounds: 2 });
+Deno.test("createDisplay() shows the warnings of cached stages after the line that names them", () => {
+  const events = exampleEvents({ iterations: 3, cachedIterations: 2 });
   const second = events.findIndex((e) =>
     e.type === "stage_cached" && e.uses === "ppo-update" && e.iteration === 1
   );
-  events[second] = { ...events[second]!, warnings: ["answers grew", "KL left its band"] } as RunEvent;
+  events[second] = { ...events[second]!, warnings: ["responses grew", "KL left its band"] } as RunEvent;
   for (const terminal of [false, true]) {
     const lines = screen(shown(events, { json: false, terminal }).all);
     const at = lines.findIndex((line) => line.startsWith("! "));
-    assertStringIncludes(lines[at - 1]!, " from the store: ");
+    assertStringIncludes(lines[at - 1]!, " cached: ");
     assertEquals(lines.slice(at, at + 2), [
-      "! ppo.update round 2: answers grew (from the store)",
-      "! ppo.update round 2: KL left its band (from the store)",
+      "! ppo.update iteration 2: responses grew (cached)",
+      "! ppo.update iteration 2: KL left its band (cached)",
     ]);
   }
 });
 
-Deno.test("createDisplay() tells the score of an evaluation in a loop when it is made, and the best round", () => {
-  const node = { stage: "ppo.eval", uses: "eval", iteration: 4, time: 0 };
+Deno.test("createDisplay() shows the score of an evaluation in a loop when it is made, and the best iteration", () => {
+  const node = { stage: "ppo.eval", uses: "eval", role: "evaluate", iteration: 4, time: 0 } as const;
   const row = { model: "policy", mode: "greedy", stderr: 0, n: 3 } as const;
   const evals = {
     ...node,
@@ -211,28 +213,28 @@ Deno.test("createDisplay() tells the score of an evaluation in a loop when it is
     time: 0,
     block: "ppo",
     iteration: 4,
-    figure: "eval.score",
+    metric: "eval.score",
     value: 0.75,
   } as const;
-  const told = (events: readonly RunEvent[]) =>
+  const lines = (events: readonly RunEvent[]) =>
     shown(events, { json: false, terminal: false }).all.split("\n");
-  assertEquals(told([{ ...node, type: "stage_finished", key: "k", seconds: 1, outputs: {} }, evals, best]), [
-    "● ppo round 5 evaluated: score 0.750 (policy, greedy), 0.500 (policy, sampled)",
-    "● ppo’s best round is 5: eval.score is 0.750",
+  assertEquals(lines([{ ...node, type: "stage_finished", key: "k", seconds: 1, outputs: {} }, evals, best]), [
+    "● PPO iteration 5 evaluated: score 0.750 (policy, greedy), 0.500 (policy, sampled)",
+    "● Best PPO iteration: 5, eval.score is 0.750",
     "",
   ]);
-  assertEquals(told([{ ...node, type: "stage_cached", key: "k", seconds: 1 }, evals]), [
-    "● 1 stage from the store: ppo round 5",
+  assertEquals(lines([{ ...node, type: "stage_cached", key: "k", seconds: 1 }, evals]), [
+    "● 1 stage cached: PPO iteration 5",
     "",
   ]);
 });
 
-Deno.test("createDisplay() shows a round whose metrics come after its last stage", () => {
-  const events = exampleEvents({ rounds: 1 });
+Deno.test("createDisplay() shows an iteration whose metrics come after its last stage", () => {
+  const events = exampleEvents({ iterations: 1 });
   const order = events.map((e) => e.type);
-  assert(order.lastIndexOf("metrics") > order.indexOf("stage_finished"), "the example tells metrics last");
+  assert(order.lastIndexOf("metrics") > order.indexOf("stage_finished"), "the example has metrics last");
   const { all } = shown(events, { json: false, terminal: false });
-  assertEquals(all.match(/ppo round 1\/1: reward 32\.00/g)?.length, 1);
+  assertEquals(all.match(/PPO iteration 1\/1: reward 32\.00/g)?.length, 1);
 });
 
 Deno.test("createDisplay() on a terminal keeps its block low when many stages run, and erases multi-line messages", () => {
@@ -252,6 +254,6 @@ Deno.test("createDisplay() on a terminal keeps its block low when many stages ru
   const live = screen(pieces.join(""));
   assertEquals(live.length, 1 + 8 + 1 + 1);
   assertStringIncludes(live[1]!, "members.sft[0]   2.2 s  compiling");
-  assertEquals(live.at(-2), "  and 4 stages more");
+  assertEquals(live.at(-2), "  and 4 more stages");
   assertEquals(screen(all).length, 2);
 });

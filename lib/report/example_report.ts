@@ -1,55 +1,38 @@
-/**
- * The made-up run's result and tables, for tests of the report and for its picture in docs. Numbers follow the shape
- * of the quickstart but are invented.
- * @module
- */
+/** Result and tables of the invented run, for tests of the report. @module */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
-import type { ComparisonRow, Mode, SampleRow } from "./comparison.ts";
-import { buildReport, type MetricValue, type RunTables } from "./build_report.ts";
-import { exampleEvents, exampleRound } from "./example_run.ts";
+import type { MetricRow } from "@/lib/contracts/metrics.ts";
+import type { ComparisonRow, ReportSample } from "./comparison.ts";
+import { buildReport, type RunTables } from "./build_report.ts";
+import { exampleEvents, exampleIteration } from "./example_run.ts";
 import type { Environment, Report } from "./report_schema.ts";
 
-const ROUNDS = 20;
+const ITERATIONS = 20;
 const N = 256;
 
-/** Means of [greedy, sampled] and their standard errors, per model. */
-const MEANS: Readonly<Record<string, Readonly<Record<string, readonly [number, number, number]>>>> = {
-  base: {
-    score: [0, 0, 0],
-    both_words: [0, 0, 0],
-    eos_rate: [0, 0, 0],
-    response_length: [56, 56, 0],
-    kl_to_sft: [24.1, 25.76, 0.41],
-    reward: [-22.9, -25.8, 0.38],
-    base_nll: [0.61, 1.57, 0.021],
-  },
-  sft: {
-    score: [0.716, 0.632, 0.019],
-    both_words: [0.467, 0.373, 0.03],
-    eos_rate: [0.977, 0.942, 0.013],
-    response_length: [38.7, 40.6, 0.6],
-    kl_to_sft: [0, 0, 0],
-    reward: [31.2, 32.1, 0.44],
-    base_nll: [0.71, 1.53, 0.02],
-  },
-  continued_sft: {
-    score: [0.733, 0.656, 0.019],
-    both_words: [0.497, 0.423, 0.03],
-    eos_rate: [0.973, 0.939, 0.014],
-    response_length: [38.9, 40.7, 0.6],
-    kl_to_sft: [1.1, 1.78, 0.11],
-    reward: [31.9, 32.6, 0.44],
-    base_nll: [0.73, 1.57, 0.021],
-  },
-  srppo: {
-    score: [0.811, 0.681, 0.017],
-    both_words: [0.648, 0.471, 0.031],
-    eos_rate: [0.984, 0.938, 0.014],
-    response_length: [40.2, 41.6, 0.7],
-    kl_to_sft: [3.2, 4.04, 0.16],
-    reward: [37.4, 37.9, 0.46],
-    base_nll: [0.84, 1.74, 0.024],
-  },
+const METRICS = ["score", "both_words", "eos_rate", "response_length", "kl_to_sft", "reward", "base_nll"];
+
+type Means = readonly [greedy: number, sampled: number, stderr: number];
+
+/** Means and standard errors per model, in the order of `METRICS`. */
+const MEANS: Readonly<Record<string, readonly Means[]>> = {
+  base: [[0, 0, 0], [0, 0, 0], [0, 0, 0], [56, 56, 0], [24.1, 25.76, 0.41], [-22.9, -25.8, 0.38], [
+    0.61,
+    1.57,
+    0.021,
+  ]],
+  sft: [
+    ...[[0.716, 0.632, 0.019], [0.467, 0.373, 0.03], [0.977, 0.942, 0.013], [38.7, 40.6, 0.6]] as const,
+    ...[[0, 0, 0], [31.2, 32.1, 0.44], [0.71, 1.53, 0.02]] as const,
+  ],
+  continued_sft: [
+    ...[[0.733, 0.656, 0.019], [0.497, 0.423, 0.03], [0.973, 0.939, 0.014], [38.9, 40.7, 0.6]] as const,
+    ...[[1.1, 1.78, 0.11], [31.9, 32.6, 0.44], [0.73, 1.57, 0.021]] as const,
+  ],
+  srppo: [
+    ...[[0.811, 0.681, 0.017], [0.648, 0.471, 0.031], [0.984, 0.938, 0.014], [40.2, 41.6, 0.7]] as const,
+    ...[[3.2, 4.04, 0.16], [37.4, 37.9, 0.46], [0.84, 1.74, 0.024]] as const,
+  ],
 };
 
 const PROMPTS = [
@@ -58,45 +41,34 @@ const PROMPTS = [
   ["Once upon a time, there was a little girl named Emma. She had a carrot.", "Emma", "carrot"],
 ] as const;
 
-/** Rows of evals@1 as the eval stage would write them. */
+/** Returns rows of evals@1 as the eval stage writes them. */
 export function exampleComparison(): ComparisonRow[] {
-  return Object.entries(MEANS).flatMap(([model, metrics]) =>
-    Object.entries(metrics).flatMap(([metric, [greedy, sampled, stderr]]) => [
-      { model, mode: "greedy" as const, metric, mean: greedy, stderr, n: N },
-      { model, mode: "sampled" as const, metric, mean: sampled, stderr, n: N },
+  return Object.entries(MEANS).flatMap(([model, means]) =>
+    means.flatMap(([greedy, sampled, stderr], k) => [
+      { model, mode: "greedy" as const, metric: METRICS[k]!, mean: greedy, stderr, n: N },
+      { model, mode: "sampled" as const, metric: METRICS[k]!, mean: sampled, stderr, n: N },
     ])
   );
 }
 
-function answer(model: string, mode: Mode, [, name, thing]: readonly [string, string, string]): string {
-  const greedy = mode === "greedy";
-  switch (model) {
-    case "base":
-      return ` ${name} liked to ${
-        greedy ? "play" : "sing"
-      } all day. One day, a big bird came. The bird said, “Hello!” and`;
-    case "sft":
-      return ` ${name} loved to play with ${
-        greedy ? "her toys" : "the sand"
-      }. One day, ${name} went to the park with a friend.`;
-    case "continued_sft":
-      return ` ${name} loved the ${
-        greedy ? "park" : "rain"
-      }. One day, the ${thing} was gone, and everyone was sad.`;
-    default:
-      return ` ${name} loved the ${thing} very much. One day, ${name} took the ${thing} to the ${
-        greedy ? "park" : "lake"
-      }.`;
-  }
+function respond(model: string, mode: DecodingMode, [, name, thing]: typeof PROMPTS[number]): string {
+  const place = mode === "greedy" ? "park" : "lake";
+  const responses: Readonly<Record<string, string>> = {
+    base: ` ${name} liked to go to the ${place}. One day, a big bird came. The bird said, “Hello!” and`,
+    sft: ` ${name} loved to play. One day, ${name} went to the ${place} with a friend.`,
+    continued_sft: ` ${name} loved the ${place}. One day, the ${thing} was gone, and everyone was sad.`,
+    srppo: ` ${name} loved the ${thing} very much. One day, ${name} took the ${thing} to the ${place}.`,
+  };
+  return responses[model]!;
 }
 
-/** Answers of all models to three prompts. */
-export function exampleSamples(): SampleRow[] {
-  const samples: SampleRow[] = [];
+/** Returns responses of all models to three prompts. */
+export function exampleSamples(): ReportSample[] {
+  const samples: ReportSample[] = [];
   for (const [i, row] of PROMPTS.entries()) {
     for (const model of Object.keys(MEANS)) {
       for (const mode of ["greedy", "sampled"] as const) {
-        const response = answer(model, mode, row);
+        const response = respond(model, mode, row);
         const [prompt, ...words] = row;
         const ended = model !== "base";
         const score = ended ? words.filter((w) => new RegExp(`\\b${w}\\b`).test(response)).length / 2 : 0;
@@ -109,7 +81,14 @@ export function exampleSamples(): SampleRow[] {
   return samples;
 }
 
-/** Where the made-up run was made. */
+/** Digests of what the invented evaluation reads. */
+const EVALUATED = {
+  models: { base: "b0", sft: "s0", continued_sft: "c0", srppo: "p0" },
+  base: "b0",
+  sft: "s0",
+};
+
+/** Machine and software of the invented run. */
 export const EXAMPLE_ENVIRONMENT: Environment = {
   cores: 2,
   threads: null,
@@ -121,31 +100,34 @@ export const EXAMPLE_ENVIRONMENT: Environment = {
   deno: "2.9.6",
 };
 
-/** The made-up run as a driver would return it, with the metrics of its nodes; paths lead nowhere. */
+/** Returns the invented run as a driver would, with the metrics of its nodes; its paths do not exist. */
 export function exampleResult(): { readonly result: RunResult; readonly metrics: RunTables["metrics"] } {
-  const events = exampleEvents({ rounds: ROUNDS });
-  const metrics = new Map<FinishedNode, readonly MetricValue[]>();
+  const events = exampleEvents({ iterations: ITERATIONS });
+  const metrics = new Map<FinishedNode, readonly MetricRow[]>();
   const nodes: FinishedNode[] = [];
   for (const e of events) {
     if (e.type !== "stage_finished") continue;
-    const { stage, uses, index, iteration, key } = e;
-    const params = uses === "sft"
+    const { stage, uses, role, index, iteration, key } = e;
+    const params = role === "train"
       ? { epochs: 4, lr: 0.001, batch_size: 16 }
-      : uses === "ppo-update"
+      : role === "update"
       ? { beta: 0.7 }
       : {};
-    const seconds = uses === "sft" ? 12.4 : uses === "ppo-update" ? 2.1 : 0.9;
+    const seconds = role === "train" ? 12.4 : role === "update" ? 2.1 : 0.9;
     const place = {
+      ...(role === undefined ? {} : { role }),
       ...(index === undefined ? {} : { index }),
       ...(iteration === undefined ? {} : { iteration }),
     };
-    const node = { stage, uses, ...place, key, cached: uses === "tokenize", seconds, params, outputs: {} };
+    const inputs = role === "evaluate" ? EVALUATED : {};
+    const cached = role === "data";
+    const node = { stage, uses, ...place, key, cached, seconds, params, inputs, outputs: {} };
     nodes.push(node);
-    if (uses === "ppo-update") {
-      const values = Object.entries(exampleRound(iteration!, ROUNDS));
+    if (role === "update") {
+      const values = Object.entries(exampleIteration(iteration!, ITERATIONS));
       metrics.set(node, values.map(([name, value]) => ({ step: iteration!, name, value })));
     }
-    if (uses === "sft") {
+    if (role === "train") {
       const loss = Array.from({ length: stage === "continued" ? 136 : 252 }, (_, step) => {
         const noise = 0.03 * Math.sin(12.9898 * step + 3 * (index ?? 5)) * Math.cos(1.7 * step);
         return {
@@ -173,18 +155,18 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
   return { result, metrics };
 }
 
-/** What build-reward found out, with one thing to warn of. */
+/** Returns what is known about the reward, with one warning. */
 export function exampleRewards(): RunTables["rewards"] {
   return [{
     stage: "reward",
     warnings: [
-      "within prompts the reward is mostly length: they correlate by 0.85; length_norm takes that out",
+      "the reward correlates with response length by 0.85 within prompts; length_norm removes that",
     ],
-    sentences: ["The members agree by 0.50 on which of two answers to a prompt is better."],
+    sentences: ["Members agree by 0.50 on which of two responses to a prompt is better."],
   }];
 }
 
-/** The made-up report; `tables` replaces parts of what it is made from. */
+/** Returns the invented report; `tables` replaces some of its tables. */
 export function exampleReport(tables: Partial<RunTables> = {}): Report {
   const { result, metrics } = exampleResult();
   return buildReport(
@@ -195,9 +177,8 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
       samples: exampleSamples(),
       metrics,
       rewards: exampleRewards(),
-      policyUpdates: 136,
       ...tables,
     },
-    { events: exampleEvents({ rounds: ROUNDS }), environment: EXAMPLE_ENVIRONMENT },
+    { events: exampleEvents({ iterations: ITERATIONS }), environment: EXAMPLE_ENVIRONMENT },
   );
 }

@@ -1,21 +1,17 @@
-/**
- * A made-up run of the quickstart's shape, for tests of the displays and of the report. Its numbers are invented
- * but plausible; nothing that ships to a user reads this file.
- * @module
- */
+/** Events of an invented run of the quickstart's shape, for tests of the displays and of the report. @module */
 import type { NodeName, RunEvent } from "@/lib/contracts/events.ts";
 
-/** What the made-up run is like. */
+/** Length of the run, and how much of it is cached. */
 export interface ExampleOptions {
-  /** rounds of PPO; default 4 */
-  readonly rounds?: number;
-  /** rounds, from the first, that come from the store like all stages before them; default 0: nothing does */
-  readonly cachedRounds?: number;
+  /** iterations of PPO; default 4 */
+  readonly iterations?: number;
+  /** iterations, from the first, that are cached like all stages before them; default 0: no stage is cached */
+  readonly cachedIterations?: number;
 }
 
-/** Metrics of round `i` of `rounds`. */
-export function exampleRound(i: number, rounds: number): Record<string, number> {
-  const t = i / Math.max(1, rounds - 1);
+/** Returns the metrics of iteration `i` of `iterations`. */
+export function exampleIteration(i: number, iterations: number): Record<string, number> {
+  const t = i / Math.max(1, iterations - 1);
   const wave = Math.sin(2.3 * i);
   return {
     reward: 32 + 5.6 * t + 0.7 * wave,
@@ -30,19 +26,22 @@ export function exampleRound(i: number, rounds: number): Record<string, number> 
   };
 }
 
-/** The events of the made-up run, in order. */
-export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions = {}): RunEvent[] {
+/** Returns the events of the invented run, in order. */
+export function exampleEvents({ iterations = 4, cachedIterations = 0 }: ExampleOptions = {}): RunEvent[] {
   const before: NodeName[] = [
-    { stage: "tokenize", uses: "tokenize" },
-    { stage: "sft", uses: "sft" },
-    ...[0, 1].map((index) => ({ stage: "members.sft", uses: "sft", index })),
-    { stage: "reward", uses: "build-reward" },
+    { stage: "tokenize", uses: "tokenize", role: "data" },
+    { stage: "sft", uses: "sft", role: "train" },
+    ...[0, 1].map((index) => ({ stage: "members.sft", uses: "sft", role: "train" as const, index })),
+    { stage: "reward", uses: "build-reward", role: "reward" },
   ];
-  const after: NodeName[] = [{ stage: "continued", uses: "sft" }, { stage: "eval", uses: "eval" }];
-  const loop = Array.from({ length: rounds }, (_, iteration) => [
-    { stage: "ppo.rollout", uses: "rollout", iteration },
+  const after: NodeName[] = [
+    { stage: "continued", uses: "sft", role: "train" },
+    { stage: "eval", uses: "eval", role: "evaluate" },
+  ];
+  const loop = Array.from({ length: iterations }, (_, iteration): NodeName[] => [
+    { stage: "ppo.rollout", uses: "rollout", role: "sample", iteration },
     { stage: "ppo.score", uses: "score", iteration },
-    { stage: "ppo.update", uses: "ppo-update", iteration },
+    { stage: "ppo.update", uses: "ppo-update", role: "update", iteration },
   ]).flat();
   const nodes: NodeName[] = [...before, ...loop, ...after];
   let time = Date.UTC(2026, 0, 2, 12);
@@ -68,18 +67,18 @@ export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions =
   for (const node of nodes) {
     const key = `key-of-${node.stage}`;
     const { iteration } = node;
-    const fromStore = iteration === undefined ? node.stage !== "eval" : iteration < cachedRounds;
-    if (cachedRounds > 0 && fromStore) {
+    const isCached = iteration === undefined ? node.role !== "evaluate" : iteration < cachedIterations;
+    if (cachedIterations > 0 && isCached) {
       events.push({ type: "stage_cached", time, ...node, key, seconds: 1 });
       cached++;
     } else {
       events.push({ type: "stage_started", time, ...node, key, reason: "" });
-      const seconds = node.uses === "sft" ? 12 : 2;
+      const seconds = node.role === "train" ? 12 : 2;
       for (let step = 1; step <= 3; step++) {
         time += (seconds * 1000) / 4;
         const fields = {
-          tokens_per_second: node.uses === "rollout" ? 2310 : 15400,
-          ...(node.uses === "sft" ? { loss: 2 / step } : {}),
+          tokens_per_second: node.role === "sample" ? 2310 : 15400,
+          ...(node.role === "train" ? { loss: 2 / step } : {}),
         };
         events.push({ type: "stage_progress", time, ...node, step, total: 4, fields });
       }
@@ -87,8 +86,8 @@ export function exampleEvents({ rounds = 4, cachedRounds = 0 }: ExampleOptions =
       total += seconds;
       events.push({ type: "stage_finished", time, ...node, key, seconds, outputs: {} });
     }
-    if (node.uses === "ppo-update") {
-      events.push({ type: "metrics", time, ...node, values: exampleRound(iteration!, rounds) });
+    if (node.role === "update") {
+      events.push({ type: "metrics", time, ...node, values: exampleIteration(iteration!, iterations) });
     }
   }
   events.push({ type: "run_finished", time, seconds: total, ran: nodes.length - cached, cached });

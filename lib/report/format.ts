@@ -1,13 +1,13 @@
 /**
- * How numbers and durations are written for people: fixed digits, thousands separated by commas, a true minus
- * sign, and a dash for what is not known.
+ * Numbers, durations and names as text: fixed digits, thousands separated by commas, a true minus sign, and a dash for
+ * a missing value.
  * @module
  */
 
-/** What stands for a value that is missing or not finite. */
+/** Shown in place of a value that is missing or not finite. */
 export const MISSING = "–";
 
-/** `value` with `digits` decimals, for example `1,234.5`; a value that rounds to zero has no sign. */
+/** Returns `value` with `digits` decimals, for example `1,234.5`; a value that rounds to zero has no sign. */
 export function decimal(value: number | undefined, digits: number): string {
   if (value === undefined || !Number.isFinite(value)) return MISSING;
   const text = Math.abs(value).toLocaleString("en-US", {
@@ -17,13 +17,13 @@ export function decimal(value: number | undefined, digits: number): string {
   return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
 }
 
-/** `value` with its sign, for differences: `+0.095`. */
+/** Returns `value` with its sign, for differences: `+0.095`. */
 export function signed(value: number | undefined, digits: number): string {
   const text = decimal(value, digits);
   return text === MISSING || text.startsWith("−") || !/[1-9]/.test(text) ? text : `+${text}`;
 }
 
-/** `value` with about `digits` significant digits, whatever its size: `0.00012`, `3.46`, `12,345`. */
+/** Returns `value` with about `digits` significant digits, whatever its size: `0.00012`, `3.46`, `12,345`. */
 export function significant(value: number | undefined, digits = 3): string {
   if (value === undefined || !Number.isFinite(value)) return MISSING;
   if (value === 0) return "0";
@@ -32,7 +32,7 @@ export function significant(value: number | undefined, digits = 3): string {
   return decimal(value, Math.max(0, Number.isInteger(value) ? 0 : digits - 1 - size));
 }
 
-/** A duration: `0.4 s`, `24 s`, `1 min 20 s`, `2 h 05 min`. */
+/** Returns a duration: `0.4 s`, `24 s`, `1 min 20 s`, `2 h 05 min`. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) return MISSING;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -45,7 +45,7 @@ export function duration(seconds: number | undefined): string {
   return `${Math.floor(minutes / 1440)} d ${Math.round((minutes % 1440) / 60)} h`;
 }
 
-/** A size in bytes: `512 B`, `1.2 MB`, `7.1 GB` (powers of ten). */
+/** Returns a size in bytes: `512 B`, `1.2 MB`, `7.1 GB` (powers of ten). */
 export function bytes(count: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let value = count;
@@ -57,7 +57,15 @@ export function bytes(count: number): string {
   return `${decimal(value, unit === 0 || value >= 99.95 ? 0 : 1)} ${units[unit]}`;
 }
 
-/** `count` and its noun: `1 stage`, `1,200 stages`. */
+/** Returns `count` and its noun: `1 stage`, `1,200 stages`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${decimal(count, 0)} ${count === 1 ? noun : plural}`;
+}
+
+/** Abbreviations of the field, written in capitals. */
+const ABBREVIATIONS = new Set(["dpo", "eos", "grpo", "kl", "lora", "nll", "ppo", "sft", "spin", "srppo"]);
+
+/** Returns a name of a manifest or a metric in words: `continued_sft` is `continued SFT`. */
+export function displayName(name: string): string {
+  return name.split(/[._ ]/).map((word) => ABBREVIATIONS.has(word) ? word.toUpperCase() : word).join(" ");
 }

@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { bytes, counted, decimal, duration, signed, significant } from "./format.ts";
-import { metricDifference, metricText } from "./metric_catalogue.ts";
+import { bytes, counted, decimal, displayName, duration, signed, significant } from "./format.ts";
+import { metricDifference, metricInfo, metricText } from "./metric_catalogue.ts";
 import { progressBar, sparkline } from "./sparkline.ts";
 
-Deno.test("decimal() groups thousands, writes a true minus and a dash for what is unknown", () => {
+Deno.test("decimal() groups thousands, writes a true minus and a dash for a missing value", () => {
   assertEquals([
     decimal(12345.678, 1),
     decimal(-1.25, 2),
@@ -61,7 +61,7 @@ Deno.test("bytes() and counted() read well", () => {
   assertEquals([counted(1, "stage"), counted(1200, "stage")], ["1 stage", "1,200 stages"]);
 });
 
-Deno.test("metricText() and metricDifference() follow the catalogue, and take metrics that are not in it", () => {
+Deno.test("metricText() and metricDifference() follow the catalogue, and accept metrics that are not in it", () => {
   assertEquals(
     [metricText("eos_rate", 0.9451), metricText("score", 0.8114), metricText("my_metric", 12.345)],
     [
@@ -76,14 +76,27 @@ Deno.test("metricText() and metricDifference() follow the catalogue, and take me
   ]);
 });
 
-Deno.test("sparkline() reaches from the lowest to the highest block, with dots for what is to come", () => {
+Deno.test("the help of distinct-2 says what the metric is: distinct pairs divided by all pairs, not pairs that occur once", () => {
+  assertEquals(metricInfo("distinct_2").help, "Distinct pairs of neighbouring words, divided by all pairs.");
+});
+
+Deno.test("displayName() writes abbreviations of the field in capitals, whatever the separator", () => {
+  assertEquals(["continued_sft", "members.sft", "srppo", "best_of_n"].map(displayName), [
+    "continued SFT",
+    "members SFT",
+    "SRPPO",
+    "best of n",
+  ]);
+});
+
+Deno.test("sparkline() reaches from the lowest to the highest block, with dots for later steps", () => {
   assertEquals(sparkline([0, 1, 2, 3, 4, 5, 6, 7], { width: 8 }), "▁▂▃▄▅▆▇█");
   assertEquals(sparkline([0, 7], { width: 4, total: 4 }), "▁█··");
   assertEquals(sparkline([0, NaN, 7], { width: 3 }), "▁ █");
   assertEquals(sparkline([5, 5], { width: 2 }), "▁▁");
 });
 
-Deno.test("sparkline() is never wider than asked for", () => {
+Deno.test("sparkline() is never wider than `width`", () => {
   fc.assert(
     fc.property(
       fc.array(fc.double()),

@@ -1,99 +1,102 @@
 /**
- * The result in words. A difference counts as one when its 95 % interval leaves zero out; otherwise the
- * sentence says that it cannot be told from zero.
+ * The result in words. A difference is significant when its 95 % interval excludes zero.
  * @module
  */
+import { type ComparisonRow, DECODING, type DifferenceRow, find, modelsOf, MODES } from "./comparison.ts";
+import { displayName } from "./format.ts";
 import {
-  type ComparisonRow,
-  type DifferenceRow,
-  find,
-  modelName,
-  modelsOf,
-  MODES,
-  subjectOf,
-} from "./comparison.ts";
-import { labelInSentence, metricDifference, metricInfo, metricText } from "./metric_catalogue.ts";
+  labelInSentence,
+  metricDifference,
+  metricInfo,
+  metricInterval,
+  metricText,
+} from "./metric_catalogue.ts";
+import type { Report } from "./report_schema.ts";
 
-/** Metrics that can carry the headline, the most telling first. */
+/** Metrics that the headline is about: the first of them that was measured. */
 const LEADING = ["score", "validation_nll", "reward"];
-/** Half the width of a 95 % interval in standard errors, for means of many answers. */
-export const Z95 = 1.96;
+/** Half the width of a 95 % interval in standard errors, for means of many responses. */
+const Z95 = 1.96;
 
-const DECODING = { greedy: "in greedy decoding", sampled: "in samples" } as const;
+/** What an interval of differences says; level: no significant difference. */
+export type Verdict = "better" | "worse" | "level";
 
-/** What a difference says about the model under test. */
-export function verdict(difference: DifferenceRow): "beats" | "falls behind" | "cannot be told from" {
-  const sign = metricInfo(difference.metric).better === "less" ? -1 : 1;
-  if (sign * difference.mean > Z95 * difference.stderr) return "beats";
-  return sign * difference.mean < -Z95 * difference.stderr ? "falls behind" : "cannot be told from";
+/** What the headline reads of a report. */
+type Compared = Pick<Report, "models" | "comparison" | "differences">;
+
+/** Returns the 95 % interval of a difference within one run. */
+export function intervalOf({ mean, stderr }: DifferenceRow): readonly [low: number, high: number] {
+  return [mean - Z95 * stderr, mean + Z95 * stderr];
+}
+
+/** Returns what `interval` says about a difference in `metric`; without an interval nothing is significant. */
+export function verdictOf(metric: string, interval: readonly [number, number] | null): Verdict {
+  const { better } = metricInfo(metric);
+  if (interval === null || better === undefined || (interval[0] <= 0 && interval[1] >= 0)) return "level";
+  return (interval[0] > 0) === (better === "more") ? "better" : "worse";
 }
 
 function finding(d: DifferenceRow): string {
-  const change = (value: number) => metricDifference(d.metric, value);
-  const outcome = {
-    "beats": "better",
-    "falls behind": "worse",
-    "cannot be told from": "not distinguishable",
-  };
-  return `${d.mode === "greedy" ? "Greedy" : "Sampled"} ${labelInSentence(d.metric)}, ` +
-    `${modelName(d.model)} − ${modelName(d.against)}: ${change(d.mean)}, 95 % interval ` +
-    `${change(d.mean - Z95 * d.stderr)} to ${change(d.mean + Z95 * d.stderr)}: ${outcome[verdict(d)]}`;
+  const interval = intervalOf(d), verdict = verdictOf(d.metric, interval);
+  return [
+    `${displayName(d.model)} − ${displayName(d.against)}`,
+    labelInSentence(d.metric),
+    `${DECODING[d.mode].toLowerCase()}: ${metricDifference(d.metric, d.mean)}`,
+    `95 % interval ${metricInterval(d.metric, interval)}`,
+    verdict === "level" ? "no significant difference" : verdict,
+  ].join(", ");
 }
 
-/** The most telling metric of `rows`, if they hold one that can be told alone. */
+/** Returns the first of the leading metrics that `rows` have. */
 export function leadingMetric(rows: readonly { readonly metric: string }[]): string | undefined {
   return LEADING.find((metric) => rows.some((r) => r.metric === metric));
 }
 
-function leading(rows: readonly ComparisonRow[]): { readonly subject?: string; readonly metric?: string } {
-  const subject = subjectOf(modelsOf(rows));
-  const metric = leadingMetric(rows.filter((r) => r.model === subject));
-  return { ...(subject === undefined ? {} : { subject }), ...(metric === undefined ? {} : { metric }) };
+/** Returns the row of the last model in the leading metric, greedy decoding before sampling. */
+function leadingRow(rows: readonly ComparisonRow[]): ComparisonRow | undefined {
+  const subject = modelsOf(rows).at(-1);
+  const own = rows.filter((r) => r.model === subject);
+  const metric = leadingMetric(own);
+  return own.find((r) => r.metric === metric);
 }
 
-/** The differences that carry the result: in the leading metric, to every trained baseline, greedy before sampled. */
-export function tellingDifferences(
-  rows: readonly ComparisonRow[],
-  differences: readonly DifferenceRow[],
-): DifferenceRow[] {
-  const { metric } = leading(rows);
-  const trained = modelsOf(rows).filter((model) => model !== "base");
+/** Returns the differences in the leading metric to every model but the base, greedy decoding before sampling. */
+export function keyDifferences({ models, comparison, differences }: Compared): DifferenceRow[] {
+  const metric = leadingRow(comparison)?.metric;
+  const others = models.filter(({ base }) => !base);
   return MODES.flatMap((mode) =>
-    trained.flatMap((against) =>
-      differences.find((d) => d.mode === mode && d.metric === metric && d.against === against) ?? []
+    others.flatMap(({ name }) =>
+      differences.find((d) => d.mode === mode && d.metric === metric && d.against === name) ?? []
     )
   );
 }
 
-/** The headline and the findings under it, for a comparison that may be empty. */
-export function headline(
-  rows: readonly ComparisonRow[],
-  differences: readonly DifferenceRow[],
-): { readonly headline: string; readonly findings: string[] } {
-  const { subject, metric } = leading(rows);
-  if (subject === undefined || metric === undefined) {
-    return { headline: "The run is finished; it compared no models", findings: [] };
-  }
-  const telling = tellingDifferences(rows, differences);
-  const first = telling[0];
-  const own = rows.find((r) => r.model === subject && r.metric === metric)!;
-  const label = labelInSentence(metric);
+/** Returns the headline and the findings below it; the comparison may be empty. */
+export function headline(compared: Compared): { readonly headline: string; readonly findings: string[] } {
+  const { comparison } = compared;
+  const own = leadingRow(comparison);
+  if (own === undefined) return { headline: "The run is finished; it compared no models", findings: [] };
+  const differences = keyDifferences(compared);
+  const first = differences[0];
+  const { model, metric } = own;
+  const valueOf = (row: ComparisonRow) => metricText(metric, row.mean);
+  const subject = displayName(model), label = labelInSentence(metric);
   if (first === undefined) {
-    const text = `${modelName(subject)}’s ${label} is ${metricText(metric, own.mean)} ${DECODING[own.mode]}`;
-    return { headline: text, findings: [] };
+    return {
+      headline: `${subject}: ${label} ${valueOf(own)} (${DECODING[own.mode].toLowerCase()})`,
+      findings: [],
+    };
   }
-  const values =
-    `${label} ${
-      metricText(metric, find(rows, { model: subject, mode: first.mode, metric })!.mean)
-    } against ` +
-    `${metricText(metric, find(rows, { model: first.against, mode: first.mode, metric })!.mean)} ${
-      DECODING[first.mode]
-    }`;
-  const names = [modelName(subject), modelName(first.against)] as const;
+  const { mode, against } = first;
+  const other = displayName(against);
   const text = {
-    "beats": `${names[0]} beats ${names[1]}: ${values}`,
-    "falls behind": `${names[0]} falls behind ${names[1]}: ${values}`,
-    "cannot be told from": `${names[0]} cannot be told from ${names[1]}: ${values}`,
-  }[verdict(first)];
-  return { headline: text, findings: telling.map(finding) };
+    better: `${subject} beats ${other}`,
+    worse: `${subject} is worse than ${other}`,
+    level: `No significant difference between ${subject} and ${other}`,
+  }[verdictOf(metric, intervalOf(first))];
+  const [one, two] = [model, against].map((model) => valueOf(find(comparison, { model, mode, metric })!));
+  return {
+    headline: `${text}: ${label} ${one} vs. ${two} (${DECODING[mode].toLowerCase()})`,
+    findings: differences.map(finding),
+  };
 }

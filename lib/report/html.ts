@@ -1,6 +1,6 @@
 /**
- * HTML and SVG by tagged templates: every value that goes in is escaped unless it is markup itself, so that no
- * prompt, answer or path can become markup.
+ * HTML and SVG by tagged templates. Every value is escaped unless it is markup itself, so that no prompt, response or
+ * path can become markup.
  * @module
  */
 
@@ -9,7 +9,7 @@ export interface Html {
   readonly markup: string;
 }
 
-/** What may stand in a template; lists are joined, undefined is nothing. */
+/** A value of a template; lists are joined, undefined is empty. */
 export type HtmlValue = Html | string | number | undefined | readonly HtmlValue[];
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -28,13 +28,13 @@ function render(value: HtmlValue): string {
   return value.map(render).join("");
 }
 
-/** `text` with the five characters of markup replaced, and without control characters, which HTML forbids. */
+/** Returns `text` with the five characters of markup escaped, and control characters, which HTML forbids, replaced. */
 export function escapeHtml(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  // deno-lint-ignore no-control-regex -- control characters are replaced
   return text.replace(/[&<>"']/g, (c) => ESCAPES[c]!).replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "�");
 }
 
-/** Markup from a template; attributes must be quoted. */
+/** Returns markup from a template; attributes must be quoted. */
 export function markup(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return { markup: parts.reduce((text, part, i) => text + render(values[i - 1]) + part) };
 }

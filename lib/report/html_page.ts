@@ -1,20 +1,20 @@
 /**
- * The frame of a page: one file that loads nothing, held to that by a content security policy, with the style and the
- * script that all pages of this project share.
+ * The frame of a page: one file that loads nothing, enforced by a content security policy, with the style and the script
+ * that all pages of this project share.
  * @module
  */
 import { type Html, type HtmlValue, markup } from "./html.ts";
 import { SCRIPT, STYLE } from "./page_style.ts";
 
-/** A hash that lets the page's own script run under its content security policy, and no other. */
+/** Returns the hash by which a content security policy allows this script and no other. */
 async function scriptHash(script: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(script)));
   return `sha256-${digest.toBase64()}`;
 }
 
 /**
- * A whole document.
- * @param style CSS that this page has beside the shared one; a constant of this project, as it is not escaped
+ * Returns a whole document.
+ * @param style CSS of this page beside the shared one; must be a constant of this project, because it is not escaped
  */
 export async function htmlPage(
   { title, body, style: own = "" }: {
@@ -24,7 +24,7 @@ export async function htmlPage(
   },
 ): Promise<string> {
   const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src '${await scriptHash(SCRIPT)}'`;
-  // All are constants of this project; none holds anything of a run.
+  // Constants of this project, without data of a run.
   const style: Html = { markup: `<style>${STYLE}${own}</style>` };
   const script: Html = { markup: `<script>${SCRIPT}</script>` };
   return markup`

@@ -1,143 +1,122 @@
 /**
- * What the figures mean: for every metric that the stages log, its label, how many digits are worth reading, and
- * whether more or less of it is better. Metrics that are not listed are shown too, under their own names.
+ * Labels of metrics: for every metric that the stages log, its name, its digits, and whether more or less of it is
+ * better. A metric that is not listed is shown under its own name.
  * @module
  */
-import { decimal, MISSING, signed, significant } from "./format.ts";
+import { decimal, displayName, MISSING, signed, significant } from "./format.ts";
 
 /** How one metric is shown. */
 export interface MetricInfo {
   readonly label: string;
-  /** a heading that fits a narrow column */
-  readonly short: string;
+  /** heading of a narrow column; default: the label without its capital */
+  readonly short?: string;
   /** decimals; undefined: three significant digits */
   readonly digits?: number;
   readonly percent?: boolean;
   /** which direction is an improvement; undefined: neither by itself */
   readonly better?: "more" | "less";
-  /** one sentence for a newcomer */
+  /** definition, in one sentence */
   readonly help: string;
 }
 
 const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
-  score: {
-    label: "Score",
-    short: "score",
-    digits: 3,
-    better: "more",
-    help: "What the checker gives an answer, from 0 to 1.",
-  },
+  score: { label: "Score", digits: 3, better: "more", help: "Mean score of the checker, from 0 to 1." },
   both_words: {
     label: "Both words",
-    short: "both words",
     digits: 3,
     better: "more",
-    help: "Share of answers that end and contain every word asked for.",
+    help: "Share of responses that end and contain every required word.",
   },
   eos_rate: {
-    label: "Ended",
-    short: "ended",
+    label: "EOS rate",
     digits: 1,
     percent: true,
     better: "more",
-    help: "Share of answers that end by themselves within the limit.",
+    help: "Share of responses that end with an EOS token.",
   },
-  response_length: {
-    label: "Tokens",
-    short: "tokens",
-    digits: 1,
-    help: "Tokens per answer, end of sequence included.",
-  },
-  kl_to_sft: {
-    label: "KL to SFT",
-    short: "KL to SFT",
-    digits: 2,
-    help: "How far the model has moved from SFT: log π − log π_sft summed over an answer, in nats.",
-  },
+  response_length: { label: "Response length", digits: 1, help: "Mean tokens per response, EOS included." },
+  kl_to_sft: { label: "KL to SFT", digits: 2, help: "log π − log π_SFT, summed over a response, in nats." },
   reward: {
     label: "Reward",
-    short: "reward",
     digits: 2,
     better: "more",
-    help: "log π_sft − log π_base summed over an answer, in nats: what PPO raises.",
+    help: "log π_SFT − log π_base, summed over a response, in nats.",
   },
   base_nll: {
     label: "Base NLL",
-    short: "base NLL",
     digits: 3,
     better: "less",
-    help: "How surprising the answers are to the base model, in nats per token: a measure of fluency.",
+    help: "NLL of the responses under the base model, in nats per token; a measure of fluency.",
   },
   validation_nll: {
-    label: "NLL of held-back demonstrations",
-    short: "val. NLL",
+    label: "Held-out NLL",
     digits: 3,
     better: "less",
-    help: "Nats per token of demonstrations that no model was trained on.",
+    help: "NLL of held-out demonstrations, in nats per token; perplexity is its exponential.",
   },
   distinct_2: {
-    label: "Distinct bigrams",
-    short: "distinct-2",
+    label: "Distinct-2",
     digits: 3,
-    help: "Share of word pairs that occur once.",
+    help: "Distinct pairs of neighbouring words, divided by all pairs.",
   },
   kl_to_base: {
     label: "KL to base",
-    short: "KL base",
     digits: 2,
-    help: "Nats per answer between the policy and the base.",
+    help: "log π − log π_base, summed over a response, in nats.",
   },
-  entropy: {
-    label: "Entropy",
-    short: "entropy",
-    digits: 3,
-    help: "Nats per token: how undecided the policy is.",
-  },
+  entropy: { label: "Entropy", digits: 3, help: "Entropy of the policy, in nats per token." },
   explained_variance: {
     label: "Explained variance",
-    short: "expl. var.",
+    short: "expl. variance",
     digits: 3,
     better: "more",
-    help: "Share of the returns' variance that the critic foresees; 1 is perfect.",
+    help: "1 − Var(R − V) / Var(R) of the critic; 1 is perfect.",
   },
   clip_fraction: {
     label: "Clip fraction",
-    short: "clipped",
     digits: 3,
-    help: "Share of tokens whose probability ratio left the trusted range.",
+    help: "Share of tokens with a ratio outside the clip range.",
   },
-  loss: { label: "Loss", short: "loss", digits: 3, better: "less", help: "Nats per supervised token." },
+  loss: { label: "Loss", digits: 3, better: "less", help: "Training loss, in nats per supervised token." },
   validation_loss: {
     label: "Validation loss",
-    short: "val. loss",
     digits: 3,
     better: "less",
-    help: "Nats per token.",
+    help: "Held-out loss, in nats per token.",
   },
 };
 
-/** How `metric` is shown; a metric that is not in the catalogue goes by its own name. */
+/** Returns how `metric` is shown; a metric that is not in the catalogue has its own name as label. */
 export function metricInfo(metric: string): MetricInfo {
-  const known = CATALOGUE[metric];
-  if (known !== undefined) return known;
-  const label = metric.replaceAll("_", " ");
-  return { label: label.charAt(0).toUpperCase() + label.slice(1), short: label, help: "" };
+  const label = displayName(metric);
+  return CATALOGUE[metric] ?? { label: label.charAt(0).toUpperCase() + label.slice(1), help: "" };
 }
 
-/** A label inside a sentence: without its capital, unless it begins with an abbreviation. */
+/** Returns the label for use inside a sentence: without its capital, unless it begins with an abbreviation. */
 export function labelInSentence(metric: string): string {
   const { label } = metricInfo(metric);
   return /^\p{Lu}\p{Lu}/u.test(label) ? label : label.charAt(0).toLowerCase() + label.slice(1);
 }
 
-/** Metrics in the order of the catalogue, unknown ones after them by name. */
+/** Returns the heading of `metric` in a narrow column. */
+export function shortLabel(metric: string): string {
+  return metricInfo(metric).short ?? labelInSentence(metric);
+}
+
+/** Returns ` ↑` or ` ↓` for the better direction of `metric`; empty where neither is better. */
+export function betterArrow(metric: string): string {
+  const { better } = metricInfo(metric);
+  return better === undefined ? "" : better === "more" ? " ↑" : " ↓";
+}
+
+/** Returns `metrics` in the order of the catalogue, unknown ones after them by name. */
 export function inOrder(metrics: Iterable<string>): string[] {
   const known = Object.keys(CATALOGUE);
   const rank = (m: string) => known.includes(m) ? known.indexOf(m) : known.length;
   return [...new Set(metrics)].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0));
 }
 
-/** `value` of `metric` as text, for example `0.811`, `94.5 %`. */
+/** Returns `value` of `metric` as text, for example `0.811`, `94.5 %`. */
 export function metricText(metric: string, value: number | undefined): string {
   const info = metricInfo(metric);
   if (value === undefined || !Number.isFinite(value)) return MISSING;
@@ -145,9 +124,19 @@ export function metricText(metric: string, value: number | undefined): string {
   return info.digits === undefined ? significant(value) : decimal(value, info.digits);
 }
 
-/** A difference of two values of `metric`, with its sign; percentages differ in points. */
+/** Returns `0.811 ± 0.017`: a mean with its standard error or deviation. */
+export function metricSpread(metric: string, mean: number, deviation: number): string {
+  return `${metricText(metric, mean)} ± ${metricText(metric, deviation).replace(" %", "")}`;
+}
+
+/** Returns a difference of two values of `metric`, with its sign; percentages differ in points. */
 export function metricDifference(metric: string, value: number): string {
   const info = metricInfo(metric);
   if (info.percent) return `${signed(100 * value, info.digits ?? 1)} points`;
   return info.digits === undefined ? (value > 0 ? "+" : "") + significant(value) : signed(value, info.digits);
+}
+
+/** Returns `+0.012 to +0.208`, the ends of an interval of differences. */
+export function metricInterval(metric: string, [low, high]: readonly [number, number]): string {
+  return `${metricDifference(metric, low)} to ${metricDifference(metric, high)}`;
 }

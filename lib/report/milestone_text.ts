@@ -1,95 +1,110 @@
-/** What people read about a run, line by line: the words of both displays. @module */
+/** The lines that both displays show about a run. @module */
 import type { NodeName } from "@/lib/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
-import { bytes, counted, decimal, duration, MISSING, significant } from "./format.ts";
+import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
-import { labelInSentence, metricText } from "./metric_catalogue.ts";
-import { blockOf, labelOf, type Loop, type Milestone, type Round } from "./run_tracker.ts";
+import { labelInSentence, metricText, shortLabel } from "./metric_catalogue.ts";
+import {
+  blockOf,
+  type Iteration,
+  labelOf,
+  type Loop,
+  loopSecondsLeft,
+  type Milestone,
+  type Running,
+} from "./run_tracker.ts";
 
-/** Stages of a plan that came from the store, copies and rounds counted: `sft, members.sft ×4, ppo rounds 1–20`. */
-export function foldedNames(nodes: readonly NodeName[]): string {
-  const groups = new Map<string, { copies: number; rounds: Set<number> }>();
-  for (const node of nodes) {
-    const name = node.iteration === undefined ? node.stage : blockOf(node);
-    const group = groups.get(name) ?? { copies: 0, rounds: new Set<number>() };
-    group.copies++;
-    if (node.iteration !== undefined) group.rounds.add(node.iteration + 1);
-    groups.set(name, group);
-  }
-  return [...groups].map(([name, { copies, rounds }]) => {
-    if (rounds.size === 0) return copies > 1 ? `${name} ×${copies}` : name;
-    const [first, last] = [Math.min(...rounds), Math.max(...rounds)];
-    return first === last ? `${name} round ${first}` : `${name} rounds ${first}–${last}`;
+/** Metrics in the line of a running stage. */
+const RUNNING = ["loss", "reward", "kl_to_sft"];
+/** Metrics of a finished iteration, each with the width of its column. */
+const FINISHED = [["reward", 8], ["kl_to_sft", 11], ["response_length", 17], ["eos_rate", 10]] as const;
+
+/** Returns `PPO iteration`. */
+function iterationName({ block }: Pick<Loop, "block">): string {
+  return `${displayName(block)} iteration`;
+}
+
+/** Returns ` iteration 5` for a node in a loop, otherwise nothing. */
+export function iterationSuffix({ iteration }: Pick<NodeName, "iteration">): string {
+  return iteration === undefined ? "" : ` iteration ${iteration + 1}`;
+}
+
+/** Returns loss, reward, KL and speed of a running stage, as far as it reports them. */
+export function runningValues({ fields }: Running): string[] {
+  const parts = RUNNING.filter((name) => fields[name] !== undefined).map((name) =>
+    `${shortLabel(name)} ${metricText(name, fields[name])}`
+  );
+  const rate = fields["tokens_per_second"];
+  return rate === undefined ? parts : [...parts, `${decimal(rate, 0)} tokens/s`];
+}
+
+/** Returns stages with copies and iterations counted: `sft, members.sft ×4, PPO iterations 1–20`. */
+function foldedNames(nodes: readonly NodeName[]): string {
+  const groups = Map.groupBy(
+    nodes,
+    (node) => node.iteration === undefined ? node.stage : iterationName({ block: blockOf(node) }),
+  );
+  return [...groups].map(([name, own]) => {
+    const iterations = own.flatMap(({ iteration }) => iteration ?? []);
+    if (iterations.length === 0) return own.length > 1 ? `${name} ×${own.length}` : name;
+    const [first, last] = [Math.min(...iterations) + 1, Math.max(...iterations) + 1];
+    return first === last ? `${name} ${first}` : `${name}s ${first}–${last}`;
   }).join(", ");
 }
 
-/** Heads of the table of rounds, and the width of each column. */
-const COLUMNS = [
-  { head: "round", width: 8 },
-  { head: "reward", width: 9 },
-  { head: "KL", width: 8 },
-  { head: "tokens", width: 8 },
-  { head: "ended", width: 9 },
-  { head: "tokens/s", width: 10 },
-  { head: "time left", width: 14 },
-] as const;
-
-/** The line above the rounds of a loop. */
-export function roundHead(loop: Loop, paint: Paint): string {
-  const cells = COLUMNS.map(({ head, width }, i) =>
-    (i === 0 ? `${loop.block} ${head}` : head).padStart(width)
-  );
+/** Returns the head of the table of a loop's iterations. */
+export function iterationHead(loop: Loop, paint: Paint): string {
+  const cells = [
+    iterationName(loop),
+    ...FINISHED.map(([metric, width]) => shortLabel(metric).padStart(width)),
+    "tokens/s".padStart(10),
+    "time left".padStart(11),
+  ];
   return paint.dim(cells.join(""));
 }
 
-/** One finished round as a row under `roundHead()`. */
-export function roundRow(loop: Loop, round: Round, secondsLeft: number | undefined, paint: Paint): string {
-  const value = (name: string) => metricText(name, round.values[name]);
-  const cells = [
-    `${round.iteration + 1}/${loop.total || "?"}`,
-    value("reward"),
-    value("kl_to_sft"),
-    value("response_length"),
-    value("eos_rate"),
-    decimal(round.tokensPerSecond, 0),
-    duration(secondsLeft),
-  ].map((cell, i) => cell.padStart(COLUMNS[i]!.width));
-  cells[0] = paint.green(cells[0]!);
-  cells[1] = paint.bold(cells[1]!);
-  return cells.join("") + (round.values["stopped"] === 1 ? paint.yellow("  stopped by KL") : "");
+/** Returns a finished iteration as a row of the table. */
+export function iterationRow(
+  loop: Loop,
+  { iteration, values, tokensPerSecond }: Iteration,
+  paint: Paint,
+): string {
+  const cells = FINISHED.map(([metric, width]) => metricText(metric, values[metric]).padStart(width));
+  return [
+    paint.green(`${iteration + 1}/${loop.total || "?"}`.padStart(iterationName(loop).length)),
+    paint.bold(cells[0]!),
+    ...cells.slice(1),
+    decimal(tokensPerSecond, 0).padStart(10),
+    duration(loopSecondsLeft(loop)).padStart(11),
+    values["stopped"] === 1 ? paint.yellow("  stopped: KL limit") : "",
+  ].join("");
 }
 
-/** The same round as a sentence, for logs. */
-export function roundSentence(loop: Loop, round: Round, secondsLeft: number | undefined): string {
-  const parts = [
-    ["reward", metricText("reward", round.values["reward"])],
-    ["KL", metricText("kl_to_sft", round.values["kl_to_sft"])],
-    ["tokens", metricText("response_length", round.values["response_length"])],
-    ["ended", metricText("eos_rate", round.values["eos_rate"])],
-    ["tokens/s", decimal(round.tokensPerSecond, 0)],
-    ["left", duration(secondsLeft)],
-  ].filter(([, text]) => text !== MISSING).map(([label, text]) => `${label} ${text}`);
-  return `${loop.block} round ${round.iteration + 1}/${loop.total || "?"}: ${parts.join(", ")}`;
+/** Returns a finished iteration as a line of a log. */
+export function iterationSentence(loop: Loop, { iteration, values, tokensPerSecond }: Iteration): string {
+  const parts = FINISHED.map((
+    [metric],
+  ) => [`${shortLabel(metric)} `, metricText(metric, values[metric]), ""]);
+  parts.push(["", decimal(tokensPerSecond, 0), " tokens/s"], ["", duration(loopSecondsLeft(loop)), " left"]);
+  const known = parts.filter(([, text]) => text !== MISSING).map((part) => part.join(""));
+  return `${iterationName(loop)} ${iteration + 1}/${loop.total || "?"}: ${known.join(", ")}`;
 }
 
 function warningText(node: NodeName, warning: string, paint: Paint): string {
-  const round = node.iteration === undefined ? "" : ` round ${node.iteration + 1}`;
-  return `${paint.yellow("!")} ${labelOf(node)}${round}: ${warning}`;
+  return `${paint.yellow("!")} ${labelOf(node)}${iterationSuffix(node)}: ${warning}`;
 }
 
-/** The line of a milestone that is not a round, or undefined for what needs none. */
+/** Returns the line of a milestone that is not an iteration, or undefined for one without a line. */
 export function milestoneLine(
-  milestone: Exclude<Milestone, { kind: "round" }>,
+  milestone: Exclude<Milestone, { kind: "iteration" }>,
   paint: Paint,
 ): string | undefined {
   if (milestone.kind === "cached") {
     const { nodes } = milestone;
-    return `${paint.cyan("●")} ${counted(nodes.length, "stage")} from the store: ${
-      paint.dim(foldedNames(nodes))
-    }`;
+    return `${paint.cyan("●")} ${counted(nodes.length, "stage")} cached: ${paint.dim(foldedNames(nodes))}`;
   }
   if (milestone.kind === "earlier_warning") {
-    return `${warningText(milestone.node, milestone.warning, paint)} ${paint.dim("(from the store)")}`;
+    return `${warningText(milestone.node, milestone.warning, paint)} ${paint.dim("(cached)")}`;
   }
   const e = milestone.event;
   switch (e.type) {
@@ -102,40 +117,40 @@ export function milestoneLine(
         );
     case "estimated":
       return paint.dim(
-        `  needs about ${bytes(e.memory_bytes)} of memory (${bytes(e.memory_free_bytes)} free) and ` +
-          `${bytes(e.disk_bytes)} of disk (${bytes(e.disk_free_bytes)} free)`,
+        `  estimated need: ${bytes(e.memory_bytes)} of memory (${bytes(e.memory_free_bytes)} available), ` +
+          `${bytes(e.disk_bytes)} of disk (${bytes(e.disk_free_bytes)} available)`,
       );
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
     case "stage_finished":
-      if (e.iteration !== undefined) return undefined; // its round tells it
+      if (e.iteration !== undefined) return undefined; // part of its iteration's line
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;
     case "evals": {
-      if (e.iteration === undefined) return undefined; // the comparison tells it
+      if (e.iteration === undefined) return undefined; // part of the comparison
       const metric = leadingMetric(e.rows);
       const values = e.rows.filter((r) => r.metric === metric).map((r) =>
         `${metricText(r.metric, r.mean)} (${r.model}, ${r.mode})`
       );
       if (metric === undefined) return undefined;
-      return `${paint.cyan("●")} ${blockOf(e)} round ${e.iteration + 1} evaluated: ${
+      return `${paint.cyan("●")} ${iterationName({ block: blockOf(e) })} ${e.iteration + 1} evaluated: ${
         labelInSentence(metric)
       } ${values.join(", ")}`;
     }
     case "loop_best":
-      return `${paint.cyan("●")} ${e.block}’s best round is ${e.iteration + 1}: ${e.figure} is ${
+      return `${paint.cyan("●")} Best ${iterationName(e)}: ${e.iteration + 1}, ${e.metric} is ${
         significant(e.value)
       }`;
     case "loop_ended":
-      return `${paint.cyan("●")} ${e.block} ended after ${counted(e.iteration + 1, "round")}: ${e.reason}`;
-    case "stage_failed": {
-      const round = e.iteration === undefined ? "" : ` (round ${e.iteration + 1})`;
-      return `${paint.red("✗")} ${labelOf(e)}${round}: ${e.message.split("\n")[0]}`;
-    }
+      return `${paint.cyan("●")} ${displayName(e.block)} ended after ${
+        counted(e.iteration + 1, "iteration")
+      }: ${e.reason}`;
+    case "stage_failed":
+      return `${paint.red("✗")} ${labelOf(e)}${iterationSuffix(e)}: ${e.message.split("\n")[0]}`;
     case "run_stopped":
       return `${paint.yellow("■")} ${e.message}`;
     case "run_finished":
       return `${paint.green("✓")} done in ${duration(e.seconds)}: ${counted(e.ran, "stage")} ran, ` +
-        `${decimal(e.cached, 0)} came from the store`;
+        `${decimal(e.cached, 0)} cached`;
     default:
       return undefined;
   }

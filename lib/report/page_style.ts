@@ -1,4 +1,4 @@
-/** The style and the script of report.html: light, dark, narrow screens and paper. @module */
+/** Style and script of report.html, for light and dark mode, narrow screens and print. @module */
 
 /** CSS of the page. */
 export const STYLE = `
@@ -57,14 +57,14 @@ td.best{background:var(--best)}td.best b{color:var(--good)}
 .cursor{stroke:var(--soft);stroke-dasharray:2 3}
 .prompt{margin:1rem 0 0;padding:1rem 1.1rem;break-inside:avoid}
 .prompt>p{margin:0 0 .7rem;font-weight:600;white-space:pre-wrap;overflow-wrap:anywhere}
-.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem 1.3rem}
-.answers h3{font-size:.875rem;margin:0 0 .15rem;color:var(--soft);font-weight:600;display:flex;justify-content:space-between;border-bottom:1px solid var(--line)}
-.answers h3.subject{color:var(--accent)}
-.answers p{margin:.3rem 0 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.94rem}
-.answers p+p{margin-top:.6rem}
-.answers i{display:block;font-style:normal;color:var(--soft);font-size:.75rem}
+.responses{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.8rem 1.3rem}
+.responses h3{font-size:.875rem;margin:0 0 .15rem;color:var(--soft);font-weight:600;display:flex;justify-content:space-between;border-bottom:1px solid var(--line)}
+.responses h3.subject{color:var(--accent)}
+.responses p{margin:.3rem 0 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:.94rem}
+.responses p+p{margin-top:.6rem}
+.responses i{display:block;font-style:normal;color:var(--soft);font-size:.75rem}
 mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 .15em}
-.cut{color:var(--soft)}
+.truncated{color:var(--soft)}
 .times{padding:.6rem 1.1rem;display:grid;grid-template-columns:max-content 1fr max-content;gap:.3rem .9rem;align-items:center;font-size:.94rem}
 .times div{background:var(--line);height:.6rem;border-radius:.3rem}.times div i{display:block;height:100%;background:var(--accent);border-radius:.3rem}
 .times span:nth-child(3n){text-align:right}.times small{color:var(--soft)}
@@ -84,7 +84,7 @@ html{font-size:10.5px}body{font-size:1rem}main{padding:0;max-width:none}.result{
 .chart,.intervals,.times,tr{break-inside:avoid}.charts{grid-template-columns:repeat(3,1fr)}h2,.lead{break-after:avoid}h2{margin-top:2rem}details table{font-size:.7rem}details th,details td{padding:.25rem .3rem}}
 `;
 
-/** JavaScript of the page: values under the pointer, and everything unfolded on paper. */
+/** JavaScript of the page: values under the pointer, and everything unfolded in print. */
 export const SCRIPT = `
 for (const svg of document.querySelectorAll("svg[data-series]")) {
   const series = JSON.parse(svg.dataset.series);

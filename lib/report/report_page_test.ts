@@ -23,7 +23,7 @@ Deno.test("reportPage() is one file that loads nothing and lets only its own scr
   assertEquals(page.match(/<script/g)!.length, 1);
 });
 
-Deno.test("reportPage() shows the headline, every model, every curve and every answer", async () => {
+Deno.test("reportPage() shows the headline, every model, every curve and every response", async () => {
   const report = exampleReport();
   const page = await reportPage(report);
   assertStringIncludes(page, `<h1>${report.headline}</h1>`);
@@ -34,17 +34,24 @@ Deno.test("reportPage() shows the headline, every model, every curve and every a
     const title of [
       "Reward",
       "KL to SFT",
-      "Tokens",
-      "Ended",
+      "Response length",
+      "EOS rate",
       "Entropy",
       "Explained variance",
       "Clip fraction",
-      "SFT loss",
+      "Training loss",
     ]
   ) assertStringIncludes(page, `<b>${title}</b>`);
   assertEquals(page.match(/<svg /g)!.length, 8);
   assertStringIncludes(page, "<mark>Lucy</mark> loved the <mark>book</mark> very much.");
-  assertStringIncludes(page, "PPO made 136 policy updates; continued SFT got 136.");
+  for (
+    const [name, value] of [
+      ["SFT", "252 updates"],
+      ["members SFT", "2 × 252 updates"],
+      ["continued", "136 updates"],
+      ["PPO", "20 iterations, 136 updates"],
+    ]
+  ) assertStringIncludes(page, `<dt>${name}</dt><dd>${value}</dd>`);
   const [{ warnings: [warning], sentences: [sentence] }] = exampleRewards() as [
     ReturnType<typeof exampleRewards>[number],
   ];
@@ -66,7 +73,7 @@ Deno.test("reportPage() escapes whatever comes from a run", async () => {
     manifest: EVIL,
     headline: EVIL,
     comparison: report.comparison.map((r) => ({ ...r, model: r.model === "srppo" ? EVIL : r.model })),
-    rounds: report.rounds.map((r) => Object.assign({ ...r }, { block: EVIL })),
+    iterations: report.iterations.map((r) => Object.assign({ ...r }, { block: EVIL })),
     training: report.training.map((r) => ({ ...r, stage: EVIL })),
     timings: report.timings.map((r) => ({ ...r, uses: EVIL })),
     outputs: { [EVIL]: EVIL },
@@ -83,14 +90,14 @@ Deno.test("reportPage() escapes whatever comes from a run", async () => {
 });
 
 Deno.test("reportPage() leaves out what a run does not have", async () => {
-  const none = exampleReport({ comparison: [], samples: [], metrics: new Map(), policyUpdates: null });
-  const page = await reportPage({ ...none, rounds: [], training: [] });
+  const none = exampleReport({ comparison: [], samples: [], metrics: new Map() });
+  const page = await reportPage({ ...none, iterations: [], training: [] });
   assertStringIncludes(page, "<h1>The run is finished; it compared no models</h1>");
   for (
     const absent of [
       "Comparison</h2>",
       "Training</h2>",
-      "Answers</h2>",
+      "Responses</h2>",
       "<svg",
       "NaN",
       "undefined",
@@ -99,15 +106,15 @@ Deno.test("reportPage() leaves out what a run does not have", async () => {
   ) {
     assertEquals([absent, page.includes(absent)], [absent, false]);
   }
-  assertStringIncludes(page, "How it was made</h2>");
+  assertStringIncludes(page, "Setup</h2>");
 });
 
-Deno.test("reportPage() without a checker still compares rewards and shows answers without marks", async () => {
+Deno.test("reportPage() without a checker still compares rewards and shows responses without marks", async () => {
   const report = exampleReport();
   const comparison = report.comparison.filter((r) => !["score", "both_words"].includes(r.metric));
   const samples = exampleSamples().map((s) => ({ ...s, words: [], scores: {} }));
   const page = await reportPage(exampleReport({ comparison, samples }));
-  assertStringIncludes(page, "<h1>SRPPO beats SFT: reward 37.40 against 31.20 in greedy decoding</h1>");
+  assertStringIncludes(page, "<h1>SRPPO beats SFT: reward 37.40 vs. 31.20 (greedy decoding)</h1>");
   assertEquals(page.includes("<mark>"), false);
   assertStringIncludes(page, "Lucy loved the book very much.");
 });

@@ -1,61 +1,68 @@
 /**
- * What report.json holds, version 1. docs/report.schema.json is made from this file, and docs/report.md explains it.
+ * The content of report.json, version 2. docs/report.schema.json is made from this file, and docs/report.md explains it.
  * @module
  */
 import { z } from "zod";
 
 const mode = z.enum(["greedy", "sampled"]).describe(
-  "greedy decoding, or sampling as the eval stage was told",
+  "greedy decoding, or sampling with the eval stage's settings",
 );
 const seconds = z.number().nonnegative();
 const count = z.int().nonnegative();
 const index = count.nullable().describe("copy within a foreach, from 0; null outside");
+const iteration = count.nullable().describe("iteration within an iterate block, from 0; null outside loops");
+const words = z.array(z.string()).describe("words that the checker looks for; empty without such a checker");
+
+const ModelRow = z.strictObject({
+  name: z.string().describe("name among the models of the evaluating stage: base, sft, srppo, …"),
+  base: z.boolean().describe("the base model of the evaluation; findings leave it out"),
+});
 
 const ComparisonRow = z.strictObject({
-  model: z.string().describe("base, sft, continued_sft, srppo, or another name given to the eval stage"),
+  model: z.string().describe("name of a model"),
   mode,
   metric: z.string().describe("score, both_words, eos_rate, response_length, kl_to_sft, reward, base_nll, …"),
   mean: z.number(),
   stderr: z.number().describe("standard error of the mean over the evaluation prompts of this run"),
-  n: count.describe("answers that the mean is over"),
+  n: count.describe("responses that the mean is over"),
 });
 
 const DifferenceRow = z.strictObject({
-  model: z.string().describe("the model under test"),
-  against: z.string().describe("the model it is compared with"),
+  model: z.string().describe("the last model"),
+  against: z.string().describe("the model that it is compared with"),
   mode,
   metric: z.string(),
   mean: z.number().describe("mean of model minus mean of against"),
-  stderr: z.number().describe("of the paired differences where paired, else the root of the summed squares"),
+  stderr: z.number().describe("of the paired differences if paired, else the root of the summed squares"),
   n: count,
-  paired: z.boolean().describe("whether the answers to the same prompts were subtracted one by one"),
+  paired: z.boolean().describe("whether responses to the same prompts were subtracted one by one"),
 });
 
 const EvaluationRow = ComparisonRow.extend({
   stage: z.string().describe("the manifest's path of the evaluating stage, for example ppo.eval"),
-  iteration: count.describe("round of its loop, from 0"),
+  iteration: count.describe("iteration of its loop, from 0"),
 }).describe("an evaluation inside a loop");
 
 const BestRow = z.strictObject({
   block: z.string().describe("name of the iterate block"),
-  iteration: count.describe("its best round, from 0"),
-  figure: z.string().describe("what tells the best round, for example eval.score of policy, greedy"),
+  iteration: count.describe("its best iteration, from 0"),
+  metric: z.string().describe("what decides which is best, for example eval.score of policy, greedy"),
   value: z.number(),
 });
 
-const RoundRow = z.object({
+const IterationRow = z.object({
   block: z.string().describe("name of the iterate block"),
-  iteration: count.describe("round, from 0"),
-  seconds: seconds.describe("wall seconds of the stages of this round, whenever they ran"),
-  cached: z.boolean().describe("all of the round came from the store"),
+  iteration: count.describe("from 0"),
+  seconds: seconds.describe("wall seconds of the stages of this iteration, whenever they ran"),
+  cached: z.boolean().describe("all stages of the iteration were cached"),
 }).catchall(z.number()).describe(
-  "one row per round; its other keys are the metrics of ppo-update: reward, kl, response_length, entropy, …",
+  "one row per iteration; its other keys are metrics: reward, kl_to_sft, response_length, entropy, …",
 );
 
 const TrainingRow = z.strictObject({
   stage: z.string(),
   index,
-  step: z.number().describe("optimizer step; of a long run, the middle of the steps that the row averages"),
+  step: z.number().describe("optimizer step; for a long run, the middle of the steps that the row averages"),
   loss: z.number().describe("nats per supervised token"),
 });
 
@@ -63,61 +70,59 @@ const TimingRow = z.strictObject({
   stage: z.string().describe("the manifest's path, for example ppo.update"),
   uses: z.string().describe("stage id"),
   index,
-  iteration: count.nullable().describe("round within an iterate block, from 0; null outside loops"),
+  iteration,
   seconds: seconds.describe("wall seconds of the run that made the outputs, now or earlier"),
-  tokens: z.number().nonnegative().nullable().describe(
-    "tokens that it worked on in that time; null: not told",
-  ),
+  tokens: z.number().nonnegative().nullable().describe("tokens processed in that time; null: not reported"),
   tokens_per_second: z.number().nonnegative().nullable(),
-  cached: z.boolean().describe("the outputs came from the store"),
+  cached: z.boolean().describe("the outputs were cached"),
 });
 
 const PhaseRow = z.strictObject({
   uses: z.string().describe("stage id"),
-  stages: count.describe("copies and rounds of it"),
-  cached: count.describe("how many of them came from the store"),
-  seconds: seconds.describe("their wall seconds, those from the store counted with what they once took"),
-  tokens: z.number().nonnegative().nullable().describe("tokens that they worked on; null: none of them told"),
-  tokens_per_second: z.number().nonnegative().nullable().describe("over the seconds of those that told"),
+  stages: count.describe("number of its copies and iterations"),
+  cached: count.describe("how many of them were cached"),
+  seconds: seconds.describe("their wall seconds, now or earlier"),
+  tokens: z.number().nonnegative().nullable().describe("tokens processed; null: none of them reported any"),
+  tokens_per_second: z.number().nonnegative().nullable().describe(
+    "over the seconds of those that reported tokens",
+  ),
 });
 
-const SampleRow = z.strictObject({
+/** A response with its scores. */
+export const SampleSchema = z.strictObject({
   model: z.string(),
   mode,
   prompt_id: z.string(),
   prompt: z.string(),
-  words: z.array(z.string()).describe("what the checker looks for; empty when there is no such checker"),
+  words,
   response: z.string(),
   finish_reason: z.string(),
   scores: z.record(z.string(), z.number()),
 });
 
 const RewardRow = z.strictObject({
-  stage: z.string().describe("the manifest's path of the build-reward stage"),
-  warnings: z.array(z.string()).describe(
-    "what a person should know before PPO runs on it; empty for a sound one",
-  ),
-  sentences: z.array(z.string()).describe("what calibration, preflight and diagnosis found"),
-}).describe("a reward as its stage tried it out");
+  stage: z.string().describe("the manifest's path of the stage that built the reward"),
+  warnings: z.array(z.string()).describe("what to check before PPO runs on it; empty for a sound reward"),
+  sentences: z.array(z.string()).describe("results of calibration, preflight and diagnosis"),
+}).describe("what is known about a reward before PPO");
 
 const WarningRow = z.strictObject({
   stage: z.string().describe("the manifest's path of the stage that warned"),
   index,
-  iteration: count.nullable().describe("round within an iterate block, from 0; null outside loops"),
-  message: z.string().describe("the warning, as it stood on the screen"),
-}).describe("something that a person should look at");
+  iteration,
+  message: z.string().describe("the warning, as shown on the terminal"),
+}).describe("a warning of a stage");
 
-const Updates = z.strictObject({
-  sft: count.nullable().describe("optimizer updates of supervised fine-tuning"),
-  members: z.array(count).describe("those of every member of the reward"),
-  policy: count.nullable().describe("policy updates that PPO made"),
-  continued_sft: count.nullable().describe("further supervised updates from the SFT model"),
+const UpdatesRow = z.strictObject({
+  stage: z.string().describe("the manifest's path of the stage that trains"),
+  index,
+  updates: count.describe("optimizer updates; of a stage in a loop, those of all iterations"),
 });
 
-/** Where and with what the run was made; null where it is not known. */
+/** Machine and software of a run; null where not known. */
 export const EnvironmentSchema = z.strictObject({
   cores: count.describe("logical cores of the machine"),
-  threads: count.nullable().describe("threads that the run was given"),
+  threads: count.nullable().describe("threads that the run could use"),
   executor: z.string().nullable(),
   os: z.string(),
   arch: z.string(),
@@ -128,30 +133,31 @@ export const EnvironmentSchema = z.strictObject({
 
 /** report.json. */
 export const ReportSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2, { error: ({ input }) => `must be 2, got ${JSON.stringify(input)}` }),
   manifest: z.string(),
   seed: count,
   seconds: seconds.describe("wall seconds of this run"),
-  stage_seconds: seconds.describe(
-    "sum over all stages, those from the store counted with what they once took",
-  ),
+  stage_seconds: seconds.describe("sum over all stages, cached ones with the seconds of when they ran"),
   headline: z.string().describe("the result in one sentence"),
-  findings: z.array(z.string()).describe("the differences that matter, each with its uncertainty"),
+  findings: z.array(z.string()).describe("the key differences, each with its uncertainty"),
+  models: z.array(ModelRow).describe(
+    "compared models in the manifest's order; the last is compared with the others",
+  ),
   comparison: z.array(ComparisonRow),
   differences: z.array(DifferenceRow),
-  rounds: z.array(RoundRow),
+  iterations: z.array(IterationRow),
   evaluations: z.array(EvaluationRow),
   best: z.array(BestRow),
   training: z.array(TrainingRow),
   timings: z.array(TimingRow),
   phases: z.array(PhaseRow),
-  samples: z.array(SampleRow),
+  samples: z.array(SampleSchema),
   rewards: z.array(RewardRow),
   warnings: z.array(WarningRow),
-  updates: Updates,
+  updates: z.array(UpdatesRow),
   environment: EnvironmentSchema,
   parameters: z.record(z.string(), z.record(z.string(), z.unknown())).describe(
-    "parameters of every stage, by its name",
+    "parameters of every stage, by its path",
   ),
   outputs: z.record(z.string(), z.string()).describe(
     "paths by the manifest's output keys, relative to the report",
@@ -161,11 +167,5 @@ export const ReportSchema = z.strictObject({
 /** The content of report.json. */
 export type Report = z.output<typeof ReportSchema>;
 
-/** Where and with what a run was made. */
+/** Machine and software of a run. */
 export type Environment = z.output<typeof EnvironmentSchema>;
-
-/** The JSON Schema of report.json, as docs/report.schema.json holds it. */
-export function reportJsonSchema(): string {
-  const schema = z.toJSONSchema(ReportSchema, { target: "draft-2020-12" });
-  return `${JSON.stringify({ title: "report.json, version 1", ...schema }, null, 2)}\n`;
-}

@@ -1,14 +1,14 @@
-/** A curve in one line of text, from block characters of eight heights. @module */
+/** Curves and bars in one line of text. @module */
 
 const BLOCKS = "▁▂▃▄▅▆▇█";
 
 /**
- * `values` as a curve of `width` characters. Values stand for the first `values.length` of `total` steps; steps to
- * come are dots. More steps than characters are averaged, fewer are stretched by a whole factor.
+ * Returns `values` as a curve of block characters. Values are the first `values.length` of `total` steps; later steps are
+ * dots. More steps than characters are averaged, fewer are repeated.
  *
- * @param values figures in order; what is not finite leaves a gap
- * @param options.width most characters to use, at least 1
- * @param options.total steps that the whole width stands for; default: as many as there are values
+ * @param values in order; a value that is not finite leaves a gap
+ * @param options.width maximum number of characters, at least 1
+ * @param options.total steps of the whole width; default: the number of values
  */
 export function sparkline(
   values: readonly number[],
@@ -32,13 +32,13 @@ export function sparkline(
   const span = Math.max(...known) - low;
   const bar = (m: number | undefined) => {
     if (m === undefined) return " ";
-    // A flat curve lies at the bottom: it says nothing about high or low.
+    // A flat curve is drawn at the bottom.
     return BLOCKS[span > 0 ? Math.round(((m - low) / span) * (BLOCKS.length - 1)) : 0]!;
   };
   return means.map(bar).join("") + "·".repeat(columns - means.length);
 }
 
-/** A bar of `width` characters of which the share `fraction` (0 to 1) is full. */
+/** Returns a bar of `width` characters of which the share `fraction` (0 to 1) is full. */
 export function progressBar(fraction: number, width: number): string {
   const full = Math.round(Math.min(1, Math.max(0, fraction)) * width);
   return "━".repeat(full) + "─".repeat(width - full);

@@ -1,15 +1,15 @@
-/** Finds whole words in a text, so that both the page and the terminal can mark them. @module */
+/** Finds whole words in a text, to be marked on the page and on the terminal. @module */
 
 /** A piece of a text. */
 export interface TextPiece {
   readonly text: string;
-  /** one of the words that were looked for */
+  /** one of the given words */
   readonly isWord: boolean;
 }
 
 /**
- * `text` in pieces that together are `text`; whole words of `words` (case counts) stand alone. A word is whole when no
- * letter, digit or underscore of any script touches it.
+ * Returns `text` in pieces; whole words of `words` (case-sensitive) are pieces of their own. A word is whole when no
+ * letter, digit or underscore of any script is next to it.
  */
 export function splitByWords(text: string, words: readonly string[]): TextPiece[] {
   const sought = words.filter((w) => w !== "").sort((a, b) => b.length - a.length).map((w) =>

@@ -1,8 +1,4 @@
-/**
- * What the stages of a run warned of: the rows of report.json and their part of the page. In: events and what
- * build-reward found. Out: a row per warning.
- * @module
- */
+/** Warnings of a run's stages, and what is known about its rewards: rows of report.json, and sections of the page. @module */
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { counted } from "./format.ts";
 import { type Html, markup } from "./html.ts";
@@ -12,59 +8,64 @@ import { labelOf } from "./run_tracker.ts";
 /** Most warnings on the page; report.json has all. */
 const SHOWN = 12;
 
-/**
- * All warnings of a run, each once, in the order in which they were told. Stages that came from the store tell what they
- * warned of when they ran. A store of an earlier version does not know; what build-reward warned of is then taken from its
- * own report.
- */
-export function warningsOf(
-  events: readonly RunEvent[],
-  rewards: Report["rewards"],
-): Report["warnings"] {
+/** Returns all warnings of a run, each once, in order; cached stages repeat the warnings of when they ran. */
+export function runWarnings(events: readonly RunEvent[]): Report["warnings"] {
   const all = events.flatMap((event) => {
     if (event.type !== "stage_progress" && event.type !== "stage_cached") return [];
     const { stage, index = null, iteration = null } = event;
-    return toldBy(event).map((message) => ({ stage, index, iteration, message }));
+    return messagesOf(event).map((message) => ({ stage, index, iteration, message }));
   });
-  // A stage of the store that has to run again tells twice.
-  const told = [...new Map(all.map((row) => [JSON.stringify(row), row])).values()];
-  const isTold = (stage: string, message: string) =>
-    told.some((row) => row.stage === stage && row.message === message);
-  const earlier = rewards.flatMap(({ stage, warnings }) =>
-    warnings.filter((message) => !isTold(stage, message))
-      .map((message) => ({ stage, index: null, iteration: null, message }))
-  );
-  return [...earlier, ...told];
+  // A cached stage that has to run again warns twice.
+  return [...new Map(all.map((row) => [JSON.stringify(row), row])).values()];
 }
 
-/** The warnings that an event tells. */
-function toldBy(event: RunEvent & { readonly type: "stage_progress" | "stage_cached" }): readonly string[] {
+function messagesOf(
+  event: RunEvent & { readonly type: "stage_progress" | "stage_cached" },
+): readonly string[] {
   if (event.type === "stage_cached") return event.warnings ?? [];
   return event.warning === undefined ? [] : [event.warning];
 }
 
-/** The warnings as a table, but those that stand under Reward; nothing for a run without others. */
+/** Returns the warnings as a table, without those of the section Reward; undefined without others. */
 export function warningsSection({ warnings, rewards }: Report): Html | undefined {
-  const isUnderReward = ({ stage }: Report["warnings"][number]) => rewards.some((r) => r.stage === stage);
-  const rows = warnings.filter((row) => !isUnderReward(row));
+  const rows = warnings.filter(({ stage }) => !rewards.some((r) => r.stage === stage));
   if (rows.length === 0) return undefined;
   const more = rows.length > SHOWN
     ? ` These are the first ${SHOWN} of ${rows.length}; report.json has all.`
     : "";
   const ofReward = warnings.length - rows.length;
-  const others = ofReward > 0 ? ` ${counted(ofReward, "warning")} about the reward: under Reward.` : "";
-  const lines = rows.slice(0, SHOWN).map(({ stage, index, iteration, message }) =>
+  const others = ofReward > 0 ? ` See Reward for ${counted(ofReward, "more warning")}.` : "";
+  const lines = rows.slice(0, SHOWN).map(({ iteration, message, ...node }) =>
     markup`
       <tr>
-        <th scope="row">${labelOf({ stage, uses: "", ...(index === null ? {} : { index }) })}</th>
-        <td>${iteration === null ? "" : `round ${iteration + 1}`}</td>
+        <th scope="row">${labelOf(node)}</th>
+        <td>${iteration === null ? "" : `iteration ${iteration + 1}`}</td>
         <td>${message}</td>
       </tr>
     `
   );
   return markup`
     <h2>Warnings</h2>
-    <p class="lead">What the stages of this run think a person should look at.${more}${others}</p>
+    <p class="lead">Warnings of this run's stages.${more}${others}</p>
     <div class="card scroll"><table class="warnings">${lines}</table></div>
+  `;
+}
+
+/** Returns what is known about the rewards, warnings first; undefined for a run that built none. */
+export function rewardSection({ rewards }: Report): Html | undefined {
+  if (rewards.length === 0) return undefined;
+  const cards = rewards.map(({ stage, warnings, sentences }) =>
+    markup`
+      <div class="card">
+        ${rewards.length > 1 ? markup`<h3>${stage}</h3>` : undefined}
+        ${warnings.map((warning) => markup`<p><b>Warning:</b> ${warning}</p>`)}
+        ${sentences.map((sentence) => markup`<p>${sentence}</p>`)}
+      </div>
+    `
+  );
+  return markup`
+    <h2>Reward</h2>
+    <p class="lead">Checks of the reward before PPO.</p>
+    ${cards}
   `;
 }

@@ -2,13 +2,13 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { exampleReport, exampleRewards } from "./example_report.ts";
 import { reportPage } from "./report_page.ts";
-import { warningsOf, warningsSection } from "./warnings_section.ts";
+import { runWarnings, warningsSection } from "./warnings_section.ts";
 
 const update = { type: "stage_progress", time: 0, stage: "ppo.update", uses: "ppo-update" } as const;
 const [reward] = exampleRewards() as [ReturnType<typeof exampleRewards>[number]];
 const ofReward = { stage: "reward", index: null, iteration: null, message: reward.warnings[0]! };
 
-/** Warnings of rounds `0 … count − 1`. */
+/** Returns warnings of iterations `0 … count − 1`. */
 function warnings(count: number): RunEvent[] {
   return Array.from(
     { length: count },
@@ -16,19 +16,19 @@ function warnings(count: number): RunEvent[] {
   );
 }
 
-Deno.test("warningsOf() has what stages told, with copy and round, in order, and no other progress", () => {
+Deno.test("runWarnings() returns warnings with copy and iteration, in order, and no other progress", () => {
   const events: RunEvent[] = [
     { ...update, stage: "members.sft", uses: "sft", index: 1, warning: "loss rises" },
     { ...update, iteration: 2, step: 1, total: 4 },
     { ...update, iteration: 2, warning: "KL leaves its band" },
   ];
-  assertEquals(warningsOf(events, []), [
+  assertEquals(runWarnings(events), [
     { stage: "members.sft", index: 1, iteration: null, message: "loss rises" },
     { stage: "ppo.update", index: null, iteration: 2, message: "KL leaves its band" },
   ]);
 });
 
-Deno.test("warningsOf() has what stages from the store warned of when they ran, in order, and nothing twice", () => {
+Deno.test("runWarnings() returns the warnings of cached stages from when they ran, in order, and nothing twice", () => {
   const cached = { ...update, type: "stage_cached", key: "k", seconds: 1 } as const;
   const events: RunEvent[] = [
     { ...cached, iteration: 0 },
@@ -37,24 +37,23 @@ Deno.test("warningsOf() has what stages from the store warned of when they ran, 
     { ...update, iteration: 2, warning: "KL rises" },
   ];
   assertEquals(
-    warningsOf(events, []).map(({ iteration, message }) => [iteration, message]),
+    runWarnings(events).map(({ iteration, message }) => [iteration, message]),
     [[1, "length rises"], [1, "KL rises"], [2, "KL rises"]],
   );
 });
 
-Deno.test("warningsOf() has a reward's warnings once, whether build-reward ran now, came from the store, or from an older one", () => {
+Deno.test("runWarnings() has a reward's warnings, whether its stage ran now or is cached", () => {
   const now = { ...update, stage: "reward", uses: "build-reward", warning: reward.warnings[0]! } as const;
   const { warning, ...name } = now;
   const then: RunEvent = { ...name, type: "stage_cached", key: "k", seconds: 1, warnings: [warning!] };
-  assertEquals(warningsOf([now], [reward]), [ofReward]);
-  assertEquals(warningsOf([then], [reward]), [ofReward]);
-  assertEquals(warningsOf([], [reward]), [ofReward]);
+  assertEquals(runWarnings([now]), [ofReward]);
+  assertEquals(runWarnings([then]), [ofReward]);
 });
 
-Deno.test("warningsSection() lists warnings by stage and round, escaped, and leaves the reward's to its own section", () => {
+Deno.test("warningsSection() lists warnings by stage and iteration, escaped, and leaves the reward's to its own section", () => {
   const report = exampleReport();
   const page = (events: RunEvent[]) =>
-    warningsSection({ ...report, warnings: warningsOf(events, [reward]) })?.markup ?? "none";
+    warningsSection({ ...report, warnings: [ofReward, ...runWarnings(events)] })?.markup ?? "none";
   assertEquals(page([]), "none");
   const one = page([{
     ...update,
@@ -66,15 +65,15 @@ Deno.test("warningsSection() lists warnings by stage and round, escaped, and lea
   }]);
   assertStringIncludes(one, "<h2>Warnings</h2>");
   assertStringIncludes(one, 'scope="row">members.sft[1]</th>');
-  assertStringIncludes(one, "<td>round 5</td>");
+  assertStringIncludes(one, "<td>iteration 5</td>");
   assertStringIncludes(one, "<td>a &lt; b</td>");
-  assertStringIncludes(one, "1 warning about the reward: under Reward.");
+  assertStringIncludes(one, "See Reward for 1 more warning.");
   assertEquals(one.includes(reward.warnings[0]!), false);
 });
 
 Deno.test("warningsSection() shows twelve warnings and says how many there are; report.json has all", async () => {
   const report = exampleReport();
-  const many = { ...report, warnings: warningsOf(warnings(30), []) };
+  const many = { ...report, warnings: runWarnings(warnings(30)) };
   assertEquals(many.warnings.length, 30);
   const page = await reportPage(many);
   assertEquals(page.match(/note &lt;/g)!.length, 12);

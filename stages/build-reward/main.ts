@@ -69,6 +69,7 @@ export const stage = defineStage({
     },
   },
   random: true,
+  role: "reward",
   needs: ({ reward_checkpoint: checkpoint, length_norm: norm }) => ({
     ...(norm === "target" ? { sft: "length_norm=target", prompts: "length_norm=target" } : {}),
     ...(checkpoint === "auto"

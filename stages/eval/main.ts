@@ -36,6 +36,7 @@ export const stage = defineStage({
     samples: { contract: "samples@1", description: "answers to the first prompts, with their figures" },
   },
   random: true,
+  role: "evaluate",
   run,
 });
 

@@ -77,6 +77,7 @@ export const stage = defineStage({
     },
   },
   random: true,
+  role: "update",
   needs: (params) => ({
     ...(isCriticFree(params) ? {} : { critic: `advantage_estimator=${params.advantage_estimator}` }),
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),

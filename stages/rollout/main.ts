@@ -33,6 +33,7 @@ export const stage = defineStage({
     rollouts: { contract: "rollouts@1", description: "answers with their log-probabilities" },
   },
   random: true,
+  role: "sample",
   run,
 });
 

@@ -84,6 +84,7 @@ export const stage = defineStage({
     },
   },
   random: true,
+  role: "train",
   omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
   run,
 });

@@ -79,6 +79,7 @@ export const stage = defineStage({
     report: { contract: "report", description: "report.json: counts, lengths, cuts, three rows in full" },
   },
   random: true,
+  role: "data",
   run,
 });
 

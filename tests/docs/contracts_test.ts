@@ -84,14 +84,14 @@ const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
       stderr: 0,
       n: 1,
     }]),
-  "curves@1": (path) =>
+  "curves@2": (path) =>
     writeCurves(path, [{
       experiment: "e",
       arm: "a",
       point: "{}",
       seed: 0,
       block: "ppo",
-      round: 0,
+      iteration: 0,
       metric: "x",
       value: 0,
     }]),

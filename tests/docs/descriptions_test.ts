@@ -1,12 +1,12 @@
 /** Tests that descriptions of parameters and ports are short, and that every default has a source. @module */
 import { assert, assertEquals } from "@std/assert";
 import { z } from "zod";
-import { listStages, loadStage } from "@/lib/app/registry.ts";
+import { stages as registry } from "@/lib/app/registry.ts";
 
 const MOST_PARAMETER_WORDS = 12;
 const MOST_PORT_WORDS = 20;
 
-const stages = await Promise.all((await listStages()).map(loadStage));
+const stages = await Promise.all((await registry.list()).map(registry.load));
 
 /** Returns how many words `text` has: runs of characters with a letter or a digit among them. */
 function wordsOf(text: string): number {

@@ -1,9 +1,13 @@
 /**
- * Generates parts of the documentation: all of docs/stages.md, and the table of rooms in docs/architecture.md.
+/**
+ * Generates parts of the documentation: docs/stages.md, docs/report.schema.json, and the table of rooms in
+ * docs/architecture.md.
  * @module
  */
 import { join } from "node:path";
+import { z } from "zod";
 import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
+import { ReportSchema } from "@/lib/report/report_schema.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
@@ -28,11 +32,18 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const rooms = roomsTable();
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
+    ["docs/report.schema.json", reportSchema()],
     [
       ROOMS_PAGE,
       await formatted(page.replace(ROOMS_PART, (_, begin, end) => `${begin}\n${rooms}\n\n${end}`)),
     ],
   ]);
+}
+
+/** Returns the JSON Schema of report.json. */
+function reportSchema(): string {
+  const schema = z.toJSONSchema(ReportSchema, { target: "draft-2020-12" });
+  return `${JSON.stringify({ title: "report.json, version 2", ...schema }, null, 2)}\n`;
 }
 
 /** Returns the stages in the order of the quickstart, then the others. */

@@ -119,7 +119,7 @@ Deno.test("a pipeline on a full disk keeps what is done, and the same command go
   await disk.resize("20m");
   const again = await disk.launch(apart);
   assertEquals([again.code, again.err], [0, ""]);
-  assertMatch(again.out, /0 stages ran, 2 came from the store/);
+  assertMatch(again.out, /0 stages ran, 2 cached/);
   const outputs = await disk.shell(`cd ${run}/outputs && find . -type f -exec sha256sum {} + | sort -k 2`);
   const calm = await finish(launch(pipeline("--run-dir", dir.file("calm"))));
   assertEquals([calm.code, calm.err], [0, ""]);
@@ -156,7 +156,7 @@ Deno.test("a disk that fills while a stage works loses nothing of before, and th
   await disk.resize("600m");
   const again = await disk.launch(pipeline(run));
   assertEquals([again.code, again.err], [0, ""]);
-  assertMatch(again.out, /1 stages? ran, 1 came from the store/);
+  assertMatch(again.out, /1 stages? ran, 1 cached/);
   const calm = await finish(launch(pipeline(dir.file("calm"))));
   assertEquals(calm.code, 0);
   const policy = await disk.shell(`sha256sum ${run}/outputs/policy/model.safetensors`);

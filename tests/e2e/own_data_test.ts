@@ -57,7 +57,7 @@ for (
     assertEquals(metrics, UNCHECKED);
     const models = [...new Set(report.comparison.map((row) => row.model))];
     assertEquals(models, ["base", "sft", "continued_sft", "srppo"]);
-    const unscored = "No score: no evaluation prompt has the field that checker words looks at";
+    const unscored = "No score: no evaluation prompt has the field that checker words reads";
     assertEquals(report.findings.filter((f) => f.startsWith("No score")), name === "align" ? [] : [unscored]);
     assertEquals(out.includes(unscored), name === "quickstart");
 

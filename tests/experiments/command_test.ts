@@ -1,6 +1,6 @@
 /**
- * `deno task experiment` as a user calls it, with real runs made small: side by side over one store, stopped, gone on with,
- * and asked again.
+ * `deno task experiment` as a user calls it, with small real runs: side by side over one store, interrupted, resumed, and
+ * repeated.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -57,7 +57,7 @@ function eventsIn(text: string): ExperimentEvent[] {
   return text.trim().split("\n").map((line) => JSON.parse(line) as ExperimentEvent);
 }
 
-/** Stages that a run made itself, and those that it found in the store. */
+/** Returns the stages that ran in a run, and those that were cached. */
 function stagesOf(runDir: string): { readonly ran: string[]; readonly cached: string[] } {
   const events = Deno.readTextFileSync(join(runDir, "run.jsonl")).trim().split("\n").map((line) =>
     JSON.parse(line) as RunEvent
@@ -66,7 +66,7 @@ function stagesOf(runDir: string): { readonly ran: string[]; readonly cached: st
   return { ran: of("stage_finished"), cached: of("stage_cached") };
 }
 
-Deno.test("an experiment is stopped, goes on, shares what is equal, and is there at once when asked again", async () => {
+Deno.test("an experiment is interrupted, resumes, shares equal stages, and runs nothing when repeated", async () => {
   using directory = smallExperiment();
   const args = [
     "experiment",
@@ -96,7 +96,7 @@ Deno.test("an experiment is stopped, goes on, shares what is equal, and is there
     [
       75,
       "Stopping after the current step (press Ctrl-C again to quit immediately)\n" +
-      "Stopped: 4 of 4 runs are not done; the same command goes on from there\n",
+      "Interrupted: 4 of 4 runs are not done. Run the same command to resume\n",
     ],
   );
   const ends = eventsIn(out).flatMap((e) => e.type === "experiment_run_finished" ? [e.end] : []);
@@ -149,12 +149,12 @@ Deno.test("wrong calls end with their exit code and one message", async () => {
   const cases: [args: string[], err: string][] = [
     [
       ["quickstart", "--seeds", "0", "--jobs=x", "--sets", "a.b=1"],
-      'Cannot run an experiment as its flags must be right (see --help): there is no flag --sets, did you mean "set"?; --jobs must be a whole number from 1: it is "x"; --seeds must be how ' +
-      'many, from 1, or which, such as 0,3,4, each once: it is "0"\n',
+      'Invalid flags (see --help): unknown flag --sets, did you mean "set"?; --jobs must be a whole number from 1, got "x"; ' +
+      '--seeds must be a number of seeds from 1 (--seeds 5) or a list without repeats (--seeds 0,3,4), got "0"\n',
     ],
     [
       ["nothing_of_that_name"],
-      "Cannot read experiment pipelines/experiments/nothing_of_that_name.yaml as it must be a readable file: there is no such file or directory\n",
+      "Cannot read experiment pipelines/experiments/nothing_of_that_name.yaml: there is no such file or directory\n",
     ],
     [
       [broken],

@@ -1,6 +1,6 @@
 /**
- * The driver of experiments over real plans and made-up runs: what starts with which arguments, what is written, and how
- * failures, stops and prepared runs go.
+ * The driver of experiments over real plans and invented runs: arguments of runs, files, failures, stops and prepared
+ * runs.
  * @module
  */
 import { assertEquals, assertRejects } from "@std/assert";
@@ -37,7 +37,7 @@ arms:
 
 const code = openCodeDigests(projectRoot);
 
-/** An experiment in a folder of its own whose runs are made up. */
+/** An experiment in a directory of its own with invented runs. */
 class Made extends TemporaryDirectory {
   readonly started: string[][] = [];
   readonly lines: string[] = [];
@@ -83,7 +83,7 @@ class Made extends TemporaryDirectory {
   }
 }
 
-/** Leaves the report of a run that is done, with these outputs. */
+/** Writes the report of a finished run with these outputs. */
 function leaveReport(args: readonly string[], outputs: Readonly<Record<string, string>> = {}): RunEnd {
   const dir = args[args.indexOf("--run-dir") + 1]!;
   const seed = Number(args[args.indexOf("--seed") + 1]);
@@ -144,7 +144,7 @@ Deno.test("results.arrow and curves.arrow hold every arm, seed, mode and metric,
   assertEquals([difference.n, difference.above, Number(difference.mean.toFixed(9))], [2, 2, 0.1]);
 });
 
-Deno.test("a run that fails does not keep the others from running, and its exit code is the experiment's", async () => {
+Deno.test("after a run that fails the others still run, and its exit code is the experiment's", async () => {
   using made = new Made();
   const { code, report } = await made.run(
     TWO_ARMS,
@@ -166,10 +166,10 @@ Deno.test("a run that fails does not keep the others from running, and its exit 
     "✓ gentle/seed-1  0.0 s  3/4\n",
   ]);
   const paired = report.differences.find((d) => d.arm === "gentle" && d.metric === "score")!;
-  assertEquals(paired.n, 1, "SFT of seed 1 came from the run that failed");
+  assertEquals(paired.n, 1, "SFT of seed 1 is a model of the run that failed");
 });
 
-Deno.test("a run that asks to be tried again ends the experiment with what is done", async () => {
+Deno.test("a run with exit code 75 ends the experiment with the runs that are done", async () => {
   using made = new Made();
   const error = await assertRejects(
     () =>
@@ -182,7 +182,7 @@ Deno.test("a run that asks to be tried again ends the experiment with what is do
   );
   assertEquals(
     error.message,
-    "Stopped (srppo/seed-1: the disk is full): 3 of 4 runs are not done; the same command goes on from there",
+    "Interrupted (srppo/seed-1: the disk is full): 3 of 4 runs are not done. Run the same command to resume",
   );
   assertEquals(
     new Set(readResults(made.file("out/results.arrow")).map(({ arm }) => arm)),
@@ -190,7 +190,7 @@ Deno.test("a run that asks to be tried again ends the experiment with what is do
   );
 });
 
-Deno.test("a stop lets what runs end and starts nothing more", async () => {
+Deno.test("a stop lets running runs end and starts no others", async () => {
   using made = new Made();
   const error = await assertRejects(
     () =>
@@ -200,7 +200,7 @@ Deno.test("a stop lets what runs end and starts nothing more", async () => {
       }),
     TryAgainError,
   );
-  assertEquals(error.message, "Stopped: 4 of 4 runs are not done; the same command goes on from there");
+  assertEquals(error.message, "Interrupted: 4 of 4 runs are not done. Run the same command to resume");
   assertEquals(made.started.length, 1);
 });
 
@@ -237,7 +237,7 @@ Deno.test("where a prepared run fails, nothing that waits for it starts", async 
   assertEquals([code, made.started.length], [70, 1]);
 });
 
-Deno.test("outlook() tells what waits, what is to run, and starts nothing", async () => {
+Deno.test("outlook() returns which runs wait and how many stages would run, and starts nothing", async () => {
   using made = new Made();
   const source = parseExperiment(PREPARED, "made.yaml");
   const context = made.context();
@@ -253,20 +253,20 @@ Deno.test("outlook() tells what waits, what is to run, and starts nothing", asyn
 
 Deno.test("models and outputs that no manifest has are refused before anything starts", async () => {
   using made = new Made();
-  const text = PREPARED.replace("more.rollouts", "more.answers").replace(
+  const text = PREPARED.replace("more.rollouts", "more.responses").replace(
     "srppo: {}",
     "srppo: { model: srpo }",
   );
   const error = await assertRejects(() => made.run(text, (args) => leaveReport(args)), UsageError);
   assertEquals(
     error.message,
-    "Cannot run the experiment as its models and outputs must exist: prepare.more.answers: there is no such output, known are " +
+    "Unknown models or outputs in the experiment: prepare.more.responses: unknown output, known are " +
       'rollouts, demonstrations; arm "srppo": pipelines/quickstart.yaml evaluates no model "srpo", did you mean "srppo"?',
   );
   assertEquals(made.started, []);
 });
 
-Deno.test("one experiment at a time holds a folder", async () => {
+Deno.test("one experiment at a time uses a directory", async () => {
   using made = new Made();
   const error = await assertRejects(
     () =>
@@ -277,9 +277,9 @@ Deno.test("one experiment at a time holds a folder", async () => {
       }),
     TryAgainError,
   );
-  assertEquals(error.message, "Stopped: 4 of 4 runs are not done; the same command goes on from there");
+  assertEquals(error.message, "Interrupted: 4 of 4 runs are not done. Run the same command to resume");
   assertEquals(
     made.lines.filter((line) => line.startsWith("–")),
-    ["– srppo/seed-0  stopped, and kept  0/4\n"],
+    ["– srppo/seed-0  interrupted  0/4\n"],
   );
 });

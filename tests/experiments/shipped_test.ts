@@ -1,4 +1,4 @@
-/** The experiments that ship, and the data that they stand on: every plan fits the stages, without a run. @module */
+/** Plans and data of the shipped experiments: every plan fits the stages; nothing runs. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot, stages } from "@/lib/app/registry.ts";
@@ -52,7 +52,7 @@ for (const name of NAMES) {
   });
 }
 
-Deno.test("the experiments have as many runs as their pages say", async () => {
+Deno.test("the experiments have as many runs as their pages state", async () => {
   const counts = Object.fromEntries(
     await Promise.all(NAMES.map(async (name) => [name, (await shipped(name)).runs.runs.length])),
   );

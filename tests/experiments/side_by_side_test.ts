@@ -1,14 +1,14 @@
-/** Runs side by side over one store, as an experiment of one seed has them: what both need is made once. @module */
+/** Concurrent runs over one store, as in an experiment with one seed: shared stages run once. @module */
 import { assertEquals } from "@std/assert";
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { ToyProject } from "@/tests/pipeline/toy.ts";
 
-/** Keys of the actions that a run made itself. */
+/** Returns the keys of the stages that ran. */
 function made(events: readonly RunEvent[]): string[] {
   return events.flatMap((event) => event.type === "stage_finished" ? [event.key] : []);
 }
 
-Deno.test("runs that differ late share what is equal before, whichever comes first", async () => {
+Deno.test("runs that differ in late stages share the equal early stages, whichever run is first", async () => {
   using project = new ToyProject();
   await project.blueprint(); // loads the stages: two imports of one module at the same moment are no part of this
   const storeDir = project.file("store");

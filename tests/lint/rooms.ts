@@ -34,7 +34,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/contracts": ["tensor", "arrow", "files"],
   "lib/hub": ["tensor", "contracts", "files"],
   "lib/pipeline": ["tensor", "contracts", "files"],
-  "lib/report": ["tensor", "contracts", "arrow"],
+  "lib/report": ["tensor", "files", "contracts"],
   "lib/experiments": ["tensor", "random", "files", "contracts", "pipeline", "report"],
   "lib/app": { allBut: [] },
   "stages": { allBut: ["app"] },

@@ -70,7 +70,7 @@ Deno.test("a stage with every: 3 runs after rounds 3 and 6 and after the last, a
     time: 0,
     block: "loop",
     iteration: 2,
-    figure: "judge.score of policy, greedy",
+    metric: "judge.score of policy, greedy",
     value: -1,
   });
   assert(result.after.endsWith("|best=7"), "a later stage reads it");

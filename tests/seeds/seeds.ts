@@ -5,7 +5,7 @@
  * @module
  */
 import { readResults } from "@/lib/contracts/results.ts";
-import { spreadOf } from "@/lib/experiments/statistics.ts";
+import { spreadOf } from "@/lib/report/spread.ts";
 import { REFERENCE, REFERENCE_SEEDS, type ReferenceSpread } from "./reference.ts";
 
 /** Largest difference in standard errors of the difference; noise exceeds it once in a thousand times. */
