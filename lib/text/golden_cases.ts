@@ -1,7 +1,6 @@
 /**
- * Compares a tokenizer with golden cases that the Rust library made: ids with and without the template, decoded texts
- * with and without special tokens, ids that no text would give, and ids that come one at a time.
- * In: a parsed cases.json and a tokenizer. Out: every difference.
+ * Compares a tokenizer with golden cases made by the Rust library: ids with and without the template, decoded texts with and
+ * without special tokens, ids that no text encodes to, and ids that are decoded one at a time.
  * @module
  */
 import { streamDecoder } from "./stream_decoder.ts";
@@ -33,13 +32,13 @@ export interface TokenizerCases {
 export interface CaseDifference {
   /** name of the field in cases.json */
   readonly field: string;
-  /** the text or the ids that went in */
+  /** the text or the ids that were given */
   readonly input: string | readonly number[];
   readonly expected: string | readonly number[];
   readonly actual: string | readonly number[];
 }
 
-/** All differences between `tokenizer` and `golden`, in the order of the file. */
+/** Returns all differences between `tokenizer` and `golden`, in the order of the file. */
 export async function compareCases(
   tokenizer: Tokenizer,
   golden: TokenizerCases,

@@ -7,7 +7,7 @@ import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { readTokens } from "@/lib/contracts/tokens.ts";
 import { digestFile } from "@/lib/files/digest.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { stage } from "./main.ts";
 import { type Params, params } from "./params.ts";
@@ -35,7 +35,7 @@ function runStage(
   inputs: InputPaths,
   outputs: Readonly<Record<string, string>>,
   given: Partial<Params> = {},
-  seed = 0,
+  { seed = 0, signal = new AbortController().signal } = {},
 ): Promise<void> {
   return stage.run({
     params: params.parse(given),
@@ -44,7 +44,7 @@ function runStage(
     seed,
     iteration: 0,
     threads: 1,
-    signal: new AbortController().signal,
+    signal,
     progress: () => {},
   });
 }
@@ -105,19 +105,19 @@ Deno.test("the quickstart: 1000 demonstrations on 541 prompts, 768 prompts, 256 
 Deno.test("equal inputs give equal bytes, and rows do not depend on the order of others", () =>
   inTemporary(async (dir, outputs) => {
     const given = { validation_fraction: 0.2 };
-    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, 5);
+    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, { seed: 5 });
     const files = ["train", "validation", "prompts", "eval_prompts"].map((port) => outputs[port]!);
     const before = [...files, `${outputs.report}/report.json`].map(digestFile);
     const heldBack = new Set(readTokens(outputs.validation!).rows.map(({ id }) => id));
     assert(heldBack.size > 100 && heldBack.size < 300, `${heldBack.size} held back`);
-    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, 5);
+    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, { seed: 5 });
     assertEquals([...files, `${outputs.report}/report.json`].map(digestFile), before);
 
     const lines = (await Deno.readTextFile(quickstart.demonstrations)).trimEnd().split("\n");
     await Deno.writeTextFile(`${dir}/reversed.jsonl`, lines.toReversed().join("\n"));
-    await runStage({ demonstrations: `${dir}/reversed.jsonl` }, outputs, given, 5);
+    await runStage({ demonstrations: `${dir}/reversed.jsonl` }, outputs, given, { seed: 5 });
     assertEquals(new Set(readTokens(outputs.validation!).rows.map(({ id }) => id)), heldBack);
-    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, 6);
+    await runStage({ demonstrations: quickstart.demonstrations }, outputs, given, { seed: 6 });
     assert(digestFile(outputs.validation!) !== before[1], "another seed must hold back others");
   }));
 
@@ -388,4 +388,15 @@ Deno.test("documents become texts that are learned whole; they have no prompts",
       ]);
     }
     assertEquals(await exists(outputs.prompts!), false);
+  }));
+
+Deno.test("tokenize ends with TryAgainError (exit code 75) when it is interrupted, like every stage", () =>
+  inTemporary(async (_, outputs) => {
+    const demonstrations = `${QUICKSTART}/demos.jsonl`, signal = AbortSignal.abort();
+    const error = await assertRejects(
+      () => runStage({ demonstrations }, outputs, {}, { signal }),
+      TryAgainError,
+    );
+    assertEquals(exitCodeOf(error), 75);
+    assertEquals(await exists(outputs.train!), false);
   }));

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { readDemonstrations, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
+import { readDemonstrations } from "@/lib/demonstrations/user_rows.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
@@ -16,7 +16,7 @@ const OPENERS: Readonly<Record<CorruptKind, (path: string) => unknown>> = {
   model: loadModel,
   adapter: loadModel,
   tokenizer: loadTokenizer,
-  rows: (path) => readDemonstrations([path], USUAL_FIELDS),
+  rows: (path) => readDemonstrations([path]),
 };
 
 /** Longest that one file may take, seconds. */

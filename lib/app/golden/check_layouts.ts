@@ -1,7 +1,7 @@
 /** Demonstrations in every format and layout against the rows that must come out, verbatim. @module */
 import { join } from "node:path";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
-import { readDemonstrations, type RowFields, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
+import { readDemonstrations, type RowFields } from "@/lib/demonstrations/user_rows.ts";
 import { canonicalJson } from "@/lib/files/canonical_json.ts";
 import { readJsonl } from "@/lib/files/jsonl.ts";
 import { isJsonObject } from "@/lib/files/strict_json.ts";
@@ -14,7 +14,7 @@ const NAMED: Bar = { check: "rows, layout named", measure: "differences", bar: 0
 /** A file of a golden, as files.jsonl describes it. */
 interface LayoutFile {
   readonly file: string;
-  readonly fields: RowFields;
+  readonly fields: Partial<RowFields> & Pick<RowFields, "layout">;
 }
 
 /**
@@ -41,7 +41,7 @@ export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   }
   return checks.lines();
 
-  async function compareRows(bar: Bar, file: string, fields: RowFields, wanted: readonly string[]) {
+  async function compareRows(bar: Bar, file: string, fields: Partial<RowFields>, wanted: readonly string[]) {
     try {
       const { rows } = await readDemonstrations([join(directory, file)], fields);
       const found = rows.map(({ content }) =>
@@ -66,7 +66,7 @@ function layoutFile(value: Readonly<Record<string, unknown>>, at: string, list: 
   ) {
     return {
       file,
-      fields: { ...USUAL_FIELDS, layout: known, prompt_field: prompt, response_field: response },
+      fields: { layout: known, prompt_field: prompt, response_field: response },
     };
   }
   throw new DataError(
