@@ -6,7 +6,7 @@ import { listed } from "@/lib/tensor/listed.ts";
 export interface Problem {
   /** place of the row: `line 7`, or a row's id */
   readonly at: string;
-  readonly line?: number;
+  readonly line?: number | undefined;
   readonly what: string;
 }
 

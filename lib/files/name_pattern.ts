@@ -1,7 +1,7 @@
 /**
- * Patterns for one name: `*`, `?`, `[a-z]`, `[!a-z]`, `\`. The result is a regular expression whose time grows with the
- * product of both lengths at most: patterns may come from other people, and libraries (picomatch, minimatch) need
- * exponential time for many stars.
+ * Patterns for one name: `*`, `?`, `[a-z]`, `[!a-z]`, `\`. They become regular expressions whose time grows with the product
+ * of both lengths at most, since patterns may come from other people. Not npm `picomatch`: a pattern of many stars does not
+ * finish, and `?` and `[…]` do not match characters beyond 16 bits.
  * @module
  */
 
