@@ -92,7 +92,7 @@ Deno.test("a stage and a pipeline take hf: models; without the hub the exit code
   assertEquals(without.code, 69);
   assertEquals(without.err.trim().split("\n").length, 1, without.err);
   assertEquals(
-    without.err.startsWith(`Cannot download hf:org/other as ${hub.endpoint} must answer: `),
+    without.err.startsWith(`Cannot download hf:org/other: request to ${hub.endpoint} failed: `),
     true,
     without.err,
   );

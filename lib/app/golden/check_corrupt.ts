@@ -109,7 +109,7 @@ function faultOf(error: unknown, { mustMention }: CorruptCase): string | undefin
   if (code !== EXIT.badData) return `exit code ${code}, not ${EXIT.badData}: ${message}`;
   const silent = mustMention.filter((word) => !message.toLowerCase().includes(word.toLowerCase()));
   if (silent.length > 0) return `no ${silent.map((word) => JSON.stringify(word)).join(", ")} in: ${message}`;
-  return /^Cannot .+ as .+: ./s.test(message) ? undefined : `no clear error: ${message}`;
+  return message !== "" && !message.endsWith(".") ? undefined : `no clear error: ${message}`;
 }
 
 /** Bytes that buffers hold, or that are resident, whichever are more: an allocation that is not touched is not resident. */

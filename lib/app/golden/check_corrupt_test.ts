@@ -30,9 +30,8 @@ Deno.test("an accepted corrupt file, a silent message, a wrong exit code and a r
   directory.write("good.jsonl", '{"prompt":"Q","response":"a"}\n');
   directory.write("bad.jsonl", '{"prompt":"Q"}\n{"prompt":"Q","response":"a"}\n');
   const path = directory.file("bad.jsonl");
-  const message =
-    `Cannot tokenize ${path} as every row must have a text in "prompt" and "response" and an id of its own: ` +
-    '1 bad row: line 1 (no response, but "prompt")';
+  const message = `${path}: every row must have a text in "prompt" and "response" and a unique id, got ` +
+    '1 bad row: line 1 (missing field "response", got "prompt")';
   const rows = { kind: "rows", why: "of a test" };
   assertEquals(
     await check(directory, [
@@ -70,7 +69,7 @@ Deno.test("a file with a rule is written by it before it is opened", async () =>
   const found = await check(directory, [{ ...one, generate: { lines } }]);
   assertEquals(found[0]!.slice(0, 2), ["corrupt rows: refused", false]);
   const [, , worst] = found[0]!;
-  assertEquals(String(worst).startsWith('made.jsonl: no "{[[[" in: Cannot read '), true, String(worst));
+  assertEquals(/^made\.jsonl: no "\{\[\[\[" in: .*line 2/.test(String(worst)), true, String(worst));
   const list = directory.file("expected.jsonl");
   await assertRejects(
     () => check(directory, [{ ...one, generate: { lines: [] } }]),
