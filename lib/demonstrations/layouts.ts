@@ -108,9 +108,8 @@ export function contentOf(
     const both = [...value[prompt] as unknown[], ...(isPrompt ? [] : value[response] as unknown[])];
     return conversationOf({ [prompt]: both }, { layout: "messages", prompt, response: "" }, isPrompt);
   }
-  const problems = [prompt, ...(layout === "text" || isPrompt ? [] : [response])].flatMap((field) =>
-    problemOf(value, field)
-  );
+  const fields = [prompt, ...(layout === "text" || isPrompt ? [] : [response])];
+  const problems = fields.flatMap((field) => fieldProblems(value, field));
   if (layout === "alpaca" && value.input !== undefined && value.input !== null) {
     if (typeof value.input !== "string") problems.push(`input is ${kindOf(value.input)}`);
     else if (!value.input.isWellFormed()) problems.push("input has half a surrogate pair");
@@ -153,41 +152,38 @@ function conversationOf(
 /** Returns a message in OpenAI's format without fields that are null, since tables have all fields in every row. */
 function messageOf(item: Readonly<Record<string, unknown>>, at: string, problems: string[]): Message {
   const { role, content } = item;
-  if (typeof role !== "string" || role === "") {
-    problems.push(role === undefined ? `${at} has no role` : `the role of ${at} is ${kindOf(role)}`);
-  }
-  if (typeof content === "string") {
-    if (!content.isWellFormed()) problems.push(`the content of ${at} has half a surrogate pair`);
-  } else if (!(item.tool_calls && (content === null || content === undefined))) {
-    problems.push(
-      content === undefined ? `${at} has no content` : `the content of ${at} is ${kindOf(content)}`,
-    );
+  if (role === undefined) problems.push(`${at} has no role`);
+  else if (typeof role !== "string" || role === "") problems.push(`the role of ${at} is ${kindOf(role)}`);
+  if (!(item.tool_calls && (content === null || content === undefined))) {
+    problems.push(...textProblems(content, "content", at));
   }
   return Object.fromEntries(Object.entries(item).filter(([, part]) => part !== null)) as Message;
 }
 
 function turnOf(item: Readonly<Record<string, unknown>>, at: string, problems: string[]): Message {
   const { from, value } = item;
-  const role = typeof from === "string" && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from]! : undefined;
-  if (role === undefined) {
-    const known = Object.keys(SPEAKERS).join(", ");
-    problems.push(
-      from === undefined ? `${at} has no from` : `${at} is from ${JSON.stringify(from)}, not ${known}`,
-    );
+  const role = typeof from === "string" && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from]! : "";
+  if (from === undefined) problems.push(`${at} has no from`);
+  else if (role === "") {
+    problems.push(`${at} is from ${JSON.stringify(from)}, not ${Object.keys(SPEAKERS).join(", ")}`);
   }
-  if (typeof value !== "string") {
-    problems.push(value === undefined ? `${at} has no value` : `the value of ${at} is ${kindOf(value)}`);
-  } else if (!value.isWellFormed()) problems.push(`the value of ${at} has half a surrogate pair`);
-  return { role: role ?? "", content: value };
+  problems.push(...textProblems(value, "value", at));
+  return { role, content: value };
 }
 
-function problemOf(value: Readonly<Record<string, unknown>>, field: string): string[] {
+/** Returns the problems of the text `name` of a message. */
+function textProblems(text: unknown, name: string, at: string): string[] {
+  if (text === undefined) return [`${at} has no ${name}`];
+  if (typeof text !== "string") return [`the ${name} of ${at} is ${kindOf(text)}`];
+  return text.isWellFormed() ? [] : [`the ${name} of ${at} has half a surrogate pair`];
+}
+
+function fieldProblems(value: Readonly<Record<string, unknown>>, field: string): string[] {
   if (!Object.hasOwn(value, field)) return [missing(value, field)];
   const text = value[field];
   if (typeof text !== "string") return [`${field} is ${kindOf(text)}`];
   if (text.trim() === "") return [`${field} is ${text === "" ? "empty" : "white space alone"}`];
-  if (!text.isWellFormed()) return [`${field} has half a surrogate pair`];
-  return [];
+  return text.isWellFormed() ? [] : [`${field} has half a surrogate pair`];
 }
 
 function missing(value: Readonly<Record<string, unknown>>, field: string): string {

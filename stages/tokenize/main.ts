@@ -16,7 +16,7 @@ import { type Params, params } from "./params.ts";
 import { inputs, outputs } from "./ports.ts";
 import { readInput } from "./read_input.ts";
 import { tokenizeReport } from "./report.ts";
-import { reportText, type ShownReport } from "./report_text.ts";
+import { reportText } from "./report_text.ts";
 import type { TokenizeSettings, TokenSet } from "./token_sets.ts";
 import { tokenize } from "./tokenize.ts";
 
@@ -71,7 +71,7 @@ async function run(context: StageContext<Params, typeof inputs, typeof outputs>)
     ...(pairs ? [`${pairs.rows.length} pairs`] : []),
   ];
   const colors = Deno.stderr.isTerminal() && !Deno.noColor;
-  progress({ message: `${counts.join(", ")}\n${reportText(report as unknown as ShownReport, { colors })}` });
+  progress({ message: `${counts.join(", ")}\n${reportText(report, { colors })}` });
 }
 
 /** Returns the limits for this model. @throws {UsageError} if they are unknown or exceed its context length */

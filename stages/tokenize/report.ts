@@ -19,7 +19,7 @@ export function tokenizeReport(
   result: Tokenized & { readonly pairs?: PairSet | undefined },
   settings: TokenizeSettings,
   selection: Selection | undefined,
-): Readonly<Record<string, unknown>> {
+) {
   const { train, validation, prompts, evalPrompts, pairs } = result;
   const trainPrompts = new Set(train?.samples.map(({ prompt }) => prompt));
   const examples = (train ?? validation)?.samples.slice(0, EXAMPLES) ?? [];
@@ -48,9 +48,10 @@ export function tokenizeReport(
   };
 }
 
-function tokenSetReport(
-  { samples, dropped, unsupervised, drawnFrom }: TokenSet,
-): Readonly<Record<string, unknown>> {
+/** The object of report.json. */
+export type TokenizeReport = ReturnType<typeof tokenizeReport>;
+
+function tokenSetReport({ samples, dropped, unsupervised, drawnFrom }: TokenSet) {
   const lengths = samples.map(({ row }) => row.inputIds.length);
   const supervised = samples.map(({ row }) => row.lossMask.reduce((sum, mask) => sum + mask, 0));
   const distinct = new Set(samples.map(({ row }) => row.inputIds.join()));
@@ -71,10 +72,7 @@ function tokenSetReport(
   };
 }
 
-function promptSetReport(
-  { rows, texts, truncated, dropped }: PromptSet,
-  trainPrompts: ReadonlySet<string>,
-): Readonly<Record<string, unknown>> {
+function promptSetReport({ rows, texts, truncated, dropped }: PromptSet, trainPrompts: ReadonlySet<string>) {
   return {
     rows: rows.length,
     repeated_rows: rows.length - new Set(texts).size,
@@ -85,7 +83,7 @@ function promptSetReport(
   };
 }
 
-function pairSetReport({ rows, ...counts }: PairSet): Readonly<Record<string, unknown>> {
+function pairSetReport({ rows, ...counts }: PairSet) {
   return {
     rows: rows.length,
     ...counts,
@@ -98,7 +96,7 @@ function pairSetReport({ rows, ...counts }: PairSet): Readonly<Record<string, un
  * Returns the text of a row in runs of equal mask, with `<s>` and `</s>`. The text of a run is what it adds to the text
  * before it: decoded separately, it would lose its leading space.
  */
-function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record<string, unknown>> {
+function exampleOf(tokenizer: Tokenizer, { row }: FittedSample) {
   const { inputIds, lossMask } = row;
   const segments: { mask: number; tokens: number; text: string }[] = [];
   let before = "";
@@ -118,7 +116,7 @@ function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record
 }
 
 /** Returns minimum, quartiles, 90th and 99th percentile and maximum, by nearest rank: each is one of the values. */
-export function quantilesOf(values: readonly number[]): Readonly<Record<string, number>> {
+export function quantilesOf(values: readonly number[]) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!;
   return { min: at(0), p25: at(0.25), p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99), max: at(1) };

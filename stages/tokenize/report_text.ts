@@ -1,35 +1,12 @@
 /** The report as text for the terminal: a table of the sets, and example rows with the supervised tokens marked. @module */
 import { type Paint, paint } from "@/lib/report/ansi.ts";
+import type { TokenizeReport } from "./report.ts";
 
 /** The part of report.json that is shown. */
-export interface ShownReport {
-  readonly train: ShownSet | null;
-  readonly validation: ShownSet | null;
-  readonly prompts: ShownPrompts | null;
-  readonly eval_prompts: ShownPrompts | null;
-  readonly examples: readonly {
-    readonly id: string;
-    readonly segments: readonly { readonly mask: number; readonly tokens: number; readonly text: string }[];
-  }[];
-}
-
-type Quantiles = Readonly<Record<string, number>>;
-
-interface ShownPrompts {
-  readonly rows: number;
-  readonly repeated_rows: number;
-  readonly dropped: number;
-  readonly truncated: number;
-  readonly prompt_length: Quantiles;
-}
-
-interface ShownSet extends ShownPrompts {
-  readonly unsupervised: number;
-  readonly boundary_splits: number;
-  readonly tokens: number;
-  readonly supervised_tokens: number;
-  readonly length: Quantiles;
-}
+export type ShownReport = Pick<
+  TokenizeReport,
+  "train" | "validation" | "prompts" | "eval_prompts" | "examples"
+>;
 
 /** Limit of a run's text; of longer ones, both ends are shown. */
 const MAX_CHARACTERS = 400;
@@ -50,7 +27,7 @@ export function reportText(report: ShownReport, options: { readonly colors: bool
   return [...tableLines(lines, look), ...examples].join("\n");
 }
 
-function setCells(name: string, set: ShownPrompts | ShownSet): string[] {
+function setCells(name: string, set: NonNullable<ShownReport["train"] | ShownReport["prompts"]>): string[] {
   const { p50, p99, max } = "length" in set ? set.length : set.prompt_length;
   const counts = "length" in set
     ? [set.unsupervised, set.truncated, set.boundary_splits, set.tokens, set.supervised_tokens]

@@ -7,6 +7,7 @@ const report: ShownReport = {
   train: {
     rows: 1000,
     repeated_rows: 3,
+    distinct_prompts: 541,
     dropped: 2,
     unsupervised: 1,
     truncated: 0,
@@ -15,12 +16,14 @@ const report: ShownReport = {
     supervised_tokens: 50000,
     length: lengths,
     prompt_length: lengths,
+    response_length: lengths,
   },
   validation: null,
-  prompts: { rows: 768, repeated_rows: 0, dropped: 0, truncated: 0, prompt_length: lengths },
+  prompts: { rows: 768, repeated_rows: 0, in_train: 0, dropped: 0, truncated: 0, prompt_length: lengths },
   eval_prompts: null,
   examples: [{
     id: "d0",
+    source: "demonstrations:1",
     segments: [
       { mask: 0, tokens: 2, text: "<s> Hi\n" },
       { mask: 1, tokens: 3, text: `Yes\x1b[2J\nno</s>` },
