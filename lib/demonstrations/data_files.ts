@@ -6,7 +6,7 @@
 import { extname, join } from "node:path";
 import { decodeArrowRows } from "@/lib/arrow/decode_rows.ts";
 import { readCsv } from "@/lib/files/csv.ts";
-import { readError } from "@/lib/files/file_errors.ts";
+import { reading } from "@/lib/files/file_errors.ts";
 import { fileSet, namedPaths } from "@/lib/files/file_pattern.ts";
 import { readJsonRows } from "@/lib/files/json.ts";
 import { type JsonLine, readJsonl } from "@/lib/files/jsonl.ts";
@@ -46,14 +46,11 @@ const KNOWN_ENDINGS = Object.keys(ENDINGS).join(", ");
  */
 export function dataFiles(path: string): string[] {
   if (fileSet(path) !== undefined) return namedPaths(path);
-  try {
-    if (!Deno.statSync(path).isDirectory) return [path];
-    const names = [...Deno.readDirSync(path)].filter((entry) => entry.isFile).map(({ name }) => name);
-    const files = names.filter((name) => Object.hasOwn(ENDINGS, extname(name))).sort();
-    if (files.length > 0) return files.map((name) => join(path, name));
-  } catch (cause) {
-    throw readError(path, cause);
-  }
+  if (!reading(path, () => Deno.statSync(path)).isDirectory) return [path];
+  const entries = reading(path, () => [...Deno.readDirSync(path)]);
+  const names = entries.filter(({ name, isFile }) => isFile && Object.hasOwn(ENDINGS, extname(name)))
+    .map(({ name }) => name).sort();
+  if (names.length > 0) return names.map((name) => join(path, name));
   throw new DataError(`${path} must hold files that end with ${KNOWN_ENDINGS}, got none`, { file: path });
 }
 
@@ -106,11 +103,9 @@ function formatOf(file: string): Format {
 }
 
 function firstBytes(file: string): Uint8Array {
-  try {
+  return reading(file, () => {
     using opened = Deno.openSync(file);
     const bytes = new Uint8Array(64);
     return bytes.subarray(0, opened.readSync(bytes) ?? 0);
-  } catch (cause) {
-    throw readError(file, cause);
-  }
+  });
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
-import { readError } from "./file_errors.ts";
+import { reading } from "./file_errors.ts";
 import type { HandOver } from "./hand_over.ts";
 import { readJsonObject } from "./json.ts";
 import { isFile } from "./paths.ts";
@@ -84,7 +84,7 @@ export class CheckpointFiles implements Disposable {
  *   directory, or a shard does not have exactly the tensors that the index assigns to it
  */
 export function openCheckpointFiles(directory: string, handOver?: HandOver): CheckpointFiles {
-  const present = fileNames(directory);
+  const present = new Set(reading(directory, () => [...Deno.readDirSync(directory)].map(({ name }) => name)));
   if (present.has(SINGLE) || handOver?.taken(join(directory, SINGLE))) {
     const file = openSafetensors(join(directory, SINGLE), handOver);
     return new CheckpointFiles(directory, new Map(file.names.map((name) => [name, file])));
@@ -140,14 +140,6 @@ function readIndex(path: string): ReadonlyMap<string, string> {
 /** Returns whether a name has no path in it, so that an index cannot point outside its directory. */
 function isPlainFileName(name: unknown): boolean {
   return typeof name === "string" && /^[^/\\\0]+\.safetensors$/.test(name);
-}
-
-function fileNames(directory: string): ReadonlySet<string> {
-  try {
-    return new Set(Array.from(Deno.readDirSync(directory), (entry) => entry.name));
-  } catch (cause) {
-    throw readError(directory, cause);
-  }
 }
 
 /** Returns `values`, the weight `name` of `file`. @throws {DataError} if one is NaN or infinite */

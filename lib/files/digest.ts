@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { canonicalJson } from "./canonical_json.ts";
-import { readError } from "./file_errors.ts";
+import { reading } from "./file_errors.ts";
 
 const CHUNK_BYTES = 1 << 22;
 
@@ -88,23 +88,21 @@ export function digestFiles(
 function fileDigest(path: string): FileDigest {
   const hash = createHash("sha256");
   let size = 0;
-  try {
+  reading(path, () => {
     using file = Deno.openSync(path, { read: true });
     const chunk = new Uint8Array(CHUNK_BYTES);
     for (let n = file.readSync(chunk); n !== null; n = file.readSync(chunk)) {
       hash.update(chunk.subarray(0, n));
       size += n;
     }
-  } catch (cause) {
-    throw readError(path, cause);
-  }
+  });
   return { digest: hash.digest("hex"), size };
 }
 
 /** Adds the paths of all files below `root/prefix`, relative to `root`, to `into`. */
 function listFiles(root: string, prefix: string, into: string[]): void {
   const here = prefix === "" ? root : `${root}/${prefix}`;
-  try {
+  reading(here, () => {
     for (const entry of Deno.readDirSync(here)) {
       if (entry.name.startsWith(".")) continue;
       const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
@@ -115,7 +113,5 @@ function listFiles(root: string, prefix: string, into: string[]): void {
         throw new DataError(`${root}/${path} ${problem}`, { file: `${root}/${path}` });
       }
     }
-  } catch (cause) {
-    throw readError(here, cause);
-  }
+  });
 }

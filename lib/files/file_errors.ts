@@ -50,6 +50,24 @@ export function writeError(path: string, cause: unknown): Error {
   return new UsageError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
 }
 
+/** Returns the result of `read`; throws `readError()` if it fails. */
+export function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw readError(path, cause);
+  }
+}
+
+/** Returns the result of `write`; throws `writeError()` if it fails. */
+export function writing<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+}
+
 /**
  * Returns a full disk as an error that names `place`, and any other cause unchanged. For the outermost level of a program,
  * which catches failures that no file operation has reported by path.

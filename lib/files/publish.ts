@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { codeOf, readError, writeError } from "./file_errors.ts";
+import { codeOf, reading, writeError, writing } from "./file_errors.ts";
 
 /**
  * Calls `write` with a temporary path, then renames the file to `path`, replacing an existing file. Creates missing
@@ -48,14 +48,9 @@ export async function publishDirectory(
  * @throws {UsageError} if `to` cannot be written or already exists
  */
 export function linkOrCopy(from: string, to: string): void {
-  let isLink: boolean;
-  try {
-    isLink = Deno.lstatSync(from).isSymlink;
-  } catch (cause) {
-    throw readError(from, cause);
-  }
+  const { isSymlink } = reading(from, () => Deno.lstatSync(from));
   // A hard link to a symbolic link would be a symbolic link, so its target is copied.
-  if (!isLink) {
+  if (!isSymlink) {
     try {
       return Deno.linkSync(from, to);
     } catch (cause) {
@@ -63,11 +58,7 @@ export function linkOrCopy(from: string, to: string): void {
       // Otherwise (another device, no hard links, no permission to link) the file is copied.
     }
   }
-  try {
-    Deno.copyFileSync(from, to);
-  } catch (cause) {
-    throw writeError(to, cause);
-  }
+  writing(to, () => Deno.copyFileSync(from, to));
 }
 
 /**
@@ -78,17 +69,8 @@ export function linkOrCopy(from: string, to: string): void {
  * @throws {UsageError} if a file cannot be written or already exists
  */
 export function linkTree(from: string, to: string): void {
-  let entries: Deno.DirEntry[];
-  try {
-    entries = [...Deno.readDirSync(from)];
-  } catch (cause) {
-    throw readError(from, cause);
-  }
-  try {
-    Deno.mkdirSync(to, { recursive: true });
-  } catch (cause) {
-    throw writeError(to, cause);
-  }
+  const entries = reading(from, () => [...Deno.readDirSync(from)]);
+  writing(to, () => Deno.mkdirSync(to, { recursive: true }));
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;
     if (isDirectory) linkTree(join(from, name), join(to, name));

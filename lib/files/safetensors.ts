@@ -6,7 +6,7 @@ import { allocate, BYTES, type DType } from "@/lib/tensor/dtype.ts";
 import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { type HostTensor, hostTensor, sizeOf } from "@/lib/tensor/tensor.ts";
-import { readError } from "./file_errors.ts";
+import { readError, reading } from "./file_errors.ts";
 import { type FileContent, fileContent, type HandOver, partAt, readContent } from "./hand_over.ts";
 import {
   DTYPE_NAMES,
@@ -122,13 +122,12 @@ export class SafetensorsFile implements Disposable {
   }
 
   #readAt(begin: number, into: Uint8Array): void {
-    if ("parts" in this.#file) return readContent(this.path, this.#file, begin, into);
-    try {
-      this.#file.seekSync(begin, Deno.SeekMode.Start);
-      readFully(this.path, this.#file, into);
-    } catch (cause) {
-      throw readError(this.path, cause);
-    }
+    const file = this.#file;
+    if ("parts" in file) return readContent(this.path, file, begin, into);
+    reading(this.path, () => {
+      file.seekSync(begin, Deno.SeekMode.Start);
+      readFully(this.path, file, into);
+    });
   }
 }
 

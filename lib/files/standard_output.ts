@@ -1,5 +1,7 @@
 /** Writes to standard output completely: it may be a pipe that takes a part at a time, or a file on a full disk. @module */
-import { writeError } from "./file_errors.ts";
+import { writeError, writing } from "./file_errors.ts";
+
+const NAME = "standard output";
 
 /**
  * Writes all of `text` to standard output.
@@ -8,14 +10,12 @@ import { writeError } from "./file_errors.ts";
  */
 export function printOut(text: string): void {
   const bytes = new TextEncoder().encode(text);
-  try {
+  writing(NAME, () => {
     for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  } catch (cause) {
-    throw outputError(cause);
-  }
+  });
 }
 
 /** Returns why standard output cannot be written; errors without a system code are returned unchanged. */
 export function outputError(cause: unknown): unknown {
-  return writeError("standard output", cause);
+  return writeError(NAME, cause);
 }

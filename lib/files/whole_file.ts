@@ -1,6 +1,6 @@
 /** Reads and writes whole files, with errors that name the path. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
-import { readError, writeError } from "./file_errors.ts";
+import { reading, writing } from "./file_errors.ts";
 
 /** Bytes of one write call; Linux accepts at most 2 GB. */
 const CHUNK_BYTES = 1 << 26;
@@ -10,11 +10,7 @@ const CHUNK_BYTES = 1 << 26;
  * @throws {DataError} if it does not exist or cannot be read
  */
 export function readWholeFile(path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return Deno.readFileSync(path);
-  } catch (cause) {
-    throw readError(path, cause);
-  }
+  return reading(path, () => Deno.readFileSync(path));
 }
 
 /**
@@ -43,14 +39,10 @@ export function isUtf16([first, second]: Uint8Array): boolean {
  * @throws {UsageError} if the path cannot be written
  */
 export function writeWholeFile(path: string, parts: Iterable<Uint8Array>): void {
-  try {
+  writing(path, () => {
     using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-    for (const part of parts) writeAll(file, part);
-  } catch (cause) {
-    throw writeError(path, cause);
-  }
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at, at + CHUNK_BYTES));
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at, at + CHUNK_BYTES));
+    }
+  });
 }

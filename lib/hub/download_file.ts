@@ -7,7 +7,7 @@ import { downloadFile, type ListFileEntry } from "@huggingface/hub";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { digestFile } from "@/lib/files/digest.ts";
-import { writeError } from "@/lib/files/file_errors.ts";
+import { writing } from "@/lib/files/file_errors.ts";
 import { statIfThere } from "@/lib/files/paths.ts";
 import { readWholeFile } from "@/lib/files/whole_file.ts";
 import { DataError, UnavailableError } from "@/lib/tensor/errors.ts";
@@ -144,14 +144,6 @@ async function appendTo(path: string, stream: ReadableStream<Uint8Array>): Promi
   using file = writing(path, () => Deno.openSync(path, { append: true, create: true }));
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length;) at += writing(path, () => file.writeSync(chunk.subarray(at)));
-  }
-}
-
-function writing<T>(path: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw writeError(path, cause);
   }
 }
 
