@@ -1,16 +1,13 @@
-/**
- * The column types that files between stages use, as names, as TypeScript types, and as Arrow types.
- * @module
- */
+/** Column types of the files between stages: as names, as TypeScript types and as Arrow types. @module */
 import { type DataType, Field, Float32, Float64, Int32, Int64, List, Uint8, Utf8 } from "apache-arrow";
 
-/** What a column holds. i64 stands for the integers that a JavaScript number holds exactly. */
+/** Type of a column. i64 is limited to integers that a JavaScript number represents exactly. */
 export type ColumnType = "utf8" | "i32" | "i64" | "f64" | "list<i32>" | "list<f32>" | "list<u8>";
 
-/** A column type, with `?` where a value may be null. */
+/** A column type, followed by `?` if values may be null. */
 export type ColumnSpec = ColumnType | `${ColumnType}?`;
 
-/** Columns by name, in their order in the file. */
+/** Columns by name, in the order of the file. */
 export type TableSchema = Readonly<Record<string, ColumnSpec>>;
 
 interface ValueOfType {
@@ -29,42 +26,37 @@ export type ColumnValue<Spec extends ColumnSpec> = Spec extends `${infer Type ex
   : Spec extends ColumnType ? ValueOfType[Spec]
   : never;
 
-/** All columns of a table: arrays, or typed arrays of numbers, one element a row. */
+/** All columns of a table: arrays or typed arrays, one element per row. */
 export type Columns<Schema extends TableSchema> = {
   readonly [Name in keyof Schema]: ArrayLike<ColumnValue<Schema[Name]>>;
 };
 
-/** The type of `spec` without its `?`. */
+/** Returns the type of `spec` without its `?`. */
 export function typeOf(spec: ColumnSpec): ColumnType {
   return (spec.endsWith("?") ? spec.slice(0, -1) : spec) as ColumnType;
 }
 
-/** True where `spec` lets values be null. */
+/** Returns whether `spec` allows nulls. */
 export function isNullable(spec: ColumnSpec): boolean {
   return spec.endsWith("?");
 }
 
-/** The Arrow type of a column type. Elements of lists are named `item` and are never null. */
+/** Returns the Arrow type of a column type. Elements of lists are named `item` and are never null. */
 export function arrowType(type: ColumnType): DataType {
-  switch (type) {
-    case "utf8":
-      return new Utf8();
-    case "i32":
-      return new Int32();
-    case "i64":
-      return new Int64();
-    case "f64":
-      return new Float64();
-    case "list<i32>":
-      return new List(new Field("item", new Int32(), false));
-    case "list<f32>":
-      return new List(new Field("item", new Float32(), false));
-    case "list<u8>":
-      return new List(new Field("item", new Uint8(), false));
-  }
+  return ARROW_TYPES[type]();
 }
 
-/** The spelling of any Arrow type in this project's words, so that an expected and an actual type can be compared. */
+const ARROW_TYPES: Readonly<Record<ColumnType, () => DataType>> = {
+  "utf8": () => new Utf8(),
+  "i32": () => new Int32(),
+  "i64": () => new Int64(),
+  "f64": () => new Float64(),
+  "list<i32>": () => new List(new Field("item", new Int32(), false)),
+  "list<f32>": () => new List(new Field("item", new Float32(), false)),
+  "list<u8>": () => new List(new Field("item", new Uint8(), false)),
+};
+
+/** Returns the name of any Arrow type in the spelling of `ColumnType`, to compare an expected type with a found one. */
 export function showArrowType(type: DataType): string {
   const children = (type.children as Field[] | null) ?? [];
   if (type instanceof List) return `list<${showArrowType(children[0]!.type)}>`;

@@ -1,6 +1,6 @@
 /**
- * The bytes of an Arrow IPC file in, typed columns out. Lists come as views of the file's bytes. Nothing that the file
- * claims is believed: lengths, offsets, nulls and text are checked before they are used.
+ * Decodes Arrow IPC files to typed columns. Lists are views of the file's bytes. Lengths, offsets, nulls and texts are
+ * checked before they are used.
  * @module
  */
 import {
@@ -11,6 +11,7 @@ import {
   type Schema,
 } from "apache-arrow";
 import { ColumnError, DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { checkMetadata } from "./check_metadata.ts";
 import { type Columns, isNullable, showArrowType, type TableSchema, typeOf } from "./column_schema.ts";
 import { appendColumn } from "./decode_column.ts";
@@ -26,12 +27,12 @@ export interface ArrowTable<S extends TableSchema> {
 const MAGIC = [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31];
 
 /**
- * Reads the columns of `schema` from an Arrow IPC file; columns beyond those are ignored.
+ * Reads the columns of `schema` from an Arrow IPC file; other columns are ignored.
  * @param file its name, for messages
  * @returns lists as views of `bytes`, texts as strings, numbers as numbers
- * @throws {DataError} if the bytes are no whole Arrow IPC file
- * @throws {ColumnError} listing every column that is missing or of another type; or naming the first row whose value is
- *   null, not UTF-8, or outside of the file
+ * @throws {DataError} if the bytes are not a complete Arrow IPC file
+ * @throws {ColumnError} listing every column that is missing or has another type; or naming the first row whose value is
+ *   null, not UTF-8, or outside the file
  */
 export function decodeArrow<const S extends TableSchema>(
   bytes: Uint8Array<ArrayBuffer>,
@@ -46,16 +47,11 @@ export function decodeArrow<const S extends TableSchema>(
     let rows = 0;
     for (let i = 0; i < reader.numRecordBatches; i++) {
       const batch: RecordBatch | null = reader.readRecordBatch(i);
-      if (batch === null) throw refuse(file, `batch ${i} is not where the footer says`);
+      if (batch === null) throw invalidFile(file, `no batch ${i} at the position in the footer`);
       for (const name of names) {
         const data = batch.data.children[fields.indexOf(name)] as Data;
-        appendColumn(columns[name]!, data, {
-          file,
-          name,
-          spec: schema[name]!,
-          firstRow: rows,
-          rows: batch.numRows,
-        });
+        const place = { file, column: name, firstRow: rows };
+        appendColumn(columns[name]!, data, { ...place, spec: schema[name]!, rows: batch.numRows });
       }
       rows += batch.numRows;
     }
@@ -64,8 +60,8 @@ export function decodeArrow<const S extends TableSchema>(
 }
 
 /**
- * The metadata of an Arrow IPC file's schema, without its columns.
- * @throws {DataError} if the bytes are no whole Arrow IPC file
+ * Returns the metadata of an Arrow IPC file's schema, without reading its columns.
+ * @throws {DataError} if the bytes are not a complete Arrow IPC file
  */
 export function decodeArrowMetadata(
   bytes: Uint8Array<ArrayBuffer>,
@@ -74,7 +70,7 @@ export function decodeArrowMetadata(
   return opened(bytes, file, (reader) => reader.schema.metadata);
 }
 
-/** Runs `use` on a reader; what goes wrong inside the library is the file's fault. */
+/** Calls `use` with a reader; failures inside the library are reported as a damaged file. */
 function opened<T>(
   bytes: Uint8Array<ArrayBuffer>,
   file: string,
@@ -84,25 +80,25 @@ function opened<T>(
   try {
     checkMetadata(bytes, footer);
     const reader = RecordBatchReader.from(bytes).open();
-    if (!(reader instanceof RecordBatchFileReader)) throw refuse(file, "it is a stream");
+    if (!(reader instanceof RecordBatchFileReader)) throw invalidFile(file, "it is a stream");
     return use(reader);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    throw refuse(file, `it is damaged (${(cause as Error).message})`, cause);
+    throw invalidFile(file, `it is damaged (${(cause as Error).message})`, cause);
   }
 }
 
-/** Checks magic and footer length, so that the library finds a file and not a stream. Gives the footer's position. */
+/** Checks the magic bytes and the length of the footer. Returns the position of the footer. @throws {DataError} */
 export function checkFrame(bytes: Uint8Array<ArrayBuffer>, file: string): number {
-  if (bytes.length === 0) throw refuse(file, "it is empty");
-  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw refuse(file, "it does not begin with ARROW1");
+  if (bytes.length === 0) throw invalidFile(file, "it is empty");
+  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw invalidFile(file, "it does not begin with ARROW1");
   const end = bytes.length - MAGIC.length;
   if (end < 12 || !MAGIC.every((byte, i) => bytes[end + i] === byte)) {
-    throw refuse(file, "it does not end with ARROW1, so it was cut or is still being written");
+    throw invalidFile(file, "it does not end with ARROW1, so it is incomplete or still being written");
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset).getInt32(end - 4, true);
   if (length <= 0 || length > end - 12) {
-    throw refuse(file, `its footer claims ${length} of ${bytes.length} bytes`);
+    throw invalidFile(file, `its footer claims ${length} of ${bytes.length} bytes`);
   }
   return end - 4 - length;
 }
@@ -115,26 +111,15 @@ function checkSchema(actual: Schema, expected: TableSchema, file: string): void 
     const type = typeOf(spec);
     const found = fields[0] && showArrowType(fields[0].type);
     if (fields.length === 1 && found === type) continue;
-    const current = fields.length > 1
-      ? `there are ${fields.length}`
-      : found === undefined
-      ? "it is missing"
-      : `it is ${found}`;
-    problems.push(`column "${name}" must be ${type}${isNullable(spec) ? " or null" : ""}: ${current}`);
+    const current = fields.length > 1 ? `${fields.length} columns` : found ?? "no such column";
+    problems.push(`column "${name}" must be ${type}${isNullable(spec) ? " or null" : ""}, got ${current}`);
     first ??= name;
   }
   if (first === undefined) return;
-  throw new ColumnError(
-    `Cannot read ${file} as it must have the columns of its kind: ${problems.join("; ")}`,
-    {
-      file,
-      column: first,
-    },
-  );
+  throw new ColumnError(`${file}: ${listed(problems)}`, { file, column: first });
 }
 
-function refuse(file: string, current: string, cause?: unknown): DataError {
-  return new DataError(`Cannot read ${file} as it must be a whole Arrow IPC file: ${current}`, { file }, {
-    cause,
-  });
+/** Returns the error for a file that is not a complete Arrow IPC file or stream. */
+export function invalidFile(file: string, problem: string, cause?: unknown): DataError {
+  return new DataError(`${file}: invalid Arrow file: ${problem}`, { file }, { cause });
 }

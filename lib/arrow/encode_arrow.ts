@@ -1,6 +1,6 @@
 /**
- * Columns in, the bytes of an Arrow IPC file out. Batches have a fixed number of rows, so that equal columns give equal
- * bytes. Lists are laid end to end in one typed array for each batch, which Arrow takes as it is.
+ * Encodes columns as an Arrow IPC file. Batches have a fixed number of rows, so that equal columns give equal bytes. The
+ * lists of a batch are joined in one typed array, which Arrow uses without a copy.
  * @module
  */
 import {
@@ -24,19 +24,19 @@ import {
   typeOf,
 } from "./column_schema.ts";
 
-/** Rows of every batch but the last. */
+/** Rows per batch; the last batch may have fewer. */
 export const BATCH_ROWS = 2048;
 
 type ArrowData = ReturnType<typeof makeData>;
 type ListArray = Int32Array | Float32Array | Uint8Array;
 
 /**
- * The bytes of an Arrow IPC file.
+ * Returns the bytes of an Arrow IPC file.
  * @param schema names and types of the columns, in order
- * @param columns one value a row; all of the same length
+ * @param columns one value per row; all of the same length
  * @param metadata of the schema
- * @throws {ColumnError} if columns differ in length, a value is null where that is not said, an i32 or i64 is no such
- *   integer, or a text holds half a surrogate pair
+ * @throws {ColumnError} if columns differ in length, a value is null in a column without nulls, an i32 or i64 is not such
+ *   an integer, or a text has half a surrogate pair
  */
 export function encodeArrow<const S extends TableSchema>(
   schema: S,
@@ -70,14 +70,14 @@ function rowCount(names: readonly string[], columns: Readonly<Record<string, Arr
   const lengths = names.map((name) => columns[name]!.length);
   if (new Set(lengths).size > 1) {
     throw new ColumnError(
-      "Cannot write a table as its columns must have the same number of rows: " +
-        names.map((name, i) => `${name} has ${lengths[i]}`).join(", "),
+      "All columns of a table must have the same number of rows, got " +
+        names.map((name, i) => `${lengths[i]} in ${name}`).join(", "),
     );
   }
   return lengths[0] ?? 0;
 }
 
-/** Rows [begin, end) of a column as Arrow data. */
+/** Returns rows [begin, end) of a column as Arrow data. */
 function encodeColumn(
   name: string,
   spec: ColumnSpec,
@@ -110,16 +110,12 @@ function encodeColumn(
       );
     case "f64":
       return scalars(type, common, Float64Array.from(part as (number | null)[], (v) => v ?? 0));
-    case "list<i32>":
-      return lists(type, common, part as (Int32Array | null)[], Int32Array);
-    case "list<f32>":
-      return lists(type, common, part as (Float32Array | null)[], Float32Array);
-    case "list<u8>":
-      return lists(type, common, part as (Uint8Array | null)[], Uint8Array);
+    default:
+      return lists(type, common, part as (ListArray | null)[]);
   }
 }
 
-/** Where a value stands: column, and the row that index 0 of the batch is. */
+/** Place of a batch: a column, and its row at index 0. */
 interface At {
   readonly name: string;
   readonly begin: number;
@@ -139,16 +135,17 @@ function scalars(
   return makeData({ ...common, type: arrowType(type), data } as Parameters<typeof makeData>[0]);
 }
 
-/** Lists end to end in one array of elements. */
-function lists<A extends ListArray>(
-  type: "list<i32>" | "list<f32>" | "list<u8>",
+const LIST_ARRAYS = { "list<i32>": Int32Array, "list<f32>": Float32Array, "list<u8>": Uint8Array } as const;
+
+/** Returns lists as Arrow data, joined in one array of elements. */
+function lists(
+  type: keyof typeof LIST_ARRAYS,
   common: Common,
-  values: readonly (A | null)[],
-  ArrayOf: new (length: number) => A,
+  values: readonly (ListArray | null)[],
 ): ArrowData {
   const valueOffsets = new Int32Array(values.length + 1);
   for (let i = 0; i < values.length; i++) valueOffsets[i + 1] = valueOffsets[i]! + (values[i]?.length ?? 0);
-  const data = new ArrayOf(valueOffsets[values.length]!);
+  const data = new LIST_ARRAYS[type](valueOffsets[values.length]!);
   for (let i = 0; i < values.length; i++) {
     const list = values[i];
     if (list) data.set(list, valueOffsets[i]!);
@@ -165,13 +162,13 @@ function lists<A extends ListArray>(
   return makeData({ ...common, type: listType, valueOffsets, child });
 }
 
-/** Texts as UTF-8, end to end. */
+/** Returns texts as UTF-8, joined in one array of bytes. */
 function encodeTexts(at: At, texts: readonly (string | null)[]): { offsets: Int32Array; data: Uint8Array } {
   const encoder = new TextEncoder();
   const offsets = new Int32Array(texts.length + 1);
   const parts = texts.map((text, i) => {
     if (text !== null && !text.isWellFormed()) {
-      throw refuse(at, i, "be well-formed Unicode", "it has half a surrogate pair");
+      throw invalid(at, i, "well-formed Unicode, got half a surrogate pair");
     }
     const bytes = encoder.encode(text ?? "");
     offsets[i + 1] = offsets[i]! + bytes.length;
@@ -182,7 +179,7 @@ function encodeTexts(at: At, texts: readonly (string | null)[]): { offsets: Int3
   return { offsets, data };
 }
 
-/** The validity bitmap (a bit per row, 1 = there), or null where every value is there. */
+/** Returns the validity bitmap (one bit per row, 1 = has a value), or null if every row has a value. */
 function nulls(
   at: At,
   spec: ColumnSpec,
@@ -193,22 +190,19 @@ function nulls(
   for (let i = 0; i < values.length; i++) {
     if (values[i] === null || values[i] === undefined) nullCount++;
     else nullBitmap[i >> 3]! |= 1 << (i & 7);
-    if (nullCount === 1 && !isNullable(spec)) throw refuse(at, i, `be ${spec}`, `it is ${values[i]}`);
+    if (nullCount === 1 && !isNullable(spec)) throw invalid(at, i, `${spec}, got ${values[i]}`);
   }
   return nullCount === 0 ? { nullBitmap: null, nullCount } : { nullBitmap, nullCount };
 }
 
-/** `value` if it is an integer of at most `bits` bits besides the sign. */
+/** Returns `value`, an integer of at most `bits` bits and a sign. @throws {ColumnError} if it is not */
 function integer(at: At, index: number, value: number, bits: number): number {
   const limit = 2 ** bits;
   if (Number.isInteger(value) && value >= -limit && value < limit) return value;
-  throw refuse(at, index, `be an integer of magnitude below 2^${bits}`, `it is ${value}`);
+  throw invalid(at, index, `an integer of magnitude below 2^${bits}, got ${value}`);
 }
 
-function refuse({ name, begin }: At, index: number, requirement: string, current: string): ColumnError {
+function invalid({ name, begin }: At, index: number, requirement: string): ColumnError {
   const row = begin + index;
-  return new ColumnError(`Cannot write column "${name}", row ${row}, as it must ${requirement}: ${current}`, {
-    column: name,
-    row,
-  });
+  return new ColumnError(`Column "${name}", row ${row}, must be ${requirement}`, { column: name, row });
 }

@@ -1,29 +1,25 @@
 /**
- * Opens users' data files of any format. The first bytes decide where they can (Arrow, Parquet), else the name's ending, else
- * the first character. In: a path, or a directory of such files. Out: rows as plain objects with their places.
+ * Reads users' data files of any format as plain objects with their places. The format is recognised by the first bytes
+ * (Arrow, Parquet), else by the name's ending, else by the first character.
  * @module
  */
 import { extname, join } from "node:path";
 import { decodeArrowRows } from "@/lib/arrow/decode_rows.ts";
 import { readCsv } from "@/lib/files/csv.ts";
-import { readError } from "@/lib/files/file_errors.ts";
+import { reading } from "@/lib/files/file_errors.ts";
 import { fileSet, namedPaths } from "@/lib/files/file_pattern.ts";
-import { readJsonRows } from "@/lib/files/json_rows.ts";
-import { readJsonl } from "@/lib/files/jsonl.ts";
+import { readJsonRows } from "@/lib/files/json.ts";
+import { type JsonLine, readJsonl } from "@/lib/files/jsonl.ts";
 import { readParquet } from "@/lib/files/parquet.ts";
 import { readTextDocuments } from "@/lib/files/text_documents.ts";
 import { readWholeFile } from "@/lib/files/whole_file.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 
-/** A row and where it stands. */
-export interface DataRow {
-  /** the file that it is from */
-  readonly file: string;
-  /** `line` in text formats, else `row` */
+/** The rows of a file. */
+export interface DataRows {
+  /** what `line` of a row counts, from 1 */
   readonly unit: "line" | "row";
-  /** number of the line or row, from 1 */
-  readonly line: number;
-  readonly value: Readonly<Record<string, unknown>>;
+  readonly rows: readonly JsonLine[];
 }
 
 type Format = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "arrow" | "text";
@@ -41,44 +37,34 @@ const ENDINGS: Readonly<Record<string, Format>> = {
   ".txt": "text",
 };
 
+const KNOWN_ENDINGS = Object.keys(ENDINGS).join(", ");
+
 /**
- * The data files that `path` stands for: itself, the files of a directory with a known ending, or those that it names in
+ * Returns the data files that `path` stands for: itself, the files of a directory with a known ending, or those named in
  * braces, sorted by name.
- * @throws {DataError} if there is nothing, or a directory without such a file
+ * @throws {DataError} if nothing exists there, or a directory has no such file
  */
 export function dataFiles(path: string): string[] {
   if (fileSet(path) !== undefined) return namedPaths(path);
-  try {
-    if (!Deno.statSync(path).isDirectory) return [path];
-    const names = [...Deno.readDirSync(path)].filter((entry) => entry.isFile).map(({ name }) => name);
-    const files = names.filter((name) => Object.hasOwn(ENDINGS, extname(name))).sort();
-    if (files.length > 0) return files.map((name) => join(path, name));
-  } catch (cause) {
-    throw readError(path, cause);
-  }
-  throw new DataError(
-    `Cannot read ${path} as it must hold files that end with ${
-      Object.keys(ENDINGS).join(", ")
-    }: it holds none`,
-    { file: path },
-  );
+  if (!reading(path, () => Deno.statSync(path)).isDirectory) return [path];
+  const entries = reading(path, () => [...Deno.readDirSync(path)]);
+  const names = entries.filter(({ name, isFile }) => isFile && Object.hasOwn(ENDINGS, extname(name)))
+    .map(({ name }) => name).sort();
+  if (names.length > 0) return names.map((name) => join(path, name));
+  throw new DataError(`${path} must hold files that end with ${KNOWN_ENDINGS}, got none`, { file: path });
 }
 
 /**
- * The rows of a data file. A document of a plain text is a row with the field `text`.
- * @throws {DataError} if the file is not what its format asks, or its format is unknown
+ * Returns the rows of a data file. A document of a plain text is a row with the field `text`.
+ * @throws {DataError} if the file is invalid, or its format is unknown
  */
-export async function readDataFile(file: string): Promise<DataRow[]> {
+export async function readDataFile(file: string): Promise<DataRows> {
   const format = formatOf(file);
   const unit = format === "json" || format === "parquet" || format === "arrow" ? "row" : "line";
-  const rows = await readRows(file, format);
-  return rows.map(({ line, value }) => ({ file, unit, line, value }));
+  return { unit, rows: await readRows(file, format) };
 }
 
-async function readRows(
-  file: string,
-  format: Format,
-): Promise<readonly { readonly line: number; readonly value: Readonly<Record<string, unknown>> }[]> {
+async function readRows(file: string, format: Format): Promise<JsonLine[]> {
   switch (format) {
     case "jsonl":
       return readJsonl(file);
@@ -93,7 +79,7 @@ async function readRows(
     case "arrow":
       return decodeArrowRows(readWholeFile(file), file).map((value, k) => ({ line: k + 1, value }));
     case "text":
-      return readTextDocuments(file).map(({ line, text }) => ({ line, value: { text } }));
+      return readTextDocuments(file);
   }
 }
 
@@ -109,20 +95,17 @@ function formatOf(file: string): Format {
   if (first === "{") return "jsonl";
   if (first === "[") return "json";
   throw new DataError(
-    `Cannot read ${file} as its name must end with ${
-      Object.keys(ENDINGS).join(", ")
-    }, or its content tell: it is ` +
-      `${JSON.stringify(text.slice(0, 8))} …`,
+    `${file} must end with ${KNOWN_ENDINGS}, or begin like one of these formats, got ${
+      JSON.stringify(text.slice(0, 8))
+    } …`,
     { file },
   );
 }
 
 function firstBytes(file: string): Uint8Array {
-  try {
+  return reading(file, () => {
     using opened = Deno.openSync(file);
     const bytes = new Uint8Array(64);
     return bytes.subarray(0, opened.readSync(bytes) ?? 0);
-  } catch (cause) {
-    throw readError(file, cause);
-  }
+  });
 }

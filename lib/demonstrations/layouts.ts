@@ -1,12 +1,12 @@
 /**
- * The shapes that demonstrations come in, as one: the messages of a conversation, or a text. Nothing is trimmed. Which shape a
- * file has is seen from its columns, or named. In: rows as objects. Out: conversations, or what is wrong with a row.
+ * Layouts of demonstrations: which columns a file has and how a row becomes a conversation or a text. The layout is named or
+ * recognised by the columns. Nothing is trimmed.
  * @module
  */
-import { isJsonObject } from "@/lib/files/strict_json.ts";
+import { isJsonObject, kindOf as kindOfJson } from "@/lib/files/strict_json.ts";
 import type { Message } from "@/lib/text/chat_template.ts";
 
-/** The shapes. `auto` in parameters stands for the one that the columns show. */
+/** All layouts. `auto` in parameters stands for the one that matches the columns. */
 export const LAYOUTS = [
   "prompt_response",
   "question_answer",
@@ -16,29 +16,29 @@ export const LAYOUTS = [
   "text",
 ] as const;
 
-/** A shape of rows. */
+/** Name of a layout. */
 export type Layout = typeof LAYOUTS[number];
 
-/** Names of the columns of a layout that its rows are made of. */
+/** A layout and the columns that its content is in. */
 export interface LayoutColumns {
   readonly layout: Layout;
   readonly prompt: string;
-  /** "" in layouts that keep both sides in one column */
+  /** "" in layouts with prompt and response in one column */
   readonly response: string;
 }
 
-/** What a row says: a conversation, or a text by itself. */
+/** Content of a row: a conversation, or a text without a prompt. */
 export type Content =
   | { readonly kind: "chat"; readonly messages: readonly Message[] }
   | { readonly kind: "text"; readonly text: string };
 
-/** Columns that a user names in place of a layout's own; "" = its own. */
+/** Columns named by the user; "" = those of the layout. */
 export interface ColumnNames {
   readonly prompt: string;
   readonly response: string;
 }
 
-/** The columns of each layout, in the order in which layouts are looked for. The first name that there is counts. */
+/** The columns of each layout, in the order in which layouts are tried. The first name that exists is used. */
 const COLUMNS: readonly {
   readonly layout: Layout;
   readonly prompt: readonly string[];
@@ -52,7 +52,7 @@ const COLUMNS: readonly {
   { layout: "text", prompt: ["text"], response: [] },
 ];
 
-/** Speakers of sharegpt, and the roles that they are. */
+/** Roles of the speakers in sharegpt. */
 const SPEAKERS: Readonly<Record<string, string>> = {
   human: "user",
   user: "user",
@@ -62,11 +62,11 @@ const SPEAKERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The layout of a file and its columns, or undefined if no layout has these columns.
- * @param wanted a layout, or `auto`; a column that is named makes `auto` prompt_response
- * @param names the user's names of columns
+ * Returns the layout of a file and its columns, or undefined if no layout has these columns.
+ * @param wanted a layout, or `auto`; with a named column, `auto` means prompt_response
+ * @param names columns named by the user
  * @param found names of all columns
- * @param isPrompt the file holds prompts alone, so that no response is looked for
+ * @param isPrompt whether the file holds prompts only, so that no response is required
  */
 export function layoutOf(
   wanted: Layout | "auto",
@@ -83,7 +83,7 @@ export function layoutOf(
     const response = columns.response.length === 0
       ? ""
       : names.response || (columns.response.find((name) => found.has(name)) ?? columns.response[0]!);
-    // Names that a user gives are taken at the user's word: rows without them are listed one by one.
+    // Columns that the user names are not searched for: rows without them are listed as bad rows.
     const isHere = layout !== "auto" ||
       (found.has(prompt) && (isPrompt || response === "" || found.has(response)));
     if (isHere) return { layout: columns.layout, prompt, response };
@@ -92,8 +92,8 @@ export function layoutOf(
 }
 
 /**
- * What a row says, or all that is wrong with it.
- * @param isPrompt without a response; a conversation that ends with an answer loses it
+ * Returns the content of a row, or all its problems.
+ * @param isPrompt without a response; a response at the end of a conversation is removed
  */
 export function contentOf(
   value: Readonly<Record<string, unknown>>,
@@ -104,23 +104,22 @@ export function contentOf(
   if (layout === "messages" || layout === "sharegpt") return conversationOf(value, columns, isPrompt);
   const isConversational = layout === "prompt_response" && Array.isArray(value[prompt]) &&
     (isPrompt || Array.isArray(value[response]));
-  if (isConversational) { // TRL's conversational prompt and completion: both are lists of messages
+  if (isConversational) { // as in TRL: prompt and completion are lists of messages
     const both = [...value[prompt] as unknown[], ...(isPrompt ? [] : value[response] as unknown[])];
     return conversationOf({ [prompt]: both }, { layout: "messages", prompt, response: "" }, isPrompt);
   }
-  const problems = [prompt, ...(layout === "text" || isPrompt ? [] : [response])].flatMap((field) =>
-    problemOf(value, field)
-  );
+  const fields = [prompt, ...(layout === "text" || isPrompt ? [] : [response])];
+  const problems = fields.flatMap((field) => fieldProblems(value, field));
   if (layout === "alpaca" && value.input !== undefined && value.input !== null) {
     if (typeof value.input !== "string") problems.push(`input is ${kindOf(value.input)}`);
-    else if (!value.input.isWellFormed()) problems.push("input holds half a surrogate pair");
+    else if (!value.input.isWellFormed()) problems.push("input has half a surrogate pair");
   }
   if (problems.length > 0) return { problems };
   const text = value[prompt] as string;
   if (layout === "text") return { kind: "text", text };
-  const asked = layout === "alpaca" && value.input ? `${text}\n\n${value.input}` : text;
-  const answer = isPrompt ? [] : [{ role: "assistant", content: value[response] as string }];
-  return { kind: "chat", messages: [{ role: "user", content: asked }, ...answer] };
+  const question = layout === "alpaca" && value.input ? `${text}\n\n${value.input}` : text;
+  const replies = isPrompt ? [] : [{ role: "assistant", content: value[response] as string }];
+  return { kind: "chat", messages: [{ role: "user", content: question }, ...replies] };
 }
 
 function conversationOf(
@@ -144,60 +143,55 @@ function conversationOf(
   if (problems.length === 0) {
     if (messages.length === 0) problems.push(`${field} is empty`);
     else if (!isPrompt && !messages.some(({ role }) => role === "assistant")) {
-      problems.push(`${field} has no answer of an assistant`);
+      problems.push(`${field} has no response of an assistant`);
     }
   }
   return problems.length > 0 ? { problems } : { kind: "chat", messages };
 }
 
-/** A message as OpenAI writes it; fields that are null are left out, as tables have all fields in every row. */
+/** Returns a message in OpenAI's format without fields that are null, since tables have all fields in every row. */
 function messageOf(item: Readonly<Record<string, unknown>>, at: string, problems: string[]): Message {
   const { role, content } = item;
-  if (typeof role !== "string" || role === "") {
-    problems.push(role === undefined ? `${at} has no role` : `the role of ${at} is ${kindOf(role)}`);
-  }
-  if (typeof content === "string") {
-    if (!content.isWellFormed()) problems.push(`the content of ${at} holds half a surrogate pair`);
-  } else if (!(item.tool_calls && (content === null || content === undefined))) {
-    problems.push(
-      content === undefined ? `${at} has no content` : `the content of ${at} is ${kindOf(content)}`,
-    );
+  if (role === undefined) problems.push(`${at} has no role`);
+  else if (typeof role !== "string" || role === "") problems.push(`the role of ${at} is ${kindOf(role)}`);
+  if (!(item.tool_calls && (content === null || content === undefined))) {
+    problems.push(...textProblems(content, "content", at));
   }
   return Object.fromEntries(Object.entries(item).filter(([, part]) => part !== null)) as Message;
 }
 
 function turnOf(item: Readonly<Record<string, unknown>>, at: string, problems: string[]): Message {
   const { from, value } = item;
-  const role = typeof from === "string" && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from]! : undefined;
-  if (role === undefined) {
-    const known = Object.keys(SPEAKERS).join(", ");
-    problems.push(
-      from === undefined ? `${at} has no from` : `${at} is from ${JSON.stringify(from)}, not ${known}`,
-    );
+  const role = typeof from === "string" && Object.hasOwn(SPEAKERS, from) ? SPEAKERS[from]! : "";
+  if (from === undefined) problems.push(`${at} has no from`);
+  else if (role === "") {
+    problems.push(`${at} is from ${JSON.stringify(from)}, not ${Object.keys(SPEAKERS).join(", ")}`);
   }
-  if (typeof value !== "string") {
-    problems.push(value === undefined ? `${at} has no value` : `the value of ${at} is ${kindOf(value)}`);
-  } else if (!value.isWellFormed()) problems.push(`the value of ${at} holds half a surrogate pair`);
-  return { role: role ?? "", content: value };
+  problems.push(...textProblems(value, "value", at));
+  return { role, content: value };
 }
 
-function problemOf(value: Readonly<Record<string, unknown>>, field: string): string[] {
+/** Returns the problems of the text `name` of a message. */
+function textProblems(text: unknown, name: string, at: string): string[] {
+  if (text === undefined) return [`${at} has no ${name}`];
+  if (typeof text !== "string") return [`the ${name} of ${at} is ${kindOf(text)}`];
+  return text.isWellFormed() ? [] : [`the ${name} of ${at} has half a surrogate pair`];
+}
+
+function fieldProblems(value: Readonly<Record<string, unknown>>, field: string): string[] {
   if (!Object.hasOwn(value, field)) return [missing(value, field)];
   const text = value[field];
   if (typeof text !== "string") return [`${field} is ${kindOf(text)}`];
   if (text.trim() === "") return [`${field} is ${text === "" ? "empty" : "white space alone"}`];
-  if (!text.isWellFormed()) return [`${field} holds half a surrogate pair`];
-  return [];
+  return text.isWellFormed() ? [] : [`${field} has half a surrogate pair`];
 }
 
 function missing(value: Readonly<Record<string, unknown>>, field: string): string {
-  const found = Object.keys(value).map((name) => JSON.stringify(name)).join(", ") || "no field";
-  return `no ${field}, but ${found}`;
+  const found = Object.keys(value).map((name) => JSON.stringify(name)).join(", ") || "no fields";
+  return `missing field ${JSON.stringify(field)}, got ${found}`;
 }
 
-/** What a value is, in words. */
+/** Returns the kind of a value for messages; "empty" for an empty text. */
 export function kindOf(value: unknown): string {
-  if (value === null) return "null";
-  if (value === "") return "empty";
-  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+  return value === "" ? "empty" : kindOfJson(value);
 }

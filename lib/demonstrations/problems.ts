@@ -1,33 +1,27 @@
-/**
- * One message for many bad rows. In: what is wrong, row by row. Out: a DataError that lists it.
- * @module
- */
+/** Reports many bad rows in one message. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
-/** What is wrong with one row. */
+/** The problem of one row. */
 export interface Problem {
-  /** where: `line 7`, or a row's id */
+  /** place of the row: `line 7`, or a row's id */
   readonly at: string;
-  readonly line?: number;
+  readonly line?: number | undefined;
   readonly what: string;
 }
 
-/** Rows that a message spells out; the rest is counted. */
-const SHOWN = 10;
-
 /**
- * Throws when there are problems; `file` and the first line go into the error's `where`.
- * @param requirement completes `Cannot tokenize <file> as …`
- * @throws {DataError} that shows the first ten problems and counts the rest.
+ * Throws if there are problems; `file` and the first line go into the error's `where`.
+ * @param requirement what holds for valid rows, for example `every row must have a unique id`
+ * @throws {DataError} that lists the first ten problems and counts the others
  */
 export function refuseProblems(file: string, requirement: string, problems: readonly Problem[]): void {
   const [first] = problems;
   if (first === undefined) return;
-  const shown = problems.slice(0, SHOWN).map(({ at, what }) => `${at} (${what})`).join(", ");
-  const rest = problems.length > SHOWN ? `, and ${problems.length - SHOWN} more` : "";
+  const shown = listed(problems.map(({ at, what }) => `${at} (${what})`), { separator: ", " });
   const count = `${problems.length} bad row${problems.length === 1 ? "" : "s"}`;
   throw new DataError(
-    `Cannot tokenize ${file} as ${requirement}: ${count}: ${shown}${rest}`,
+    `${file}: ${requirement}, got ${count}: ${shown}`,
     first.line === undefined ? { file } : { file, line: first.line },
   );
 }

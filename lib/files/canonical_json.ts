@@ -1,12 +1,12 @@
 /**
  * JSON with one spelling per value: keys sorted by UTF-16 code unit, no spaces, numbers as ECMAScript prints them
- * (RFC 8785). Equal values give equal text, and so equal digests.
+ * (RFC 8785). Equal values give equal text and therefore equal digests.
  * @module
  */
 
 /**
- * The canonical text of a plain value. A property that is undefined counts as absent.
- * @throws {TypeError} for what JSON cannot say: undefined, NaN, infinities, bigints, functions, class instances
+ * Returns the canonical text of a plain value. A property that is undefined counts as absent.
+ * @throws {TypeError} for what JSON cannot express: undefined, NaN, infinities, bigints, functions, class instances
  */
 export function canonicalJson(value: unknown): string {
   return write(value, "");
@@ -15,13 +15,13 @@ export function canonicalJson(value: unknown): string {
 function write(value: unknown, path: string): string {
   if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value);
   if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw refuse(path, String(value));
+    if (!Number.isFinite(value)) throw notJson(path, String(value));
     return JSON.stringify(value);
   }
   if (Array.isArray(value)) return `[${value.map((item, i) => write(item, `${path}/${i}`)).join(",")}]`;
-  if (typeof value !== "object") throw refuse(path, typeof value);
+  if (typeof value !== "object") throw notJson(path, typeof value);
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) throw refuse(path, value.constructor.name);
+  if (prototype !== Object.prototype && prototype !== null) throw notJson(path, value.constructor.name);
   const properties = Object.entries(value)
     .filter(([, item]) => item !== undefined)
     .sort(([a], [b]) => a < b ? -1 : 1)
@@ -29,8 +29,6 @@ function write(value: unknown, path: string): string {
   return `{${properties.join(",")}}`;
 }
 
-function refuse(path: string, what: string): TypeError {
-  return new TypeError(
-    `Cannot write ${path === "" ? "a value" : path} as JSON must be able to say it: it is ${what}`,
-  );
+function notJson(path: string, found: string): TypeError {
+  return new TypeError(`${path === "" ? "The value" : path} must be representable in JSON, got ${found}`);
 }

@@ -29,13 +29,13 @@ Deno.test("canonicalJson() counts an undefined property as absent", () => {
   assertEquals(canonicalJson({ b: 1, a: undefined }), '{"b":1}');
 });
 
-Deno.test("canonicalJson() refuses what JSON cannot say, and names it", () => {
+Deno.test("canonicalJson() refuses what JSON cannot express, and names it", () => {
   const cases: [unknown, string][] = [
-    [{ a: [1, NaN] }, "Cannot write /a/1 as JSON must be able to say it: it is NaN"],
-    [[undefined], "Cannot write /0 as JSON must be able to say it: it is undefined"],
-    [1n, "Cannot write a value as JSON must be able to say it: it is bigint"],
-    [{ m: new Map() }, "Cannot write /m as JSON must be able to say it: it is Map"],
-    [new Float32Array(1), "Cannot write a value as JSON must be able to say it: it is Float32Array"],
+    [{ a: [1, NaN] }, "/a/1 must be representable in JSON, got NaN"],
+    [[undefined], "/0 must be representable in JSON, got undefined"],
+    [1n, "The value must be representable in JSON, got bigint"],
+    [{ m: new Map() }, "/m must be representable in JSON, got Map"],
+    [new Float32Array(1), "The value must be representable in JSON, got Float32Array"],
   ];
   for (const [value, message] of cases) {
     assertEquals(assertThrows(() => canonicalJson(value), TypeError).message, message);

@@ -1,119 +1,109 @@
 /**
- * Tables of text: CSV after RFC 4180, or with tabs. The first record names the columns. A byte order mark, LF and CRLF are
- * taken; line ends inside quotes stay as they are. In: a path. Out: one object a record, every value a text.
+ * Reads tables of text, by npm `csv-parse`: CSV by RFC 4180, or with another delimiter. The first record names the columns.
+ * A byte order mark, LF and CRLF are allowed; line ends inside quotes are kept.
  * @module
  */
+import { CsvError, parse } from "csv-parse/sync";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import type { JsonLine } from "./jsonl.ts";
-import { readUtf8 } from "./utf8_file.ts";
+import { readText } from "./whole_file.ts";
 
 /** A record and the line on which it begins, from 1. */
 interface CsvRecord {
   readonly line: number;
-  readonly fields: readonly string[];
+  readonly fields: string[];
 }
 
-/** Bad records that a message spells out; the rest is counted. */
-const SHOWN = 10;
+const PROBLEMS: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: "unclosed quote",
+  CSV_INVALID_CLOSING_QUOTE: "text after a closing quote",
+  INVALID_OPENING_QUOTE: "quote inside an unquoted field",
+};
 
 /**
- * The rows of a CSV file; blank lines are no rows.
- * @param options.delimiter default a comma
- * @throws {DataError} if the file is not UTF-8, a quote is not closed or stands inside a field, a column has no name or that
- *   of another, records have more or fewer fields than there are columns, or there are none
+ * Returns the rows of a CSV file, all values as texts; blank lines are skipped.
+ * @param options.delimiter default: a comma
+ * @throws {DataError} if the file is not UTF-8, a quote is unclosed or inside an unquoted field, a column has no name or
+ *   the name of another, records have more or fewer fields than there are columns, or there is no record
  */
 export function readCsv(path: string, options: { readonly delimiter?: string } = {}): JsonLine[] {
-  const text = readUtf8(path, "CSV");
-  if (text.includes("\0")) {
-    throw refuse(path, `there is a NUL byte in line ${lineAt(text, text.indexOf("\0"))}`);
-  }
-  const [header, ...records] = recordsOf(text, options.delimiter ?? ",", path);
-  if (header === undefined) throw refuse(path, text === "" ? "it is empty" : "it has no row");
+  const [header, ...records] = readRecords(path, options.delimiter ?? ",");
+  if (header === undefined) throw invalid(path, undefined, "no header and no rows");
   const names = header.fields;
   const odd = names.filter((name, k) => name === "" || names.indexOf(name) !== k);
   if (odd.length > 0) {
-    const shown = odd.map((name) => name === "" ? "one has none" : `${JSON.stringify(name)} occurs twice`);
-    throw refuse(path, `its columns must have names of their own, but ${shown.join(", ")}`, header.line);
+    const shown = odd.map((name) => name === "" ? "an empty name" : `${JSON.stringify(name)} twice`);
+    throw invalid(
+      path,
+      header.line,
+      `column names must be unique, got ${listed(shown, { separator: ", " })}`,
+    );
   }
   const ragged = records.filter(({ fields }) => fields.length !== names.length);
   if (ragged.length > 0) {
-    const shown = ragged.slice(0, SHOWN).map(({ line, fields }) => `line ${line} (${fields.length})`).join(
-      ", ",
-    );
-    const rest = ragged.length > SHOWN ? `, and ${ragged.length - SHOWN} more` : "";
-    throw refuse(
-      path,
-      `${ragged.length} records have not ${names.length} fields: ${shown}${rest}`,
-      ragged[0]!.line,
-    );
+    const shown = ragged.map(({ line, fields }) => `line ${line} has ${fields.length}`);
+    const problem = `every row must have ${names.length} fields, but ${listed(shown, { separator: ", " })}`;
+    throw invalid(path, ragged[0]!.line, problem);
   }
-  if (records.length === 0) throw refuse(path, "it has no row but the names of its columns");
+  if (records.length === 0) throw invalid(path, undefined, "no rows after the header");
   return records.map(({ line, fields }) => ({
     line,
     value: Object.fromEntries(names.map((name, k) => [name, fields[k]!])),
   }));
 }
 
-/** All records in one pass. Slices of the text, never single characters, so that megabytes cost milliseconds. */
-function recordsOf(text: string, delimiter: string, path: string): CsvRecord[] {
-  const plainEnd = new RegExp(`[${delimiter}"\\r\\n]`, "g");
-  const records: CsvRecord[] = [];
-  let fields: string[] = [];
-  let at = 0, line = 1, firstLine = 1;
-  while (at < text.length) {
-    let field: string;
-    const isQuoted = text[at] === '"';
-    if (isQuoted) {
-      const end = closingQuote(text, at);
-      if (end === undefined) throw refuse(path, `the quote in line ${line} is never closed`, line);
-      field = text.slice(at + 1, end).replaceAll('""', '"');
-      line += text.slice(at, end).split("\n").length - 1;
-      at = end + 1;
-    } else {
-      plainEnd.lastIndex = at;
-      const end = plainEnd.exec(text)?.index ?? text.length;
-      field = text.slice(at, end);
-      at = end;
-    }
-    fields.push(field);
-    const next = text[at];
-    if (next === delimiter) {
-      at++;
-      if (at < text.length) continue;
-      fields.push(""); // a delimiter at the end of the file stands before an empty field
-    } else if (next === "\n" || (next === "\r" && text[at + 1] === "\n")) {
-      at += next === "\n" ? 1 : 2;
-    } else if (next !== undefined) {
-      const what = isQuoted
-        ? "text follows a closing quote"
-        : next === '"'
-        ? "a quote stands inside a field"
-        : "a lone CR";
-      throw refuse(path, `${what} in line ${line}`, line);
-    }
-    const isBlank = fields.length === 1 && fields[0] === "" && !isQuoted;
-    if (!isBlank) records.push({ line: firstLine, fields });
-    fields = [];
-    firstLine = ++line;
+function readRecords(path: string, delimiter: string): CsvRecord[] {
+  const bytes = new TextEncoder().encode(readText(path));
+  const lineAt = lineCounter(bytes), records: CsvRecord[] = [];
+  const nul = bytes.indexOf(0);
+  if (nul >= 0) throw invalid(path, lineAt(nul), "NUL byte");
+  try {
+    parse(bytes, {
+      delimiter,
+      record_delimiter: ["\n", "\r\n"],
+      relax_column_count: true,
+      skip_empty_lines: true,
+      on_record: () => null, // the records are collected field by field, as the library miscounts lines inside quotes
+      cast(value, { bytes: end, index, quoting }) {
+        const line = lineAt(end) - value.split("\n").length + 1;
+        if (index === 0) records.push({ line, fields: [] });
+        if (!quoting && value.includes("\r")) throw invalid(path, line, "CR without LF", index);
+        records.at(-1)!.fields.push(value);
+        return null;
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    // The library has counted the bytes before the bad field; it begins after the next delimiter or line ends.
+    const { bytes: before = 0, index = 0 } = error as { readonly bytes?: number; readonly index?: number };
+    const blank = /^[\r\n]*/.exec(new TextDecoder().decode(bytes.subarray(before, before + 1024)))![0].length;
+    throw invalid(path, lineAt(before + blank), PROBLEMS[error.code] ?? error.message, index);
   }
   return records;
 }
 
-/** Index of the quote that closes the one at `open`; two quotes in a row are one of the text. */
-function closingQuote(text: string, open: number): number | undefined {
-  for (let at = text.indexOf('"', open + 1); at >= 0; at = text.indexOf('"', at + 2)) {
-    if (text[at + 1] !== '"') return at;
-  }
-  return undefined;
+/** Returns a function that gives the line, from 1, of a byte; each call must ask for a byte not before the last one. */
+function lineCounter(bytes: Uint8Array): (at: number) => number {
+  let line = 1, counted = 0;
+  return (at) => {
+    for (
+      let next = bytes.indexOf(0x0a, counted);
+      next >= 0 && next < at;
+      next = bytes.indexOf(0x0a, counted)
+    ) {
+      line++;
+      counted = next + 1;
+    }
+    return line;
+  };
 }
 
-function lineAt(text: string, position: number): number {
-  return text.slice(0, position).split("\n").length;
-}
-
-function refuse(file: string, current: string, line?: number): DataError {
+function invalid(file: string, line: number | undefined, problem: string, index?: number): DataError {
+  const place = line === undefined ? file : `${file}:${line}`;
+  const column = index === undefined ? "" : `, column ${index + 1}`;
   return new DataError(
-    `Cannot read ${file} as it must be a table in CSV (UTF-8): ${current}`,
+    `${place}: invalid CSV${column}: ${problem}`,
     line === undefined ? { file } : { file, line },
   );
 }

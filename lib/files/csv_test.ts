@@ -1,4 +1,4 @@
-/** CSV: what RFC 4180 allows comes out as it was written, what it does not is refused with its line. @module */
+/** CSV: what RFC 4180 allows is read unchanged, everything else is refused with its line and column. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -28,7 +28,7 @@ Deno.test("quotes, delimiters and line ends inside quotes stay; lines count thos
   assertEquals(rowsOf("a,b\n1,"), [{ line: 2, value: { a: "1", b: "" } }]);
 });
 
-Deno.test("whatever the fields, what is written by the rules is read again", () => {
+Deno.test("fields written by the rules are read back unchanged", () => {
   const field = fc.string({ unit: fc.constantFrom("a", ",", '"', "\n", "\r", "é", " ", "😀"), maxLength: 6 });
   const table = fc.array(fc.tuple(field, field), { minLength: 1, maxLength: 5 });
   fc.assert(
@@ -43,34 +43,35 @@ Deno.test("whatever the fields, what is written by the rules is read again", () 
 
 for (
   const [content, problem, line] of [
-    ['a,b\n1,"2\n3', "the quote in line 2 is never closed", 2],
-    ['a,b\n1,"2"3\n', "text follows a closing quote in line 2", 2],
-    ['a,b\n1,2"3"\n', "a quote stands inside a field in line 2", 2],
-    ["a,b\n1\r2,3\n", "a lone CR in line 2", 2],
-    ["a,b\n1\n1,2,3\n", "2 records have not 2 fields: line 2 (1), line 3 (3)", 2],
-    ["a,a,\n1,2,3\n", 'its columns must have names of their own, but "a" occurs twice, one has none', 1],
-    ["a,b\n1,\0\n", "there is a NUL byte in line 2", undefined],
-    ["a,b\n", "it has no row but the names of its columns", undefined],
-    ["\n\n", "it has no row", undefined],
-    ["", "it is empty", undefined],
+    ['a,b\n1,"2\n3', ":2: invalid CSV, column 2: unclosed quote", 2],
+    ['a,b\r\n\r\n"1\r\n\r\n",2\r\n\r\n\n"3', ":8: invalid CSV, column 1: unclosed quote", 8],
+    ['a,b\n1,"2"3\n', ":2: invalid CSV, column 2: text after a closing quote", 2],
+    ['a,b\n1,2"3"\n', ":2: invalid CSV, column 2: quote inside an unquoted field", 2],
+    ["a,b\n1\r2,3\n", ":2: invalid CSV, column 1: CR without LF", 2],
+    ["a,b\n1\n1,2,3\n", ":2: invalid CSV: every row must have 2 fields, but line 2 has 1, line 3 has 3", 2],
+    ["a,a,\n1,2,3\n", ':1: invalid CSV: column names must be unique, got "a" twice, an empty name', 1],
+    ["a,b\n1,\0\n", ":2: invalid CSV: NUL byte", 2],
+    ["a,b\n", ": invalid CSV: no rows after the header", undefined],
+    ["\n\n", ": invalid CSV: no header and no rows", undefined],
+    ["", ": invalid CSV: no header and no rows", undefined],
   ] as const
 ) {
   Deno.test(`readCsv() refuses ${JSON.stringify(content)}`, () => {
     withFile(content, (path) => {
       const error = assertThrows(() => readCsv(path), DataError);
-      assertEquals(error.message, `Cannot read ${path} as it must be a table in CSV (UTF-8): ${problem}`);
+      assertEquals(error.message, `${path}${problem}`);
       assertEquals(error.where.line, line);
     });
   });
 }
 
-Deno.test("readCsv() refuses bytes that are not UTF-8, and says when they are UTF-16", () => {
+Deno.test("readCsv() refuses bytes that are not UTF-8, and recognises UTF-16", () => {
   withFile(Uint8Array.of(0x61, 0xff), (path) => {
     const error = assertThrows(() => readCsv(path), DataError);
-    assertEquals(error.message, `Cannot read ${path} as it must be CSV in UTF-8: its bytes are not`);
+    assertEquals(error.message, `${path} must be UTF-8, got other bytes`);
   });
   withFile(Uint8Array.of(0xff, 0xfe, 0x61, 0), (path) => {
     const error = assertThrows(() => readCsv(path), DataError);
-    assertEquals(error.message, `Cannot read ${path} as it must be CSV in UTF-8: it is UTF-16`);
+    assertEquals(error.message, `${path} must be UTF-8, got UTF-16`);
   });
 });

@@ -1,67 +1,81 @@
 /**
- * What the operating system refuses, as errors of the project: which path, what was tried, and the exit code that
- * fits. The cause stays attached.
+ * Failures of the operating system as errors of the project, with the path, the reason and the matching exit code. The
+ * cause stays attached.
  * @module
  */
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 
-/** The short text for each refusal that a user can do something about. */
+/** Reasons that a user can act on, by the system's error code. */
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file or directory",
-  ENOTDIR: "a part of the path is no directory",
-  EISDIR: "it is a directory",
-  EACCES: "its permissions forbid it",
-  EPERM: "its permissions forbid it",
+  ENOENT: "no such file or directory",
+  ENOTDIR: "a part of the path is not a directory",
+  EISDIR: "is a directory",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
-  EEXIST: "it exists already",
-  ENOTEMPTY: "it exists already and is not empty",
+  EEXIST: "already exists",
+  ENOTEMPTY: "already exists and is not empty",
 };
 
-/** What the system gave as its reason, in a few words. */
+/** Returns the reason for a failure in a few words. */
 export function reasonOf(cause: unknown): string {
   if (cause instanceof Deno.errors.NotCapable) return "this program was started without permission for it";
   return REASONS[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
 }
 
-/** The system's name of a failure, such as `ENOSPC`; empty where it has none. */
+/** Returns the system's code for a failure, such as `ENOSPC`, or "" if there is none. */
 export function codeOf(cause: unknown): string {
   const code = (cause as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : "";
 }
 
-/** Why `path` cannot be read, as a DataError. An error of the project passes through unchanged. */
+/** Returns a DataError that says why `path` cannot be read. Errors of the project are returned unchanged. */
 export function readError(path: string, cause: unknown): Error {
   if (cause instanceof DataError) return cause;
-  return new DataError(
-    `Cannot read ${path} as it must be a readable file: ${reasonOf(cause)}`,
-    { file: path },
-    { cause },
-  );
+  return new DataError(`Cannot read ${path}: ${reasonOf(cause)}`, { file: path }, { cause });
 }
 
 /**
- * Why `path` cannot be written. A full disk is worth another try (exit code 75); anything else is a path that the
- * caller must change (exit code 64). Errors without a system's name, those of the project among them, pass through.
+ * Returns an error that says why `path` cannot be written. A full disk may have space later (exit code 75); for any other
+ * reason the caller must change the path (exit code 64). Errors without a system code are returned unchanged.
  */
 export function writeError(path: string, cause: unknown): Error {
-  const code = codeOf(cause);
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new TryAgainError(`Cannot write ${path} as it needs free space: ${reasonOf(cause)}`, { cause });
+  if (isDiskFull(cause)) {
+    return new TryAgainError(`Not enough disk space for ${path}: ${reasonOf(cause)}`, { cause });
   }
-  if (cause instanceof Deno.errors.NotCapable || code !== "") {
-    return new UsageError(`Cannot write ${path} as it must be writable: ${reasonOf(cause)}`, { cause });
+  const isSystem = cause instanceof Deno.errors.NotCapable || codeOf(cause) !== "";
+  if (!isSystem && cause instanceof Error) return cause;
+  return new UsageError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
+}
+
+/** Returns the result of `read`; throws `readError()` if it fails. */
+export function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw readError(path, cause);
   }
-  return cause instanceof Error
-    ? cause
-    : new UsageError(`Cannot write ${path} as it must be writable: ${cause}`);
+}
+
+/** Returns the result of `write`; throws `writeError()` if it fails. */
+export function writing<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
 }
 
 /**
- * A full disk as an error that names `place`, where something was being written; any other cause as it is. For the edges
- * of a program, where a refusal arrives that nobody closer to the file has put into words.
+ * Returns a full disk as an error that names `place`, and any other cause unchanged. For the outermost level of a program,
+ * which catches failures that no file operation has reported by path.
  */
 export function diskError(place: string, cause: unknown): unknown {
-  return ["ENOSPC", "EDQUOT"].includes(codeOf(cause)) ? writeError(place, cause) : cause;
+  return isDiskFull(cause) ? writeError(place, cause) : cause;
+}
+
+function isDiskFull(cause: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(codeOf(cause));
 }

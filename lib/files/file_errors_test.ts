@@ -7,18 +7,18 @@ function refusal(code: string): Error {
   return Object.assign(new Error(`${code} (os error 28): write`), { code });
 }
 
-Deno.test("diskError() puts a full disk or quota into words and keeps the cause", () => {
+Deno.test("diskError() reports a full disk or quota and keeps the cause", () => {
   const reasons = { ENOSPC: "the disk is full", EDQUOT: "the disk quota is used up" };
   for (const [code, reason] of Object.entries(reasons)) {
     const cause = refusal(code);
     const error = diskError("runs/store", cause);
     assert(error instanceof TryAgainError);
-    assertEquals(error.message, `Cannot write runs/store as it needs free space: ${reason}`);
+    assertEquals(error.message, `Not enough disk space for runs/store: ${reason}`);
     assertEquals(error.cause, cause);
   }
 });
 
-Deno.test("diskError() leaves everything else as it is", () => {
+Deno.test("diskError() returns everything else unchanged", () => {
   for (const cause of [refusal("EACCES"), new TypeError("no"), new TryAgainError("stopped"), undefined]) {
     assertEquals(diskError("runs/store", cause), cause);
   }

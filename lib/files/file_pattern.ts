@@ -1,41 +1,43 @@
 /**
- * Patterns for files: `data/*.jsonl`, `data/**\/*.parquet`, `{train,extra}-[0-9]*.csv`. In: an absolute path that may be a
- * pattern. Out: the files that it stands for, sorted. What exists under its literal name is never read as a pattern.
+ * Finds the files that match a pattern: `data/*.jsonl`, `data/**\/*.parquet`, `{train,extra}-[0-9]*.csv`. Patterns are
+ * absolute paths; the files are sorted. A path that exists literally is not a pattern.
  *
- * `*` and `?` match within a name, `[a-z]` and `[!a-z]` one character, a segment `**` any number of folders, `{a,b}` each of
- * its alternatives, and `\` takes the next character as it is. Names that begin with a dot are matched by a dot alone.
- * Every alternative of braces must be there: nobody names what may be missing.
+ * `*` and `?` match within a name, `[a-z]` and `[!a-z]` match one character, a segment `**` matches any number of folders,
+ * `{a,b}` stands for each of its alternatives, and `\` makes the next character literal. Names that begin with a dot match
+ * only a pattern that begins with a dot. Every alternative of braces must match.
  * @module
  */
 import { join, normalize } from "node:path";
 import { UsageError } from "@/lib/tensor/errors.ts";
-import { readError } from "./file_errors.ts";
-import { compileName, isMatch, type NamePattern } from "./name_pattern.ts";
+import { readError, reasonOf } from "./file_errors.ts";
+import { namePattern } from "./name_pattern.ts";
+import { isMissing } from "./paths.ts";
 
-/** Files below one folder, as a pattern names them. */
+/** Files below one folder. */
 export interface FileSet {
-  /** the folder that all of them are below, absolute */
+  /** absolute path of the deepest folder that contains all of them */
   readonly folder: string;
-  /** paths within it, sorted */
+  /** paths within the folder, sorted */
   readonly names: readonly string[];
 }
 
-/** The most files that a pattern may stand for. */
-const MOST_FILES = 5000;
-/** The most bytes of their names: they pass on command lines, where Linux takes 128 KiB in one argument. */
-const MOST_BYTES = 120_000;
-/** No system opens longer ones. */
-const LONGEST_PATH = 4096;
+/** Limit of the files that match a pattern. */
+const MAX_FILES = 5000;
+/** Limit of the bytes of their names: they are passed in one command-line argument, of which Linux accepts 128 KiB. */
+const MAX_BYTES = 120_000;
+/** Limit of a path that any system can open. */
+const MAX_PATH = 4096;
 
-/** Whether `path` has one of the characters that make a pattern. */
+/** Returns whether `path` has a character that makes it a pattern. */
 export function isPattern(path: string): boolean {
   return /[*?[{]/.test(path);
 }
 
 /**
- * `path` without wildcards: the file that matches, or all of them as names in braces (`/data/{a.jsonl,b.jsonl}`), which
- * whoever may read these files alone can take apart again. What exists, is no pattern, or matches nothing stays as it is.
- * @throws {UsageError} if more files match than can be named
+ * Returns `path` without wildcards: the file that matches, or all of them as names in braces (`/data/{a.jsonl,b.jsonl}`),
+ * which `namedPaths()` can expand without permission to list folders. A path that exists, is not a pattern, or matches
+ * nothing is returned unchanged.
+ * @throws {UsageError} if too many files match
  */
 export function resolvePattern(path: string): string {
   if (!isPattern(path) || isThere(path)) return path;
@@ -46,14 +48,14 @@ export function resolvePattern(path: string): string {
   const { folder, names } = setOf(files);
   const text = `${escapeName(folder === "/" ? "" : folder)}/{${names.map(escapeName).join()}}`;
   const bytes = new TextEncoder().encode(text).length;
-  if (files.length <= MOST_FILES && bytes <= MOST_BYTES) return text;
+  if (files.length <= MAX_FILES && bytes <= MAX_BYTES) return text;
   throw new UsageError(
-    `Cannot use ${path} as a pattern must match at most ${MOST_FILES} files with ${MOST_BYTES} bytes in their names ` +
-      `(or name their folder): it matches ${files.length} with ${bytes}`,
+    `${path} must match at most ${MAX_FILES} files with ${MAX_BYTES} bytes in their names, got ${files.length} with ` +
+      `${bytes} (name their folder instead)`,
   );
 }
 
-/** The files that `path` names in braces, without a look at folders; undefined for any other path. */
+/** Returns the files that `path` names in braces, without listing folders; undefined for any other path. */
 export function fileSet(path: string): FileSet | undefined {
   if (!path.includes("{") || isThere(path)) return undefined;
   const parts = alternatives(path);
@@ -61,19 +63,19 @@ export function fileSet(path: string): FileSet | undefined {
   return setOf([...new Set(parts.map(unescape))].sort());
 }
 
-/** The paths that `path` stands for: those that it names in braces, or itself. */
+/** Returns the paths that `path` names in braces, or `path` itself. */
 export function namedPaths(path: string): string[] {
   const set = fileSet(path);
   return set === undefined ? [path] : set.names.map((name) => join(set.folder, name));
 }
 
-/** `path` for messages: of several files the first, and how many there are beside it. */
+/** Returns `path` for messages: the first of several files, and the number of the others. */
 export function shownPath(path: string): string {
   const [first, ...more] = namedPaths(path) as [string, ...string[]];
   return more.length === 0 ? first : `${first} and ${more.length} more file${more.length === 1 ? "" : "s"}`;
 }
 
-/** What of `path` is not there, in words, such as `not found`; empty if all of it is. */
+/** Returns what of `path` does not exist, for example `not found`; an empty list if all of it exists. */
 export function whatIsMissing(path: string): string[] {
   if (!isPattern(path) || isThere(path)) return reasonsMissing(path);
   const parts = alternatives(path);
@@ -88,17 +90,18 @@ function reasonsMissing(path: string): string[] {
   try {
     Deno.statSync(path);
     return [];
-  } catch (error) {
-    return [error instanceof Deno.errors.NotFound ? "not found" : (error as Error).message];
+  } catch (cause) {
+    return [isMissing(cause) ? "not found" : reasonOf(cause)];
   }
 }
 
 /**
- * The patterns without braces and without `..` that `path` gives. What exists of its folders is taken by its literal name.
- * @throws {UsageError} if they are too many
+ * Returns the patterns without braces and without `..` that `path` expands to. Existing folders at its beginning are taken
+ * literally.
+ * @throws {UsageError} if there are too many
  */
 export function alternatives(path: string): string[] {
-  for (let end = path.lastIndexOf("/", LONGEST_PATH); end > 0; end = path.lastIndexOf("/", end - 1)) {
+  for (let end = path.lastIndexOf("/", MAX_PATH); end > 0; end = path.lastIndexOf("/", end - 1)) {
     const folder = path.slice(0, end);
     if (!/[*?[{\\]/.test(folder)) break;
     if (isThere(folder)) return plainParts(escapeName(folder) + path.slice(end));
@@ -112,26 +115,26 @@ function plainParts(pattern: string): string[] {
   );
 }
 
-/** The files that a pattern without braces matches; a path without wildcards is its own match. */
+/** Returns the files that match a pattern without braces; a path without wildcards matches itself. */
 function matches(pattern: string): string[] {
   if (!hasWildcard(pattern)) return [unescape(pattern)];
-  // Two stars at the end are the files of all folders.
+  // `**` at the end stands for the files of all folders.
   const segments = pattern.replace(/\/\*\*$/, "/**/*").split("/");
   const first = segments.findIndex(hasWildcard);
   const folder = unescape(segments.slice(0, first).join("/"));
   const found: string[] = [];
-  search(folder, segments.slice(first).map((it) => it === "**" ? it : compileName(it)), found, new Set());
+  search(folder, segments.slice(first).map((it) => it === "**" ? it : namePattern(it)), found, new Set());
   return found;
 }
 
 /**
- * Adds the files below `folder` that match. Linked folders are entered where a segment names or matches them, and not by
- * `**`, as links may form a circle.
- * @param seen folders with the number of segments left, so that several `**` visit none twice
+ * Adds the matching files below `folder` to `found`. Links to folders are followed where a segment matches their name, but
+ * not by `**`, since links may form a cycle.
+ * @param seen visited folders with the number of remaining segments, so that several `**` visit no folder twice
  */
 function search(
   folder: string,
-  segments: readonly (NamePattern | "**")[],
+  segments: readonly (RegExp | "**")[],
   found: string[],
   seen: Set<string>,
 ): void {
@@ -144,26 +147,26 @@ function search(
     const path = `${folder}/${entry.name}`;
     if (segment === "**") {
       if (entry.isDirectory && !entry.name.startsWith(".")) search(path, segments, found, seen);
-    } else if (segment !== undefined && isMatch(segment, entry.name)) {
+    } else if (segment?.test(entry.name)) {
       if (rest.length > 0) search(path, rest, found, seen);
-      else if (entry.isFile || entry.isSymlink && isFile(path)) found.push(path);
+      else if (entry.isFile || entry.isSymlink && leadsToFile(path)) found.push(path);
     }
   }
 }
 
-/** Entries of a folder; none where there is no such folder. */
+/** Returns the entries of a folder; none if it does not exist. */
 function entriesOf(folder: string): Deno.DirEntry[] {
   try {
     return [...Deno.readDirSync(folder === "" ? "/" : folder)];
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return [];
+    if (isMissing(cause)) return [];
     throw readError(folder, cause);
   }
 }
 
 /**
- * All texts that the braces of `pattern` give, in order. Braces without a comma, and those that are not closed, stay as they
- * are, which a later look takes for plain characters.
+ * Returns all texts that the braces of `pattern` expand to, in order. Unclosed braces and braces without a comma are
+ * literal.
  */
 function expandBraces(pattern: string): string[] {
   const done: string[] = [];
@@ -175,25 +178,26 @@ function expandBraces(pattern: string): string[] {
       const before = next.before + next.rest.slice(0, group.start), after = next.rest.slice(group.end);
       open.push(...group.options.map((option) => ({ before, rest: option + after })).reverse());
     }
-    if (done.length + open.length > MOST_FILES) {
+    if (done.length + open.length > MAX_FILES) {
       throw new UsageError(
-        `Cannot use ${
-          pattern.slice(0, 200)
-        } as its braces must give at most ${MOST_FILES} names: they give more`,
+        `Braces must expand to at most ${MAX_FILES} names, got more: ${pattern.slice(0, 200)}`,
       );
     }
   }
   return done;
 }
 
-/** The first braces with a comma in `text`: where they stand and what is between the commas. */
-function firstGroup(
-  text: string,
-): { readonly start: number; readonly end: number; readonly options: readonly string[] } | undefined {
+/** A pair of braces in a text, and the texts between their commas. */
+interface BraceGroup {
+  readonly start: number;
+  readonly end: number;
+  readonly options: readonly string[];
+}
+
+/** Returns the first braces with a comma in `text`. */
+function firstGroup(text: string): BraceGroup | undefined {
   const opened: { readonly start: number; readonly commas: number[] }[] = [];
-  let found:
-    | { readonly start: number; readonly end: number; readonly options: readonly string[] }
-    | undefined;
+  let found: BraceGroup | undefined;
   for (let i = 0; i < text.length; i++) {
     if (text[i] === "\\") i++;
     else if (text[i] === "{") opened.push({ start: i, commas: [] });
@@ -225,7 +229,7 @@ function unescape(pattern: string): string {
   return pattern.replaceAll(/\\(.)/gs, "$1");
 }
 
-/** `files` as names within the deepest folder that holds all of them. */
+/** Returns `files` as names within the deepest folder that contains all of them. */
 function setOf(files: readonly string[]): FileSet {
   const folders = files.map((file) => file.split("/").slice(0, -1));
   let depth = Math.min(...folders.map((parts) => parts.length));
@@ -236,7 +240,7 @@ function setOf(files: readonly string[]): FileSet {
   return { folder: folder === "" ? "/" : folder, names: files.map((file) => file.slice(folder.length + 1)) };
 }
 
-/** Whether something is at `path`; what may not be looked at is not. */
+/** Returns whether something exists at `path`; false without the permission to tell. */
 function isThere(path: string): boolean {
   try {
     Deno.lstatSync(path);
@@ -246,7 +250,8 @@ function isThere(path: string): boolean {
   }
 }
 
-function isFile(path: string): boolean {
+/** Returns whether a link leads to a file; false without the permission to tell. */
+function leadsToFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

@@ -5,7 +5,7 @@ import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { fileSet, namedPaths, resolvePattern, shownPath, whatIsMissing } from "./file_pattern.ts";
-import { compileName, isMatch } from "./name_pattern.ts";
+import { namePattern } from "./name_pattern.ts";
 
 /** A directory with empty files of these names. */
 function folderOf(...names: string[]): TemporaryDirectory {
@@ -119,7 +119,7 @@ Deno.test("a folder that cannot be read is an error and not an empty one", () =>
     assertThrows(
       () => resolvePattern(dir.file("closed/*.jsonl")),
       DataError,
-      `Cannot read ${dir.file("closed")} as it must be a readable file: its permissions forbid it`,
+      `Cannot read ${dir.file("closed")}: permission denied`,
     );
   } finally {
     Deno.readDirSync = lists;
@@ -134,16 +134,16 @@ Deno.test("more files than a command line holds are refused, and so are braces w
   assertThrows(
     () => resolvePattern(dir.file("*")),
     UsageError,
-    `Cannot use ${
+    `${
       dir.file("*")
-    } as a pattern must match at most 5000 files with 120000 bytes in their names ` +
-      `(or name their folder): it matches 600 with ${bytes}`,
+    } must match at most 5000 files with 120000 bytes in their names, got 600 with ${bytes} ` +
+      "(name their folder instead)",
   );
   const braces = dir.file("{a,b}".repeat(40));
   assertThrows(
     () => resolvePattern(braces),
     UsageError,
-    `Cannot use ${braces.slice(0, 200)} as its braces must give at most 5000 names: they give more`,
+    `Braces must expand to at most 5000 names, got more: ${braces.slice(0, 200)}`,
   );
 });
 
@@ -156,7 +156,7 @@ Deno.test("name patterns match as node's glob does", () => {
     const pattern = parts.join(""), word = characters.join("");
     // Two stars alone are folders to node.
     if (pattern === "" || /^\*\*+$/.test(pattern)) return;
-    assertEquals(isMatch(compileName(pattern), word), matchesGlob(word, pattern), `${pattern} on ${word}`);
+    assertEquals(namePattern(pattern).test(word), matchesGlob(word, pattern), `${pattern} on ${word}`);
   }));
 });
 
@@ -172,14 +172,14 @@ Deno.test("a name pattern takes escapes, open brackets, brackets in classes and 
     ["[😀-😂]x", "😁x"],
     ["*a*b*", "xxaxxbxx"],
   ];
-  for (const [pattern, name] of matching) assertEquals(isMatch(compileName(pattern), name), true, pattern);
+  for (const [pattern, name] of matching) assertEquals(namePattern(pattern).test(name), true, pattern);
   for (
     const [pattern, name] of [["\\*", "a"], ["[!]]", "]"], ["[a\\-z]", "b"], ["*a*b*", "xbxa"], ["a", "ab"]]
   ) {
-    assertEquals(isMatch(compileName(pattern!), name!), false, pattern);
+    assertEquals(namePattern(pattern!).test(name!), false, pattern);
   }
 });
 
 Deno.test("a pattern of many stars is compared in little time", () => {
-  assertEquals(isMatch(compileName(`${"*a".repeat(100)}*b`), "a".repeat(2000)), false);
+  assertEquals(namePattern(`${"*a".repeat(100)}*b`).test("a".repeat(2000)), false);
 });

@@ -1,6 +1,7 @@
 /**
- * Large files that pass between the stages of one process without the disk: a stage gives away the arrays that a file is
- * made of, a later one reads them by the path at which the file lies, or would lie. Whoever reads copies or only looks.
+ * Model hand-over: large files that stages of one process pass on in memory instead of on disk. A stage gives the arrays
+ * that a file consists of; a later stage takes them by the path that the file has or would have. Readers copy the arrays or
+ * do not modify them.
  * @module
  */
 import { join } from "node:path";
@@ -8,40 +9,40 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { linkTree } from "./publish.ts";
 import { writeWholeFile } from "./whole_file.ts";
 
-/** The bytes of a file, one part after the other. Once given away, nobody writes to them. */
+/** The bytes of a file, in parts. They must not be modified after they are given. */
 export interface FileContent {
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
-  /** bytes of all parts */
+  /** bytes of all parts together */
   readonly size: number;
 }
 
 /**
- * Gives a file of a directory away.
- * @param name of the file in its directory
- * @returns whether the file must be written all the same
+ * Gives a file of a directory.
+ * @param name the file's name in its directory
+ * @returns whether the file must also be written to disk
  */
 export type GiveFile = (name: string, content: FileContent) => boolean;
 
-/** What a stage's process holds in memory for it. Without it, files are all there is. */
+/** The files in memory of a stage's process. */
 export interface HandOver {
-  /** the content of the file at `path`, if it is in memory */
+  /** Returns the content of the file at `path`, if it is in memory. */
   readonly taken: (path: string) => FileContent | undefined;
-  /** names of the files of `directory` that are in memory */
+  /** Returns the names of the files of `directory` that are in memory. */
   readonly names: (directory: string) => readonly string[];
-  /** gives away the file that is to lie at `path`; whether it must be written all the same */
+  /** Stores the file at `path` in memory; returns whether it must also be written to disk. */
   readonly give: (path: string, content: FileContent) => boolean;
-  /** the caller has read what lies in `directory`, and nobody else is likely to: what the disk has too leaves memory */
+  /** Drops the files of `directory` that are also on disk; called by the last likely reader. */
   readonly release: (directory: string) => void;
 }
 
-/** The `GiveFile` of a directory that will lie at `directory` once it is published. */
+/** Returns the `GiveFile` of a directory that will be at `directory` once it is published. */
 export function givingTo(handOver: HandOver | undefined, directory: string): GiveFile | undefined {
   return handOver && ((name, content) => handOver.give(join(directory, name), content));
 }
 
 /**
- * Gives every file of the directory `from` a second name in the new directory `to`, which will lie at `final`; what is in
- * memory alone is given away once more.
+ * Links every file of the directory `from` into the new directory `to`, which will be at `final` later; files that are only
+ * in memory are given again.
  * @throws as `linkTree()`
  */
 export function passOn(from: string, to: string, final: string, handOver: HandOver | undefined): void {
@@ -53,21 +54,19 @@ export function passOn(from: string, to: string, final: string, handOver: HandOv
   }
 }
 
-/** A file made of `parts`. */
+/** Returns the content of a file that consists of `parts`. */
 export function fileContent(parts: readonly Uint8Array<ArrayBuffer>[]): FileContent {
   return { parts, size: parts.reduce((sum, { length }) => sum + length, 0) };
 }
 
 /**
- * Copies bytes of a file.
- * @param at offset of the first one
+ * Copies bytes of a file into `into`.
+ * @param at offset of the first byte
  * @throws {DataError} if the content ends before `into` is full
  */
 export function readContent(path: string, { parts, size }: FileContent, at: number, into: Uint8Array): void {
   if (at + into.length > size) {
-    throw new DataError(`Cannot read ${path} as it must not change while it is read: it ends early`, {
-      file: path,
-    });
+    throw new DataError(`${path} changed while it was read: it ends early`, { file: path });
   }
   let begin = 0, filled = 0;
   for (const part of parts) {
@@ -81,7 +80,7 @@ export function readContent(path: string, { parts, size }: FileContent, at: numb
   }
 }
 
-/** The part that is exactly the bytes from `begin` to `end`, if there is one. */
+/** Returns the part that has exactly the bytes from `begin` to `end`, if there is one. */
 export function partAt(
   { parts }: FileContent,
   begin: number,

@@ -1,40 +1,51 @@
-/** JSON files, strictly read and readably written. @module */
+/** Reads JSON files strictly and writes them with stable bytes. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { canonicalJson } from "./canonical_json.ts";
-import { isJsonObject, parseStrictJson } from "./strict_json.ts";
-import { readWholeFile, writeWholeFile } from "./whole_file.ts";
+import type { JsonLine } from "./jsonl.ts";
+import { isJsonObject, kindOf, parseStrictJson } from "./strict_json.ts";
+import { readText, writeWholeFile } from "./whole_file.ts";
 
 /**
- * The value of a JSON file in UTF-8.
- * @throws {DataError} if it is not there, not UTF-8, not JSON, or an object of it holds a key twice
+ * Returns the value of a JSON file in UTF-8.
+ * @throws {DataError} if the file does not exist, is not UTF-8, is not JSON, or an object in it repeats a key
  */
 export function readJson(path: string): unknown {
-  const bytes = readWholeFile(path);
+  const text = readText(path);
   try {
-    return parseStrictJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseStrictJson(text);
   } catch (cause) {
-    throw new DataError(
-      `Cannot read ${path} as it must be valid JSON in UTF-8: ${(cause as Error).message}`,
-      { file: path },
-      { cause },
-    );
+    const found = text.trim() === "" ? "the file is empty" : (cause as Error).message;
+    throw new DataError(`${path} must be valid JSON: ${found}`, { file: path }, { cause });
   }
 }
 
 /**
- * The object that a JSON file holds.
- * @throws {DataError} as `readJson()`, or if it is no object
+ * Returns the object of a JSON file.
+ * @throws {DataError} as `readJson()`, or if the value is not an object
  */
 export function readJsonObject(path: string): Record<string, unknown> {
   const value = readJson(path);
   if (isJsonObject(value)) return value;
-  const current = Array.isArray(value) ? "an array" : value === null ? "null" : `a ${typeof value}`;
-  throw new DataError(`Cannot read ${path} as it must hold a JSON object: it is ${current}`, { file: path });
+  throw new DataError(`${path} must hold a JSON object, got ${kindOf(value)}`, { file: path });
+}
+
+/**
+ * Returns the objects of a JSON file that is one array; `line` counts them from 1.
+ * @throws {DataError} as `readJson()`, or if the value is not an array of objects or is empty
+ */
+export function readJsonRows(path: string): JsonLine[] {
+  const value = readJson(path), required = `${path} must hold a JSON array of objects`;
+  if (!Array.isArray(value)) throw new DataError(`${required}, got ${kindOf(value)}`, { file: path });
+  const bad = value.flatMap((item, k) => isJsonObject(item) ? [] : [`item ${k + 1} is ${kindOf(item)}`]);
+  if (bad.length > 0) throw new DataError(`${required}: ${listed(bad, { separator: ", " })}`, { file: path });
+  if (value.length === 0) throw new DataError(`${required}, got an empty array`, { file: path });
+  return (value as Record<string, unknown>[]).map((item, k) => ({ line: k + 1, value: item }));
 }
 
 /**
  * Writes a plain value as indented JSON with sorted keys, so that equal values give equal bytes.
- * @throws {TypeError} for what JSON cannot say (see `canonicalJson()`)
+ * @throws {TypeError} for what JSON cannot express (see `canonicalJson()`)
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
  */

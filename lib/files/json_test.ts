@@ -14,22 +14,22 @@ Deno.test("writeJson() gives equal bytes for equal values", () => {
   assertEquals(readJson(directory.file("a")), { b: [1, { c: 2, d: 1 }] });
 });
 
-Deno.test("readJsonObject() refuses other values by name", () => {
+Deno.test("readJsonObject() refuses other values and says what they are", () => {
   using directory = new TemporaryDirectory();
   const cases = { "[1]": "an array", "null": "null", '"x"': "a string", "3": "a number" };
   for (const [text, current] of Object.entries(cases)) {
     const path = directory.write("a.json", text);
     assertEquals(
       assertThrows(() => readJsonObject(path), DataError).message,
-      `Cannot read ${path} as it must hold a JSON object: it is ${current}`,
+      `${path} must hold a JSON object, got ${current}`,
     );
   }
 });
 
-Deno.test("readJson() refuses nesting without end and bytes that are not UTF-8, and names the file", () => {
+Deno.test("readJson() refuses endless nesting and bytes that are not UTF-8, and names the file", () => {
   using directory = new TemporaryDirectory();
   const deep = join(import.meta.dirname!, "../../fixtures/goldens/corrupt/json_deep_nesting.json");
-  for (const path of [deep, directory.write("bad.json", Uint8Array.of(0x22, 0xff, 0x22))]) {
-    assertThrows(() => readJson(path), DataError, `Cannot read ${path} as it must be valid JSON in UTF-8: `);
-  }
+  assertThrows(() => readJson(deep), DataError, `${deep} must be valid JSON: `);
+  const bytes = directory.write("bad.json", Uint8Array.of(0x22, 0xff, 0x22));
+  assertThrows(() => readJson(bytes), DataError, `${bytes} must be UTF-8, got other bytes`);
 });

@@ -6,7 +6,7 @@ import { readJsonl } from "./jsonl.ts";
 
 const CORRUPT = join(import.meta.dirname!, "../../fixtures/goldens/corrupt");
 
-/** Files whose lines are sound JSON objects: what is wrong with them is for whoever knows the layout. */
+/** Files whose lines are valid JSON objects: the code that knows the layout finds their problems. */
 const OF_A_LAYOUT = [
   "jsonl_missing_field.jsonl",
   "jsonl_wrong_type.jsonl",
@@ -19,7 +19,7 @@ for (const { value: { file, must_mention } } of readJsonl(join(CORRUPT, "expecte
   if (!name.startsWith("jsonl_") || name === "jsonl_long_line.jsonl") continue;
   const path = join(CORRUPT, name);
   if (OF_A_LAYOUT.includes(name)) {
-    Deno.test(`readJsonl() reads ${name}, whose layout is not its business`, () => {
+    Deno.test(`readJsonl() reads ${name}, whose layout it does not check`, () => {
       assertEquals(readJsonl(path).length > 0, true);
     });
   } else {
@@ -39,23 +39,23 @@ Deno.test("readJsonl() lists every bad line at once", () => {
   assertEquals(error.where, { file: path, line: 2 });
   assertEquals(
     error.message,
-    `Cannot read ${path} as every line must be a JSON object in UTF-8: 3 bad lines: ` +
+    `${path} must hold one JSON object per line in UTF-8, got 3 bad lines: ` +
       "line 2 (an array, not an object), line 4 (null, not an object), " +
-      'line 5 (Cannot read JSON as a key must occur once in its object: "a" occurs twice)',
+      'line 5 (Duplicate key "a" in an object)',
   );
 });
 
-Deno.test("readJsonl() spells out ten bad lines and counts the rest", () => {
+Deno.test("readJsonl() shows ten bad lines and counts the rest", () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("rows.jsonl", `{}\n${"1\n".repeat(12)}`);
   const shown = Array.from({ length: 10 }, (_, i) => `line ${i + 2} (a number, not an object)`).join(", ");
   assertEquals(
     assertThrows(() => readJsonl(path), DataError).message,
-    `Cannot read ${path} as every line must be a JSON object in UTF-8: 12 bad lines: ${shown}, and 2 more`,
+    `${path} must hold one JSON object per line in UTF-8, got 12 bad lines: ${shown}, and 2 more`,
   );
 });
 
-Deno.test("readJsonl() tolerates a byte order mark, blank lines, CRLF and a missing last newline", () => {
+Deno.test("readJsonl() allows a byte order mark, blank lines, CRLF and a missing last newline", () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("rows.jsonl", '\ufeff{"a": 1}\r\n\r\n  \n{"__proto__": 2}');
   const rows = readJsonl(path);

@@ -1,80 +1,47 @@
 /**
- * Patterns for one name: `*`, `?`, `[a-z]`, `[!a-z]`, `\`. The time of a comparison grows with the product of both lengths
- * at most, whoever wrote the pattern. In: a pattern and a name. Out: whether they match.
+ * Patterns for one name: `*`, `?`, `[a-z]`, `[!a-z]`, `\`. They become regular expressions whose time grows with the product
+ * of both lengths at most, since patterns may come from other people. Not npm `picomatch`: a pattern of many stars does not
+ * finish, and `?` and `[…]` do not match characters beyond 16 bits.
  * @module
  */
 
-/** One character of a name, or any number of them. */
-type Part = "star" | ((character: string) => boolean);
+/** The parts of a pattern: an escaped character, a class of characters, stars, or any other character. */
+const PARTS =
+  /\\(?<escaped>[^])|\[(?:(?<not>[!^])|(?![!^]))(?<members>(?:\\[^]|[^\\])(?:\\[^]|[^\\\]])*)\]|(?<stars>\*+)|[^]/gsu;
 
-/** A pattern, taken apart. */
-export interface NamePattern {
-  readonly parts: readonly Part[];
-  /** whether it names the dot that hidden names begin with */
-  readonly beginsWithDot: boolean;
+/** Returns the regular expression of a pattern. An unclosed bracket stands for itself. */
+export function namePattern(pattern: string): RegExp {
+  const pieces = [pattern.startsWith(".") ? "" : "(?!\\.)"]; // a leading dot must be written out
+  for (const { 0: part, groups } of pattern.matchAll(PARTS)) {
+    if (groups!.stars) pieces.push("");
+    else pieces[pieces.length - 1] += sourceOf(part, groups!);
+  }
+  const last = pieces.pop()!;
+  if (pieces.length === 0) return new RegExp(`^${last}$`, "su");
+  // Only the last star needs to be tried again: a star before it takes the shortest text that fits, for good.
+  const [first, ...middle] = pieces;
+  const atomic = middle.map((piece, k) => `(?=(?<star${k}>.*?${piece}))\\k<star${k}>`);
+  return new RegExp(`^${first}${atomic.join("")}.*${last}$`, "su");
 }
 
-/** Takes a pattern apart. A bracket that is not closed stands for itself. */
-export function compileName(pattern: string): NamePattern {
-  const characters = [...pattern];
-  const parts: Part[] = [];
-  const literal = (wanted: string | undefined): void => {
-    parts.push((character) => character === wanted);
-  };
-  for (let i = 0; i < characters.length; i++) {
-    const character = characters[i]!;
-    const close = character === "[" ? endOfClass(characters, i) : -1;
-    if (character === "*") parts.push("star");
-    else if (character === "?") parts.push(() => true);
-    else if (close >= 0) {
-      parts.push(classOf(characters.slice(i + 1, close)));
-      i = close;
-    } else if (character === "\\" && i + 1 < characters.length) literal(characters[++i]);
-    else literal(character);
-  }
-  return { parts, beginsWithDot: pattern.startsWith(".") };
+function sourceOf(part: string, { escaped, not, members }: Readonly<Record<string, string>>): string {
+  if (members !== undefined) return `[${not ? "^" : ""}${classMembers(members)}]`;
+  return part === "?" ? "." : RegExp.escape(escaped ?? part);
 }
 
-/** Whether `pattern` matches all of `name`. */
-export function isMatch({ parts, beginsWithDot }: NamePattern, name: string): boolean {
-  if (name.startsWith(".") && !beginsWithDot) return false;
-  const characters = [...name];
-  let part = 0, at = 0;
-  // Where to go on when what follows a star does not fit: the star takes one character more. Only the last star counts.
-  let star = -1, from = 0;
-  while (at < characters.length) {
-    const current = parts[part];
-    if (current === "star") [star, from, part] = [part, at, part + 1];
-    else if (current?.(characters[at]!)) [part, at] = [part + 1, at + 1];
-    else if (star >= 0) [part, at] = [star + 1, ++from];
-    else return false;
-  }
-  return parts.slice(part).every((rest) => rest === "star");
+/** Returns the members of a class in the spelling of regular expressions; a hyphen between two makes a range. */
+function classMembers(members: string): string {
+  return [...members.matchAll(/(\\[^]|[^\\])-(\\[^]|[^\\])|\\[^]|[^\\]/gsu)].map(([member, from, to]) => {
+    if (from === undefined || to === undefined) return RegExp.escape(literal(member));
+    const [first, last] = [literal(from), literal(to)];
+    // A range that goes down has no members.
+    return first.codePointAt(0)! > last.codePointAt(0)!
+      ? ""
+      : `${RegExp.escape(first)}-${RegExp.escape(last)}`;
+  }).join("");
 }
 
-/** Index of the `]` that closes the class at `start`; the first character of a class may be `]` itself. */
-function endOfClass(characters: readonly string[], start: number): number {
-  const first = /[!^]/.test(characters[start + 1] ?? "") ? start + 2 : start + 1;
-  for (let i = first; i < characters.length; i++) {
-    if (characters[i] === "\\") i++;
-    else if (characters[i] === "]" && i > first) return i;
-  }
-  return -1;
-}
-
-/** The test of the characters between brackets. */
-function classOf(written: readonly string[]): (character: string) => boolean {
-  const isNegated = written[0] === "!" || written[0] === "^";
-  const ranges: (readonly [from: string, to: string])[] = [];
-  for (let i = isNegated ? 1 : 0; i < written.length; i++) {
-    const from = written[i] === "\\" ? written[++i]! : written[i]!;
-    const isRange = written[i + 1] === "-" && i + 2 < written.length;
-    if (isRange) i += 2;
-    const to = !isRange ? from : written[i] === "\\" ? written[++i]! : written[i]!;
-    ranges.push([from, to]);
-  }
-  const point = (text: string): number => text.codePointAt(0) ?? 0;
-  return (character) =>
-    isNegated !==
-      ranges.some(([from, to]) => point(from) <= point(character) && point(character) <= point(to));
+/** Returns a member without its backslash. */
+function literal(member: string): string {
+  return [...member].at(-1)!;
 }

@@ -1,16 +1,16 @@
 /**
- * Files and directories that appear whole or not at all: written beside their place under a name of their own, flushed
- * to the disk, then renamed. A process that dies on the way leaves the old state and a `.…partial` entry.
+ * Writes files and directories atomically: under a temporary name in the same directory, flushed to the disk, then renamed.
+ * A process that dies before that leaves the old state and a `.…partial` entry.
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import { codeOf, readError, writeError } from "./file_errors.ts";
+import { codeOf, reading, writeError, writing } from "./file_errors.ts";
 
 /**
- * Lets `write` make a file at a temporary path, then puts it at `path`, over what may be there. Missing parent
- * directories are made.
+ * Calls `write` with a temporary path, then renames the file to `path`, replacing an existing file. Creates missing
+ * parent directories.
  * @throws {TryAgainError} if the disk is full
- * @throws {UsageError} if the place cannot be written
+ * @throws {UsageError} if the path cannot be written
  */
 export async function publishFile(
   path: string,
@@ -24,10 +24,10 @@ export async function publishFile(
 }
 
 /**
- * Lets `fill` put files into a new temporary directory, then puts that at `path`. A directory that is there already is
- * replaced (moved aside, then removed).
+ * Calls `fill` with a new temporary directory, then renames it to `path`. An existing directory is replaced (moved aside,
+ * then removed).
  * @throws {TryAgainError} if the disk is full
- * @throws {UsageError} if the place cannot be written
+ * @throws {UsageError} if the path cannot be written
  */
 export async function publishDirectory(
   path: string,
@@ -42,53 +42,35 @@ export async function publishDirectory(
 }
 
 /**
- * Gives the file `from` a second name `to`: a hard link where the file system can, else a copy; never a symbolic link.
+ * Makes `to` a hard link to the file `from`, or a copy where the file system has no hard links; never a symbolic link.
  * @throws {DataError} if `from` cannot be read
  * @throws {TryAgainError} if the disk is full
- * @throws {UsageError} if `to` cannot be written or exists already
+ * @throws {UsageError} if `to` cannot be written or already exists
  */
 export function linkOrCopy(from: string, to: string): void {
-  let isLink: boolean;
-  try {
-    isLink = Deno.lstatSync(from).isSymlink;
-  } catch (cause) {
-    throw readError(from, cause);
-  }
-  // A hard link to a symbolic link would be one more symbolic link, so its target is copied.
-  if (!isLink) {
+  const { isSymlink } = reading(from, () => Deno.lstatSync(from));
+  // A hard link to a symbolic link would be a symbolic link, so its target is copied.
+  if (!isSymlink) {
     try {
       return Deno.linkSync(from, to);
     } catch (cause) {
       if (codeOf(cause) === "EEXIST") throw writeError(to, cause);
-      // Anything else (another device, a file system without links, no permission to link): a copy will do.
+      // Otherwise (another device, no hard links, no permission to link) the file is copied.
     }
   }
-  try {
-    Deno.copyFileSync(from, to);
-  } catch (cause) {
-    throw writeError(to, cause);
-  }
+  writing(to, () => Deno.copyFileSync(from, to));
 }
 
 /**
- * Gives every file of the directory `from` a second name at the same place in the directory `to`, as `linkOrCopy()`
- * does. `to` may exist, its files must not. Entries whose names begin with a dot are left out.
+ * Links or copies every file of the directory `from` to the same place in the directory `to`, see `linkOrCopy()`. `to`
+ * may exist, its files must not. Entries whose names begin with a dot are skipped.
  * @throws {DataError} if `from` cannot be read
  * @throws {TryAgainError} if the disk is full
- * @throws {UsageError} if a file cannot be written or exists already
+ * @throws {UsageError} if a file cannot be written or already exists
  */
 export function linkTree(from: string, to: string): void {
-  let entries: Deno.DirEntry[];
-  try {
-    entries = [...Deno.readDirSync(from)];
-  } catch (cause) {
-    throw readError(from, cause);
-  }
-  try {
-    Deno.mkdirSync(to, { recursive: true });
-  } catch (cause) {
-    throw writeError(to, cause);
-  }
+  const entries = reading(from, () => [...Deno.readDirSync(from)]);
+  writing(to, () => Deno.mkdirSync(to, { recursive: true }));
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;
     if (isDirectory) linkTree(join(from, name), join(to, name));
@@ -96,7 +78,7 @@ export function linkTree(from: string, to: string): void {
   }
 }
 
-/** Runs `make` with a path beside `path`, and removes what lies there if it fails. */
+/** Calls `make` with a temporary path next to `path`, and removes what it made if it fails. */
 async function publish(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = siblingOf(path);
   try {
@@ -104,12 +86,12 @@ async function publish(path: string, make: (temporary: string) => Promise<void>)
     await make(temporary);
     flushDirectory(dirname(path));
   } catch (cause) {
-    removeIfThere(temporary);
+    removeQuietly(temporary);
     throw writeError(path, cause);
   }
 }
 
-/** A path in the same directory, hence on the same file system, that nobody else uses. */
+/** Returns an unused path in the same directory, and so on the same file system. */
 function siblingOf(path: string): string {
   return join(dirname(path), `.${basename(path)}.${crypto.randomUUID().slice(0, 8)}.partial`);
 }
@@ -126,11 +108,11 @@ function replaceDirectory(from: string, to: string): void {
   }
 }
 
-function removeIfThere(path: string): void {
+function removeQuietly(path: string): void {
   try {
     Deno.removeSync(path, { recursive: true });
   } catch {
-    // Either it was never made, or the error on its way to the caller says why nothing can be done here.
+    // It was never made, or the error that is being reported also explains why it cannot be removed.
   }
 }
 
@@ -148,7 +130,7 @@ function flush(path: string): void {
   file.syncSync();
 }
 
-/** Makes the names in a directory last. Some systems cannot flush a directory; a rename is atomic there all the same. */
+/** Flushes the names in a directory. Some systems cannot do that; a rename is atomic there as well. */
 function flushDirectory(directory: string): void {
   try {
     flush(directory);

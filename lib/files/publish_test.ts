@@ -25,7 +25,7 @@ Deno.test("publishFile() makes parents, replaces what is there, and leaves nothi
 Deno.test("publishFile() keeps the old file and removes the half-written one where writing fails", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.write("c.txt", "old");
-  const failure = new DataError("Cannot go on as this is a test: it fails");
+  const failure = new DataError("This test fails");
   const error = await assertRejects(() =>
     publishFile(path, (temporary) => {
       Deno.writeTextFileSync(temporary, "half");
@@ -59,16 +59,16 @@ Deno.test("publishFile() says why a place cannot be written", async () => {
   const file = directory.write("file", "");
   const path = `${file}/below`;
   const error = await assertRejects(() => publishFile(path, () => {}), UsageError);
-  assertEquals(error.message, `Cannot write ${path} as it must be writable: it exists already`);
+  assertEquals(error.message, `Cannot write ${path}: already exists`);
 });
 
-Deno.test("a full disk is worth another try, a read-only one is not", () => {
+Deno.test("a full disk may have space later (exit code 75), a read-only one may not (64)", () => {
   const full = writeError("x", Object.assign(new Error("No space left on device"), { code: "ENOSPC" }));
   assert(full instanceof TryAgainError);
-  assertEquals(full.message, "Cannot write x as it needs free space: the disk is full");
+  assertEquals(full.message, "Not enough disk space for x: the disk is full");
   assertEquals(exitCodeOf(full), 75);
   const readOnly = writeError("x", Object.assign(new Error("Read-only file system"), { code: "EROFS" }));
-  assertEquals(readOnly.message, "Cannot write x as it must be writable: the file system is read-only");
+  assertEquals(readOnly.message, "Cannot write x: the file system is read-only");
   assertEquals(exitCodeOf(readOnly), 64);
 });
 
@@ -89,7 +89,7 @@ Deno.test("publishFile() on a disk that gets full keeps the old file and asks fo
     );
     assertMatch(
       error.message,
-      /^Cannot write .*c\.txt\.[0-9a-f]{8}\.partial as it needs free space: the disk is full$/,
+      /^Not enough disk space for .*c\.txt\.[0-9a-f]{8}\.partial: the disk is full$/,
     );
   } finally {
     Deno.FsFile.prototype.writeSync = original;
@@ -128,10 +128,7 @@ Deno.test("linkOrCopy() gives a file a second name, and never a symbolic link", 
   }
   assertEquals(Deno.statSync(directory.file("hard")).ino, Deno.statSync(file).ino);
   const error = assertThrows(() => linkOrCopy(file, directory.file("copy")), UsageError);
-  assertEquals(
-    error.message,
-    `Cannot write ${directory.file("copy")} as it must be writable: it exists already`,
-  );
+  assertEquals(error.message, `Cannot write ${directory.file("copy")}: already exists`);
   const missing = directory.file("missing");
-  assertThrows(() => linkOrCopy(missing, directory.file("x")), DataError, "there is no such file");
+  assertThrows(() => linkOrCopy(missing, directory.file("x")), DataError, "no such file");
 });

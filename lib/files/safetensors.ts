@@ -1,11 +1,12 @@
 /**
- * Reads safetensors files tensor by tensor, by ranges, and writes them with bytes that depend on the tensors alone.
+ * Reads safetensors files tensor by tensor and writes them with bytes that depend on the tensors only.
  * @module
  */
 import { allocate, BYTES, type DType } from "@/lib/tensor/dtype.ts";
 import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
-import { type HostTensor, hostTensor, showType, sizeOf } from "@/lib/tensor/tensor.ts";
-import { readError } from "./file_errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import { type HostTensor, hostTensor, sizeOf } from "@/lib/tensor/tensor.ts";
+import { readError, reading } from "./file_errors.ts";
 import { type FileContent, fileContent, type HandOver, partAt, readContent } from "./hand_over.ts";
 import {
   DTYPE_NAMES,
@@ -17,10 +18,10 @@ import {
 import { isFloatDType, widenInto } from "./widen.ts";
 import { writeWholeFile } from "./whole_file.ts";
 
-/** Bytes that are read at once where they must be widened. A multiple of every element size. */
+/** Bytes that are read at a time for widening. A multiple of every element size. */
 const CHUNK_BYTES = 1 << 22;
 
-/** Element types in the order of their bytes in a file, as the reference implementation sorts them: wide ones first. */
+/** Order of element types in a file, as in the reference implementation: wide ones first. */
 const ORDER: readonly DType[] = ["i64", "f64", "f32", "i32", "bf16", "f16", "u8", "bool"];
 
 /** An open safetensors file. Dispose of it to close the file. */
@@ -39,33 +40,29 @@ export class SafetensorsFile implements Disposable {
     return [...this.#header.tensors.keys()];
   }
 
-  /** The texts that the writer attached. */
+  /** Texts attached by the writer. */
   get metadata(): Readonly<Record<string, string>> {
     return this.#header.metadata;
   }
 
-  /** True where the file holds a tensor of that name. */
+  /** Returns whether the file has a tensor of that name. */
   has(name: string): boolean {
     return this.#header.tensors.has(name);
   }
 
   /**
-   * Type, shape and byte range of a tensor.
-   * @throws {DataError} if the file does not hold it
+   * Returns the type, shape and byte range of a tensor.
+   * @throws {DataError} if the file has no such tensor
    */
   info(name: string): TensorInfo {
     const info = this.#header.tensors.get(name);
-    if (info === undefined) {
-      throw new DataError(`Cannot read ${this.path} as it must hold ${name}: it has no tensor of that name`, {
-        file: this.path,
-      });
-    }
-    return info;
+    if (info !== undefined) return info;
+    throw new DataError(`${this.path}: missing tensor ${name}`, { file: this.path });
   }
 
   /**
-   * A tensor as it is stored; bf16 and f16 as raw bits.
-   * @throws {DataError} if the file does not hold it or ends early
+   * Reads a tensor as stored; bf16 and f16 as raw bits.
+   * @throws {DataError} if the file has no such tensor or ends early
    */
   read(name: string): HostTensor {
     const { dtype, shape, begin } = this.info(name);
@@ -75,25 +72,23 @@ export class SafetensorsFile implements Disposable {
   }
 
   /**
-   * A tensor of floats as f32: f32 as stored, bf16 and f16 exactly, f64 rounded to nearest.
-   * @param into where the values go, of the tensor's size; a new array where left out
+   * Reads a tensor of floats as f32: f32 as stored, bf16 and f16 exactly, f64 rounded to nearest.
+   * @param into destination of the tensor's size; default: a new array
    * @returns `into`
-   * @throws {DataError} if the file does not hold it, it is no float, or the file ends early
+   * @throws {DataError} if the file has no such tensor, its elements are not floats, or the file ends early
    * @throws {ShapeError} if `into` has another size
    */
   readFloat32(name: string, into?: Float32Array): Float32Array {
     const { dtype, shape, begin, end } = this.info(name);
     if (!isFloatDType(dtype)) {
-      throw new DataError(
-        `Cannot read ${name} of ${this.path} as its elements must be floats: they are ${DTYPE_NAMES[dtype]}`,
-        { file: this.path },
-      );
+      throw new DataError(`${this.path}: ${name} must hold floats, got ${DTYPE_NAMES[dtype]}`, {
+        file: this.path,
+      });
     }
     const out = into ?? new Float32Array(sizeOf(shape));
     if (out.length !== sizeOf(shape)) {
       throw new ShapeError(
-        `Cannot read ${name} of ${this.path} as ${showType(dtype, shape)} needs ${sizeOf(shape)} elements: ` +
-          `${out.length} are given`,
+        `${this.path}: ${name} needs an array of ${sizeOf(shape)} elements, got ${out.length}`,
         { expected: sizeOf(shape), actual: out.length },
       );
     }
@@ -111,9 +106,9 @@ export class SafetensorsFile implements Disposable {
   }
 
   /**
-   * The elements of a tensor of f32 where they lie, if another stage handed the file over as it is: nobody may write to
-   * them.
-   * @throws {DataError} if the file does not hold the tensor
+   * Returns the elements of an f32 tensor in place, without a copy, if another stage handed the file over in memory. They
+   * must not be written to.
+   * @throws {DataError} if the file has no such tensor
    */
   borrowFloat32(name: string): Float32Array<ArrayBuffer> | undefined {
     const { dtype, begin, end } = this.info(name);
@@ -127,20 +122,19 @@ export class SafetensorsFile implements Disposable {
   }
 
   #readAt(begin: number, into: Uint8Array): void {
-    if ("parts" in this.#file) return readContent(this.path, this.#file, begin, into);
-    try {
-      this.#file.seekSync(begin, Deno.SeekMode.Start);
-      readFully(this.path, this.#file, into);
-    } catch (cause) {
-      throw readError(this.path, cause);
-    }
+    const file = this.#file;
+    if ("parts" in file) return readContent(this.path, file, begin, into);
+    reading(this.path, () => {
+      file.seekSync(begin, Deno.SeekMode.Start);
+      readFully(this.path, file, into);
+    });
   }
 }
 
 /**
- * Opens a safetensors file: reads and checks its header, and nothing else.
- * @param handOver where to look before the disk
- * @throws {DataError} if it is not there or its header does not hold (see `parseHeader()`)
+ * Opens a safetensors file and checks its header; tensors are read later.
+ * @param handOver searched before the disk
+ * @throws {DataError} if the file does not exist or its header is invalid (see `parseHeader()`)
  */
 export function openSafetensors(path: string, handOver?: HandOver): SafetensorsFile {
   const content = handOver?.taken(path);
@@ -153,14 +147,10 @@ export function openSafetensors(path: string, handOver?: HandOver): SafetensorsF
   }
   let file: Deno.FsFile | undefined;
   try {
-    // By path: the same question to an open file asks leave for what a link leads to, as in a cache of downloads.
+    // By path: on an open file, Deno requires read permission for the target of a link, as in a cache of downloads.
     const { size, isDirectory } = Deno.statSync(path);
     file = Deno.openSync(path, { read: true });
-    if (isDirectory) {
-      throw new DataError(`Cannot read ${path} as it must be a readable file: it is a directory`, {
-        file: path,
-      });
-    }
+    if (isDirectory) throw new DataError(`Cannot read ${path}: is a directory`, { file: path });
     const start = new Uint8Array(Math.min(8, size));
     readFully(path, file, start);
     const header = new Uint8Array(headerLength(path, start, size));
@@ -172,17 +162,17 @@ export function openSafetensors(path: string, handOver?: HandOver): SafetensorsF
   }
 }
 
-/** A tensor and the name it gets in a file. */
+/** A tensor and its name in a file. */
 export interface NamedTensor {
   readonly name: string;
   readonly tensor: HostTensor;
 }
 
 /**
- * Writes a safetensors file straight from the tensors' arrays. Its bytes depend on names, tensors and metadata alone,
- * not on the order in which they are given, and equal those of the reference implementation.
- * @param give where the tensors are given away: told of the content first, it says whether the file must be written
- * @throws {DataError} if a name is given twice or is not one that a header can hold
+ * Writes a safetensors file from the tensors' arrays without copying them. The bytes depend on names, tensors and metadata,
+ * not on the order of the list, and equal those of the reference implementation.
+ * @param give receives the content first, to keep it in memory; returns whether the file must be written
+ * @throws {DataError} if a name is used twice or is reserved
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
  */
@@ -203,7 +193,7 @@ export function writeSafetensors(
   if (give(content)) writeWholeFile(path, content.parts);
 }
 
-/** Length and JSON, padded with spaces so that the data begins at a multiple of eight. */
+/** Returns the header: its length and its JSON, padded with spaces so that the data begins at a multiple of eight. */
 function encodeHeader(
   tensors: readonly NamedTensor[],
   metadata: Readonly<Record<string, string>>,
@@ -230,29 +220,18 @@ function encodeHeader(
 }
 
 function checkNames(path: string, tensors: readonly NamedTensor[]): void {
-  const seen = new Set<string>(["__metadata__", "__proto__"]);
-  const bad = new Set<string>();
-  for (const { name } of tensors) {
-    if (seen.has(name)) bad.add(name);
-    seen.add(name);
-  }
-  if (bad.size > 0) {
-    throw new DataError(
-      `Cannot write ${path} as every tensor needs a name of its own: ${
-        [...bad].join(", ")
-      } are reserved or given twice`,
-      { file: path },
-    );
-  }
+  const names = ["__metadata__", "__proto__", ...tensors.map(({ name }) => name)];
+  const bad = new Set(names.filter((name, k) => names.indexOf(name) !== k));
+  if (bad.size === 0) return;
+  const found = listed([...bad], { separator: ", " });
+  throw new DataError(`${path}: tensor names must be unique and not reserved, got ${found}`, { file: path });
 }
 
 function readFully(path: string, file: Deno.FsFile, into: Uint8Array): void {
   for (let at = 0; at < into.length;) {
     const n = file.readSync(into.subarray(at));
     if (n === null) {
-      throw new DataError(`Cannot read ${path} as it must not change while it is read: it ends early`, {
-        file: path,
-      });
+      throw new DataError(`${path} changed while it was read: it ends early`, { file: path });
     }
     at += n;
   }

@@ -74,19 +74,19 @@ Deno.test("readFloat32() widens in chunks, into an array that is given", () => {
   assertEquals(Array.from(file.readFloat32("f64")), [Math.fround(0.1), 2, Infinity]);
   assertEquals(
     assertThrows(() => file.readFloat32("i64"), DataError).message,
-    `Cannot read i64 of ${path} as its elements must be floats: they are I64`,
+    `${path}: i64 must hold floats, got I64`,
   );
   assertEquals(
     assertThrows(() => file.readFloat32("f64", new Float32Array(2)), ShapeError).message,
-    `Cannot read f64 of ${path} as f64[3] needs 3 elements: 2 are given`,
+    `${path}: f64 needs an array of 3 elements, got 2`,
   );
   assertEquals(
     assertThrows(() => file.info("none"), DataError).message,
-    `Cannot read ${path} as it must hold none: it has no tensor of that name`,
+    `${path}: missing tensor none`,
   );
 });
 
-Deno.test("openSafetensors() lists everything that is wrong with a header", () => {
+Deno.test("openSafetensors() lists all problems of a header", () => {
   using directory = new TemporaryDirectory();
   const header = JSON.stringify({
     a: { dtype: "F12", shape: [1], data_offsets: [0, 4] },
@@ -101,11 +101,11 @@ Deno.test("openSafetensors() lists everything that is wrong with a header", () =
   const path = directory.write("a.safetensors", bytes);
   assertEquals(
     assertThrows(() => openSafetensors(path), DataError).message,
-    `Cannot read ${path} as it must be a valid safetensors file: ` +
-      "a has the dtype F12, which is none of F64, F32, F16, BF16, I64, I32, U8, BOOL; " +
-      "b has the shape [1.5], which is no list of sizes; " +
-      "c has the shape [1125899906842624,1125899906842624], which is too large for any file; " +
-      "d ends at byte 8 of 4; e has no object as its entry",
+    `${path}: invalid safetensors file: ` +
+      "a must have a dtype of F64, F32, F16, BF16, I64, I32, U8, BOOL, got F12; " +
+      "b must have a list of sizes as its shape, got [1.5]; " +
+      "c has a shape too large for any file: [1125899906842624,1125899906842624]; " +
+      "d ends at byte 8, after the end of the data at 4; e must have an object as its entry",
   );
 });
 
@@ -127,11 +127,11 @@ Deno.test("a file with any one byte of its header changed is refused, or read wi
   fc.assert(property, { seed: 1, numRuns: 300 });
 });
 
-Deno.test("writeSafetensors() refuses a name that is given twice or reserved", () => {
+Deno.test("writeSafetensors() refuses a name that is used twice or reserved", () => {
   const tensor = f32([1], [0]);
   const list = ["a", "b", "a", "__metadata__"].map((name) => ({ name, tensor }));
   assertEquals(
     assertThrows(() => writeSafetensors("runs/none", list), DataError).message,
-    "Cannot write runs/none as every tensor needs a name of its own: a, __metadata__ are reserved or given twice",
+    "runs/none: tensor names must be unique and not reserved, got a, __metadata__",
   );
 });

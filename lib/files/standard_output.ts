@@ -1,21 +1,21 @@
-/** What a program prints, whole: standard output may be a pipe that takes a part, or a file on a full disk. @module */
-import { writeError } from "./file_errors.ts";
+/** Writes to standard output completely: it may be a pipe that takes a part at a time, or a file on a full disk. @module */
+import { writeError, writing } from "./file_errors.ts";
+
+const NAME = "standard output";
 
 /**
  * Writes all of `text` to standard output.
- * @throws {TryAgainError} if it leads to a file on a full disk
- * @throws {UsageError} if nobody reads it any more
+ * @throws {TryAgainError} if it is a file on a full disk
+ * @throws {UsageError} if the reader has closed it
  */
 export function printOut(text: string): void {
   const bytes = new TextEncoder().encode(text);
-  try {
+  writing(NAME, () => {
     for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  } catch (cause) {
-    throw outputError(cause);
-  }
+  });
 }
 
-/** Why standard output cannot be written, in the project's words; other errors pass through unchanged. */
+/** Returns why standard output cannot be written; errors without a system code are returned unchanged. */
 export function outputError(cause: unknown): unknown {
-  return writeError("standard output", cause);
+  return writeError(NAME, cause);
 }

@@ -1,30 +1,32 @@
 /**
- * JSON as the standard has it, with one thing more: an object may not hold the same key twice. `JSON.parse` keeps the
- * last of them silently, so that a file would mean something else than it shows.
+ * Standard JSON in which an object must not repeat a key. `JSON.parse` keeps the last value of a repeated key without a
+ * warning.
  * @module
  */
 
 /**
- * The value of a JSON text.
- * @throws {SyntaxError} if the text is not JSON or an object of it holds a key twice
+ * Parses a JSON text.
+ * @throws {SyntaxError} if the text is not JSON or an object repeats a key
  */
 export function parseStrictJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   const key = duplicateKey(text);
-  if (key !== undefined) {
-    throw new SyntaxError(
-      `Cannot read JSON as a key must occur once in its object: ${JSON.stringify(key)} occurs twice`,
-    );
-  }
+  if (key !== undefined) throw new SyntaxError(`Duplicate key ${JSON.stringify(key)} in an object`);
   return value;
 }
 
-/** True for a JSON object: neither null, nor an array, nor a plain value. */
+/** Returns whether `value` is a JSON object: not null, an array or a scalar. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object that a JSON text is; undefined where it is not JSON, holds a key twice, or is no object. */
+/** Returns the kind of a JSON value for messages: "null", "an array", "an object" or, for example, "a number". */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+/** Parses a JSON object; returns undefined if the text is not JSON, repeats a key, or is not an object. */
 export function jsonObjectIn(text: string): Record<string, unknown> | undefined {
   try {
     const value = parseStrictJson(text);
@@ -35,8 +37,8 @@ export function jsonObjectIn(text: string): Record<string, unknown> | undefined 
 }
 
 /**
- * The first key that an object of a valid JSON text holds twice. One pass over the structural characters without
- * recursion, so that deep nesting costs no stack.
+ * Returns the first key that an object of a valid JSON text repeats. Makes one pass over the structural characters without
+ * recursion, so that deep nesting needs no stack.
  */
 function duplicateKey(text: string): string | undefined {
   const open: (Set<string> | undefined)[] = []; // the keys of each open object, undefined for an array
@@ -77,14 +79,14 @@ function duplicateKey(text: string): string | undefined {
   return undefined;
 }
 
-/** Index of the quote that closes the string which begins at `start`. */
+/** Returns the index of the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
   return end;
 }
 
-/** A quote is escaped where an odd number of backslashes stands before it. */
+/** Returns whether the quote at `at` is escaped: an odd number of backslashes precedes it. */
 function isEscaped(text: string, at: number): boolean {
   let first = at;
   while (text.charCodeAt(first - 1) === 0x5c) first--;

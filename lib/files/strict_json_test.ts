@@ -8,26 +8,26 @@ Deno.test("parseStrictJson() gives what JSON.parse gives for any value", () => {
   });
 });
 
-Deno.test("parseStrictJson() finds a repeated key wherever it stands", () => {
+Deno.test("parseStrictJson() finds a repeated key anywhere", () => {
   const property = fc.property(fc.json(), fc.string(), fc.jsonValue(), (before, key, value) => {
     const entry = `${JSON.stringify(key)}:${JSON.stringify(value)}`;
     const text = `[${before}, {"outer": [{${entry} , ${entry}}]}]`;
     const error = assertThrows(() => parseStrictJson(text), SyntaxError);
     assertEquals(
       error.message,
-      `Cannot read JSON as a key must occur once in its object: ${JSON.stringify(key)} occurs twice`,
+      `Duplicate key ${JSON.stringify(key)} in an object`,
     );
   });
   fc.assert(property, { seed: 1 });
 });
 
-Deno.test("parseStrictJson() takes the same key in different objects and as a value", () => {
+Deno.test("parseStrictJson() allows the same key in different objects and as a value", () => {
   const text = '{"a": {"a": "a"}, "b": ["a", "a", {"a": 1}, {"a": 2}], "c\\"": "a\\\\"}';
   assertEquals(parseStrictJson(text), JSON.parse(text));
 });
 
-Deno.test("parseStrictJson() sees through escapes", () => {
-  assertThrows(() => parseStrictJson('{"a": 1, "\\u0061": 2}'), SyntaxError, '"a" occurs twice');
+Deno.test("parseStrictJson() compares keys without their escapes", () => {
+  assertThrows(() => parseStrictJson('{"a": 1, "\\u0061": 2}'), SyntaxError, 'Duplicate key "a"');
 });
 
 Deno.test("parseStrictJson() survives 90000 open brackets", () => {

@@ -1,36 +1,48 @@
-/** Whole files in and out of memory, with errors that name the path. @module */
-import { readError, writeError } from "./file_errors.ts";
+/** Reads and writes whole files, with errors that name the path. @module */
+import { DataError } from "@/lib/tensor/errors.ts";
+import { reading, writing } from "./file_errors.ts";
 
-/** Bytes that one write hands to the system; Linux takes no more than 2 GB at once. */
+/** Bytes of one write call; Linux accepts at most 2 GB. */
 const CHUNK_BYTES = 1 << 26;
 
 /**
- * All bytes of the file at `path`.
- * @throws {DataError} if it is not there or cannot be read
+ * Returns all bytes of the file at `path`.
+ * @throws {DataError} if it does not exist or cannot be read
  */
 export function readWholeFile(path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return Deno.readFileSync(path);
-  } catch (cause) {
-    throw readError(path, cause);
-  }
+  return reading(path, () => Deno.readFileSync(path));
 }
 
 /**
- * Makes the file at `path` of `parts`, one after the other, without joining them in memory first. Replaces what is
- * there; for a replacement that is all or nothing see `publishFile()`.
+ * Returns the text of a UTF-8 file, without its byte order mark.
+ * @throws {DataError} if it does not exist or is not UTF-8
+ */
+export function readText(path: string): string {
+  const bytes = readWholeFile(path);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const found = isUtf16(bytes) ? "UTF-16" : "other bytes";
+    throw new DataError(`${path} must be UTF-8, got ${found}`, { file: path }, { cause });
+  }
+}
+
+/** Returns whether bytes begin with the byte order mark of UTF-16. */
+export function isUtf16([first, second]: Uint8Array): boolean {
+  return (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+}
+
+/**
+ * Writes `parts` one after the other to the file at `path`, without joining them in memory. Replaces an existing file; use
+ * `publishFile()` for an atomic replacement.
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
  */
 export function writeWholeFile(path: string, parts: Iterable<Uint8Array>): void {
-  try {
+  writing(path, () => {
     using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-    for (const part of parts) writeAll(file, part);
-  } catch (cause) {
-    throw writeError(path, cause);
-  }
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at, at + CHUNK_BYTES));
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at, at + CHUNK_BYTES));
+    }
+  });
 }

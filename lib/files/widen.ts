@@ -1,19 +1,19 @@
-/** Floating-point storage types widened to f32, exactly where f32 can hold the value. @module */
+/** Converts floating-point storage types to f32, exactly where f32 can represent the value. @module */
 import type { DType } from "@/lib/tensor/dtype.ts";
 
-/** Element types whose values mean real numbers. */
+/** Floating-point element types. */
 export type FloatDType = Extract<DType, "f64" | "f32" | "f16" | "bf16">;
 
-/** True for f64, f32, f16 and bf16. */
+/** Returns whether `dtype` is f64, f32, f16 or bf16. */
 export function isFloatDType(dtype: DType): dtype is FloatDType {
   return dtype === "f32" || dtype === "bf16" || dtype === "f16" || dtype === "f64";
 }
 
-/** f32 of every f16 bit pattern, 256 KB; made at first use. */
+/** The f32 value of every f16 bit pattern, 256 KB; filled at first use. */
 let halfTable: Float32Array<ArrayBuffer> | undefined;
 
 /**
- * Writes the values of raw little-endian `bytes` of `dtype` into `into` as f32. f64 is rounded to nearest.
+ * Writes the values of little-endian `bytes` of `dtype` into `into` as f32. f64 is rounded to nearest.
  * @param bytes a whole number of elements, aligned to their size
  * @param into one element for each
  */

@@ -1,35 +1,36 @@
 /**
- * One file from the hub onto the disk: what an earlier attempt left is kept and the rest asked for, and nothing gets
- * its name before its digest is right.
+ * Downloads one file from the hub. The bytes of an earlier attempt are kept and the others requested; the file gets its name
+ * after its digest is checked.
  * @module
  */
 import { downloadFile, type ListFileEntry } from "@huggingface/hub";
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { writeError } from "@/lib/files/file_errors.ts";
+import { digestFile } from "@/lib/files/digest.ts";
+import { writing } from "@/lib/files/file_errors.ts";
+import { statIfThere } from "@/lib/files/paths.ts";
+import { readWholeFile } from "@/lib/files/whole_file.ts";
 import { DataError, UnavailableError } from "@/lib/tensor/errors.ts";
 import { type Hub, hubError } from "./hub_errors.ts";
 
-/** What a download tells: once per file, before its first byte. */
+/** Reported once per file, before its first byte. */
 export interface FileStart {
   readonly name: string;
-  /** of the whole file */
+  /** size of the whole file */
   readonly bytes: number;
-  /** of these, bytes that are here already */
+  /** bytes downloaded earlier */
   readonly here: number;
 }
 
-/** How the library asks for a file's size. */
+/** The range header with which the library requests a file's size. */
 const PROBE = "bytes=0-0";
 
-const CHUNK_BYTES = 1 << 22;
-
 /**
- * Puts `entry` of a repository into `folder`. A connection that breaks is taken up again for as long as each attempt
- * brings something.
- * @param commit the commit that the file is of
- * @throws {DataError} if the bytes are not those that the hub announced; they are removed, so that another run begins anew
- * @throws {UnavailableError} if the hub does not answer
+ * Downloads `entry` of a repository into `folder`. Resumes after a broken connection as long as each attempt adds bytes.
+ * @param commit the commit of the file
+ * @throws {DataError} if the digest is not the one announced by the hub; the bytes are removed, so that another run starts
+ *   again
+ * @throws {UnavailableError} if the hub does not respond
  */
 export async function fetchFile(
   hub: Hub,
@@ -50,19 +51,18 @@ export async function fetchFile(
     furthest = Math.max(furthest, here);
   }
   if (bytes === 0) Deno.writeFileSync(partial, new Uint8Array());
-  const [kind, wanted] = entry.lfs ? ["SHA-256", bareDigest(entry.lfs.oid)] : ["git digest", entry.oid ?? ""];
-  const found = digestOf(partial, entry.lfs ? createHash("sha256") : gitHash(bytes));
-  if (found !== wanted) {
+  const [kind, required, found] = entry.lfs
+    ? ["SHA-256", entry.lfs.oid.replace(/^sha256:/, ""), digestFile(partial)]
+    : ["git digest", entry.oid ?? "", gitDigest(partial)];
+  if (found !== required) {
     Deno.removeSync(partial);
-    throw new DataError(
-      `Cannot take ${entry.path} of ${hub.reference.text} as its ${kind} must be ${wanted}: it is ${found}`,
-      { file: path },
-    );
+    const file = `${entry.path} of ${hub.reference.text}`;
+    throw new DataError(`${file}: its ${kind} must be ${required}, got ${found}`, { file: path });
   }
   Deno.renameSync(partial, path);
 }
 
-/** Asks for the bytes from `here` on and adds those that come; gives back why not all of them did. */
+/** Requests the bytes from `here` on and appends them; returns why the download is incomplete, if it is. */
 async function append(
   hub: Hub,
   commit: string,
@@ -70,7 +70,7 @@ async function append(
   { partial, here, bytes }: { readonly partial: string; readonly here: number; readonly bytes: number },
 ): Promise<Error | undefined> {
   const { endpoint, token, reference } = hub;
-  // Where a stream fails the library keeps the text of an error and not its class.
+  // For errors of a stream, the library keeps the message only.
   let refusal: Error | undefined;
   try {
     const blob = await downloadFile({
@@ -78,7 +78,7 @@ async function append(
       path: name,
       revision: commit,
       hubUrl: endpoint,
-      // Its chunks come from other hosts and cannot be taken up in the middle; the same files are there whole.
+      // Xet chunks come from other hosts and cannot be resumed; the same files are available whole.
       xet: false,
       ...(token !== undefined && { accessToken: token }),
       fetch: (input, init) =>
@@ -89,17 +89,12 @@ async function append(
     });
     if (blob === null) {
       throw new UnavailableError(
-        `Cannot download ${name} of ${reference.text} as it must be where the hub lists it: it is not`,
+        `Cannot download ${name} of ${reference.text}: listed by the hub, but not found`,
       );
     }
-    using file = openToAppend(partial);
-    for await (const chunk of blob.slice(here, bytes).stream()) {
-      for (let at = 0; at < chunk.length;) at += writeChunk(file, partial, chunk.subarray(at));
-    }
+    await appendTo(partial, blob.slice(here, bytes).stream());
     if (sizeOf(partial) > here) return undefined;
-    throw new UnavailableError(
-      `Cannot download ${name} of ${reference.text} as ${endpoint} must send it: no byte came`,
-    );
+    throw new UnavailableError(`Cannot download ${name} of ${reference.text}: ${endpoint} sent no bytes`);
   } catch (cause) {
     if (refusal !== undefined) throw refusal;
     return hubError(hub, `${name} of `, cause);
@@ -107,9 +102,9 @@ async function append(
 }
 
 /**
- * `fetch` that takes no whole file for a part of it, which would be added to what is here, and that ends a body where
- * its connection broke: an error on the way through streams would throw away what had come.
- * @throws {UnavailableError} then; what is here is removed, as it cannot be gone on from
+ * `fetch` that refuses a whole file in place of a part, which would be appended to the partial file, and that ends a body
+ * where its connection broke, since an error in a stream would discard the bytes received before.
+ * @throws {UnavailableError} for a whole file; the partial file is removed, since it cannot be resumed
  */
 async function fetchPart(
   input: string | URL | Request,
@@ -125,7 +120,7 @@ async function fetchPart(
   await response.body?.cancel();
   Deno.removeSync(partial);
   throw new UnavailableError(
-    `Cannot go on with ${partial} as the hub must send parts of files: it sent the whole (run again to begin anew)`,
+    `Cannot resume ${partial}: the hub must send parts of files, got the whole file (run again to start over)`,
   );
 }
 
@@ -144,44 +139,21 @@ function endingAtBreak(
   });
 }
 
-function openToAppend(path: string): Deno.FsFile {
-  try {
-    return Deno.openSync(path, { append: true, create: true });
-  } catch (cause) {
-    throw writeError(path, cause);
+/** Appends a stream to a file. @throws {TryAgainError} if the disk is full */
+async function appendTo(path: string, stream: ReadableStream<Uint8Array>): Promise<void> {
+  using file = writing(path, () => Deno.openSync(path, { append: true, create: true }));
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length;) at += writing(path, () => file.writeSync(chunk.subarray(at)));
   }
 }
 
-function writeChunk(file: Deno.FsFile, path: string, chunk: Uint8Array): number {
-  try {
-    return file.writeSync(chunk);
-  } catch (cause) {
-    throw writeError(path, cause);
-  }
-}
-
-/** Bytes of a file, 0 where there is none. */
+/** Returns the bytes of a file, 0 if it does not exist. */
 function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  return statIfThere(path)?.size ?? 0;
 }
 
-/** What git calls a file: SHA-1 over `blob <bytes>\0` and the content. */
-function gitHash(bytes: number): Hash {
-  return createHash("sha1").update(`blob ${bytes}\0`);
-}
-
-function bareDigest(oid: string): string {
-  return oid.replace(/^sha256:/, "");
-}
-
-function digestOf(path: string, hash: Hash): string {
-  using file = Deno.openSync(path);
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  for (let n = file.readSync(chunk); n !== null; n = file.readSync(chunk)) hash.update(chunk.subarray(0, n));
-  return hash.digest("hex");
+/** Returns git's digest of a file: SHA-1 over `blob <bytes>\0` and the content. */
+function gitDigest(path: string): string {
+  const bytes = readWholeFile(path);
+  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }

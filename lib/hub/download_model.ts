@@ -1,33 +1,36 @@
 /**
- * A model from the hub as a directory in the local cache: `models--ORG--NAME/COMMIT`. The directory is there as a
- * whole, every digest checked, or not at all; beside it `refs/` remembers which commit a branch or tag was.
+ * Downloads models from the hub into directories of the local cache: `models--ORG--NAME/COMMIT`. A directory exists only if it
+ * is complete and every digest is checked; `refs/` next to it stores the last known commit of branches and tags.
  * @module
  */
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { join } from "node:path";
+import { readJsonObject } from "@/lib/files/json.ts";
+import { isDirectory, isFile } from "@/lib/files/paths.ts";
 import { publishFile } from "@/lib/files/publish.ts";
-import { DataError, UnavailableError } from "@/lib/tensor/errors.ts";
+import { readText } from "@/lib/files/whole_file.ts";
+import { UnavailableError } from "@/lib/tensor/errors.ts";
 import { fetchFile, type FileStart } from "./download_file.ts";
 import { type Hub, hubError } from "./hub_errors.ts";
 import { firstFiles, INDEX, shardsOf } from "./model_files.ts";
 import { isCommit } from "./model_reference.ts";
 
-/** Where models are kept, and who is told what. */
+/** The cache, and callbacks for progress and warnings. */
 export interface DownloadOptions {
   /** absolute */
   readonly cache: string;
   readonly onStart?: (start: FileStart) => void;
-  /** told when the hub does not answer and a commit that was downloaded earlier stands in */
+  /** called if the hub does not respond and a commit that was downloaded earlier is used */
   readonly warn?: (message: string) => void;
 }
 
 /**
- * The directory of a model. What is there is not downloaded again: a commit needs no network then, and a branch or tag
- * one question. Downloads of one model, by however many processes, go one after the other.
+ * Returns the directory of a model, which is downloaded if it is not in the cache. For a cached model, a commit needs no
+ * network and a branch or tag needs one request. Several processes download the same model one after the other.
  * @returns an absolute path
- * @throws {UnavailableError} if the hub does not answer and the model is not in the cache
- * @throws {UsageError} if the hub has no such model, or does not open it
- * @throws {DataError} if it is no model that can be read, or a digest is wrong
+ * @throws {UnavailableError} if the hub does not respond and the model is not in the cache
+ * @throws {UsageError} if the hub has no such model or denies access
+ * @throws {DataError} if the repository has no supported model, or a digest is wrong
  */
 export async function downloadModel(hub: Hub, options: DownloadOptions): Promise<string> {
   const { reference } = hub;
@@ -46,7 +49,7 @@ export async function downloadModel(hub: Hub, options: DownloadOptions): Promise
   return directory;
 }
 
-/** The commit of the revision; where the hub does not answer, the one that it was when it last did. */
+/** Returns the commit of the revision; if the hub does not respond, the last known one. */
 async function commitOf(hub: Hub, home: string, { warn }: DownloadOptions): Promise<string> {
   const { name, revision, text } = hub.reference;
   if (isCommit(revision) && isDirectory(join(home, revision))) return revision;
@@ -55,18 +58,18 @@ async function commitOf(hub: Hub, home: string, { warn }: DownloadOptions): Prom
     const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...access(hub) });
     if (!isCommit(sha)) {
       throw new UnavailableError(
-        `Cannot download ${text} as ${hub.endpoint} must name a commit of it: it names ${
-          JSON.stringify(sha)
-        }`,
+        `Cannot download ${text}: ${hub.endpoint} must name a commit, got ${JSON.stringify(sha)}`,
       );
     }
     if (sha !== revision) await publishFile(ref, (temporary) => Deno.writeTextFileSync(temporary, sha));
     return sha;
   } catch (cause) {
-    const error = hubError(hub, "", cause), known = textOf(ref)?.trim() ?? "";
+    const error = hubError(hub, "", cause), known = isFile(ref) ? readText(ref).trim() : "";
     if (!(error instanceof UnavailableError) || !isDirectory(join(home, known || "."))) throw error;
     if (!isCommit(known)) throw error;
-    warn?.(`${hub.endpoint} does not answer: ${text} is commit ${known}, as it was when it last did`);
+    warn?.(
+      `${hub.endpoint} does not respond: using commit ${known} of ${text}, which was downloaded earlier`,
+    );
     return known;
   }
 }
@@ -90,29 +93,10 @@ async function fetchAll(
   const first = firstFiles(present, text);
   for (const file of first) await fetchNamed(file);
   if (!first.includes(INDEX)) return;
-  const index = textOf(join(folder, INDEX));
-  if (index === undefined) {
-    throw new DataError(`Cannot download ${text} as ${INDEX} must be there: it is gone`);
-  }
+  const index = readJsonObject(join(folder, INDEX));
   for (const file of shardsOf(index, present, text)) await fetchNamed(file);
 }
 
 function access({ endpoint, token }: Hub): { readonly hubUrl: string; readonly accessToken?: string } {
   return { hubUrl: endpoint, ...(token !== undefined && { accessToken: token }) };
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -36,7 +36,7 @@ function download(hub: FakeHub, cache: TemporaryDirectory, options: {
 
 const names = (directory: string) => Array.from(Deno.readDirSync(directory), ({ name }) => name).sort();
 
-Deno.test("a model's own files come into a directory named after the commit, and no others", async () => {
+Deno.test("the files of a model are downloaded into a directory named after the commit, and no others", async () => {
   await using hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   const directory = await download(hub, cache);
@@ -46,7 +46,7 @@ Deno.test("a model's own files come into a directory named after the commit, and
   assertEquals(names(join(cache.path, "models--org--tiny")), [hub.commit, "lock", "refs"]);
 });
 
-Deno.test("what is there is not asked for again; a commit needs no network at all", async () => {
+Deno.test("a cached model is not downloaded again; a commit needs no network", async () => {
   await using hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   const directory = await download(hub, cache);
@@ -66,7 +66,7 @@ Deno.test("another commit of the branch is another directory", async () => {
   assertEquals([before.endsWith("01234567"), after.endsWith("ffff")], [true, true]);
 });
 
-Deno.test("shards that the index names come too", async () => {
+Deno.test("shards listed in the index are downloaded", async () => {
   const sharded = "fixtures/goldens/corrupt/ok_sharded";
   const stored = names(sharded);
   await using hub = fakeHub({
@@ -77,7 +77,7 @@ Deno.test("shards that the index names come too", async () => {
   assertEquals(names(await download(hub, cache)), stored);
 });
 
-Deno.test("a connection that breaks is taken up where it broke, within a run and by the next", async () => {
+Deno.test("a broken download is resumed, in the same run and in the next", async () => {
   await using hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   const third = Math.ceil(WEIGHTS.length / 3);
@@ -101,7 +101,7 @@ Deno.test("a connection that breaks is taken up where it broke, within a run and
   assertEquals(start, { name: "model.safetensors", bytes: WEIGHTS.length, here: 1000 });
 });
 
-Deno.test("a hub that sends the whole where a part was asked for is not one to go on with", async () => {
+Deno.test("a hub that sends the whole file instead of a part is refused", async () => {
   await using hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   hub.cutAfter = 100;
@@ -115,11 +115,11 @@ Deno.test("a hub that sends the whole where a part was asked for is not one to g
   const error = await assertRejects(() => download(hub, cache), UnavailableError);
   assertEquals(
     error.message,
-    `Cannot go on with ${partial} as the hub must send parts of files: it sent the whole (run again to begin anew)`,
+    `Cannot resume ${partial}: the hub must send parts of files, got the whole file (run again to start over)`,
   );
 });
 
-Deno.test("bytes with another digest are refused and not kept, of large files and of small ones", async () => {
+Deno.test("bytes with another digest are refused and removed, for large and small files", async () => {
   for (const [name, kind] of [["model.safetensors", "SHA-256"], ["config.json", "git digest"]] as const) {
     await using hub = fakeHub(FILES);
     using cache = new TemporaryDirectory();
@@ -127,23 +127,23 @@ Deno.test("bytes with another digest are refused and not kept, of large files an
     bytes[bytes.length - 1]! ^= 1;
     hub.damaged.set(name, bytes);
     const error = await assertRejects(() => download(hub, cache), DataError);
-    const [, what, wanted, found] = /^Cannot take (.*) must be (\w+): it is (\w+)$/.exec(error.message) ?? [];
-    assertEquals(what, `${name} of hf:org/tiny as its ${kind}`);
+    const [, what, wanted, found] = /^(.*) must be (\w+), got (\w+)$/.exec(error.message) ?? [];
+    assertEquals(what, `${name} of hf:org/tiny: its ${kind}`);
     assertEquals([wanted!.length, wanted === found], [kind === "SHA-256" ? 64 : 40, false]);
     hub.damaged.clear();
     await download(hub, cache);
   }
 });
 
-Deno.test("a token opens what is closed; a name that is not there and a closed one are the caller's matter", async () => {
+Deno.test("a token gives access to private models; missing and private models are usage errors", async () => {
   await using hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   hub.token = "hf_secret";
   const closed = await assertRejects(() => download(hub, cache), UsageError);
   assertEquals(
     closed.message,
-    `Cannot download hf:org/tiny as ${hub.endpoint} must have that model and revision and open it to everyone ` +
-      "(HF_TOKEN is not set): it answers with status 401",
+    `Cannot download hf:org/tiny: ${hub.endpoint} has no such model and revision, or it is private ` +
+      "(HF_TOKEN is not set); status 401",
   );
   await download(hub, cache, { token: "hf_secret" });
   const absent = await assertRejects(
@@ -152,12 +152,12 @@ Deno.test("a token opens what is closed; a name that is not there and a closed o
   );
   assertEquals(
     absent.message,
-    `Cannot download hf:org/none@v1 as ${hub.endpoint} must have that model and revision and open it to the bearer of ` +
-      "HF_TOKEN: it answers with status 404",
+    `Cannot download hf:org/none@v1: ${hub.endpoint} has no such model and revision, or it is not accessible with ` +
+      "HF_TOKEN; status 404",
   );
 });
 
-Deno.test("where the hub does not answer, the commit of last time stands in, or nothing does", async () => {
+Deno.test("if the hub does not respond, the last known commit is used if there is one", async () => {
   const hub = fakeHub(FILES);
   using cache = new TemporaryDirectory();
   using empty = new TemporaryDirectory();
@@ -166,23 +166,23 @@ Deno.test("where the hub does not answer, the commit of last time stands in, or 
   const warnings: string[] = [];
   assertEquals(await download(hub, cache, { warnings }), directory);
   assertEquals(warnings, [
-    `${hub.endpoint} does not answer: hf:org/tiny is commit ${hub.commit}, as it was when it last did`,
+    `${hub.endpoint} does not respond: using commit ${hub.commit} of hf:org/tiny, which was downloaded earlier`,
   ]);
   const error = await assertRejects(() => download(hub, empty), UnavailableError);
   assertEquals(
-    error.message.startsWith(`Cannot download hf:org/tiny as ${hub.endpoint} must answer: `),
+    error.message.startsWith(`Cannot download hf:org/tiny: request to ${hub.endpoint} failed: `),
     true,
   );
   assertEquals(error.message.includes("\n"), false);
 });
 
-Deno.test("a repository without a model is refused, its pickles named", async () => {
+Deno.test("a repository without a supported model is refused, and its pickle files are named", async () => {
   await using hub = fakeHub({ "config.json": "{}", "pytorch_model.bin": "x", "flax_model.msgpack": "x" });
   using cache = new TemporaryDirectory();
   const error = await assertRejects(() => download(hub, cache), DataError);
   assertEquals(
     error.message,
-    "Cannot download hf:org/tiny as it must hold a model: it has no model.safetensors or model.safetensors.index.json, " +
-      "but pytorch_model.bin, and pickles run code when they are read",
+    "hf:org/tiny must hold model.safetensors or model.safetensors.index.json, " +
+      "got only pytorch_model.bin (pickle files can run code, so they are not read)",
   );
 });

@@ -1,12 +1,12 @@
-/** Failures of the hub as errors of the project, each with one message and the exit code that fits. @module */
+/** Failures of the hub as errors of the project, with the matching exit codes. @module */
 import { HubApiError } from "@huggingface/hub";
 import { DataError, TryAgainError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import type { ModelReference } from "./model_reference.ts";
 
-/** Errors of the project say already what they are. */
+/** Errors of the project, which are returned unchanged. */
 const PASSED = [DataError, UsageError, TryAgainError, UnavailableError];
 
-/** The hub that is asked, by whom, for what. */
+/** A model on a hub, and the access to it. */
 export interface Hub {
   readonly reference: ModelReference;
   /** without a slash at its end */
@@ -15,27 +15,28 @@ export interface Hub {
 }
 
 /**
- * What a failure means: 401, 403 and 404 are a name or a token that the caller must change (exit code 64); everything
- * else is a service that is not there (69). Errors of the project pass through.
- * @param part of the model, such as `config.json of `; empty for the whole of it
+ * Returns the error for a failure: for 401, 403 and 404 the caller must change the name or the token (exit code 64); anything
+ * else is an unavailable service (69). Errors of the project are returned unchanged.
+ * @param part of the model, such as `config.json of `; empty for all of it
  */
 export function hubError({ reference, endpoint, token }: Hub, part: string, cause: unknown): Error {
   if (PASSED.some((kind) => cause instanceof kind)) return cause as Error;
   const what = `Cannot download ${part}${reference.text}`;
   if (cause instanceof HubApiError && [401, 403, 404].includes(cause.statusCode)) {
+    const access = token === undefined
+      ? "is private (HF_TOKEN is not set)"
+      : "is not accessible with HF_TOKEN";
     return new UsageError(
-      `${what} as ${endpoint} must have that model and revision and open it to ${
-        token === undefined ? "everyone (HF_TOKEN is not set)" : "the bearer of HF_TOKEN"
-      }: it answers with status ${cause.statusCode}`,
+      `${what}: ${endpoint} has no such model and revision, or it ${access}; status ${cause.statusCode}`,
       { cause },
     );
   }
-  return new UnavailableError(`${what} as ${endpoint} must answer: ${reasonOf(cause)}`, { cause });
+  return new UnavailableError(`${what}: request to ${endpoint} failed: ${innerReason(cause)}`, { cause });
 }
 
-/** The innermost reason, on one line: `fetch` wraps that of the connection. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof HubApiError) return `it answers with status ${cause.statusCode}`;
+/** Returns the innermost reason on one line; `fetch` wraps that of the connection. */
+function innerReason(cause: unknown): string {
+  if (cause instanceof HubApiError) return `status ${cause.statusCode}`;
   let inner = cause;
   while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
   return (inner instanceof Error ? inner.message : String(inner)).split("\n")[0]!;

@@ -1,29 +1,27 @@
-/** Where the hub is, where its models are kept, and which hosts a download talks to. Environment in, settings out. @module */
+/** Settings of downloads from the environment: the hub, the cache, and the hosts that need network permission. @module */
 import { join } from "node:path";
 import { UsageError } from "@/lib/tensor/errors.ts";
 
-/** The hub that is asked unless HF_ENDPOINT names another. */
+/** The hub if HF_ENDPOINT is not set. */
 const HUGGING_FACE = "https://huggingface.co";
 
-/** Hosts that Hugging Face sends downloads of large files to. */
+/** Hosts of Hugging Face for large files. */
 const STORAGE_HOSTS = ["*.huggingface.co", "*.hf.co"];
 
 /**
- * Address of the hub without a slash at its end.
+ * Returns the address of the hub without a slash at its end.
  * @param endpoint HF_ENDPOINT
- * @throws {UsageError} if it is no http address
+ * @throws {UsageError} if it is not an http address
  */
 export function hubEndpoint(endpoint: string | undefined): string {
   const text = endpoint || HUGGING_FACE;
   if (/^https?:$/.test(URL.parse(text)?.protocol ?? "")) return text.replace(/\/+$/, "");
-  throw new UsageError(
-    `Cannot use HF_ENDPOINT as it must be an address that begins with https:// or http://: it is ${text}`,
-  );
+  throw new UsageError(`HF_ENDPOINT must be an address that begins with https:// or http://, got ${text}`);
 }
 
 /**
- * Hosts that a download may talk to, as `--allow-net` spells them: the endpoint's own, and for one that others reach
- * those that store its large files, to which it redirects.
+ * Returns the hosts of a download in the format of `--allow-net`: that of the endpoint and, if it is public, those of large
+ * files, to which it redirects.
  */
 export function hubHosts(endpoint: string): string[] {
   const { host, hostname } = new URL(endpoint);
@@ -37,9 +35,9 @@ export function hubHosts(endpoint: string): string[] {
 }
 
 /**
- * Folder where downloaded models are kept.
+ * Returns the folder of downloaded models.
  * @param given `--hub-cache`, absolute
- * @throws {UsageError} if it is not given and there is no home
+ * @throws {UsageError} if neither it nor a home directory is set
  */
 export function hubCache(
   given: string | undefined,
@@ -48,17 +46,15 @@ export function hubCache(
   if (given !== undefined) return given;
   const home = env.XDG_CACHE_HOME || (env.HOME && join(env.HOME, ".cache"));
   if (home) return join(home, "srppo", "hub");
-  throw new UsageError(
-    "Cannot download as there must be a folder for models: neither --hub-cache nor HOME is given",
-  );
+  throw new UsageError("Downloads require a folder for models: set --hub-cache or HOME");
 }
 
 /**
- * HF_TOKEN, checked without ever being shown.
- * @throws {UsageError} if it does not look like a token of Hugging Face
+ * Returns HF_TOKEN after a check. Messages never show it.
+ * @throws {UsageError} if it is not in the format of Hugging Face's tokens
  */
 export function hubToken(token: string | undefined): string | undefined {
   if (!token) return undefined;
   if (token.startsWith("hf_")) return token;
-  throw new UsageError("Cannot use HF_TOKEN as a token must begin with hf_: it begins otherwise");
+  throw new UsageError("HF_TOKEN must begin with hf_");
 }

@@ -1,11 +1,12 @@
 /**
- * Which files of a repository make a model directory: configuration, tokenizer and safetensors. Pickles, weights of
- * other frameworks, code and pictures stay where they are.
+ * Selects the files of a repository that belong in a model directory: configuration, tokenizer and safetensors. Pickle files,
+ * weights of other frameworks, code and pictures are not downloaded.
  * @module
  */
 import { TOKENIZER_FILES } from "@/lib/contracts/model_directory.ts";
-import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
 /** The index of a checkpoint in several files. */
 export const INDEX = "model.safetensors.index.json";
@@ -14,10 +15,10 @@ const SINGLE = "model.safetensors";
 const ADAPTER = ["adapter_config.json", "adapter_model.safetensors"];
 
 /**
- * The files to take first: all but the shards, which the index among them names.
+ * Returns the files to download first: all except the shards, which are listed in the index.
  * @param present names of the files at the repository's root
  * @param what the repository, for messages
- * @throws {DataError} if there is no config.json or no safetensors file (pickles are named), and no LoRA adapter
+ * @throws {DataError} if there is no config.json or no safetensors file (pickle files are named), and no LoRA adapter
  */
 export function firstFiles(present: readonly string[], what: string): string[] {
   const has = (name: string) => present.includes(name);
@@ -30,42 +31,31 @@ export function firstFiles(present: readonly string[], what: string): string[] {
   ];
   if (missing.length === 0) return [...rest, ...weights];
   const pickles = present.filter((name) => /\.(bin|pt|pth|ckpt|pkl)$/.test(name));
-  const instead = pickles.length === 0
+  const found = pickles.length === 0
     ? ""
-    : `, but ${pickles.join(", ")}, and pickles run code when they are read`;
-  throw new DataError(
-    `Cannot download ${what} as it must hold a model: it has no ${missing.join(" and no ")}${instead}`,
-  );
+    : `, got only ${listed(pickles, { separator: ", " })} (pickle files can run code, so they are not read)`;
+  throw new DataError(`${what} must hold ${missing.join(" and ")}${found}`);
 }
 
 /**
- * The shards that an index names.
- * @param text the index
+ * Returns the shards that an index lists.
+ * @param index the JSON of the index
  * @param present names of the files at the repository's root
- * @throws {DataError} if it is no index, or names files that are not there or lie elsewhere
+ * @throws {DataError} if it lists no files, or files that do not exist or are in other directories
  */
-export function shardsOf(text: string, present: readonly string[], what: string): string[] {
-  let index: unknown;
-  try {
-    index = parseStrictJson(text);
-  } catch (cause) {
-    throw new DataError(
-      `Cannot download ${what} as ${INDEX} must be JSON: ${(cause as Error).message}`,
-      {},
-      { cause },
-    );
-  }
-  const map = isJsonObject(index) && isJsonObject(index.weight_map) ? index.weight_map : {};
+export function shardsOf(
+  index: Readonly<Record<string, unknown>>,
+  present: readonly string[],
+  what: string,
+): string[] {
+  const map = isJsonObject(index.weight_map) ? index.weight_map : {};
   const shards = [...new Set(Object.values(map))];
   const bad = shards.filter((name) =>
     typeof name !== "string" || !name.endsWith(".safetensors") || !present.includes(name)
   );
   if (shards.length > 0 && bad.length === 0) return (shards as string[]).sort();
-  throw new DataError(
-    `Cannot download ${what} as ${INDEX} must name safetensors files beside it: ${
-      shards.length === 0
-        ? "it names none"
-        : `${bad.map((name) => JSON.stringify(name)).join(", ")} ${bad.length === 1 ? "is" : "are"} not there`
-    }`,
-  );
+  const found = shards.length === 0
+    ? "none"
+    : listed(bad.map((name) => JSON.stringify(name)), { separator: ", " });
+  throw new DataError(`${INDEX} of ${what} must list safetensors files of the same repository, got ${found}`);
 }

@@ -69,7 +69,7 @@ Deno.test("weights in memory are checked as those on disk are", () => {
   for (const load of [loadModel, borrowLanguageModel]) {
     assertEquals(
       assertThrows(() => load(directory.path, handOver), DataError).message,
-      `Cannot read ${name} of ${file} as every weight must be finite: element 3 is NaN`,
+      `${file}: weights must be finite, but element 3 of ${name} is NaN`,
     );
   }
 });

@@ -122,10 +122,7 @@ Deno.test("a store that cannot be made is refused", () => {
   using dir = new TemporaryDirectory();
   const path = `${dir.write("file", "")}/store`;
   const error = assertThrows(() => openStore(path), UsageError);
-  assertEquals(
-    error.message,
-    `Cannot write ${path} as it must be writable: a part of the path is no directory`,
-  );
+  assertEquals(error.message, `Cannot write ${path}: a part of the path is not a directory`);
 });
 
 Deno.test("digests of inputs are kept until a file changes, and never for a file that was just written", async () => {

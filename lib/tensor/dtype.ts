@@ -1,9 +1,9 @@
 /** Element types: names, widths, and the typed arrays that hold them. @module */
 
-/** Element types that the project handles. `bf16` and `f16` only occur in storage and on devices. */
+/** Supported element types. `bf16` and `f16` occur in files and on devices only. */
 export type DType = "f32" | "f64" | "f16" | "bf16" | "i32" | "i64" | "u8" | "bool";
 
-/** Typed arrays that back host tensors; bf16 and f16 hold raw bits. */
+/** Typed arrays of host tensors; those of bf16 and f16 hold raw bits. */
 export type TypedArray =
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>
@@ -35,7 +35,7 @@ const ARRAYS = {
   bool: Uint8Array,
 } as const;
 
-/** A zeroed array of `length` elements of `dtype`. */
+/** Returns an array of `length` zeros of `dtype`. */
 export function allocate(dtype: DType, length: number): TypedArray {
   return new ARRAYS[dtype](length) as TypedArray;
 }

@@ -1,13 +1,17 @@
 /**
- * The error classes of the project and the exit code that each one stands for.
- * Messages follow one grammar: `Cannot <verb> <object> as <requirement>: <current>`.
+ * Error classes of the project, each with the exit code it stands for.
+ *
+ * A message says what failed or what is required, then what was found after `got` or `is`. It begins with the file, line or
+ * parameter where there is one, lists every offender, and has no period at its end:
+ * `lora_rank must be at most 64, got 128`, `demos.jsonl:2: missing field "response"`,
+ * `Not enough disk space: need 12.3 GB in DIR, 4.1 GB available`.
  * @module
  */
 
-/** Exit codes after sysexits.h; 75 also means "stopped on request, run again to go on". */
+/** Exit codes after sysexits.h; 75 also means "interrupted: run the same command to resume". */
 export const EXIT = { ok: 0, usage: 64, badData: 65, unavailable: 69, internal: 70, tryAgain: 75 } as const;
 
-/** Shapes that do not fit. */
+/** Reports tensor shapes that do not match. */
 export class ShapeError extends TypeError {
   override name = "ShapeError";
   constructor(message: string, readonly details: { op?: string; expected?: unknown; actual?: unknown } = {}) {
@@ -15,17 +19,17 @@ export class ShapeError extends TypeError {
   }
 }
 
-/** An element type that an operation does not take. */
+/** Reports an element type that an operation does not support. */
 export class DTypeError extends TypeError {
   override name = "DTypeError";
 }
 
-/** The command was called wrongly: flags, parameters, manifests. Exit code 64. */
+/** Reports wrong usage: flags, parameters, manifests. Exit code 64. */
 export class UsageError extends SyntaxError {
   override name = "UsageError";
 }
 
-/** A file or its content is not what it must be. Exit code 65. */
+/** Reports a missing or invalid file. Exit code 65. */
 export class DataError extends Error {
   override name = "DataError";
   constructor(
@@ -37,12 +41,12 @@ export class DataError extends Error {
   }
 }
 
-/** A column of an Arrow file breaks its contract. Exit code 65. */
+/** Reports a column of an Arrow file that does not match its contract. Exit code 65. */
 export class ColumnError extends DataError {
   override name = "ColumnError";
 }
 
-/** A manifest has problems; `issues` lists all of them. Exit code 64. */
+/** Reports an invalid manifest; `issues` lists all problems. Exit code 64. */
 export class ManifestError extends UsageError {
   override name = "ManifestError";
   constructor(message: string, readonly issues: readonly { pointer: string; message: string }[] = []) {
@@ -50,22 +54,31 @@ export class ManifestError extends UsageError {
   }
 }
 
-/** A device, library or service that is needed is not there. Exit code 69. */
+/** Reports that a required device, library or service is not available. Exit code 69. */
 export class UnavailableError extends Error {
   override name = "UnavailableError";
 }
 
-/** An operator that has no kernel or no rule. */
+/** Reports an operator without a kernel or without a gradient rule. */
 export class UnsupportedOpError extends Error {
   override name = "UnsupportedOpError";
 }
 
-/** Something that may work later: disk full, directory in use, or a stop on request. Exit code 75. */
+/** Reports a failure that a later attempt may not have: full disk, directory in use, interruption. Exit code 75. */
 export class TryAgainError extends Error {
   override name = "TryAgainError";
 }
 
-/** The exit code that stands for `error`. */
+/**
+ * Ends a stage that was interrupted. Stages call it between steps, so that all of them exit with code 75.
+ * @param kept what an interruption leaves behind, for the message
+ * @throws {TryAgainError} if `signal` is aborted
+ */
+export function throwIfInterrupted(signal: AbortSignal, kept = "nothing of this stage is stored"): void {
+  if (signal.aborted) throw new TryAgainError(`Interrupted: ${kept}. Run the same command to resume`);
+}
+
+/** Returns the exit code for `error`. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof DataError) return EXIT.badData;

@@ -1,23 +1,21 @@
 /**
- * Which tokens of a rendered chat the assistant wrote: those that touch a span of its text.
- * In: a template, messages, a tokenizer. Out: ids and a mask, 1 = written by the assistant.
+ * Finds the tokens of a rendered chat that belong to responses of the assistant.
  * @module
  */
 import type { ChatTemplate, Message, RenderOptions, Span } from "./chat_template.ts";
 import type { Encoded } from "./tokenizer.ts";
 
-/** Text of a chat and the parts that the assistant wrote. */
+/** Text of a chat and the parts of it that are responses. */
 export interface AssistantText {
   readonly text: string;
   readonly spans: readonly Span[];
 }
 
 /**
- * The chat's text with the assistant's parts: what lies in `{% generation %}` where the template has such blocks, else what
- * each answer adds to the rendering of the messages before it, as far as it stands in the whole chat.
- * @returns a sentence, if the messages before an answer do not begin the whole chat, or nothing of the answer is in it, so that
- *   nobody can say who wrote what
- * @throws {DataError} if the template refuses the messages
+ * Returns the text of a chat with its responses: the parts inside `{% generation %}` if the template has such blocks, else
+ * what each response adds to the rendering of the messages before it, up to where it differs from the whole chat.
+ * @returns a problem, if the whole chat does not begin with the messages before a response, or has nothing of the response
+ * @throws {DataError} if the template does not accept the messages
  */
 export function assistantText(
   template: ChatTemplate,
@@ -31,12 +29,11 @@ export function assistantText(
     if (role !== "assistant") continue;
     const before = template.render(messages.slice(0, k), { ...options, addGenerationPrompt: true }).text;
     const after = template.render(messages.slice(0, k + 1), { ...options, addGenerationPrompt: false }).text;
-    // Some templates close a whole chat with one more token (Phi 3): what `after` and the chat share is the answer's.
+    // Some templates end a whole chat with one more token (Phi 3): the response is what `after` and the chat have in common.
     const end = commonLength(after, text);
     if (!text.startsWith(before) || end <= before.length) {
       return {
-        problem:
-          `the template of ${template.name} writes the messages before answer ${k} differently when more follow`,
+        problem: `the template of ${template.name} changes the messages before message ${k} when it is added`,
       };
     }
     spans.push({ start: before.length, end });
@@ -44,14 +41,14 @@ export function assistantText(
   return { text, spans };
 }
 
-/** How many units two texts begin with that are the same. */
+/** Returns the length of the common beginning of two texts. */
 function commonLength(a: string, b: string): number {
   let length = 0;
   while (length < a.length && a[length] === b[length]) length++;
   return length;
 }
 
-/** 1 for every token that lies, even in part, in one of `spans`. Tokens without text are 0. */
+/** Returns 1 for every token that is at least partly in one of `spans`, else 0. Tokens without text are 0. */
 export function maskOfSpans({ starts, ends }: Encoded, spans: readonly Span[]): Uint8Array<ArrayBuffer> {
   const mask = new Uint8Array(starts.length);
   let k = 0;

@@ -1,6 +1,7 @@
 /**
- * Chat templates by name, for models that bring none. Where their models' own templates write BOS, so do they; the caller puts
- * it before the others if the tokenizer would. Every turn ends with one end token, and answers are marked with `{% generation %}`, their end included.
+ * Built-in chat templates for models without one. Those whose models' templates write BOS do so too; for the others, the
+ * caller adds the tokenizer's prefix. Every turn ends with one end token; responses are marked with `{% generation %}`,
+ * including their end token.
  * @module
  */
 
@@ -12,7 +13,7 @@ export type BuiltinTemplate = typeof BUILTIN_TEMPLATES[number];
 
 const ROLE_HEADER_LLAMA3 = "'<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n'";
 
-/** Sources by name; the shapes are those of the models' own templates. */
+/** Sources by name; their formats are those of the models' own templates. */
 const SOURCES: Readonly<Record<BuiltinTemplate, string>> = {
   // OpenAI's ChatML, as Qwen writes it
   chatml: loop(
@@ -28,7 +29,7 @@ const SOURCES: Readonly<Record<BuiltinTemplate, string>> = {
     "''",
     "'<|start_header_id|>assistant<|end_header_id|>\\n\\n'",
   ),
-  // Mistral 7B Instruct: a system message goes before the first question
+  // Mistral 7B Instruct: a system message is put before the first question
   mistral: "{{ bos_token }}{% set state = namespace(system='') %}{% for message in messages %}" +
     "{% if message['role'] == 'system' %}{% set state.system = message['content'] + '\\n\\n' %}" +
     "{% elif message['role'] == 'user' %}{{ '[INST] ' + state.system + message['content'] + ' [/INST]' }}" +
@@ -42,19 +43,25 @@ const SOURCES: Readonly<Record<BuiltinTemplate, string>> = {
     "'\\n'",
     "'<|assistant|>\\n'",
   ),
-  // no words around: contents one after the other, as a base model reads them
+  // contents one after the other without markup, for base models
   plain: loop("''", "message['content'] + eos_token", "''", "''", "message['content']"),
 };
 
-/** A template of turns that all look alike; only an answer may have another `body` than other turns. */
-function loop(header: string, answer: string, after: string, prompt: string, body: string = answer): string {
+/** Returns a template in which all turns have the same format; only responses may have another body. */
+function loop(
+  header: string,
+  response: string,
+  after: string,
+  prompt: string,
+  body: string = response,
+): string {
   return "{% for message in messages %}{{ " + header + " }}" +
-    "{% if message['role'] == 'assistant' %}{% generation %}{{ " + answer + " }}{% endgeneration %}" +
+    "{% if message['role'] == 'assistant' %}{% generation %}{{ " + response + " }}{% endgeneration %}" +
     "{% else %}{{ " + body + " }}{% endif %}{{ " + after + " }}{% endfor %}" +
     "{% if add_generation_prompt %}{{ " + prompt + " }}{% endif %}";
 }
 
-/** Source of a built-in template, undefined if there is none of that name. */
+/** Returns the source of a built-in template, or undefined if there is none of that name. */
 export function builtinTemplate(name: string): string | undefined {
   return Object.hasOwn(SOURCES, name) ? SOURCES[name as BuiltinTemplate] : undefined;
 }

@@ -1,13 +1,12 @@
 /**
- * Compares chat templates with golden cases that transformers made: texts, ids, assistant masks and errors.
- * In: the parsed cases.json of a folder, and the folder. Out: every difference.
+ * Compares chat templates with golden cases made by transformers: texts, ids, assistant masks and errors.
  * @module
  */
+import { reasonOf } from "@/lib/files/file_errors.ts";
 import { maskOfSpans } from "./assistant_mask.ts";
 import type { ChatTemplate, Message } from "./chat_template.ts";
 import { loadChatTemplate } from "./load_chat_template.ts";
 import { loadTokenizer } from "./tokenizer.ts";
-import { messageOf } from "./tokenizer_file.ts";
 
 /** One case of a cases.json. */
 export interface ChatCase {
@@ -17,13 +16,13 @@ export interface ChatCase {
   readonly documents?: unknown;
   readonly template_kwargs?: Readonly<Record<string, unknown>>;
   readonly template_name?: string;
-  /** date and time without zone */
+  /** date and time without a time zone */
   readonly now?: string;
   readonly add_generation_prompt: boolean;
   readonly text?: string;
   readonly ids?: readonly number[];
   readonly assistant_mask?: readonly number[];
-  /** what the template raised, in place of text and ids */
+  /** error that the template raised instead of text and ids */
   readonly error?: string;
 }
 
@@ -36,11 +35,11 @@ export interface ChatDifference {
   readonly actual: unknown;
 }
 
-/** The clock of cases that do not name one; their templates do not ask for it. */
+/** The clock of cases without one; their templates do not use it. */
 const NO_CLOCK = "2024-01-01T00:00:00";
 
 /**
- * All differences between the template of `directory` and `cases`.
+ * Returns all differences between the template of `directory` and `cases`.
  * @throws {DataError} if the template or the tokenizer cannot be loaded
  */
 export async function compareChatCases(
@@ -64,7 +63,7 @@ export async function compareChatCases(
         ...(chat.template_kwargs && { variables: chat.template_kwargs }),
       });
     } catch (error) {
-      const message = messageOf(error);
+      const message = reasonOf(error);
       compare("error", chat.error, chat.error && message.endsWith(`: ${chat.error}`) ? chat.error : message);
       continue;
     }
@@ -77,7 +76,7 @@ export async function compareChatCases(
   return differences;
 }
 
-/** As transformers chooses: the template that is named, else `tool_use` with tools if there is one, else `default`. */
+/** Returns the template that transformers would use: the named one, else `tool_use` if there are tools, else `default`. */
 function templateFor(directory: string, chat: ChatCase, clock: Date): ChatTemplate {
   const load = (variant: string) => loadChatTemplate(directory, { template: "model", clock, variant })!;
   if (chat.template_name !== undefined || chat.tools === undefined) {

@@ -1,73 +1,72 @@
 /**
- * Chat templates: messages to the text that a model was trained on. Jinja as transformers sets it up; content is data and is
- * never rendered again; the clock is given, so that equal inputs give equal texts.
- * In: a template and messages. Out: text, and which parts of it lie in `{% generation %}`.
+ * Renders chat templates: messages to the text format that a model was trained on, and the parts of that text inside
+ * `{% generation %}`. Jinja is set up as in transformers; content is never rendered as a template; the clock is an argument,
+ * so that equal inputs give equal texts.
  * @module
  */
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
+import { reasonOf } from "@/lib/files/file_errors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { characterSwap, mendInterpreter } from "./python_values.ts";
 import { strftime } from "./strftime.ts";
-import { messageOf } from "./tokenizer_file.ts";
 
-/** A turn of a conversation. Templates may know more fields (`tool_calls`, `reasoning_content`, …). */
+/** A message of a conversation. Templates may use more fields (`tool_calls`, `reasoning_content`, …). */
 export interface Message extends Readonly<Record<string, unknown>> {
   readonly role: string;
   readonly content?: unknown;
 }
 
-/** What a template is rendered with. */
+/** Input of a template besides the messages. */
 export interface RenderOptions {
+  /** default: null, as in transformers */
   readonly tools?: unknown;
+  /** default: null, as in transformers */
   readonly documents?: unknown;
-  /** further variables, such as `enable_thinking` */
+  /** other variables, such as `enable_thinking` */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** ends with the words that begin an answer; default false */
+  /** whether the text ends with the beginning of a response; default false */
   readonly addGenerationPrompt?: boolean;
 }
 
-/** A span of a text: from `start` up to `end`, in UTF-16 units. */
+/** Part of a text: from `start` up to `end`, in UTF-16 units. */
 export interface Span {
   readonly start: number;
   readonly end: number;
 }
 
-/** A text and the parts of it that lie in `{% generation %}`. */
+/** A text and its parts inside `{% generation %}`. */
 export interface Rendered {
   readonly text: string;
   readonly generated: readonly Span[];
 }
 
-/** A template, ready to render. */
+/** A parsed template. */
 export interface ChatTemplate {
-  /** what messages call it */
+  /** its name in messages */
   readonly name: string;
-  /** whether the template marks answers with `{% generation %}` */
+  /** whether the template marks responses with `{% generation %}` */
   readonly marksGeneration: boolean;
-  /** @throws {DataError} with what the template raised */
+  /** @throws {DataError} with the error that the template raised */
   readonly render: (messages: readonly Message[], options?: RenderOptions) => Rendered;
 }
 
-/** What a template may know of its tokenizer: texts of special tokens by name, and the time. */
+/** Name of a template, special tokens of its tokenizer, and the time. */
 export interface TemplateSetting {
   readonly name: string;
-  /** `bos_token`, `eos_token`, …; those that do not exist are left out */
+  /** texts of `bos_token`, `eos_token`, … that exist */
   readonly specialTokens: Readonly<Record<string, string>>;
-  /** what `strftime_now` tells; a date without zone */
+  /** the time that `strftime_now` returns, without a time zone */
   readonly clock: Date;
 }
 
-/** The tag and its end; with `-`, white space on that side goes. */
+/** The tag and its end; `-` removes white space on that side. */
 const GENERATION = /\{%(-?)\s*(end)?generation\s*(-?)%\}/g;
 
-/**
- * Parses a template.
- * @throws {DataError} if it is no Jinja that is known here
- */
+/** Returns a template, which is parsed when it is rendered for the first time. */
 export function chatTemplate(source: string, setting: TemplateSetting): ChatTemplate {
   const { name, specialTokens, clock } = setting;
   const marksGeneration = source.search(GENERATION) >= 0;
-  // Marks and swaps are the same for nearly all messages, and so is the program; parsing takes longer than rendering.
+  // The program is nearly always the same, and parsing takes longer than rendering.
   let last: { readonly text: string; readonly program: ReturnType<typeof parse> } | undefined;
   const programOf = (text: string): ReturnType<typeof parse> => {
     if (last?.text !== text) {
@@ -79,8 +78,8 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
     const items = {
       ...specialTokens,
       messages,
-      ...(options.tools !== undefined && { tools: options.tools }),
-      ...(options.documents !== undefined && { documents: options.documents }),
+      tools: options.tools ?? null,
+      documents: options.documents ?? null,
       add_generation_prompt: options.addGenerationPrompt ?? false,
       ...options.variables,
     };
@@ -96,9 +95,7 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
       return spansOf(restore(value), open, close);
     } catch (error) {
       throw new DataError(
-        `Cannot render messages with the chat template of ${name} as it must accept them: ${
-          restore(messageOf(error))
-        }`,
+        `The chat template of ${name} does not accept the messages: ${restore(reasonOf(error))}`,
         {},
         { cause: error },
       );
@@ -107,7 +104,7 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
   return { name, marksGeneration, render };
 }
 
-/** The variables and functions that transformers gives to templates. */
+/** Returns the variables and functions that transformers gives to templates. */
 function environmentOf(items: Readonly<Record<string, unknown>>, clock: Date): Environment {
   const environment = new Environment();
   const globals: Readonly<Record<string, unknown>> = {
@@ -127,18 +124,18 @@ function environmentOf(items: Readonly<Record<string, unknown>>, clock: Date): E
   return environment;
 }
 
-/** Python's range(stop) and range(start, stop, step). */
+/** Returns the numbers of Python's range(stop) or range(start, stop, step). */
 function range(...bounds: readonly number[]): number[] {
   const [start, stop, step] = bounds.length === 1
     ? [0, bounds[0]!, 1]
     : [bounds[0]!, bounds[1]!, bounds[2] ?? 1];
-  if (step === 0) throw new RangeError("Cannot count by a step as it must not be zero: it is 0");
+  if (step === 0) throw new RangeError("range() must have a step that is not zero");
   return Array.from({ length: Math.max(0, Math.ceil((stop - start) / step)) }, (_, k) => start + k * step);
 }
 
 /**
- * Makes the tags write marks into the text. Each becomes statements, so that `trim_blocks`, `lstrip_blocks` and `-` do
- * what they do for the tag.
+ * Replaces the tags by output of marks. Each tag becomes statements, so that `trim_blocks`, `lstrip_blocks` and `-` have
+ * the same effect as for the tag.
  */
 function markGeneration(source: string, open: string, close: string): string {
   return source.replace(
@@ -150,7 +147,7 @@ function markGeneration(source: string, open: string, close: string): string {
   );
 }
 
-/** Two private characters that do not occur in `used`. */
+/** Returns two private-use characters that do not occur in `used`. */
 function unusedPair(used: string): readonly [string, string] {
   const free: string[] = [];
   for (let code = 0xf8ff; free.length < 2 && code >= 0xe000; code--) {
@@ -158,9 +155,7 @@ function unusedPair(used: string): readonly [string, string] {
     if (!used.includes(character)) free.push(character);
   }
   if (free.length < 2) {
-    throw new RangeError(
-      "Cannot mark answers as two private characters must be unused: the messages use all of them",
-    );
+    throw new RangeError("Two private-use characters must be unused, but the messages contain all of them");
   }
   return [free[0]!, free[1]!];
 }
@@ -178,7 +173,7 @@ function spansOf(marked: string, open: string, close: string): Rendered {
   return { text, generated };
 }
 
-/** A copy of plain data with every text, keys too, passed through `change`. */
+/** Returns a copy of plain data with `change` applied to every text and key. */
 function mapTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === "string") return change(value);
   if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));

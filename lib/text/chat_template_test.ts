@@ -1,4 +1,4 @@
-/** Chat templates against transformers, and where JavaScript and Python differ. @module */
+/** Chat templates against transformers, and the differences between JavaScript and Python. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { assistantText, maskOfSpans } from "./assistant_mask.ts";
@@ -52,7 +52,7 @@ Deno.test("white space is Python's: U+FEFF is none, U+0085 and U+001C are", () =
   assertEquals(render(`[{{ ${CONTENT}.lstrip() + '|' + ${CONTENT}.rstrip() }}]`, " a "), "[a | a]");
 });
 
-Deno.test("strip() takes the characters that it is told, as Qwen's templates do", () => {
+Deno.test("strip() removes the characters in its argument, as Qwen's templates require", () => {
   assertEquals(render(`[{{ ${CONTENT}.strip('\\n') }}]`, "\n\n a \n"), "[ a ]");
   assertEquals(render(`[{{ ${CONTENT}.lstrip('-^]') }}]`, "]^-a-"), "[a-]");
   assertEquals(render(`[{{ ${CONTENT}.rstrip('') }}]`, "a "), "[a ]");
@@ -77,19 +77,23 @@ Deno.test("content is data: tags in it are never rendered, private characters pa
   assertEquals(render(`{{ ${CONTENT} }}`, odd), odd);
 });
 
-Deno.test("what a template raises reaches the user, with the characters of the message", () => {
+Deno.test("the error that a template raises is reported with the characters of the message", () => {
   const error = assertThrows(() => render(`{{ raise_exception('no ' + ${CONTENT}) }}`, "😀"), DataError);
   assertEquals(
     error.message,
-    "Cannot render messages with the chat template of t as it must accept them: no 😀",
+    "The chat template of t does not accept the messages: no 😀",
   );
 });
 
-Deno.test("the clock is the one that is given", () => {
+Deno.test("strftime_now uses the given clock", () => {
   assertEquals(render("{{ strftime_now('%Y-%m-%d %H:%M:%S') }}"), "2024-07-06 15:04:05");
   assertEquals(
     strftime("%A %a %B %b %-d %e %I %p %j %y %% %Q", clock),
     "Saturday Sat July Jul 6  6 03 PM 188 24 % %Q",
+  );
+  assertEquals(
+    strftime("%j %-j %f %c %X %F %T %%j", new Date("2024-01-01T00:00:00Z")),
+    "001 1 000000 Mon Jan  1 00:00:00 2024 00:00:00 2024-01-01 00:00:00 %j",
   );
 });
 
@@ -102,12 +106,12 @@ const CHAT: readonly Message[] = [
 ];
 
 for (const name of ["chatml", "llama3", "mistral", "zephyr", "plain"]) {
-  Deno.test(`the built-in template ${name} marks the answers with their ends`, () => {
+  Deno.test(`the built-in template ${name} marks the responses with their ends`, () => {
     const template = loadChatTemplate(`${GOLDENS}/zephyr`, { template: name, clock })!;
     const { text, generated } = template.render(CHAT);
     const end = { chatml: "<|im_end|>", llama3: "<|eot_id|>" }[name] ?? "</s>";
-    const answers = generated.map((span) => text.slice(span.start, span.end).trimStart());
-    assertEquals(answers, [`Hello 😀!${end}`, `See you.${end}`]);
+    const responses = generated.map((span) => text.slice(span.start, span.end).trimStart());
+    assertEquals(responses, [`Hello 😀!${end}`, `See you.${end}`]);
     const prompt = template.render(CHAT.slice(0, 2), { addGenerationPrompt: true }).text;
     assertEquals(text.slice(0, generated[0]!.start), prompt);
   });
@@ -124,7 +128,7 @@ for (const name of ["chatml", "zephyr"]) {
   });
 }
 
-Deno.test("without generation blocks, an answer is what it adds to the messages before it", async () => {
+Deno.test("without generation blocks, a response is what it adds to the messages before it", async () => {
   const template = loadChatTemplate(`${GOLDENS}/llama3`, { template: "model", clock })!;
   const chat = assistantText(template, CHAT);
   if ("problem" in chat) throw new TypeError(chat.problem);
@@ -136,22 +140,22 @@ Deno.test("without generation blocks, an answer is what it adds to the messages 
   assertEquals(tokenizer.decode(encoded!.ids.filter((_, k) => mask[k] === 1)), parts.join(""));
 });
 
-Deno.test("a template that rewrites earlier turns cannot be masked by prefixes, and says so", () => {
+Deno.test("a template that changes earlier turns is refused", () => {
   const forgetful = chatTemplate(
     "{% for m in messages %}{% if loop.last or m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}",
     { name: "forgetful", specialTokens: {}, clock },
   );
   assertEquals(assistantText(forgetful, CHAT.slice(1)), {
-    problem: "the template of forgetful writes the messages before answer 1 differently when more follow",
+    problem: "the template of forgetful changes the messages before message 1 when it is added",
   });
 });
 
-Deno.test("loadChatTemplate() refuses names that it does not know, and gives nothing for a model without", () => {
+Deno.test("loadChatTemplate() refuses unknown names, and returns undefined for a model without a template", () => {
   assertEquals(loadChatTemplate("fixtures/stories260k", { template: "model", clock }), undefined);
   const unknown = assertThrows(() => loadChatTemplate(GOLDENS, { template: "alpaca", clock }), UsageError);
   assertEquals(
     unknown.message,
-    "Cannot take chat template alpaca as it must be model, chatml, llama3, mistral, zephyr, plain, or a path that ends with .jinja",
+    "chat_template must be model, chatml, llama3, mistral, zephyr, plain or a path that ends with .jinja, got alpaca",
   );
   const variant = assertThrows(
     () => loadChatTemplate(`${GOLDENS}/named`, { template: "model", clock, variant: "rag" }),
@@ -159,7 +163,83 @@ Deno.test("loadChatTemplate() refuses names that it does not know, and gives not
   );
   assertEquals(
     variant.message,
-    `Cannot read ${GOLDENS}/named/tokenizer_config.json as "chat_template" must be a text or a list with a template named ` +
-      `"rag": it names "default", "tool_use"`,
+    `${GOLDENS}/named/tokenizer_config.json: chat_template must be a text or have a template named "rag", got "default", ` +
+      '"tool_use"',
   );
+});
+
+/** Template of Mistral 7B Instruct v0.3, from its beginning up to the tool calls. */
+const MISTRAL_V3 = `
+{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- set user_messages = loop_messages | selectattr("role", "equalto", "user") | list %}
+
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if tools is not none and (message == user_messages[-1]) %}
+            {{- "[AVAILABLE_TOOLS] [" }}
+            {%- for tool in tools %}
+                {%- set tool = tool.function %}
+                {{- '{"type": "function", "function": {' }}
+                {%- for key, val in tool.items() if key != "return" %}
+                    {%- if val is string %}
+                        {{- '"' + key + '": "' + val + '"' }}
+                    {%- else %}
+                        {{- '"' + key + '": ' + val|tojson }}
+                    {%- endif %}
+                    {%- if not loop.last %}
+                        {{- ", " }}
+                    {%- endif %}
+                {%- endfor %}
+                {{- "}}" }}
+                {%- if not loop.last %}
+                    {{- ", " }}
+                {%- else %}
+                    {{- "]" }}
+                {%- endif %}
+            {%- endfor %}
+            {{- "[/AVAILABLE_TOOLS]" }}
+        {%- endif %}
+        {%- if loop.last and system_message is defined %}
+            {{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}
+            {{- "[INST] " + message["content"] + "[/INST]" }}
+        {%- endif %}
+    {%- elif message["role"] == "assistant" %}
+        {{- " " + message["content"]|trim + eos_token }}
+    {%- endif %}
+{%- endfor %}`;
+
+Deno.test("without tools and documents, a template gets None for both, as from transformers", () => {
+  const source =
+    "{{ tools is none }} {{ documents is none }} {{ tools is defined }} {{ documents is defined }}";
+  assertEquals(render(source), "true true true true");
+});
+
+Deno.test("Mistral's own template, which loops over tools when they are not none, renders with and without tools", () => {
+  const specialTokens = { bos_token: "<s>", eos_token: "</s>" };
+  const template = chatTemplate(MISTRAL_V3, { name: "mistral", specialTokens, clock });
+  const turns = "<s>[INST] Hi[/INST] Hello 😀!</s>";
+  assertEquals(template.render(CHAT.slice(0, 4)).text, `${turns}[INST] Be brief.\n\nBye[/INST]`);
+  const tools = [{ type: "function", function: { name: "add", parameters: { a: 1 } } }];
+  assertEquals(
+    template.render(CHAT.slice(1, 4), { tools }).text,
+    `${turns}[AVAILABLE_TOOLS] [{"type": "function", "function": {"name": "add", "parameters": {"a": 1}}}]` +
+      "[/AVAILABLE_TOOLS][INST] Bye[/INST]",
+  );
+});
+
+Deno.test("selectattr and rejectattr accept variables and numbers as arguments", () => {
+  const source =
+    "{% set wanted = 'user' %}{% set rows = [{'role': 'user', 'n': 1}, {'role': 'tool', 'n': 2}] %}" +
+    "{{ rows | selectattr('role', 'equalto', wanted) | map(attribute='n') | join }} " +
+    "{{ rows | rejectattr('role', 'equalto', wanted) | map(attribute='n') | join }} " +
+    "{{ rows | selectattr('n', 'equalto', 2) | map(attribute='role') | join }} " +
+    "{{ rows | selectattr('role', 'equalto', messages[0]['role']) | map(attribute='n') | join }}";
+  assertEquals(render(source), "1 2 tool 1");
 });

@@ -1,7 +1,6 @@
 /**
- * Compares a tokenizer with golden cases that the Rust library made: ids with and without the template, decoded texts
- * with and without special tokens, ids that no text would give, and ids that come one at a time.
- * In: a parsed cases.json and a tokenizer. Out: every difference.
+ * Compares a tokenizer with golden cases made by the Rust library: ids with and without the template, decoded texts with and
+ * without special tokens, ids that no text encodes to, and ids that are decoded one at a time.
  * @module
  */
 import { streamDecoder } from "./stream_decoder.ts";
@@ -33,62 +32,42 @@ export interface TokenizerCases {
 export interface CaseDifference {
   /** name of the field in cases.json */
   readonly field: string;
-  /** the text or the ids that went in */
+  /** the text or the ids that were given */
   readonly input: string | readonly number[];
   readonly expected: string | readonly number[];
   readonly actual: string | readonly number[];
 }
 
-/** All differences between `tokenizer` and `golden`, in the order of the file. */
+/** Returns all differences between `tokenizer` and `golden`, in the order of the file. */
 export async function compareCases(
   tokenizer: Tokenizer,
   golden: TokenizerCases,
 ): Promise<CaseDifference[]> {
   const differences: CaseDifference[] = [];
-  const compare = (difference: CaseDifference): void => {
-    if (JSON.stringify(difference.expected) !== JSON.stringify(difference.actual)) {
-      differences.push(difference);
-    }
+  type Value = string | readonly number[];
+  const compare = (field: string, input: Value, expected: Value, actual: Value): void => {
+    if (JSON.stringify(expected) === JSON.stringify(actual)) return;
+    differences.push({ field, input, expected, actual });
+  };
+  const compareTexts = (ids: readonly number[], expected: TokenizerCases["decode"][number]): void => {
+    compare("decoded", ids, expected.decoded, tokenizer.decode(ids));
+    const skipped = tokenizer.decode(ids, { skipSpecial: true });
+    compare("decoded_skip_special", ids, expected.decoded_skip_special, skipped);
   };
   const texts = golden.cases.map(({ text }) => text);
   const whole = await tokenizer.encodeAll(texts);
   const bare = await tokenizer.encodeAll(texts, { special: false });
-  for (const [k, { text, ids, ...expected }] of golden.cases.entries()) {
-    compare({ field: "ids", input: text, expected: ids, actual: [...whole[k]!] });
-    compare({
-      field: "ids_without_special",
-      input: text,
-      expected: expected.ids_without_special,
-      actual: [...bare[k]!],
-    });
+  for (const [k, expected] of golden.cases.entries()) {
+    const { text, ids, ids_without_special: bareIds } = expected;
+    compare("ids", text, ids, [...whole[k]!]);
+    compare("ids_without_special", text, bareIds, [...bare[k]!]);
     compareTexts(ids, expected);
-    const decoded = tokenizer.decode(expected.ids_without_special);
-    compare({
-      field: "decoded_without_special",
-      input: text,
-      expected: expected.decoded_without_special,
-      actual: decoded,
-    });
+    compare("decoded_without_special", text, expected.decoded_without_special, tokenizer.decode(bareIds));
   }
-  for (const { ids, ...expected } of golden.decode) compareTexts(ids, expected);
+  for (const expected of golden.decode) compareTexts(expected.ids, expected);
   for (const { ids, skip_special_tokens: skipSpecial, concatenation } of golden.stream ?? []) {
     const stream = streamDecoder(tokenizer.decode, { skipSpecial });
-    const actual = ids.map((id) => stream.push(id)).join("");
-    compare({ field: "stream", input: ids, expected: concatenation, actual });
+    compare("stream", ids, concatenation, ids.map((id) => stream.push(id)).join(""));
   }
   return differences;
-
-  function compareTexts(
-    ids: readonly number[],
-    expected: { readonly decoded: string; readonly decoded_skip_special: string },
-  ): void {
-    const skipped = tokenizer.decode(ids, { skipSpecial: true });
-    compare({ field: "decoded", input: ids, expected: expected.decoded, actual: tokenizer.decode(ids) });
-    compare({
-      field: "decoded_skip_special",
-      input: ids,
-      expected: expected.decoded_skip_special,
-      actual: skipped,
-    });
-  }
 }

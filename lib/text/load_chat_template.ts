@@ -1,24 +1,27 @@
 /**
- * Finds a model's chat template: chat_template.jinja, else `chat_template` of tokenizer_config.json (one, or a list of named
- * ones), else none; or one that is asked for by name or path. In: a model directory. Out: a template ready to render.
+ * Loads a chat template: a built-in one, a file, or a model's own, which is chat_template.jinja or `chat_template` of
+ * tokenizer_config.json (one template, or a list of named ones).
  * @module
  */
+import { isFile } from "@/lib/files/paths.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
+import { readText } from "@/lib/files/whole_file.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { BUILTIN_TEMPLATES, builtinTemplate } from "./builtin_templates.ts";
 import { type ChatTemplate, chatTemplate } from "./chat_template.ts";
-import { isObject, type JsonObject, messageOf, readJsonObject } from "./tokenizer_file.ts";
+import { type JsonObject, readJsonIfThere } from "./tokenizer_file.ts";
 
-/** Which template, and with what clock. */
+/** Which template to load. */
 export interface ChatTemplateChoice {
   /** `model`, the name of a built-in template, or a path that ends with .jinja */
   readonly template: string;
-  /** what `strftime_now` tells */
+  /** the time that `strftime_now` returns */
   readonly clock: Date;
-  /** which of a model's named templates; default `default` (transformers takes `tool_use` when tools are given) */
+  /** name of a model's template; default: `default` (transformers uses `tool_use` if there are tools) */
   readonly variant?: string;
 }
 
-/** The special tokens that templates may name. */
+/** Special tokens that templates may use by name. */
 const TOKEN_KEYS = [
   "bos_token",
   "eos_token",
@@ -30,32 +33,28 @@ const TOKEN_KEYS = [
 ];
 
 /**
- * The template of `choice` for the model in `modelDir`; undefined if the model's own is asked for and it has none.
- * @throws {UsageError} for a name that is no template
- * @throws {DataError} if a file is not what it must be
+ * Returns the template of `choice` for the model in `modelDir`; undefined if `choice` is `model` and the model has none.
+ * @throws {UsageError} for an unknown name
+ * @throws {DataError} if a file is missing or invalid
  */
 export function loadChatTemplate(modelDir: string, choice: ChatTemplateChoice): ChatTemplate | undefined {
-  const config = readJsonObject(`${modelDir}/tokenizer_config.json`) ?? {};
+  const config = readJsonIfThere(modelDir, "tokenizer_config.json") ?? {};
   const { template, clock } = choice;
   const builtin = builtinTemplate(template);
-  const specialTokens = specialTokensOf(config, readJsonObject(`${modelDir}/special_tokens_map.json`) ?? {});
+  const specialTokens = specialTokensOf(config, readJsonIfThere(modelDir, "special_tokens_map.json") ?? {});
   if (builtin !== undefined) {
-    // The built-in ones write BOS and EOS by name, where the tokenizer has them.
+    // Built-in templates write BOS and EOS if the tokenizer has them.
     const tokens = { bos_token: "", eos_token: "", ...specialTokens };
     return chatTemplate(builtin, { name: template, specialTokens: tokens, clock });
   }
   if (template.endsWith(".jinja")) {
-    const source = readText(template);
-    if (source === undefined) {
-      throw new UsageError(`Cannot read chat template ${template} as it must exist: there is no such file`);
-    }
-    return chatTemplate(source, { name: template, specialTokens, clock });
+    return chatTemplate(readText(template), { name: template, specialTokens, clock });
   }
   if (template !== "model") {
     throw new UsageError(
-      `Cannot take chat template ${template} as it must be model, ${
+      `chat_template must be model, ${
         BUILTIN_TEMPLATES.join(", ")
-      }, or a path that ends with .jinja`,
+      } or a path that ends with .jinja, got ${template}`,
     );
   }
   const source = modelTemplate(modelDir, config, choice.variant ?? "default");
@@ -63,19 +62,19 @@ export function loadChatTemplate(modelDir: string, choice: ChatTemplateChoice): 
 }
 
 function modelTemplate(modelDir: string, config: JsonObject, variant: string): string | undefined {
-  const own = readText(`${modelDir}/chat_template.jinja`);
-  if (own !== undefined) return own;
+  const file = `${modelDir}/chat_template.jinja`;
+  if (isFile(file)) return readText(file);
   const given = config.chat_template;
   if (given === undefined || given === null) return undefined;
   if (typeof given === "string") return given;
-  const named = Array.isArray(given) ? given.filter(isObject) : [];
+  const named = Array.isArray(given) ? given.filter(isJsonObject) : [];
   const source = named.find(({ name }) => name === variant)?.template;
   if (typeof source === "string") return source;
-  const file = `${modelDir}/tokenizer_config.json`;
+  const configFile = `${modelDir}/tokenizer_config.json`;
   const names = named.map(({ name }) => JSON.stringify(name)).join(", ") || "none";
   throw new DataError(
-    `Cannot read ${file} as "chat_template" must be a text or a list with a template named "${variant}": it names ${names}`,
-    { file },
+    `${configFile}: chat_template must be a text or have a template named "${variant}", got ${names}`,
+    { file: configFile },
   );
 }
 
@@ -83,19 +82,8 @@ function specialTokensOf(config: JsonObject, map: JsonObject): Record<string, st
   const tokens: Record<string, string> = {};
   for (const key of TOKEN_KEYS) {
     const value = config[key] === undefined ? map[key] : config[key];
-    const text = isObject(value) ? value.content : value;
+    const text = isJsonObject(value) ? value.content : value;
     if (typeof text === "string") tokens[key] = text;
   }
   return tokens;
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Deno.readFileSync(file));
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw new DataError(`Cannot read ${file} as it must be a text in UTF-8: ${messageOf(cause)}`, { file }, {
-      cause,
-    });
-  }
 }

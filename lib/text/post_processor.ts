@@ -1,11 +1,10 @@
 /**
- * What a tokenizer's own template puts around one text: BOS before it, `[SEP]` after it.
- * In: `post_processor` of a tokenizer.json. Out: ids.
+ * The ids that a tokenizer's template adds to a text: BOS before it, `[SEP]` after it.
  * @module
  */
-import { isObject } from "./tokenizer_file.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 
-/** Ids that encoding with special tokens adds. */
+/** Ids added by encoding with special tokens. */
 export interface Surroundings {
   readonly prefixIds: readonly number[];
   readonly suffixIds: readonly number[];
@@ -14,11 +13,12 @@ export interface Surroundings {
 const NOTHING: Surroundings = { prefixIds: [], suffixIds: [] };
 
 /**
- * The ids around a single text. Processors of a sequence run one after the other, so that a later one writes outside of
- * an earlier one. Those that add no token (ByteLevel) give none.
+ * Returns the ids around a single text.
+ * @param processor `post_processor` of tokenizer.json. The processors of a sequence run in order, so a later one adds its
+ *   ids outside those of an earlier one
  */
 export function surroundingsOf(processor: unknown): Surroundings {
-  if (!isObject(processor)) return NOTHING;
+  if (!isJsonObject(processor)) return NOTHING;
   switch (processor.type) {
     case "Sequence":
       return (processor.processors as readonly unknown[]).map(surroundingsOf).reduce(

@@ -1,12 +1,12 @@
 /**
- * Where `@huggingface/jinja` 0.5.11 takes JavaScript's view of values, Python's is put in: equality without conversion,
- * white space, `strip(chars)`, `title`, `capitalize`, and texts as sequences of code points.
- * In: an interpreter and its environment. Out: the same, mended in place.
+ * Gives `@huggingface/jinja` 0.5.11 Python's semantics where it has JavaScript's: equality without conversion, white space,
+ * `strip(chars)`, `title`, `capitalize`, and texts as sequences of code points. Also lets `selectattr` and `rejectattr` take
+ * any expressions as arguments.
  * @module
  */
 import { Environment, type Interpreter } from "@huggingface/jinja";
 
-/** A value of the interpreter, as far as it is used here. */
+/** A value of the interpreter. */
 interface RuntimeValue {
   readonly type: string;
   readonly value: unknown;
@@ -20,13 +20,18 @@ interface SyntaxNode {
   readonly left?: SyntaxNode;
   readonly right?: SyntaxNode;
   readonly operand?: SyntaxNode;
-  readonly filter?: { readonly type: string; readonly value?: string };
+  readonly filter?: SyntaxNode;
+  readonly callee?: SyntaxNode;
+  readonly args?: readonly SyntaxNode[];
+  readonly value?: string;
+  /** the value of an argument that is already evaluated */
+  readonly evaluated?: RuntimeValue;
 }
 
 type Method = (args: readonly RuntimeValue[]) => RuntimeValue;
 type Evaluate = (node: SyntaxNode, environment: Environment) => RuntimeValue;
 
-/** What Python's `str.strip` takes for white space, for a character class. */
+/** White space of Python's `str.strip`, for a character class. */
 const WHITE_SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
 const probe = new Environment();
@@ -37,7 +42,7 @@ const MethodValue =
   (probe.set("method", () => "") as unknown as { constructor: new (call: Method) => unknown })
     .constructor;
 
-/** Python's methods of a text. */
+/** Returns Python's methods of a text. */
 function methodsOf(value: string): Readonly<Record<string, Method>> {
   const strip = (isLeft: boolean, isRight: boolean): Method => ([chars]) => {
     const set = chars?.type === "StringValue"
@@ -57,7 +62,7 @@ function methodsOf(value: string): Readonly<Record<string, Method>> {
   };
 }
 
-/** A loop, as a pattern that is anchored at the end takes quadratic time on inner runs. */
+/** Removes characters at the end, in a loop: a pattern anchored at the end takes quadratic time on inner runs. */
 function trimEnd(value: string, isStripped: RegExp): string {
   let end = value.length;
   while (end > 0 && isStripped.test(value[end - 1]!)) end--;
@@ -77,11 +82,12 @@ Object.defineProperty(TextValue.prototype, "builtins", {
   },
 });
 
-/** Makes `interpreter` compare and trim as Python does. */
+/** Changes how `interpreter` evaluates comparisons, `trim`, and the arguments of `selectattr` and `rejectattr`. */
 export function mendInterpreter(interpreter: Interpreter): void {
   const mended = interpreter as unknown as { evaluate: Evaluate };
   const evaluate = mended.evaluate.bind(interpreter);
   mended.evaluate = (node, environment) => {
+    if (node?.evaluated) return node.evaluated;
     if (node?.type === "BinaryExpression" && /^[!=]=$/.test(node.operator!.value)) {
       const isEqual = equals(
         mended.evaluate(node.left!, environment),
@@ -90,9 +96,16 @@ export function mendInterpreter(interpreter: Interpreter): void {
       const name = isEqual === (node.operator!.value === "==") ? "true" : "false";
       return environment.lookupVariable(name) as unknown as RuntimeValue;
     }
-    if (
-      node?.type === "FilterExpression" && node.filter!.type === "Identifier" && node.filter!.value === "trim"
-    ) {
+    const filter = node?.type === "FilterExpression" ? node.filter : undefined;
+    if (/^(select|reject)attr$/.test(filter?.callee?.value ?? "")) {
+      // The library accepts literal texts only. An evaluated argument passes its check as one.
+      const args = filter!.args!.map((argument) => ({
+        type: "StringLiteral",
+        evaluated: mended.evaluate(argument, environment),
+      }));
+      return evaluate({ ...node, filter: { ...filter!, args } }, environment);
+    }
+    if (filter?.type === "Identifier" && filter.value === "trim") {
       const operand = mended.evaluate(node.operand!, environment);
       if (operand.type === "StringValue") return methodsOf(operand.value as string).strip!([]);
     }
@@ -100,7 +113,7 @@ export function mendInterpreter(interpreter: Interpreter): void {
   };
 }
 
-/** Python's `==`: numbers and booleans are equal by value, None is only itself, lists and mappings by their parts. */
+/** Returns Python's `==`: numbers and booleans by value, None only to itself, lists and mappings by their parts. */
 function equals(left: RuntimeValue, right: RuntimeValue): boolean {
   const [a, b] = [left.value, right.value];
   if (isNumeric(a) && isNumeric(b)) return Number(a) === Number(b);
@@ -119,9 +132,8 @@ function isNumeric(value: unknown): boolean {
 }
 
 /**
- * Texts for a renderer in which every character is one unit of UTF-16: characters beyond the basic plane and U+FEFF
- * (white space to JavaScript alone) are swapped for private ones that occur nowhere in `used`.
- * @returns the swap, and its reverse
+ * Returns a replacement for texts, and its reverse, after which every character is one UTF-16 unit: characters beyond the
+ * basic plane and U+FEFF (white space in JavaScript only) become private-use characters that do not occur in `used`.
  */
 export function characterSwap(
   used: string,

@@ -1,39 +1,42 @@
 /**
- * Which ids begin, end and pad a text. Hugging Face spreads this over four files that may disagree; here is the order
- * in which they are asked. In: the files' JSON and the vocabulary. Out: ids.
+ * The ids that begin, end and pad a text. They are in four files that may disagree; `specialIds()` has the order in which
+ * these files are used.
  * @module
  */
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { isObject, type JsonObject } from "./tokenizer_file.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import type { JsonObject } from "./tokenizer_file.ts";
 
-/** The JSON files of a model directory; an absent one is undefined. */
+/** The JSON files of a model directory; undefined for a missing one. */
 export interface TokenizerFiles {
-  /** what messages call the directory */
+  /** the directory, for messages */
   readonly dir: string;
   readonly tokenizerConfig?: JsonObject | undefined;
   readonly specialTokensMap?: JsonObject | undefined;
   readonly config?: JsonObject | undefined;
   readonly generationConfig?: JsonObject | undefined;
-  /** text of the token with which the chat template ends an answer */
+  /** text of the token with which the chat template ends a response */
   readonly turnEnd?: string | undefined;
 }
 
 /** Ids of a model's special tokens. */
 export interface SpecialIds {
   readonly bosId: number | null;
-  /** every id that ends a response; the first is the one that training appends. Empty: the model names none */
+  /** all ids that end a response; training appends the first. Empty if the model names none */
   readonly eosIds: readonly number[];
   readonly padId: number | null;
 }
 
 /**
- * BOS and padding: tokenizer_config.json, special_tokens_map.json, then the ids of generation_config.json and config.json;
- * an explicit null in tokenizer_config.json means that there is none (Qwen names a BOS in config.json that its tokenizer never writes).
- * EOS: generation_config.json (one id or a list), else config.json, else the tokenizer's token. The tokenizer's own EOS
- * token comes first where it is among them: it ends a turn in the text that the model was trained on. The chat template's turn
- * end is one of them, whether a file lists it or not.
- * @param idOf the id of a token's text, undefined if there is none
- * @throws {DataError} that lists every entry which names no token.
+ * Returns the special ids of a model.
+ * BOS and padding: from tokenizer_config.json, special_tokens_map.json, then the ids of generation_config.json and
+ * config.json; null in tokenizer_config.json means none (Qwen's config.json has a BOS that its tokenizer never writes).
+ * EOS: from generation_config.json (one id or a list), else config.json, else the tokenizer's token. The tokenizer's EOS
+ * token comes first if it is among them: it ends a turn in the model's training data. The chat template's turn end is always
+ * included.
+ * @param idOf returns the id of a token by its text, or undefined
+ * @throws {DataError} that lists every entry with an unknown token
  */
 export function specialIds(
   files: TokenizerFiles,
@@ -46,10 +49,10 @@ export function specialIds(
       const value = json[key];
       if (value === null) return null;
       if (value === undefined) continue;
-      const content = isObject(value) ? value.content : value;
+      const content = isJsonObject(value) ? value.content : value;
       const id = typeof content === "string" ? idOf(content) : undefined;
       if (id !== undefined) return id;
-      problems.push(`"${key}" of ${name} must be a token of the vocabulary: it is ${JSON.stringify(value)}`);
+      problems.push(`"${key}" of ${name} must be a token of the vocabulary, got ${JSON.stringify(value)}`);
       return null;
     }
     return undefined;
@@ -63,7 +66,7 @@ export function specialIds(
         Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize;
       if (ids.length > 0 && ids.every(isGood)) return ids;
       problems.push(
-        `"${key}" of ${name} must hold ids from 0 to ${vocabSize - 1}: it is ${JSON.stringify(value)}`,
+        `"${key}" of ${name} must hold ids from 0 to ${vocabSize - 1}, got ${JSON.stringify(value)}`,
       );
       return [];
     }
@@ -76,21 +79,18 @@ export function specialIds(
   const bosId = one("bos_token", "bos_token_id");
   const padId = one("pad_token", "pad_token_id");
   const eosId = tokenId("eos_token");
-  const listed = configIds("eos_token_id");
+  const configEnds = configIds("eos_token_id");
   if (problems.length > 0) {
-    throw new DataError(
-      `Cannot read the special tokens of ${files.dir} as they must be tokens: ${problems.join("; ")}`,
-      {
-        file: files.dir,
-      },
-    );
+    throw new DataError(`${files.dir}: invalid special tokens: ${listed(problems)}`, { file: files.dir });
   }
   const own = eosId === undefined || eosId === null ? [] : [eosId];
-  const eosIds = [...new Set(listed ?? own)];
-  const first = eosIds.filter((id) => own.includes(id));
+  const eosIds = configEnds ?? own;
   const turnEnd = files.turnEnd === undefined ? undefined : idOf(files.turnEnd);
-  const rest = eosIds.filter((id) => !own.includes(id));
-  const ends = [...first, ...rest, ...(turnEnd === undefined ? [] : [turnEnd])];
+  const ends = [
+    ...eosIds.filter((id) => own.includes(id)),
+    ...eosIds.filter((id) => !own.includes(id)),
+    ...(turnEnd === undefined ? [] : [turnEnd]),
+  ];
   return { bosId, padId, eosIds: [...new Set(ends)] };
 }
 

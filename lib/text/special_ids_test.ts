@@ -41,7 +41,7 @@ Deno.test("specialIds() takes an explicit null BOS at its word, whatever config.
   });
 });
 
-Deno.test("specialIds() lists every entry that names no token", () => {
+Deno.test("specialIds() lists every entry with an unknown token", () => {
   const files = {
     dir: "m",
     tokenizerConfig: { bos_token: "<bos>", pad_token: 7 },
@@ -50,8 +50,8 @@ Deno.test("specialIds() lists every entry that names no token", () => {
   const error = assertThrows(() => specialIds(files, idOf, 5), DataError);
   assertEquals(
     error.message,
-    'Cannot read the special tokens of m as they must be tokens: "bos_token" of tokenizer_config.json must be a token of ' +
-      'the vocabulary: it is "<bos>"; "pad_token" of tokenizer_config.json must be a token of the vocabulary: it is 7; ' +
-      '"eos_token_id" of generation_config.json must hold ids from 0 to 4: it is [2,99]',
+    'm: invalid special tokens: "bos_token" of tokenizer_config.json must be a token of the vocabulary, got "<bos>"; ' +
+      '"pad_token" of tokenizer_config.json must be a token of the vocabulary, got 7; ' +
+      '"eos_token_id" of generation_config.json must hold ids from 0 to 4, got [2,99]',
   );
 });

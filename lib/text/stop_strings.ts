@@ -1,24 +1,24 @@
 /**
- * Texts that end a response, such as "\n\nUser:". Tokens come one at a time, for many responses in turn; a stop text may begin in
- * one token and end inside another. In: ids. Out: whether a response has come to an end.
+ * Texts that end a response, such as "\n\nUser:". They are searched token by token, for many responses at a time; a stop text
+ * may begin in one token and end inside another.
  * @module
  */
 import { type StreamDecoder, streamDecoder } from "./stream_decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** Takes the next id of a response, and tells whether its text now holds a stop text. */
+/** Adds the next id of a response; returns whether its text now contains a stop text. */
 export type StopWatch = (response: number, id: number) => boolean;
 
 interface Watched {
   readonly stream: StreamDecoder;
-  /** end of the text, too short to hold a stop text */
+  /** end of the text, one unit shorter than the longest stop text */
   tail: string;
 }
 
 /**
- * Watches responses for `stops`. What is found depends on a response's own ids alone. Special tokens have no text here, and a
- * stop text that ends inside a token ends the response behind that token.
- * @param stops none of them empty; without any, undefined
+ * Returns a function that searches responses for `stops`, or undefined if there are none. The result depends on the ids of
+ * the response only. Special tokens have no text here. A stop text that ends inside a token ends the response after it.
+ * @param stops texts that are not empty
  */
 export function stopWatch(
   tokenizer: Pick<Tokenizer, "decode">,

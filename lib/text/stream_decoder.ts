@@ -1,21 +1,21 @@
 /**
- * Text of ids that come one at a time. A character may take several tokens (bytes of an emoji), and a decoder may treat
- * the first token of a text apart (the leading space), so a piece is what decoding with a new id adds to decoding without.
- * In: ids. Out: pieces that never hold half a character.
+ * Decodes ids one at a time to pieces of text without half characters. A character may need several tokens (bytes of an
+ * emoji), and a decoder may treat the first token of a text differently (the leading space), so a piece is what a new id adds
+ * to the decoded text.
  * @module
  */
 
-/** Gives the text that each id makes certain. */
+/** Decodes one text id by id. */
 export interface StreamDecoder {
-  /** Text that `id` adds; "" while a character is incomplete or where it adds none. */
+  /** Returns the text that `id` adds; "" if it adds none or a character is incomplete. */
   readonly push: (id: number) => string;
 }
 
 /**
- * A decoder for one text, after `DecodeStream` of the Rust library. It keeps the ids since the last complete piece and
- * those of that piece as context, so that a token costs the same however long the text is.
- * @param decode text of ids, as `Tokenizer.decode`
- * @param options.skipSpecial leaves special tokens out; default false
+ * Returns a decoder for one text, like `DecodeStream` of the Rust library. It keeps the ids of the last piece and those after
+ * it as context, so that the cost of a token does not depend on the length of the text.
+ * @param decode see `Tokenizer.decode`
+ * @param options.skipSpecial whether to skip special tokens; default false
  */
 export function streamDecoder(
   decode: (ids: readonly number[], options: { readonly skipSpecial: boolean }) => string,

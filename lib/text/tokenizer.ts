@@ -1,102 +1,82 @@
 /**
- * A model's tokenizer: text to ids and back, by the Rust library `tokenizers` that models were trained with. This folder
- * is the only one that knows it; docs/tokenizers.md says why. In: a model directory in Hugging Face layout. Out: a `Tokenizer`.
+ * A model's tokenizer: text to ids and back, by the Rust library `tokenizers` that models were trained with, see
+ * docs/tokenizers.md.
  * @module
  */
-import { createHash } from "node:crypto";
 import type * as Library from "tokenizers";
+import { digestFile } from "@/lib/files/digest.ts";
+import { reasonOf } from "@/lib/files/file_errors.ts";
+import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { nativeLibrary } from "./native_library.ts";
 import { surroundingsOf } from "./post_processor.ts";
 import { type SpecialIds, specialIds, type TokenizerFiles } from "./special_ids.ts";
-import { turnEndOf } from "./turn_end.ts";
-import {
-  checkTokenizerSpec,
-  isObject,
-  type JsonObject,
-  messageOf,
-  readJsonObject,
-} from "./tokenizer_file.ts";
+import { readTokenizerFiles } from "./load_special_ids.ts";
+import { checkTokenizerSpec, type JsonObject } from "./tokenizer_file.ts";
 
-/** Ids with the part of the text that each stands for, in UTF-16 units. */
+/** Ids and the part of the text that each of them encodes, in UTF-16 units. */
 export interface Encoded {
   readonly ids: Int32Array<ArrayBuffer>;
   readonly starts: Int32Array<ArrayBuffer>;
   readonly ends: Int32Array<ArrayBuffer>;
 }
 
-/** Turns text into token ids and back. */
+/** Converts text to token ids and back. */
 export interface Tokenizer extends SpecialIds {
   /**
-   * Ids of `text`. Special tokens that are written out in the text become their ids either way. Half a surrogate pair
-   * becomes U+FFFD.
-   * @param options.special whether the tokenizer's own template (BOS, for example) is put around; default true
+   * Returns the ids of `text`. Special tokens in the text become their ids in any case. Half a surrogate pair becomes
+   * U+FFFD.
+   * @param options.special whether to add the special tokens of the tokenizer's template, such as BOS; default true
    */
   readonly encode: (
     text: string,
     options?: { readonly special?: boolean },
   ) => Promise<Int32Array<ArrayBuffer>>;
-  /** `encode` of many texts, on all threads. */
+  /** Returns `encode` of many texts, on all threads. */
   readonly encodeAll: (
     texts: readonly string[],
     options?: { readonly special?: boolean },
   ) => Promise<Int32Array<ArrayBuffer>[]>;
-  /** `encodeAll` without the tokenizer's template, and with the place of each token. */
+  /** Returns `encodeAll` without the template's special tokens, with the place of each token. */
   readonly encodeWithPlaces: (texts: readonly string[]) => Promise<Encoded[]>;
   /**
-   * Text of `ids`: the tokenizer's own decoder and nothing else, no clean-up of spaces. Ids beyond the vocabulary (rows
-   * that pad an embedding) have no text and are left out, as in Rust.
-   * @param options.skipSpecial leaves special tokens out; default false
+   * Returns the text of `ids` by the tokenizer's decoder, without a clean-up of spaces. Ids beyond the vocabulary (padding
+   * rows of an embedding) have no text and are skipped, as in Rust.
+   * @param options.skipSpecial whether to skip special tokens; default false
    */
   readonly decode: (ids: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }) => string;
-  /** what the template puts before a text, BOS for example */
+  /** ids that the template adds before a text, for example BOS */
   readonly prefixIds: readonly number[];
-  /** what the template puts after a text; a causal model has none */
+  /** ids that the template adds after a text; none for causal models */
   readonly suffixIds: readonly number[];
-  /** tokens including added ones; a model's embedding may have more rows */
+  /** number of tokens with added ones; a model's embedding may have more rows */
   readonly vocabSize: number;
-  /** tokens that the model can look back on, from its config.json; null where it does not say */
+  /** context length in tokens, from the model's config.json; null if config.json has none */
   readonly contextLength: number | null;
   /**
-   * A number of tokens that `text` surely has, found without encoding it: its length by the longest token of the
-   * vocabulary, with a factor of 4 for what normalisers join and with runs of white space counted once.
+   * Returns a lower bound of the tokens of `text` without encoding it: its length divided by that of the longest token,
+   * with a factor of 4 for what normalisers join, and with runs of white space counted once.
    */
   readonly leastTokens: (text: string) => number;
-  /** id of a token by its exact text, undefined if there is none */
+  /** Returns the id of a token by its exact text, or undefined. */
   readonly idOf: (token: string) => number | undefined;
   /** SHA-256 of tokenizer.json, in hexadecimal digits */
   readonly digest: string;
 }
 
 /**
- * The tokenizer of the model in `modelDir`: tokenizer.json, and tokenizer_config.json, special_tokens_map.json,
- * generation_config.json and config.json where they exist. Truncation and padding that tokenizer.json carries are off.
- * @throws {DataError} if there is no tokenizer.json, or one of the files is not what it must be.
+ * Returns the tokenizer of the model in `modelDir`: of tokenizer.json, and of tokenizer_config.json,
+ * special_tokens_map.json, generation_config.json and config.json if they exist. Truncation and padding in tokenizer.json
+ * are ignored.
+ * @throws {DataError} if there is no tokenizer.json, or a file is invalid
  */
 export function loadTokenizer(modelDir: string): Tokenizer {
   const file = `${modelDir}/tokenizer.json`;
   const spec = readJsonObject(file);
-  if (spec === undefined) {
-    throw new DataError(
-      `Cannot load the tokenizer of ${modelDir} as it must hold tokenizer.json: there is none`,
-      { file },
-    );
-  }
-  return tokenizerOf(spec, {
-    file,
-    digest: createHash("sha256").update(Deno.readFileSync(file)).digest("hex"),
-    files: {
-      dir: modelDir,
-      tokenizerConfig: readJsonObject(`${modelDir}/tokenizer_config.json`),
-      specialTokensMap: readJsonObject(`${modelDir}/special_tokens_map.json`),
-      config: readJsonObject(`${modelDir}/config.json`),
-      generationConfig: readJsonObject(`${modelDir}/generation_config.json`),
-      turnEnd: turnEndOf(modelDir, addedContents(spec)),
-    },
-  });
+  return tokenizerOf(spec, { file, digest: digestFile(file), files: readTokenizerFiles(modelDir, spec) });
 }
 
-/** The tokenizer of a parsed tokenizer.json; `loadTokenizer` for files elsewhere. */
+/** Returns the tokenizer of a parsed tokenizer.json. */
 export function tokenizerOf(
   spec: JsonObject,
   origin: { readonly file: string; readonly digest: string; readonly files: TokenizerFiles },
@@ -108,7 +88,7 @@ export function tokenizerOf(
     Object.hasOwn(vocabulary, token) ? vocabulary[token] : undefined;
   const vocabSize = library.getVocabSize(true);
   const added = spec.added_tokens as readonly { readonly content: string; readonly special?: boolean }[];
-  // by text, not by id: a vocabulary may hold a piece twice, as unigram models do with <unk>
+  // by text, not by id: a vocabulary may repeat a piece, as unigram models do with <unk>
   const specials = new Set(added.filter(({ special }) => special).map(({ content }) => content));
   const tokens = Array.from({ length: vocabSize }, (_, id) => library.idToToken(id) ?? "");
   const decoder = library.getDecoder();
@@ -120,8 +100,8 @@ export function tokenizerOf(
     );
   const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = (texts) =>
     inBatches(texts, (batch) => library.encodeBatch(batch, { addSpecialTokens: false }), placed);
-  // The addon decodes a list of ids in the background only. This is what it does there, at once: a stop string must be
-  // seen before the next token is drawn.
+  // The addon decodes ids asynchronously only. This does the same synchronously: a stop text must be found before the next
+  // token is drawn.
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
     const skipSpecial = options.skipSpecial ?? false;
     const texts = Array.from(ids, (id) => tokens[id]).filter((token): token is string =>
@@ -144,15 +124,9 @@ export function tokenizerOf(
   };
 }
 
-/** Texts of the added tokens, as far as they are any: the spec is not checked yet. */
-function addedContents({ added_tokens: added }: JsonObject): string[] {
-  if (!Array.isArray(added)) return [];
-  return added.filter(isObject).map(({ content }) => content).filter((text) => typeof text === "string");
-}
-
 /**
- * Encodes some texts after the other: the library's encodings hold far more than ids, and are let go batch by batch. While one
- * batch is read here, the library works on the next.
+ * Encodes texts in batches, since the library's encodings need far more memory than ids. While one batch is read here, the
+ * library encodes the next.
  */
 async function inBatches<T>(
   texts: readonly string[],
@@ -170,7 +144,7 @@ async function inBatches<T>(
   return results;
 }
 
-/** `texts` in parts that are neither too many nor, unless it is one text alone, too long. */
+/** Returns `texts` in batches of limited number and, except for a single text, limited length. */
 function batchesOf(texts: readonly string[]): string[][] {
   const batches: string[][] = [];
   let batch: string[] = [], length = 0;
@@ -185,7 +159,7 @@ function batchesOf(texts: readonly string[]): string[][] {
   return batch.length > 0 ? [...batches, batch] : batches;
 }
 
-/** Rust counts places in code points; a text without surrogates has as many units. */
+/** Returns ids and places of an encoding. Rust counts code points; without surrogates they equal UTF-16 units. */
 function placed(encoding: Library.Encoding, text: string): Encoded {
   const offsets = encoding.getOffsets();
   const ids = new Int32Array(encoding.getIds());
@@ -199,7 +173,7 @@ function placed(encoding: Library.Encoding, text: string): Encoded {
   return { ids, starts, ends };
 }
 
-/** Where each code point of `text` begins, and where the text ends. */
+/** Returns the start of each code point of `text`, and the end of the text. */
 function codePointStarts(text: string): number[] {
   const starts: number[] = [];
   let at = 0;
@@ -210,10 +184,10 @@ function codePointStarts(text: string): number[] {
   return [...starts, at];
 }
 
-/** Texts, and UTF-16 units of them, that the library encodes at once. */
+/** Limits of a batch: texts, and their UTF-16 units together. */
 const BATCH_TEXTS = 1024, BATCH_LENGTH = 1 << 20;
 
-/** Names under which configs give the context, in the order of how common they are. */
+/** Names of the context length in config.json, most common first. */
 const CONTEXT_KEYS = ["max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"];
 
 function contextLengthOf(config: JsonObject, dir: string): number | null {
@@ -223,7 +197,7 @@ function contextLengthOf(config: JsonObject, dir: string): number | null {
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
   const file = `${dir}/config.json`;
   throw new DataError(
-    `Cannot read ${file} as "${key}" must be a whole number from 1 on: it is ${JSON.stringify(value)}`,
+    `${file}: ${key} must be an integer of at least 1, got ${JSON.stringify(value)}`,
     { file },
   );
 }
@@ -238,10 +212,6 @@ function createLibraryTokenizer(spec: JsonObject, file: string): Library.Tokeniz
   try {
     return Tokenizer.fromString(JSON.stringify({ ...spec, truncation: null, padding: null }));
   } catch (error) {
-    throw new DataError(
-      `Cannot load ${file} as it must hold parts that are known here: ${messageOf(error)}`,
-      { file },
-      { cause: error },
-    );
+    throw new DataError(`${file}: invalid tokenizer: ${reasonOf(error)}`, { file }, { cause: error });
   }
 }

@@ -1,15 +1,18 @@
 /**
- * Reads the JSON files of a model directory that tell how text becomes tokens, and checks tokenizer.json before the
- * library sees it: the library takes gaps, duplicates and broken merges in silence and gives wrong ids later.
- * In: a model directory. Out: checked JSON objects.
+ * Reads the JSON files of a model directory, and checks tokenizer.json before the library loads it: the library accepts gaps,
+ * duplicates and invalid merges without a message and returns wrong ids later.
  * @module
  */
+import { readJsonObject } from "@/lib/files/json.ts";
+import { isFile } from "@/lib/files/paths.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** An entry of `added_tokens`, as far as it is used here. */
+/** An entry of `added_tokens`. */
 interface AddedEntry {
   readonly id: number;
   readonly content: string;
@@ -17,7 +20,7 @@ interface AddedEntry {
 
 const MODEL_TYPES = ["BPE", "Unigram", "WordPiece", "WordLevel"];
 
-/** Parts of a tokenizer.json and the types that the Rust library knows; its own message names none of them. */
+/** Parts of a tokenizer.json and their types in the Rust library, whose own message does not name them. */
 const PART_TYPES: Readonly<Record<string, readonly string[]>> = {
   normalizer: words(
     "BertNormalizer Strip StripAccents NFC NFD NFKC NFKD Sequence Lowercase Nmt Precompiled Replace Prepend ByteLevel",
@@ -32,67 +35,35 @@ const PART_TYPES: Readonly<Record<string, readonly string[]>> = {
   ),
 };
 
-/** Under which key a part of type Sequence lists what it is made of. */
+/** Keys under which a part of type Sequence lists its members. */
 const MEMBERS = ["normalizers", "pretokenizers", "processors", "decoders"];
 
 function words(list: string): readonly string[] {
   return list.split(" ");
 }
 
-const MOST_PROBLEMS = 5;
+/** Problems in a message; later ones often follow from the first. */
+const MAX_PROBLEMS = 5;
 
-/** Whether `value` is a JSON object (neither null nor an array). */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Returns the JSON object in a file of a model directory, or undefined if there is no such file. @throws {DataError} */
+export function readJsonIfThere(modelDir: string, name: string): JsonObject | undefined {
+  const file = `${modelDir}/${name}`;
+  return isFile(file) ? readJsonObject(file) : undefined;
 }
 
 /**
- * The JSON object in `file`, or undefined when there is no such file.
- * @throws {DataError} if the file cannot be read, is not UTF-8, not JSON, or not an object.
- */
-export function readJsonObject(file: string): JsonObject | undefined {
-  let bytes: Uint8Array;
-  try {
-    bytes = Deno.readFileSync(file);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new DataError(`Cannot read ${file} as it must be a readable file: ${messageOf(error)}`, { file }, {
-      cause: error,
-    });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    const what = bytes.length === 0 ? "it has 0 bytes" : messageOf(error);
-    throw new DataError(`Cannot read ${file} as it must be JSON in UTF-8: ${what}`, { file }, {
-      cause: error,
-    });
-  }
-  if (!isObject(value)) {
-    const what = Array.isArray(value) ? "an array" : JSON.stringify(value);
-    throw new DataError(`Cannot read ${file} as it must be a JSON object: it is ${what}`, { file });
-  }
-  return value;
-}
-
-/**
- * Checks a parsed tokenizer.json: a known model, ids that are exactly 0 … n−1 over the vocabulary and the added tokens
- * together, merges of tokens that exist.
- * @param file the path that messages name
+ * Checks a parsed tokenizer.json: a known model, ids that are exactly 0 … n−1 for the vocabulary and the added tokens
+ * together, merges of existing tokens.
+ * @param file the path for messages
  * @throws {DataError} that lists the problems.
  */
 export function checkTokenizerSpec(spec: JsonObject, file: string): void {
   const problems: string[] = [];
   const model = spec.model;
-  if (!isObject(model)) {
-    problems.push(`"model" must be an object: it is ${JSON.stringify(model) ?? "missing"}`);
+  if (!isJsonObject(model)) {
+    problems.push(`"model" must be an object, got ${show(model)}`);
   } else if (!MODEL_TYPES.includes(String(model.type))) {
-    problems.push(
-      `"model.type" must be one of ${MODEL_TYPES.join(", ")}: it is ${
-        JSON.stringify(model.type) ?? "missing"
-      }`,
-    );
+    problems.push(`"model.type" must be one of ${MODEL_TYPES.join(", ")}, got ${show(model.type)}`);
   } else {
     const vocab = vocabularyOf(model, problems);
     const added = addedTokensOf(spec, problems);
@@ -103,9 +74,7 @@ export function checkTokenizerSpec(spec: JsonObject, file: string): void {
   }
   for (const [name, types] of Object.entries(PART_TYPES)) checkPart(spec[name], { name, types, problems });
   if (problems.length === 0) return;
-  const shown = problems.slice(0, MOST_PROBLEMS).join("; ");
-  const rest = problems.length > MOST_PROBLEMS ? `; and ${problems.length - MOST_PROBLEMS} more` : "";
-  throw new DataError(`Cannot load ${file} as it must be a consistent tokenizer: ${shown}${rest}`, { file });
+  throw new DataError(`${file}: invalid tokenizer: ${listed(problems, { most: MAX_PROBLEMS })}`, { file });
 }
 
 function checkPart(part: unknown, place: {
@@ -115,19 +84,17 @@ function checkPart(part: unknown, place: {
 }): void {
   if (part === undefined || part === null) return;
   const { name, types, problems } = place;
-  if (!isObject(part)) {
-    problems.push(`"${name}" must be an object or null: it is ${JSON.stringify(part)}`);
+  if (!isJsonObject(part)) {
+    problems.push(`"${name}" must be an object or null, got ${show(part)}`);
   } else if (typeof part.type !== "string" || !types.includes(part.type)) {
-    problems.push(
-      `"${name}.type" must be one of ${types.join(", ")}: it is ${JSON.stringify(part.type) ?? "missing"}`,
-    );
+    problems.push(`"${name}.type" must be one of ${types.join(", ")}, got ${show(part.type)}`);
   } else if (part.type === "Sequence") {
     const members = MEMBERS.map((key) => part[key]).find(Array.isArray) ?? [];
     members.forEach((member, k) => checkPart(member, { name: `${name}[${k}]`, types, problems }));
   }
 }
 
-/** Token and id; Unigram lists may name a piece twice, so this is no map. */
+/** Tokens and ids; not a map, since Unigram lists may repeat a piece. */
 type Vocabulary = readonly (readonly [string, number])[];
 
 function vocabularyOf(model: JsonObject, problems: string[]): Vocabulary | undefined {
@@ -141,16 +108,13 @@ function vocabularyOf(model: JsonObject, problems: string[]): Vocabulary | undef
     problems.push(`"model.vocab" must be a list of [piece, score]`);
     return undefined;
   }
-  if (!isObject(vocab) || Object.keys(vocab).length === 0) {
-    const what = vocab === undefined ? "missing" : isObject(vocab) ? "empty" : `a ${typeof vocab}`;
-    problems.push(`"model.vocab" must be an object of token: id pairs: it is ${what}`);
+  if (!isJsonObject(vocab) || Object.keys(vocab).length === 0) {
+    problems.push(`"model.vocab" must be an object of tokens and ids, got ${show(vocab)}`);
     return undefined;
   }
   const bad = Object.entries(vocab).filter(([, id]) => !Number.isInteger(id) || (id as number) < 0);
   for (const [token, id] of bad) {
-    problems.push(
-      `the id of ${JSON.stringify(token)} must be a whole number from 0 on: it is ${JSON.stringify(id)}`,
-    );
+    problems.push(`the id of ${show(token)} must be an integer of at least 0, got ${show(id)}`);
   }
   return bad.length > 0 ? undefined : Object.entries(vocab) as [string, number][];
 }
@@ -158,16 +122,14 @@ function vocabularyOf(model: JsonObject, problems: string[]): Vocabulary | undef
 function addedTokensOf(spec: JsonObject, problems: string[]): readonly AddedEntry[] {
   const list = spec.added_tokens;
   if (!Array.isArray(list)) {
-    problems.push(`"added_tokens" must be a list: it is ${JSON.stringify(list) ?? "missing"}`);
+    problems.push(`"added_tokens" must be a list, got ${show(list)}`);
     return [];
   }
   return list.filter((entry, k): entry is AddedEntry => {
-    const isGood = isObject(entry) && Number.isInteger(entry.id) && (entry.id as number) >= 0 &&
+    const isGood = isJsonObject(entry) && Number.isInteger(entry.id) && (entry.id as number) >= 0 &&
       typeof entry.content === "string" && entry.content !== "";
     if (!isGood) {
-      problems.push(
-        `"added_tokens[${k}]" must have an id from 0 on and a content: it is ${JSON.stringify(entry)}`,
-      );
+      problems.push(`"added_tokens[${k}]" must have an id of at least 0 and a content, got ${show(entry)}`);
     }
     return isGood;
   });
@@ -180,36 +142,30 @@ function checkIds(vocab: Vocabulary, added: readonly AddedEntry[], problems: str
     const other = tokens.get(id);
     if (other === undefined) tokens.set(id, token);
     else if (other !== token) {
-      problems.push(
-        `id ${id} must belong to one token: ${JSON.stringify(other)} and ${JSON.stringify(token)} share it`,
-      );
+      problems.push(`id ${id} must belong to one token, got ${show(other)} and ${show(token)}`);
     }
   };
   for (const [token, id] of vocab) claim(token, id);
   for (const { content, id } of added) {
     const own = ids.get(content);
     if (own !== undefined && own !== id) {
-      problems.push(
-        `added token ${JSON.stringify(content)} must keep its id ${own} of the vocabulary: it has ${id}`,
-      );
+      problems.push(`added token ${show(content)} must have its id ${own} of the vocabulary, got ${id}`);
     } else claim(content, id);
   }
   if (problems.length > 0) return;
   const gaps: number[] = [];
-  for (let id = 0; gaps.length <= MOST_PROBLEMS && id < tokens.size; id++) if (!tokens.has(id)) gaps.push(id);
-  if (gaps.length > 0) {
-    problems.push(
-      `the ${tokens.size} tokens must have the ids 0 to ${tokens.size - 1}: no token has id ${
-        gaps.join(", ")
-      }`,
-    );
-  }
+  for (let id = 0; gaps.length <= MAX_PROBLEMS && id < tokens.size; id++) if (!tokens.has(id)) gaps.push(id);
+  if (gaps.length === 0) return;
+  const missing = gaps.join(", ");
+  problems.push(
+    `the ${tokens.size} tokens must have the ids 0 to ${tokens.size - 1}, got no token for ${missing}`,
+  );
 }
 
 function checkMerges(model: JsonObject, vocab: Vocabulary, problems: string[]): void {
   const known = new Set(vocab.map(([token]) => token));
   if (!Array.isArray(model.merges)) {
-    problems.push(`"model.merges" must be a list: it is ${JSON.stringify(model.merges) ?? "missing"}`);
+    problems.push(`"model.merges" must be a list, got ${show(model.merges)}`);
     return;
   }
   const prefix = typeof model.continuing_subword_prefix === "string"
@@ -218,23 +174,21 @@ function checkMerges(model: JsonObject, vocab: Vocabulary, problems: string[]): 
   for (const [k, merge] of model.merges.entries()) {
     const pair: unknown = typeof merge === "string" ? merge.split(" ") : merge;
     if (!Array.isArray(pair) || pair.length !== 2 || pair.some((part) => typeof part !== "string")) {
-      problems.push(`"model.merges[${k}]" must name two tokens: it is ${JSON.stringify(merge)}`);
+      problems.push(`"model.merges[${k}]" must name two tokens, got ${show(merge)}`);
       continue;
     }
     const [left, right] = pair as [string, string];
     const missing = [left, right, left + right.slice(prefix)].filter((token) => !known.has(token));
     if (missing.length > 0) {
-      const names = missing.map((token) => JSON.stringify(token)).join(", ");
       problems.push(
-        `"model.merges[${k}]" must name tokens of the vocabulary: ${names} ${
-          missing.length > 1 ? "are" : "is"
-        } not in it`,
+        `"model.merges[${k}]" must name tokens of the vocabulary, got ${missing.map(show).join(", ")}`,
       );
     }
   }
 }
 
-/** What a caught value says. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Returns a value as JSON for messages, shortened. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -1,16 +1,18 @@
 /** Tokenizers against golden files of the Rust library, and against our own rules. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import { readJsonObject } from "@/lib/files/json.ts";
+import { isJsonObject } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { compareCases, type TokenizerCases } from "./golden_cases.ts";
-import { isObject, readJsonObject } from "./tokenizer_file.ts";
+import { readJsonIfThere } from "./tokenizer_file.ts";
 import { loadTokenizer, type Tokenizer, tokenizerOf } from "./tokenizer.ts";
 
 const GOLDENS = "fixtures/goldens/tokenizers";
 
 function golden(name: string): { readonly tokenizer: Tokenizer; readonly cases: TokenizerCases } {
   const file = `${GOLDENS}/${name}/tokenizer.json`;
-  const tokenizer = tokenizerOf(readJsonObject(file)!, {
+  const tokenizer = tokenizerOf(readJsonObject(file), {
     file,
     digest: "",
     files: { dir: `${GOLDENS}/${name}` },
@@ -38,7 +40,7 @@ for (
 }
 
 for (const name of ["bpe_llama3", "bpe_gpt2_digits"]) {
-  Deno.test(`${name} sees white space and words as Unicode does, not as JavaScript`, async () => {
+  Deno.test(`${name} treats white space and words as Unicode does, not as JavaScript`, async () => {
     const cases: TokenizerCases = JSON.parse(Deno.readTextFileSync(`${GOLDENS}/${name}/white_space.json`));
     assertEquals(cases.cases.length, 19);
     assertEquals(await compareCases(golden(name).tokenizer, cases), []);
@@ -68,12 +70,12 @@ Deno.test("loadTokenizer() finds the special tokens, the template and the digest
   });
 });
 
-Deno.test("a template that writes an end of its own shows it as suffix", () => {
+Deno.test("a template that writes an end token has it as suffix", () => {
   const { tokenizer } = golden("bpe_nfkc_lower");
   assertEquals([tokenizer.prefixIds, tokenizer.suffixIds], [[1], [2]]);
 });
 
-Deno.test("decode() gives back what encode() took, for any text that byte fallback can spell", async () => {
+Deno.test("decode() returns the text given to encode(), for any text that byte fallback can spell", async () => {
   const tokenizer = loadTokenizer("fixtures/stories260k");
   // U+2581 is the tokenizer's own spelling of a space; special tokens written out become ids that skipSpecial drops
   const text = fc.string({ unit: "binary", maxLength: 40 }).filter((s) =>
@@ -87,7 +89,7 @@ Deno.test("decode() gives back what encode() took, for any text that byte fallba
   );
 });
 
-Deno.test("decode() leaves out ids beyond the vocabulary, which pad an embedding", async () => {
+Deno.test("decode() skips ids beyond the vocabulary, which pad an embedding", async () => {
   const tokenizer = loadTokenizer("fixtures/stories260k");
   const ids = await tokenizer.encode("A dog.");
   assertEquals(tokenizer.decode([...ids, 512, 600, -1], { skipSpecial: true }), "A dog.");
@@ -104,55 +106,52 @@ Deno.test("special tokens that are written in a text become their ids, with and 
 function loadChanged(
   change: (spec: Record<string, unknown>, model: Record<string, unknown>) => void,
 ): Tokenizer {
-  const spec = structuredClone(readJsonObject("fixtures/stories260k/tokenizer.json")!) as Record<
-    string,
-    unknown
-  >;
-  if (!isObject(spec.model)) throw new TypeError("no model");
-  change(spec, spec.model as Record<string, unknown>);
+  const spec = readJsonObject("fixtures/stories260k/tokenizer.json");
+  if (!isJsonObject(spec.model)) throw new TypeError("no model");
+  change(spec, spec.model);
   return tokenizerOf(spec, { file: "t.json", digest: "", files: { dir: "." } });
 }
 
-Deno.test("tokenizerOf() refuses what is no consistent tokenizer and lists the problems", () => {
+Deno.test("tokenizerOf() refuses an inconsistent tokenizer and lists the problems", () => {
   const refusals: [string, Parameters<typeof loadChanged>[0]][] = [
     [
-      `"model.type" must be one of BPE, Unigram, WordPiece, WordLevel: it is "BPEv9"`,
+      `"model.type" must be one of BPE, Unigram, WordPiece, WordLevel, got "BPEv9"`,
       (_, model) => model.type = "BPEv9",
     ],
-    [`"model.vocab" must be an object of token: id pairs: it is missing`, (_, model) => delete model.vocab],
+    [`"model.vocab" must be an object of tokens and ids, got nothing`, (_, model) => delete model.vocab],
     [
-      `the id of "x" must be a whole number from 0 on: it is -3; the id of "y" must be a whole number from 0 on: it is 0.5`,
+      `the id of "x" must be an integer of at least 0, got -3; the id of "y" must be an integer of at least 0, got 0.5`,
       (
         _,
         model,
       ) => model.vocab = { x: -3, y: 0.5 },
     ],
-    [`"added_tokens" must be a list: it is missing`, (spec) => delete spec.added_tokens],
+    [`"added_tokens" must be a list, got nothing`, (spec) => delete spec.added_tokens],
     [
-      `id 5 must belong to one token: "<0x02>" and "<two>" share it`,
+      `id 5 must belong to one token, got "<0x02>" and "<two>"`,
       (spec) => spec.added_tokens = [{ id: 5, content: "<two>" }],
     ],
     [
-      `added token "<s>" must keep its id 1 of the vocabulary: it has 512`,
+      `added token "<s>" must have its id 1 of the vocabulary, got 512`,
       (spec) => spec.added_tokens = [{ id: 512, content: "<s>" }],
     ],
     [
-      `the 513 tokens must have the ids 0 to 512: no token has id 512`,
+      `the 513 tokens must have the ids 0 to 512, got no token for 512`,
       (spec) => spec.added_tokens = [{ id: 600, content: "<far>" }],
     ],
     [
-      `"model.merges[0]" must name tokens of the vocabulary: "zz", "qq", "zzqq" are not in it`,
+      `"model.merges[0]" must name tokens of the vocabulary, got "zz", "qq", "zzqq"`,
       (_, model) => model.merges = ["zz qq"],
     ],
-    [`"model.merges[0]" must name two tokens: it is "a b c"`, (_, model) => model.merges = ["a b c"]],
+    [`"model.merges[0]" must name two tokens, got "a b c"`, (_, model) => model.merges = ["a b c"]],
   ];
   for (const [problem, change] of refusals) {
     const error = assertThrows(() => loadChanged(change), DataError);
-    assertEquals(error.message, `Cannot load t.json as it must be a consistent tokenizer: ${problem}`);
+    assertEquals(error.message, `t.json: invalid tokenizer: ${problem}`);
   }
 });
 
-Deno.test("tokenizerOf() refuses parts that the Rust library does not know, by their names", () => {
+Deno.test("tokenizerOf() refuses parts unknown to the Rust library, by their names", () => {
   const error = assertThrows(
     () =>
       loadChanged((spec) => {
@@ -166,41 +165,33 @@ Deno.test("tokenizerOf() refuses parts that the Rust library does not know, by t
   );
   assertEquals(
     error.message,
-    'Cannot load t.json as it must be a consistent tokenizer: "pre_tokenizer[1].type" must be one of BertPreTokenizer, ' +
+    't.json: invalid tokenizer: "pre_tokenizer[1].type" must be one of BertPreTokenizer, ' +
       "ByteLevel, CharDelimiterSplit, Metaspace, Whitespace, Sequence, Split, Punctuation, WhitespaceSplit, Digits, " +
-      'UnicodeScripts, FixedLength: it is "SplitByMoonPhase"; "decoder" must be an object or null: it is "ByteLevel"',
+      'UnicodeScripts, FixedLength, got "SplitByMoonPhase"; "decoder" must be an object or null, got "ByteLevel"',
   );
   const split = { type: "Split", pattern: { Regex: "(unclosed" }, behavior: "Isolated", invert: false };
   const regex = assertThrows(() => loadChanged((spec) => spec.pre_tokenizer = split), DataError);
   assertEquals(
     regex.message.split(" at line ")[0],
-    "Cannot load t.json as it must hold parts that are known here: Oniguruma error: end pattern with unmatched parenthesis",
+    "t.json: invalid tokenizer: Oniguruma error: end pattern with unmatched parenthesis",
   );
 });
 
-Deno.test("loadTokenizer() names the directory that holds no tokenizer.json", () => {
+Deno.test("loadTokenizer() names the missing tokenizer.json", () => {
   const error = assertThrows(() => loadTokenizer("fixtures/quickstart"), DataError);
   assertEquals(
     error.message,
-    "Cannot load the tokenizer of fixtures/quickstart as it must hold tokenizer.json: there is none",
+    "Cannot read fixtures/quickstart/tokenizer.json: no such file or directory",
   );
 });
 
-Deno.test("readJsonObject() says what a file is that is no JSON object", async () => {
+Deno.test("readJsonIfThere() returns undefined for a missing file and refuses an invalid one", async () => {
   const dir = await Deno.makeTempDir();
   try {
-    const cases: [Uint8Array<ArrayBuffer>, string][] = [
-      [new Uint8Array(0), "JSON in UTF-8: it has 0 bytes"],
-      [new TextEncoder().encode("[1]"), "a JSON object: it is an array"],
-      [new TextEncoder().encode("null"), "a JSON object: it is null"],
-      [Uint8Array.of(0x22, 0xff, 0x22), "JSON in UTF-8: The encoded data is not valid"],
-    ];
-    for (const [bytes, rest] of cases) {
-      await Deno.writeFile(`${dir}/x.json`, bytes);
-      const error = assertThrows(() => readJsonObject(`${dir}/x.json`), DataError);
-      assertEquals(error.message, `Cannot read ${dir}/x.json as it must be ${rest}`);
-    }
-    assertEquals(readJsonObject(`${dir}/y.json`), undefined);
+    assertEquals(readJsonIfThere(dir, "x.json"), undefined);
+    await Deno.writeTextFile(`${dir}/x.json`, '{"a": 1, "a": 2}');
+    const error = assertThrows(() => readJsonIfThere(dir, "x.json"), DataError);
+    assertEquals(error.message, `${dir}/x.json must be valid JSON: Duplicate key "a" in an object`);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

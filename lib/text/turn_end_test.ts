@@ -1,4 +1,4 @@
-/** A chat template's turn end is an end of a response. @module */
+/** A chat template's turn end is an end token. @module */
 import { assertEquals } from "@std/assert";
 import { loadSpecialIds } from "./load_special_ids.ts";
 import { loadTokenizer } from "./tokenizer.ts";
@@ -17,7 +17,7 @@ for (
     ["zephyr", ["</s>"]],
   ] as const
 ) {
-  Deno.test(`answers of ${name} end with ${ends.join(" or ")}`, () => {
+  Deno.test(`responses of ${name} end with ${ends.join(" or ")}`, () => {
     const tokenizer = loadTokenizer(`${GOLDENS}/${name}`);
     assertEquals(tokenizer.eosIds.map((id) => tokenizer.decode([id])), [...ends]);
     assertEquals(loadSpecialIds(`${GOLDENS}/${name}`).eosIds, tokenizer.eosIds);

@@ -63,6 +63,6 @@ Deno.test("a config.json without weights is pretrained on packed rows: the loss 
   const error = await assertRejects(() => pretrain("d", 1, { loss: "response" }), DataError);
   assertEquals(
     error.message,
-    `Cannot read ${model} as it must hold model.safetensors or model.safetensors.index.json: neither is there`,
+    `${model} must hold model.safetensors or model.safetensors.index.json, got neither`,
   );
 });

@@ -1,18 +1,13 @@
-/**
- * A random part of the demonstrations, for the question of how many are needed. In: those to learn, a number, a seed.
- * Out: that many of them, in their order.
- * @module
- */
+/** Draws a number of demonstrations at random. @module */
 import { digestBytes } from "@/lib/files/digest.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { TokenSet } from "./token_sets.ts";
 
 /**
- * `count` of the demonstrations of `set`: those with the smallest SHA-256 of `draw\n<seed>\n<id>`. So a demonstration's
- * fate depends on its name, the seed and its rivals, not on the order of the file, and of one seed the smaller of two
- * draws is part of the larger one.
- * @param file what messages name
- * @throws {DataError} if there are fewer
+ * Returns `set` with `count` of its demonstrations: those with the smallest SHA-256 of `draw\n<seed>\n<id>`. The draw does not
+ * depend on the order of the file; with the same seed, the smaller of two draws is part of the larger one.
+ * @param file for messages
+ * @throws {DataError} if there are fewer demonstrations
  */
 export function drawDemonstrations(
   set: TokenSet,
@@ -21,7 +16,7 @@ export function drawDemonstrations(
   const { samples } = set;
   if (samples.length < count) {
     throw new DataError(
-      `Cannot draw ${count} demonstrations from ${file} as there must be as many to learn: there are ${samples.length}`,
+      `draw must be at most the ${samples.length} demonstrations of ${file}, got ${count}`,
       { file },
     );
   }

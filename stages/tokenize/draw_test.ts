@@ -1,4 +1,4 @@
-/** How a number of demonstrations is drawn. @module */
+/** Random draws of demonstrations. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -20,7 +20,7 @@ function setOf(ids: readonly string[]): TokenSet {
     ...sample,
     id,
     isSplit: false,
-    isCut: false,
+    isTruncated: false,
     row: { ...row, id },
   }));
   return { samples, dropped: 1, unsupervised: 2 };
@@ -29,7 +29,7 @@ function setOf(ids: readonly string[]): TokenSet {
 const names = Array.from({ length: 40 }, (_, k) => `d${k}`);
 const idsOf = (set: TokenSet): string[] => set.samples.map(({ id }) => id);
 
-Deno.test("a smaller draw is part of a larger one of the same seed, whatever the order of the file", () => {
+Deno.test("a smaller draw is part of a larger one with the same seed, for any order of the file", () => {
   const counts = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 }));
   fc.assert(
     fc.property(counts, fc.nat(), fc.shuffledSubarray(names, { minLength: 40 }), (pair, seed, order) => {
@@ -54,12 +54,12 @@ Deno.test("seeds draw different demonstrations, and each about as often", () => 
   assertEquals([...counts.values()].filter((count) => Math.abs(count - 100) > 44), []);
 });
 
-Deno.test("a draw keeps what was counted and says what it was drawn from; more than there are is refused", () => {
+Deno.test("a draw keeps the counts and adds drawnFrom; a draw of more than all is refused", () => {
   const { samples, ...counted } = drawDemonstrations(setOf(names), { count: 2, seed: 1, file: "f" });
   assertEquals([samples.length, counted], [2, { dropped: 1, unsupervised: 2, drawnFrom: 40 }]);
   assertEquals(
     assertThrows(() => drawDemonstrations(setOf(names), { count: 41, seed: 1, file: "a.jsonl" }), DataError)
       .message,
-    "Cannot draw 41 demonstrations from a.jsonl as there must be as many to learn: there are 40",
+    "draw must be at most the 40 demonstrations of a.jsonl, got 41",
   );
 });

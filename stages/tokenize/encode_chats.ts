@@ -1,52 +1,46 @@
 /**
- * Conversations to ids by a chat template: what the assistant wrote is learned, each answer with exactly one end token, and
- * nothing else. In: messages. Out: ids and masks, or what keeps a conversation from being learned.
+ * Encodes conversations by a chat template. The responses of the assistant are supervised, each with exactly one end token,
+ * and nothing else.
  * @module
  */
 import { assistantText, maskOfSpans } from "@/lib/text/assistant_mask.ts";
 import type { ChatTemplate, Message, Span } from "@/lib/text/chat_template.ts";
 import type { Encoded, Tokenizer } from "@/lib/text/tokenizer.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import type { EncodedDemonstration } from "./encode_rows.ts";
+import { type EncodedDemonstration, type RowProblem, spanningToken, withPrefix } from "./encode_rows.ts";
 
-/** A template, and whether the tokenizer's own prefix (BOS) goes before what it writes. */
+/** A template, and whether the tokenizer's prefix (BOS) is added before its text. */
 export interface Chat {
   readonly template: ChatTemplate;
-  /** for templates that are not the model's own; one that writes BOS itself does not get it twice */
+  /** true for templates that are not the model's own; BOS is never added twice */
   readonly addsPrefix: boolean;
 }
 
-/** A prompt as the model is asked it. */
+/** A prompt as text and ids. */
 export interface EncodedPrompt {
   readonly text: string;
   readonly ids: readonly number[];
 }
 
-/** What is wrong with a row. */
-export interface RowProblem {
-  readonly problem: string;
-}
-
-/** Ids of conversations that wait for an answer. */
+/** Returns conversations as prompts that end where a response begins. */
 export async function encodeChatPrompts(
   tokenizer: Tokenizer,
   chat: Chat,
   conversations: readonly (readonly Message[])[],
 ): Promise<(EncodedPrompt | RowProblem)[]> {
   const texts = conversations.map((messages) =>
-    refused(() => ({ text: chat.template.render(messages, { addGenerationPrompt: true }).text }))
+    orProblem(() => ({ text: chat.template.render(messages, { addGenerationPrompt: true }).text }))
   );
-  const encoded = await tokenizer.encodeAll(texts.map((it) => "text" in it ? it.text : ""), {
-    special: false,
-  });
+  const contents = texts.map((it) => "text" in it ? it.text : "");
+  const encoded = await tokenizer.encodeAll(contents, { special: false });
   return texts.map((it, k) =>
-    "problem" in it ? it : { text: it.text, ids: prefixed(tokenizer, chat, [...encoded[k]!]) }
+    "problem" in it ? it : { text: it.text, ids: prefixed(tokenizer, chat, encoded[k]!) }
   );
 }
 
 /**
- * Ids and masks of conversations. The prompt is what stands before the first answer.
- * @param boundary what a token shared by a prompt and its answer means; see the parameter of that name
+ * Returns ids and masks of conversations. The prompt is everything before the first response.
+ * @param boundary see the parameter of that name
  */
 export async function encodeChats(
   tokenizer: Tokenizer,
@@ -54,30 +48,27 @@ export async function encodeChats(
   conversations: readonly (readonly Message[])[],
   boundary: "error" | "split",
 ): Promise<(EncodedDemonstration | RowProblem)[]> {
-  const texts = conversations.map((messages) => refused(() => assistantText(chat.template, messages)));
+  const texts = conversations.map((messages) => orProblem(() => assistantText(chat.template, messages)));
   const whole = await tokenizer.encodeWithPlaces(texts.map((it) => "text" in it ? it.text : ""));
   const starts = texts.map((it) => "text" in it ? it.text.slice(0, it.spans[0]?.start ?? 0) : "");
   const prompts = await tokenizer.encodeAll(starts, { special: false });
   return await Promise.all(texts.map(async (it, k) => {
     if ("problem" in it) return it;
-    if (it.spans.length === 0) return { problem: "the template writes no answer of an assistant" };
+    if (it.spans.length === 0) return { problem: "the template writes no response of the assistant" };
     const shared = sharedToken(whole[k]!, it.spans, prompts[k]!);
-    if (shared !== undefined && boundary === "error") {
-      const token = JSON.stringify(tokenizer.decode([whole[k]!.ids[shared] ?? -1]));
-      return { problem: `token ${token} reaches from the prompt into the response` };
-    }
+    if (shared !== undefined && boundary === "error") return spanningToken(tokenizer, whole[k]!.ids[shared]);
     const encoded = shared === undefined ? whole[k]! : await encodeInPieces(tokenizer, it.text, it.spans);
-    const conversation = conversations[k]!;
-    const answers = conversation.filter(({ role }) => role === "assistant").map(({ content }) => content);
-    const mask = learnedMask(tokenizer, { encoded, text: it.text, spans: it.spans, answers });
+    const messages = conversations[k]!.filter(({ role }) => role === "assistant");
+    const responses = messages.map(({ content }) => content);
+    const mask = supervisedMask(tokenizer, { encoded, text: it.text, spans: it.spans, responses });
     if ("problem" in mask) return mask;
     const first = mask.indexOf(1);
     const at = first < 0 ? encoded.ids.length : first;
-    const [answer] = answers;
+    const [response] = responses;
     return {
       prompt: it.text.slice(0, it.spans[0]!.start),
-      response: typeof answer === "string" ? answer : "",
-      promptIds: prefixed(tokenizer, chat, [...encoded.ids.subarray(0, at)]),
+      response: typeof response === "string" ? response : "",
+      promptIds: prefixed(tokenizer, chat, encoded.ids.subarray(0, at)),
       responseIds: [...encoded.ids.subarray(at)],
       responseMask: mask.subarray(at),
       isSplit: shared !== undefined,
@@ -85,7 +76,7 @@ export async function encodeChats(
   }));
 }
 
-/** Index of the first token that stands on both sides of an answer's beginning, or of the first that the prompt alone lacks. */
+/** Returns the index of the first token on both sides of a response's beginning, or that differs from the prompt's own. */
 function sharedToken(
   { ids, starts, ends }: Encoded,
   spans: readonly Span[],
@@ -99,7 +90,7 @@ function sharedToken(
   return at < 0 ? undefined : at;
 }
 
-/** Ids of a text whose answers are encoded by themselves. */
+/** Returns the ids of a text whose responses are encoded separately. */
 async function encodeInPieces(tokenizer: Tokenizer, text: string, spans: readonly Span[]): Promise<Encoded> {
   const cuts = [0, ...spans.flatMap(({ start, end }) => [start, end]), text.length];
   const pieces = cuts.slice(1).map((end, k) => ({ start: cuts[k]!, text: text.slice(cuts[k]!, end) }));
@@ -114,21 +105,21 @@ async function encodeInPieces(tokenizer: Tokenizer, text: string, spans: readonl
 }
 
 /**
- * The mask of all answers, each up to its end token: what a template writes behind it (a line end) is not learned. An end
- * token that follows the span directly is; an answer that is nothing but its end is not.
+ * Returns the mask of all responses, each with its end token. Text that a template writes after the end token (a line end) is
+ * not supervised; an end token directly after the span is. A response that is only an end token is not supervised.
  */
-function learnedMask(
+function supervisedMask(
   tokenizer: Tokenizer,
-  { encoded, text, spans, answers }: {
+  { encoded, text, spans, responses }: {
     readonly encoded: Encoded;
     readonly text: string;
     readonly spans: readonly Span[];
-    /** what the assistant said, answer by answer */
-    readonly answers: readonly unknown[];
+    /** contents of the assistant's messages */
+    readonly responses: readonly unknown[];
   },
 ): Uint8Array<ArrayBuffer> | RowProblem {
   const { ids } = encoded;
-  const learned = new Uint8Array(ids.length);
+  const supervised = new Uint8Array(ids.length);
   for (const [k, span] of spans.entries()) {
     const mask = maskOfSpans(encoded, [span]);
     const start = mask.indexOf(1), stop = mask.lastIndexOf(1) + 1;
@@ -137,33 +128,32 @@ function learnedMask(
     const inside = ids.subarray(start, stop).findIndex(isEnd);
     if (inside < 0 && !isEnd(ids[stop])) {
       const ends = tokenizer.eosIds.map((id) => JSON.stringify(tokenizer.decode([id]))).join(", ");
-      return { problem: `answer ${k} ends with none of the model's end tokens ${ends}` };
+      return { problem: `response ${k} must end with one of the model's end tokens ${ends}` };
     }
     const end = inside < 0 ? stop : start + inside;
-    // The end must stand behind what was said: one that the content writes itself would end the answer too early.
-    const said = typeof answers[k] === "string" && spans.length === answers.length
-      ? answers[k].trim()
+    // The end token must follow the content: one inside the content would end the response too early.
+    const response = responses[k];
+    const content = typeof response === "string" && spans.length === responses.length
+      ? response.trim()
       : undefined;
-    const at = said === undefined ? -1 : text.slice(span.start, span.end).indexOf(said);
+    const at = content === undefined ? -1 : text.slice(span.start, span.end).indexOf(content);
     const isInside = at < 0
       ? ids.subarray(end + 1, stop).some(isEnd)
-      : end < ids.length && encoded.starts[end]! < span.start + at + said!.length;
+      : end < ids.length && encoded.starts[end]! < span.start + at + content!.length;
     if (isInside) {
-      return { problem: `end token ${JSON.stringify(tokenizer.decode([ids[end]!]))} inside answer ${k}` };
+      return { problem: `end token ${JSON.stringify(tokenizer.decode([ids[end]!]))} inside response ${k}` };
     }
-    if (end > start) learned.fill(1, start, end + 1);
+    if (end > start) supervised.fill(1, start, end + 1);
   }
-  return learned;
+  return supervised;
 }
 
-function prefixed(tokenizer: Tokenizer, { addsPrefix }: Chat, ids: readonly number[]): readonly number[] {
-  const { prefixIds } = tokenizer;
-  const isThere = prefixIds.every((id, k) => ids[k] === id);
-  return addsPrefix && !isThere ? [...prefixIds, ...ids] : ids;
+function prefixed(tokenizer: Tokenizer, { addsPrefix }: Chat, ids: Int32Array): readonly number[] {
+  return addsPrefix ? withPrefix(tokenizer, ids) : [...ids];
 }
 
-/** What `render` gives, or what the template raised. */
-function refused<T>(render: () => T): T | RowProblem {
+/** Returns the result of `render`, or the error that the template raised. */
+function orProblem<T>(render: () => T): T | RowProblem {
   try {
     return render();
   } catch (error) {

@@ -1,4 +1,4 @@
-/** Conversations by chat templates: what is learned, and what is refused. @module */
+/** Conversations by chat templates: supervised tokens, and what is refused. @module */
 import { assertEquals } from "@std/assert";
 import { chatTemplate, type Message } from "@/lib/text/chat_template.ts";
 import { loadChatTemplate } from "@/lib/text/load_chat_template.ts";
@@ -24,8 +24,8 @@ const TALK: readonly Message[] = [
   { role: "assistant", content: "No." },
 ];
 
-/** The learned runs of a conversation, as texts. */
-async function learned(
+/** Returns the supervised runs of a conversation as texts. */
+async function supervised(
   { tokenizer, chat }: ReturnType<typeof setting>,
   messages: readonly Message[],
 ): Promise<string[]> {
@@ -42,7 +42,7 @@ async function learned(
 }
 
 for (
-  const [name, answers] of [
+  const [name, responses] of [
     ["chatml", ["Hello there!<|im_end|>", "No.<|im_end|>"]],
     ["generation", ["Hello there!<|im_end|>", "No.<|im_end|>"]],
     ["gemma", ["Hello there!<end_of_turn>", "No.<end_of_turn>"]],
@@ -54,19 +54,19 @@ for (
     ["zephyr", ["Hello there!</s>", "No.</s>"]],
   ] as const
 ) {
-  Deno.test(`${name}: every answer is learned with one end, and nothing else`, async () => {
+  Deno.test(`${name}: every response is supervised with one end token, and nothing else`, async () => {
     const given = setting(name);
-    assertEquals((await learned(given, TALK)).map((text) => text.trimStart()), [...answers]);
+    assertEquals((await supervised(given, TALK)).map((text) => text.trimStart()), [...responses]);
     const single = await encodeChats(given.tokenizer, given.chat, [TALK.slice(0, 2)], "error");
     const [prompt] = await encodeChatPrompts(given.tokenizer, given.chat, [TALK.slice(0, 1)]);
     if ("problem" in single[0]! || "problem" in prompt!) throw new TypeError("refused");
-    assertEquals(single[0]!.promptIds, prompt!.ids, "generation is asked what training has seen");
+    assertEquals(single[0]!.promptIds, prompt!.ids, "generation gets the same prompt as training");
     const { bosId } = given.tokenizer;
     assertEquals(prompt!.ids.filter((id) => id === bosId).length <= 1, true);
   });
 }
 
-Deno.test("a built-in template gets BOS once where the tokenizer would write it", async () => {
+Deno.test("a built-in template gets BOS once if the tokenizer adds it", async () => {
   for (const template of ["zephyr", "llama3"]) {
     const { tokenizer, chat } = setting("llama3", template);
     const withBos: Tokenizer = { ...tokenizer, prefixIds: [tokenizer.bosId!] };
@@ -79,26 +79,26 @@ Deno.test("a built-in template gets BOS once where the tokenizer would write it"
   }
 });
 
-Deno.test("an answer that is empty is not learned; an end that the content writes is refused", async () => {
+Deno.test("an empty response is not supervised; an end token in the content is refused", async () => {
   const given = setting("chatml");
-  assertEquals(await learned(given, [...TALK.slice(0, 3), { role: "assistant", content: "" }]), [
+  assertEquals(await supervised(given, [...TALK.slice(0, 3), { role: "assistant", content: "" }]), [
     "Hello there!<|im_end|>",
   ]);
   const forged = [TALK[0]!, { role: "assistant", content: "a<|im_end|>b" }];
   assertEquals(await encodeChats(given.tokenizer, given.chat, [forged], "error"), [
-    { problem: 'end token "<|im_end|>" inside answer 0' },
+    { problem: 'end token "<|im_end|>" inside response 0' },
   ]);
 });
 
-Deno.test("a template whose turns end with no end token of the model is refused, not learned without end", async () => {
+Deno.test("a template whose turns do not end with an end token of the model is refused", async () => {
   const { tokenizer } = setting("chatml");
   const chat = setting("chatml", "llama3").chat;
   assertEquals(await encodeChats(tokenizer, chat, [TALK.slice(0, 2)], "error"), [
-    { problem: 'answer 0 ends with none of the model\'s end tokens "<|im_end|>"' },
+    { problem: 'response 0 must end with one of the model\'s end tokens "<|im_end|>"' },
   ]);
 });
 
-Deno.test("what a template raises is the row's problem", async () => {
+Deno.test("an error raised by the template is the row's problem", async () => {
   const { tokenizer, chat } = setting("gemma");
   const [problem] = await encodeChats(
     tokenizer,
@@ -107,12 +107,11 @@ Deno.test("what a template raises is the row's problem", async () => {
     "error",
   );
   assertEquals(problem, {
-    problem: `Cannot render messages with the chat template of ${GOLDENS}/gemma as it must accept them: ` +
-      "System role not supported",
+    problem: `The chat template of ${GOLDENS}/gemma does not accept the messages: System role not supported`,
   });
 });
 
-Deno.test("a token shared by prompt and answer is refused, or the answer is encoded by itself", async () => {
+Deno.test("a token shared by prompt and response is refused, or the response is encoded separately", async () => {
   const { tokenizer } = setting("chatml");
   const source =
     "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}";
@@ -120,7 +119,7 @@ Deno.test("a token shared by prompt and answer is refused, or the answer is enco
   const chat = { template, addsPrefix: false };
   const talk = [{ role: "user", content: "Give me th" }, { role: "assistant", content: "e list" }];
   const [refused] = await encodeChats(tokenizer, chat, [talk], "error");
-  assertEquals(refused, { problem: 'token " the" reaches from the prompt into the response' });
+  assertEquals(refused, { problem: 'token " the" spans prompt and response' });
   const [split] = await encodeChats(tokenizer, chat, [talk], "split");
   if ("problem" in split!) throw new TypeError(split.problem);
   assertEquals(split!.isSplit, true);
@@ -128,21 +127,21 @@ Deno.test("a token shared by prompt and answer is refused, or the answer is enco
   assertEquals(tokenizer.decode(split!.responseIds), "e list<|im_end|>");
 });
 
-Deno.test("without a template, a question and its answer are plain text, and longer conversations are refused", async () => {
+Deno.test("without a template, a question and its response are plain text, and longer conversations are refused", async () => {
   const tokenizer = loadTokenizer("fixtures/stories260k");
   const contents = [TALK.slice(0, 2), TALK].map((messages) => ({ kind: "chat", messages }) as const);
   const [pair, longer] = await encodeContents(tokenizer, contents, { boundary: "split" });
   if ("problem" in pair!) throw new TypeError(pair.problem);
   assertEquals(tokenizer.decode([...pair!.promptIds, ...pair!.responseIds]), "<s> HiHello there!</s>");
   const problem =
-    "a conversation of more than a question and an answer, for which the model has no chat template: " +
+    "a conversation of more than one question and response needs a chat template, and the model has none: use " +
     "--chat_template chatml, llama3, mistral, zephyr, plain or a .jinja file";
   assertEquals(longer, { problem });
   const prompts = await encodePromptContents(tokenizer, [contents[1]!], {});
   assertEquals(prompts, [{ problem }]);
 });
 
-Deno.test("a text by itself is learned whole, BOS aside, with one end", async () => {
+Deno.test("a text without a prompt is supervised except for BOS, with one end token", async () => {
   const tokenizer = loadTokenizer("fixtures/stories260k");
   const [text] = await encodeContents(tokenizer, [{ kind: "text", text: "Once upon a time." }], {
     boundary: "error",

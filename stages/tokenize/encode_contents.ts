@@ -1,20 +1,19 @@
 /**
- * What rows say, in ids, whatever it is: a question and its answer as plain text, a conversation by a chat template, a text.
- * In: contents. Out: demonstrations and prompts in ids, or what is wrong with a row.
+ * Encodes the contents of rows: a question and its response as plain text, a conversation by a chat template, or a text.
  * @module
  */
 import type { Content } from "@/lib/demonstrations/layouts.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { type Chat, encodeChatPrompts, encodeChats, type EncodedPrompt } from "./encode_chats.ts";
 import {
-  type Chat,
-  encodeChatPrompts,
-  encodeChats,
-  type EncodedPrompt,
+  type EncodedDemonstration,
+  encodeDemonstrations,
+  encodePrompts,
+  endOnce,
   type RowProblem,
-} from "./encode_chats.ts";
-import { type EncodedDemonstration, encodeDemonstrations, encodePrompts, endOnce } from "./encode_rows.ts";
+} from "./encode_rows.ts";
 
-/** How contents become ids. */
+/** Settings of the encoding. */
 export interface ContentEncoding {
   /** undefined: prompts and responses are plain text */
   readonly chat?: Chat | undefined;
@@ -23,7 +22,7 @@ export interface ContentEncoding {
 
 type Result = EncodedDemonstration | RowProblem;
 
-/** The demonstrations that `contents` are, in their order. */
+/** Returns `contents` as demonstrations, in their order. */
 export async function encodeContents(
   tokenizer: Tokenizer,
   contents: readonly Content[],
@@ -40,15 +39,13 @@ export async function encodeContents(
     assign(chats, await encodeChats(tokenizer, chat, chats.map((k) => messagesOf(contents[k]!)), boundary));
   } else {
     const plain = indicesWhere(contents, (content) => plainPair(content) !== undefined);
-    assign(
-      plain,
-      await encodeDemonstrations(tokenizer, plain.map((k) => plainPair(contents[k]!)!), boundary),
-    );
+    const pairs = plain.map((k) => plainPair(contents[k]!)!);
+    assign(plain, await encodeDemonstrations(tokenizer, pairs, boundary));
   }
   return results;
 }
 
-/** The prompts that `contents` are, in their order. */
+/** Returns `contents` as prompts, in their order. */
 export async function encodePromptContents(
   tokenizer: Tokenizer,
   contents: readonly Content[],
@@ -60,37 +57,37 @@ export async function encodePromptContents(
   return texts.map((text, k) => text === undefined ? needsTemplate() : { text, ids: ids[k]! });
 }
 
-/** A number of characters that `content` surely has in ids. */
+/** Returns the text of `content` without a template, for a lower bound of its length. */
 export function textOf(content: Content): string {
   if (content.kind === "text") return content.text;
   return content.messages.map(({ content }) => typeof content === "string" ? content : "").join("");
 }
 
-/** Texts by themselves: all of it is learned but BOS, or the first token where there is no BOS. */
+/** Returns texts without prompts: all of a text is supervised except BOS, or the first token without BOS. */
 async function encodeTexts(tokenizer: Tokenizer, texts: readonly string[]): Promise<Result[]> {
   const encoded = await encodePrompts(tokenizer, texts);
   return encoded.map((ids, k) => {
-    const known = Math.max(1, tokenizer.prefixIds.length);
-    const ended = endOnce(tokenizer, ids.slice(known));
+    const start = Math.max(1, tokenizer.prefixIds.length);
+    const ended = endOnce(tokenizer, ids.slice(start));
     if ("problem" in ended) return ended;
-    const [prompt, promptIds] = ["", ids.slice(0, known)];
-    return { prompt, response: texts[k]!, promptIds, responseIds: ended.ids, isSplit: false };
+    const promptIds = ids.slice(0, start);
+    return { prompt: "", response: texts[k]!, promptIds, responseIds: ended.ids, isSplit: false };
   });
 }
 
 function plainPair(content: Content): { readonly prompt: string; readonly response: string } | undefined {
   if (content.kind !== "chat" || content.messages.length !== 2) return undefined;
-  const [asked, answer] = content.messages;
-  if (asked!.role !== "user" || answer!.role !== "assistant") return undefined;
-  if (typeof asked!.content !== "string" || typeof answer!.content !== "string") return undefined;
-  return { prompt: asked!.content, response: answer!.content };
+  const [question, reply] = content.messages;
+  if (question!.role !== "user" || reply!.role !== "assistant") return undefined;
+  if (typeof question!.content !== "string" || typeof reply!.content !== "string") return undefined;
+  return { prompt: question!.content, response: reply!.content };
 }
 
 function plainPrompt(content: Content): string | undefined {
   if (content.kind === "text") return content.text;
-  const [asked, ...more] = content.messages;
-  const isPlain = more.length === 0 && asked?.role === "user" && typeof asked.content === "string";
-  return isPlain ? asked.content as string : undefined;
+  const [question, ...more] = content.messages;
+  const isPlain = more.length === 0 && question?.role === "user" && typeof question.content === "string";
+  return isPlain ? question.content as string : undefined;
 }
 
 function messagesOf(content: Content) {
@@ -100,7 +97,7 @@ function messagesOf(content: Content) {
 function needsTemplate(): RowProblem {
   return {
     problem:
-      "a conversation of more than a question and an answer, for which the model has no chat template: " +
+      "a conversation of more than one question and response needs a chat template, and the model has none: use " +
       "--chat_template chatml, llama3, mistral, zephyr, plain or a .jinja file",
   };
 }

@@ -1,40 +1,45 @@
 /**
- * Texts to ids: a prompt begins with what the tokenizer's template puts there (BOS) exactly once, a response is encoded in its
- * prompt's context and ends with exactly one end token. In: texts. Out: ids, and what was wrong.
+ * Encodes texts: a prompt begins with the prefix of the tokenizer's template (BOS) exactly once; a response is encoded
+ * together with its prompt and ends with exactly one end token.
  * @module
  */
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 
-/** A demonstration in ids: the model sees both, and learns the response. */
+/** A demonstration in ids; the response is supervised. */
 export interface EncodedDemonstration {
-  /** text of the prompt; "" for a text by itself */
+  /** text of the prompt; "" for a text without a prompt */
   readonly prompt: string;
   /** text of the (first) response */
   readonly response: string;
   readonly promptIds: readonly number[];
-  /** all ids from the first learned one on; ends with one end token, unless a template writes more behind it */
+  /** all ids from the first supervised one on; ends with one end token, unless a template writes more after it */
   readonly responseIds: readonly number[];
-  /** 1 = learned; undefined: all of `responseIds` are */
+  /** 1 = supervised; undefined: all of `responseIds` are */
   readonly responseMask?: Uint8Array | undefined;
-  /** prompt and response share a token when encoded together, so the response was encoded by itself */
+  /** whether the response was encoded separately, since it shares a token with its prompt */
   readonly isSplit: boolean;
 }
 
-/** Ids of prompts. A prompt that writes the template's prefix itself ("<s>…") does not get it twice. */
+/** The problem of a row. */
+export interface RowProblem {
+  readonly problem: string;
+}
+
+/** Returns the ids of prompts. A prompt whose text begins with the template's prefix ("<s>…") does not get it twice. */
 export async function encodePrompts(tokenizer: Tokenizer, prompts: readonly string[]): Promise<number[][]> {
   const encoded = await tokenizer.encodeAll(prompts, { special: false });
   return encoded.map((ids) => withPrefix(tokenizer, ids));
 }
 
 /**
- * Ids of demonstrations, or what keeps one from being one.
- * @param boundary what a token shared by prompt and response means; see the parameter of that name
+ * Returns the ids of demonstrations, or their problems.
+ * @param boundary see the parameter of that name
  */
 export async function encodeDemonstrations(
   tokenizer: Tokenizer,
   rows: readonly { readonly prompt: string; readonly response: string }[],
   boundary: "error" | "split",
-): Promise<(EncodedDemonstration | { readonly problem: string })[]> {
+): Promise<(EncodedDemonstration | RowProblem)[]> {
   const encode = (texts: readonly string[]) => tokenizer.encodeAll(texts, { special: false });
   const prompts = await encode(rows.map(({ prompt }) => prompt));
   const texts = await encode(rows.map(({ prompt, response }) => prompt + response));
@@ -45,7 +50,7 @@ export async function encodeDemonstrations(
   });
 }
 
-/** A demonstration of its prompt's ids and those of the whole text; `response` is undefined where none may be split. */
+/** Returns a demonstration from the ids of its prompt and of the whole text; `response` is undefined without splits. */
 function joined(
   tokenizer: Tokenizer,
   { prompt, both, response: alone }: {
@@ -53,12 +58,11 @@ function joined(
     readonly both: Int32Array;
     readonly response: Int32Array | undefined;
   },
-): Omit<EncodedDemonstration, "prompt" | "response"> | { readonly problem: string } {
+): Omit<EncodedDemonstration, "prompt" | "response"> | RowProblem {
   const isPrefix = prompt.every((id, k) => both[k] === id);
   if (!isPrefix && alone === undefined) {
     const k = prompt.findIndex((id, at) => both[at] !== id);
-    const shared = tokenizer.decode([both[k] ?? -1]);
-    return { problem: `token ${JSON.stringify(shared)} reaches from the prompt into the response` };
+    return spanningToken(tokenizer, both[k]);
   }
   const response = isPrefix ? both.subarray(prompt.length) : alone!;
   const ended = endOnce(tokenizer, [...response]);
@@ -67,14 +71,16 @@ function joined(
     : { promptIds: withPrefix(tokenizer, prompt), responseIds: ended.ids, isSplit: !isPrefix };
 }
 
-/**
- * `response` with exactly one end token, at its end. One that it ends with already stays as it is.
- * @returns the ids, or what is wrong: an end token further inside, or nothing but an end
- */
+/** Returns the problem of a token that contains the end of a prompt and the beginning of its response. */
+export function spanningToken(tokenizer: Pick<Tokenizer, "decode">, id = -1): RowProblem {
+  return { problem: `token ${JSON.stringify(tokenizer.decode([id]))} spans prompt and response` };
+}
+
+/** Returns `response` with exactly one end token at its end, or the problem: an end token inside, or no other token. */
 export function endOnce(
   tokenizer: Pick<Tokenizer, "eosIds" | "decode">,
   response: readonly number[],
-): { readonly ids: readonly number[] } | { readonly problem: string } {
+): { readonly ids: readonly number[] } | RowProblem {
   const { eosIds } = tokenizer;
   const isEnded = response.length > 0 && eosIds.includes(response[response.length - 1]!);
   const body = isEnded ? response.slice(0, -1) : response;
@@ -82,17 +88,18 @@ export function endOnce(
   if (inside !== undefined) {
     return { problem: `end token ${JSON.stringify(tokenizer.decode([inside]))} inside the response` };
   }
-  if (body.length === 0) return { problem: "the response has no token but its end" };
+  if (body.length === 0) return { problem: "the response has no token except its end" };
   return { ids: isEnded ? response : [...response, eosIds[0]!] };
 }
 
-/** How many ids at the start of `promptIds` are the template's prefix. */
+/** Returns how many ids at the start of `promptIds` are the template's prefix. */
 export function prefixLength(tokenizer: Pick<Tokenizer, "prefixIds">, promptIds: readonly number[]): number {
   const { prefixIds } = tokenizer;
   return prefixIds.every((id, k) => promptIds[k] === id) ? prefixIds.length : 0;
 }
 
-function withPrefix(tokenizer: Pick<Tokenizer, "prefixIds">, ids: Int32Array): number[] {
-  const { prefixIds } = tokenizer;
-  return prefixIds.every((id, k) => ids[k] === id) ? [...ids] : [...prefixIds, ...ids];
+/** Returns `ids` after the template's prefix, which is not added twice. */
+export function withPrefix({ prefixIds }: Pick<Tokenizer, "prefixIds">, ids: Iterable<number>): number[] {
+  const given = [...ids];
+  return prefixIds.every((id, k) => given[k] === id) ? given : [...prefixIds, ...given];
 }

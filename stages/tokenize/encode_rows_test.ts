@@ -13,17 +13,17 @@ const encodeDemonstration = async (
   boundary: "error" | "split",
 ) => (await encodeDemonstrations(tokenizer, [row], boundary))[0]!;
 
-Deno.test("encodePrompt() gives what the tokenizer's own template gives", async () => {
+Deno.test("encodePrompt() returns the same ids as the tokenizer's template", async () => {
   for (const text of ["Once upon a time", " two spaces ", "日本"]) {
     assertEquals(await encodePrompt(text), [...await tokenizer.encode(text)]);
   }
 });
 
-Deno.test("encodePrompt() writes BOS once where the prompt has written it already", async () => {
+Deno.test("encodePrompt() adds no BOS if the prompt begins with it", async () => {
   assertEquals((await encodePrompt("<s>Once")).filter((id) => id === 1), [1]);
 });
 
-Deno.test("encodeDemonstration() takes the response's ids from the text as a whole", async () => {
+Deno.test("encodeDemonstration() encodes the response together with its prompt", async () => {
   const row = { prompt: "She had a book.", response: " Lucy read it." };
   const encoded = await encodeDemonstration(row, "error");
   if ("problem" in encoded) throw new TypeError(encoded.problem);
@@ -34,10 +34,10 @@ Deno.test("encodeDemonstration() takes the response's ids from the text as a who
   assertEquals(encoded.promptIds, [...await tokenizer.encode(row.prompt)]);
 });
 
-Deno.test("a token that reaches from the prompt into the response is a problem, or splits the row", async () => {
+Deno.test("a token that spans prompt and response is a problem, or splits the row", async () => {
   const row = { prompt: "Once upon a ti", response: "me" };
   assertEquals(await encodeDemonstration(row, "error"), {
-    problem: 'token "time" reaches from the prompt into the response',
+    problem: 'token "time" spans prompt and response',
   });
   const split = await encodeDemonstration(row, "split");
   assertEquals(split, {
@@ -48,16 +48,16 @@ Deno.test("a token that reaches from the prompt into the response is a problem, 
   });
 });
 
-Deno.test("endOnce() adds the end token, keeps one that is there, and refuses one inside", () => {
+Deno.test("endOnce() adds a missing end token and refuses one inside", () => {
   assertEquals(endOnce(tokenizer, [5, 6]), { ids: [5, 6, END] });
   assertEquals(endOnce(tokenizer, [5, 6, END]), { ids: [5, 6, END] });
   assertEquals(endOnce(tokenizer, [5, END, 6]), { problem: 'end token "</s>" inside the response' });
   assertEquals(endOnce(tokenizer, [5, END, END]), { problem: 'end token "</s>" inside the response' });
-  assertEquals(endOnce(tokenizer, [END]), { problem: "the response has no token but its end" });
+  assertEquals(endOnce(tokenizer, [END]), { problem: "the response has no token except its end" });
   assertEquals(endOnce({ ...tokenizer, eosIds: [2, 4] }, [5, 4]), { ids: [5, 4] });
 });
 
-Deno.test("whatever the texts, a demonstration has one BOS, one end, and decodes to its texts", async () => {
+Deno.test("for any texts, a demonstration has one BOS, one end token, and decodes to its texts", async () => {
   const words = fc.array(fc.constantFrom("a", " cat", " Lucy", ".", "é", " 1", "\n", " ..", "ing"), {
     minLength: 1,
   });

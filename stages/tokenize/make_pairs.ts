@@ -1,6 +1,6 @@
 /**
- * Pairs to learn a preference from: the best answer of a model against its worst, or a demonstration against the model's
- * own answer. In: demonstrations that are learned, and answers. Out: rows of `pairs@1`.
+ * Makes preference pairs (rows of `pairs@1`): a model's best and worst response to a prompt, or a demonstration and the model's
+ * response.
  * @module
  */
 import type { PairRow } from "@/lib/contracts/pairs.ts";
@@ -11,108 +11,96 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
-import { byPrompt, hasEnded, isSilent, rankByReward } from "./select_rollouts.ts";
+import { byPrompt, hasEnded, isEmpty, rankByReward } from "./select_rollouts.ts";
 import type { FittedSample, Source } from "./token_sets.ts";
 
-/** The answers that pairs are made of, and how. */
+/** The responses for pairs, and the kind of pairs. */
 export type PairSource =
-  | { readonly kind: "best_worst"; readonly answers: Source<ScoredRow> }
-  | { readonly kind: "spin"; readonly answers: Source<RolloutRow> };
+  | { readonly kind: "best_worst"; readonly responses: Source<ScoredRow> }
+  | { readonly kind: "spin"; readonly responses: Source<RolloutRow> };
 
-/** The pairs, and what became of the answers. */
+/** The pairs, and counts of the responses. */
 export interface PairSet {
   readonly rows: readonly PairRow[];
-  /** answers that were offered */
+  /** number of responses in the file */
   readonly offered: number;
-  /** distinct prompts of the pairs */
+  /** number of distinct prompts of the pairs */
   readonly prompts: number;
-  /** pairs whose two answers are equal or of equal reward: there is nothing to prefer */
+  /** number of pairs that were left out because both responses are equal or have the same reward */
   readonly tied: number;
-  /** pairs with an answer that does not fit max_length */
+  /** number of pairs with a response that exceeds max_length */
   readonly dropped: number;
 }
 
 interface Candidate extends PairRow {
-  /** ids of the answers, for messages */
+  /** ids of the responses, for messages */
   readonly at: string;
 }
 
-/** What both kinds go by. */
+/** Limits of pairs. */
 export interface PairSettings {
   readonly truncation: Params["truncation"];
-  /** tokens of prompt and answer together */
+  /** maximum tokens of prompt and response together */
   readonly maxLength: number;
 }
 
 /**
- * Makes the pairs for the prompts that `learned` holds; those held back for validation, or not drawn, get none.
- * @param learned the demonstrations to learn
- * @throws {DataError} listing answers that are too long (unless they may be dropped) or end twice, or if no pair is left
+ * Makes the pairs for the prompts of the training demonstrations; held-out prompts and those that were not drawn get none.
+ * @throws {DataError} listing responses that are too long (unless they are dropped) or have an end token inside, or if no pair
+ *   is left
  */
 export function makePairs(
   tokenizer: Pick<Tokenizer, "eosIds" | "decode">,
   source: PairSource,
-  learned: readonly FittedSample[],
+  train: readonly FittedSample[],
   { truncation, maxLength }: PairSettings,
 ): PairSet {
-  const { file } = source.answers, problems: Problem[] = [];
+  const { file, rows: responses } = source.responses, problems: Problem[] = [];
   const endOf = (row: RolloutRow): Int32Array => {
-    if (row.finishReason === "length" || isSilent(row)) return row.responseIds;
+    if (row.finishReason === "length" || isEmpty(row)) return row.responseIds;
     const ended = endOnce(tokenizer, [...row.responseIds]);
     if ("ids" in ended) return Int32Array.from(ended.ids);
     problems.push({ at: `rollout ${row.id}`, what: ended.problem });
     return row.responseIds;
   };
-  const all = source.kind === "spin"
-    ? spinPairs(source.answers.rows, learned, endOf)
-    : bestWorstPairs(source.answers.rows, learned, endOf);
-  refuseProblems(file, "an answer must hold an end token at its end alone", problems);
-  const { candidates, tied } = all;
+  const { candidates, tied } = source.kind === "spin"
+    ? spinPairs(source.responses.rows, train, endOf)
+    : bestWorstPairs(source.responses.rows, train, endOf);
+  refuseProblems(file, "a response must have no end token except at its end", problems);
   const lengthOf = ({ promptIds, chosenIds, rejectedIds }: PairRow): number =>
     promptIds.length + Math.max(chosenIds.length, rejectedIds.length);
   const tooLong = candidates.filter((pair) => lengthOf(pair) > maxLength);
   if (truncation === "error") {
     refuseProblems(
       file,
-      `prompt and answer of a pair must have at most ${maxLength} tokens (or --truncation drop, left, right)`,
+      `prompt and response of a pair must have at most ${maxLength} tokens (or use --truncation drop, left or right)`,
       tooLong.map((pair) => ({ at: `rollout ${pair.at}`, what: `${lengthOf(pair)} tokens` })),
     );
   }
   const rows = candidates.filter((pair) => lengthOf(pair) <= maxLength);
-  const offered = source.answers.rows.length, dropped = tooLong.length;
-  if (rows.length > 0) {
-    return {
-      rows,
-      offered,
-      tied,
-      dropped,
-      prompts: new Set(rows.map(({ promptIds }) => keyOf(promptIds))).size,
-    };
-  }
+  const offered = responses.length, dropped = tooLong.length;
+  const prompts = new Set(rows.map(({ promptIds }) => keyOf(promptIds))).size;
+  if (rows.length > 0) return { rows, offered, tied, dropped, prompts };
+  const required = source.kind === "spin"
+    ? "responses to the prompts of demonstrations"
+    : "two ended responses to a prompt with different rewards";
   throw new DataError(
-    `Cannot make ${source.kind} pairs of ${file} as ${
-      WANTED[source.kind]
-    }: ${offered} answers give no pair, ` +
-      `${tied} would be tied, ${dropped} too long`,
+    `${file}: pairs=${source.kind} requires ${required}, got no pair from ${offered} responses (${tied} tied, ` +
+      `${dropped} too long)`,
     { file },
   );
 }
 
-const WANTED: Readonly<Record<PairSource["kind"], string>> = {
-  best_worst: "two answers to a prompt must have ended with different rewards",
-  spin: "answers must be to the prompts of demonstrations",
-};
-
-/** Per prompt, the answer of highest reward against that of lowest, of those that ended. */
+/** Returns for every prompt the response with the highest reward and the one with the lowest, of those that ended. */
 function bestWorstPairs(
-  answers: readonly ScoredRow[],
-  learned: readonly FittedSample[],
+  responses: readonly ScoredRow[],
+  train: readonly FittedSample[],
   endOf: (row: RolloutRow) => Int32Array,
 ): { readonly candidates: readonly Candidate[]; readonly tied: number } {
-  const prompts = new Set(learned.map(({ promptIds }) => keyOf(promptIds)));
+  const prompts = new Set(train.map(({ promptIds }) => keyOf(promptIds)));
   const candidates: Candidate[] = [];
   let tied = 0;
-  for (const [prompt, rows] of byPrompt(answers.filter(hasEnded))) {
+  for (const [prompt, rows] of byPrompt(responses.filter(hasEnded))) {
     if (!prompts.has(prompt) || rows.length < 2) continue;
     const ranked = rankByReward(rows), best = ranked[0]!, worst = ranked.at(-1)!;
     if (best.reward === worst.reward) tied++;
@@ -129,33 +117,31 @@ function bestWorstPairs(
 }
 
 /**
- * Demonstrations against the model's own answers to their prompts, whether or not these came to an end (Chen et al.
- * 2024, arXiv:2401.01335, algorithm 1). Where a prompt has several of either, they are dealt in turn until each has been
- * in a pair.
+ * Returns demonstrations with the model's responses to their prompts, truncated or not (Chen et al. 2024, arXiv:2401.01335,
+ * algorithm 1). If a prompt has several of either, they are combined in turn until each is in a pair.
  */
 function spinPairs(
-  answers: readonly RolloutRow[],
-  learned: readonly FittedSample[],
+  responses: readonly RolloutRow[],
+  train: readonly FittedSample[],
   endOf: (row: RolloutRow) => Int32Array,
 ): { readonly candidates: readonly Candidate[]; readonly tied: number } {
-  const own = byPrompt(answers), candidates: Candidate[] = [];
+  const byTheirPrompt = byPrompt(responses), candidates: Candidate[] = [];
   let tied = 0;
-  for (const [prompt, demonstrations] of byPrompt(learned.filter(({ isCut }) => !isCut))) {
-    const rejected = own.get(prompt);
+  for (const [prompt, demonstrations] of byPrompt(train.filter(({ isTruncated }) => !isTruncated))) {
+    const rejected = byTheirPrompt.get(prompt);
     if (rejected === undefined) continue;
     for (let k = 0; k < Math.max(demonstrations.length, rejected.length); k++) {
-      const demonstration = demonstrations[k % demonstrations.length]!,
-        answer = rejected[k % rejected.length]!;
-      const chosenIds = firstAnswer(demonstration), rejectedIds = endOf(answer);
+      const chosenIds = firstResponse(demonstrations[k % demonstrations.length]!);
+      const response = rejected[k % rejected.length]!, rejectedIds = endOf(response);
       if (keyOf(chosenIds) === keyOf(rejectedIds) || rejectedIds.length === 0) tied++;
-      else candidates.push({ at: answer.id, promptIds: answer.promptIds, chosenIds, rejectedIds });
+      else candidates.push({ at: response.id, promptIds: response.promptIds, chosenIds, rejectedIds });
     }
   }
   return { candidates, tied };
 }
 
-/** What a demonstration answers to its prompt: in a conversation, up to the end of its first answer. */
-function firstAnswer({ responseIds, responseMask }: FittedSample): Int32Array {
+/** Returns the response of a demonstration: in a conversation, the first one. */
+function firstResponse({ responseIds, responseMask }: FittedSample): Int32Array {
   const end = responseMask?.indexOf(0) ?? -1;
   return Int32Array.from(end < 0 ? responseIds : responseIds.slice(0, end));
 }

@@ -1,4 +1,4 @@
-/** Pairs of answers, and best-of-n: the stage on files. @module */
+/** Preference pairs and best-of-n: the stage on files. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -17,8 +17,8 @@ import { rankByReward, selectBest } from "./select_rollouts.ts";
 const MODEL = "fixtures/stories260k", DIGEST = tokenizerDigest(MODEL);
 const tokenizer = loadTokenizer(MODEL);
 
-/** An answer `<prompt>/<sample>` with a reward; one that ended holds its end token. */
-async function answer(
+/** Returns a response `<prompt>/<sample>` with a reward; one that ended has its end token. */
+async function response(
   [promptId, sample]: readonly [string, number],
   text: string,
   { reward = 0, finishReason = "eos" as RolloutRow["finishReason"] } = {},
@@ -81,25 +81,25 @@ async function run(
 }
 
 const several = [
-  await answer(["a", 0], "there was", { reward: 1 }),
-  await answer(["a", 1], "he ran", { reward: 3 }),
-  await answer(["a", 2], "she sat", { reward: -1 }),
-  await answer(["a", 3], "and and", { reward: 9, finishReason: "length" }),
-  await answer(["b", 0], "It ran", { reward: 2 }),
-  await answer(["b", 1], "It sat", { reward: 2 }),
-  await answer(["c", 0], "of it", { reward: 5, finishReason: "stop" }),
+  await response(["a", 0], "there was", { reward: 1 }),
+  await response(["a", 1], "he ran", { reward: 3 }),
+  await response(["a", 2], "she sat", { reward: -1 }),
+  await response(["a", 3], "and and", { reward: 9, finishReason: "length" }),
+  await response(["b", 0], "It ran", { reward: 2 }),
+  await response(["b", 1], "It sat", { reward: 2 }),
+  await response(["c", 0], "of it", { reward: 5, finishReason: "stop" }),
 ];
 
-Deno.test("select: best learns the answer of highest reward to every prompt, of those that ended", async () => {
+Deno.test("select=best selects for every prompt the ended response with the highest reward", async () => {
   using directory = new TemporaryDirectory();
   const { outputs, report } = await run(directory, { rows: several }, { select: "best" });
   assertEquals(readTokens(outputs.train!).rows.map(({ id }) => id), ["a/1", "b/0", "c/0"]);
   assertEquals([report.rollouts, report.pairs], [{ offered: 7, ended: 6, selected: 3 }, undefined]);
 });
 
-Deno.test("selectBest() takes one answer per prompt, whatever the order, and none has a higher reward", async () => {
+Deno.test("selectBest() selects one response per prompt, for any order, and none has a higher reward", async () => {
   const some = await Promise.all(
-    ["a", "b", "c"].flatMap((prompt) => [0, 1, 2, 3].map((sample) => answer([prompt, sample], "x"))),
+    ["a", "b", "c"].flatMap((prompt) => [0, 1, 2, 3].map((sample) => response([prompt, sample], "x"))),
   );
   const rewards = fc.array(fc.integer({ min: -2, max: 2 }), { minLength: 12, maxLength: 12 });
   fc.assert(fc.property(rewards, fc.shuffledSubarray(some, { minLength: 1 }), (rewards, shuffled) => {
@@ -114,7 +114,7 @@ Deno.test("selectBest() takes one answer per prompt, whatever the order, and non
   }));
 });
 
-Deno.test("best_worst pairs the best answer to a prompt with the worst, of those that ended, unless they are tied", async () => {
+Deno.test("best_worst pairs the best ended response to a prompt with the worst, unless they are tied", async () => {
   using directory = new TemporaryDirectory();
   const { outputs, report } = await run(directory, { rows: several }, {
     select: "best",
@@ -127,26 +127,29 @@ Deno.test("best_worst pairs the best answer to a prompt with the worst, of those
   assertEquals([count, offered, prompts, tied, dropped], [1, 7, 1, 1, 0]);
 });
 
-Deno.test("an answer that is only its end may be a pair's worse one, and does not stop the run", async () => {
+Deno.test("a response that is only an end token may be the rejected one of a pair", async () => {
   using directory = new TemporaryDirectory();
-  const rows = [await answer(["a", 0], "", { reward: -3 }), await answer(["a", 1], "he ran", { reward: 1 })];
+  const rows = [
+    await response(["a", 0], "", { reward: -3 }),
+    await response(["a", 1], "he ran", { reward: 1 }),
+  ];
   const { outputs } = await run(directory, { rows }, { select: "best", pairs: "best_worst" });
   assertEquals(readPairs(outputs.pairs!).rows.map(texts), [["<s> Once upon a time", "he ran</s>", "</s>"]]);
 });
 
-Deno.test("a prompt that is held back for validation gives no pair", async () => {
+Deno.test("a held-out prompt gives no pair", async () => {
   using directory = new TemporaryDirectory();
   const rows = await Promise.all(
-    ["a", "b", "c"].flatMap((prompt) => [0, 1].map((k) => answer([prompt, k], `x${k}`, { reward: k }))),
+    ["a", "b", "c"].flatMap((prompt) => [0, 1].map((k) => response([prompt, k], `x${k}`, { reward: k }))),
   );
   const params = { select: "best", pairs: "best_worst", validation_fraction: 0.5 };
   const { outputs } = await run(directory, { rows }, params);
-  const learned = readTokens(outputs.train!).rows.length, pairs = readPairs(outputs.pairs!).rows.length;
-  assertEquals([learned, pairs], [learned, learned]);
-  assert(learned < 3 && readTokens(outputs.validation!).rows.length === 3 - learned);
+  const trained = readTokens(outputs.train!).rows.length, pairs = readPairs(outputs.pairs!).rows.length;
+  assertEquals([trained, pairs], [trained, trained]);
+  assert(trained < 3 && readTokens(outputs.validation!).rows.length === 3 - trained);
 });
 
-Deno.test("spin pairs a demonstration with the model's own answer, ended or not, and learns demonstrations alone", async () => {
+Deno.test("spin pairs a demonstration with the model's response, ended or not, and train has demonstrations only", async () => {
   using directory = new TemporaryDirectory();
   const demonstrations = [
     { id: "d0", prompt: PROMPTS.a, response: " he ran" },
@@ -162,14 +165,14 @@ Deno.test("spin pairs a demonstration with the model's own answer, ended or not,
     [once, "he ran</s>", "there was</s>"],
     [once, "we ran</s>", "he ran</s>"],
     [once, "he ran</s>", "she sat</s>"],
-    [once, "we ran</s>", "and and"], // it met the limit: no end is rejected
-    [tom, "It sat</s>", "It ran</s>"], // its other answer is the demonstration itself
+    [once, "we ran</s>", "and and"], // truncated at the length limit: without an end token
+    [tom, "It sat</s>", "It ran</s>"], // its other response equals the demonstration
   ]);
   assertEquals([report.pairs.tied, report.pairs.prompts, report.rollouts], [1, 2, null]);
   assertEquals(readTokens(outputs.train!).rows.map(({ id }) => id), ["d0", "d1", "d2", "d3"]);
 });
 
-Deno.test("of a conversation, the first answer is chosen, up to the end of what is learned of it", async () => {
+Deno.test("of a conversation, the first response is chosen, up to its end token", async () => {
   using directory = new TemporaryDirectory();
   const chat = {
     messages: [
@@ -191,59 +194,56 @@ Deno.test("of a conversation, the first answer is chosen, up to the end of what 
   const params = { chat_template: "plain", pairs: "spin" };
   const { outputs } = await run(directory, { rows: [own], demonstrations: [chat] }, params);
   const [pair] = readPairs(outputs.pairs!).rows;
-  assert(end > first && row.lossMask.indexOf(1, end) > end, "two answers are learned");
+  assert(end > first && row.lossMask.indexOf(1, end) > end, "two responses are supervised");
   assertEquals([...pair!.chosenIds], [...row.inputIds.subarray(first, end)]);
 });
 
-Deno.test("answers that are too long for max_length are refused together, or dropped", async () => {
+Deno.test("responses that exceed max_length are refused together, or dropped", async () => {
   using directory = new TemporaryDirectory();
   const long = " the".repeat(20);
   const rows = [
-    await answer(["a", 0], "he ran", { reward: 1 }),
-    await answer(["a", 1], long, { reward: 0 }),
-    await answer(["b", 0], "it sat", { reward: 1 }),
-    await answer(["b", 1], "it", { reward: 0 }),
+    await response(["a", 0], "he ran", { reward: 1 }),
+    await response(["a", 1], long, { reward: 0 }),
+    await response(["b", 0], "it sat", { reward: 1 }),
+    await response(["b", 1], "it", { reward: 0 }),
   ];
   const params = { select: "best", pairs: "best_worst", max_length: 16 };
   const tokens = rows[1]!.promptIds.length + rows[1]!.responseIds.length;
   const refused = await assertRejects(() => run(directory, { rows }, params), DataError);
   assertEquals(
     refused.message,
-    `Cannot tokenize ${
-      directory.file("rollouts.arrow")
-    } as prompt and answer of a pair must have at most 16 tokens ` +
-      `(or --truncation drop, left, right): 1 bad row: rollout a/0 or a/1 (${tokens} tokens)`,
+    `${directory.file("rollouts.arrow")}: prompt and response of a pair must have at most 16 tokens ` +
+      `(or use --truncation drop, left or right), got 1 bad row: rollout a/0 or a/1 (${tokens} tokens)`,
   );
   const { outputs, report } = await run(directory, { rows }, { ...params, truncation: "drop" });
   assertEquals(readPairs(outputs.pairs!).rows.length, 1);
   assertEquals(report.pairs.dropped, 1);
 });
 
-Deno.test("pairs that cannot be made are refused with what is missing", async () => {
+Deno.test("impossible pairs are refused with the reason", async () => {
   using directory = new TemporaryDirectory();
   const file = directory.file("rollouts.arrow");
   const cases: [() => Promise<unknown>, typeof DataError | typeof UsageError, string][] = [
     [
       () => run(directory, { rows: several }, { pairs: "spin", response_pattern: "x" }),
       UsageError,
-      "Cannot make spin pairs as they must be made of whole answers: demonstrations is not given; " +
-      "response_pattern is set, which cuts answers",
+      "pairs=spin: missing input demonstrations; response_pattern must be empty, since it truncates responses",
     ],
     [
       () => run(directory, { rows: several, scored: false }, { pairs: "best_worst", select: "all" }),
       DataError,
-      `Cannot select from ${file} as pairs=best_worst must have scored@1: it is rollouts@1`,
+      `${file}: pairs=best_worst requires scored@1, got rollouts@1`,
     ],
     [
       () => run(directory, { rows: several, scored: false }, { select: "best" }),
       DataError,
-      `Cannot select from ${file} as select=best must have scored@1: it is rollouts@1`,
+      `${file}: select=best requires scored@1, got rollouts@1`,
     ],
     [
       () => run(directory, { rows: several.slice(4) }, { pairs: "best_worst", select: "best" }),
       DataError,
-      `Cannot make best_worst pairs of ${file} as two answers to a prompt must have ended with different rewards: 3 ` +
-      "answers give no pair, 1 would be tied, 0 too long",
+      `${file}: pairs=best_worst requires two ended responses to a prompt with different rewards, got no pair from 3 ` +
+      "responses (1 tied, 0 too long)",
     ],
     [
       () =>
@@ -251,13 +251,13 @@ Deno.test("pairs that cannot be made are refused with what is missing", async ()
           pairs: "spin",
         }),
       DataError,
-      `Cannot make spin pairs of ${file} as answers must be to the prompts of demonstrations: 7 answers give no ` +
-      "pair, 0 would be tied, 0 too long",
+      `${file}: pairs=spin requires responses to the prompts of demonstrations, got no pair from 7 responses ` +
+      "(0 tied, 0 too long)",
     ],
     [
       () => run(directory, { rows: several, digest: "0" }, { pairs: "best_worst", select: "best" }),
       DataError,
-      `Cannot select from ${file} as its ids must be those of the model's tokenizer, ${DIGEST}: they are of 0`,
+      `${file}: ids must be of the model's tokenizer ${DIGEST}, got ids of 0`,
     ],
   ];
   for (const [fails, kind, message] of cases) {

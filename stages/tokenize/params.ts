@@ -1,103 +1,111 @@
-/**
- * Parameters of `tokenize`. In: flags or the manifest's `with`. Out: checked values with defaults.
- * @module
- */
+/** Parameters of `tokenize`. @module */
 import { z } from "zod";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
 import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 
-/** Strict schema of the stage's parameters; 0 and the empty text stand for "not set". */
+/** Strict schema of the stage's parameters; 0 and the empty text mean "not set". */
 export const params = z.strictObject({
   layout: z.enum(["auto", ...LAYOUTS]).default("auto")
-    .describe("Shape of the rows of users' files. auto: what their columns show.")
-    .meta({ source: "docs/data.md lists the layouts and how they are told apart" }),
+    .describe("Layout of the rows of users' files. auto: recognised by the columns.")
+    .meta({ source: "docs/data.md" }),
   prompt_field: z.string().default("")
-    .describe("Field that holds the prompt, or the messages. Empty: the layout's own.")
+    .describe("Field of the prompt or the messages. Empty: the layout's field.")
     .meta({ source: "docs/data.md" }),
   response_field: z.string().default("")
-    .describe("Field that holds the response. Empty: the layout's own.")
+    .describe("Field of the response. Empty: the layout's field.")
     .meta({ source: "docs/data.md" }),
   weights: z.array(z.number().gt(0)).default([])
-    .describe(
-      "How often the rows of each path of `demonstrations` are repeated; 0.5 takes every other. Empty: once.",
-    )
-    .meta({ unit: "1", source: "a mix as it comes" }),
+    .describe("How often the rows of each demonstrations path are repeated. Empty: once.")
+    .meta({
+      unit: "1",
+      source: "no mixing",
+      details: "0.5 uses every second row; 2.5 uses all rows twice, then half of them.",
+    }),
   chat_template: z.string().min(1).default("auto")
-    .describe(
-      "How conversations become text: auto (the model's chat template if it has one, else plain), model, none (plain text), " +
-        "chatml, llama3, mistral, zephyr, plain, or the path of a .jinja file.",
-    )
-    .meta({ source: "the model's own is what it was trained on" }),
+    .describe("Chat template: auto, model, none, a built-in name or a .jinja path.")
+    .meta({
+      source: "the model's own template is the one it was trained with",
+      details:
+        "auto: the model's template if it has one, else plain text. model: the model's template, which is required. " +
+        "none: plain text. Built-in names: chatml, llama3, mistral, zephyr, plain.",
+    }),
   template_date: z.iso.date().default("2024-07-26")
-    .describe("The date that chat templates are told by strftime_now.")
-    .meta({ source: "Llama 3.1's template says 26 Jul 2024; a clock would give other bytes every day" }),
+    .describe("Date that strftime_now returns in chat templates.")
+    .meta({ source: "date in Llama 3.1's template; the current date would change the output every day" }),
   id_field: z.string().min(1).default("id")
-    .describe("Field that names a row. Rows without it are named after their line.")
+    .describe("Field of the row's id. Rows without it are numbered.")
     .meta({ source: "the quickstart's files" }),
   max_length: z.int().min(0).default(0)
-    .describe("Longest demonstration, prompt, response and end together. 0: the model's context.")
-    .meta({ unit: "tokens", source: "max_position_embeddings of the model's config.json" }),
+    .describe("Maximum length of prompt and response together. 0: the model's context length.")
+    .meta({ unit: "tokens", source: "max_position_embeddings in config.json" }),
   max_prompt_length: z.int().min(0).default(0)
-    .describe("Longest prompt of `prompts` and `eval_prompts`. 0: max_length less one token for an answer.")
-    .meta({ unit: "tokens", source: "the least that an answer needs" }),
+    .describe("Maximum length of rows in prompts and eval_prompts. 0: max_length − 1.")
+    .meta({ unit: "tokens", source: "leaves at least one token for the response" }),
   truncation: z.enum(["error", "drop", "left", "right"]).default("error")
-    .describe(
-      "What becomes of a row that is too long: an error that lists all of them; left out; cut on the left of its prompt " +
-        "(after BOS); or cut at the end of its response, which then has no end token. Prompts are never cut on the right.",
-    )
-    .meta({ source: "nothing is lost unasked" }),
-  boundary: z.enum(["error", "split"]).default("error")
-    .describe(
-      "What becomes of a demonstration whose prompt and response share a token: an error that lists all of them, or the " +
-        "response encoded by itself.",
-    )
+    .describe("Rows that are too long: error, drop, or truncate left or right.")
     .meta({
-      source: "a policy is asked after the prompt's own tokens, so such a row teaches what never occurs",
+      source: "no data is lost unless requested",
+      details:
+        "error: list all of them. drop: leave them out. left: truncate the prompt on the left, after BOS. right: " +
+        "truncate the response, which then has no end token; prompts are dropped instead.",
+    }),
+  boundary: z.enum(["error", "split"]).default("error")
+    .describe("If a token spans prompt and response: error, or encode them separately.")
+    .meta({
+      source: "the policy generates after the prompt's own tokens, so it never sees such a token",
+      details: "error: list all such demonstrations. split: encode the response separately from the prompt.",
     }),
   validation_fraction: z.number().min(0).lt(1).nullable().default(0)
-    .describe(
-      "Share of the prompts whose demonstrations are held back for validation, by a hash of prompt and seed. null: 0.05 " +
-        "and at least one prompt where no eval_prompts are given, else 0.",
-    )
-    .meta({ unit: "1", source: "0: nothing is held back unasked" }),
+    .describe("Fraction of prompts held out for validation. null: automatic.")
+    .meta({
+      unit: "1",
+      source: "nothing is held out unless requested",
+      details:
+        "The split depends on a hash of prompt and seed; all demonstrations of a prompt are on the same side. null: 0 " +
+        "with eval_prompts, else 0.05 and at least one prompt.",
+    }),
   draw: z.int().min(0).default(0)
-    .describe(
-      "How many of the demonstrations to learn are drawn, by the seed; there must be as many. Of one seed, a smaller draw " +
-        "is part of a larger one. 0: all are learned.",
-    )
-    .meta({ unit: "rows", source: "0 = all; other trainers call it max_samples and take the first" }),
+    .describe("Number of training demonstrations, drawn at random by seed. 0: all.")
+    .meta({
+      unit: "rows",
+      source: "max_samples of other trainers, which use the first rows",
+      details:
+        "There must be at least as many demonstrations. With the same seed, a smaller draw is part of a larger one.",
+    }),
   response_pattern: z.string().refine(isPattern, "must be a regular expression").default("")
-    .describe(
-      "Regular expression for `rollouts`: an answer whose text begins with a match ends behind it, whether or not it " +
-        "ended by itself; the others are left out. Empty: answers as they are, if they ended.",
-    )
-    .meta({ source: "none: only a base model, which never ends by itself, needs it" }),
+    .describe("Regular expression that truncates responses of rollouts. Empty: none.")
+    .meta({
+      source: "for base models, which do not end responses by themselves",
+      details:
+        "A response whose text begins with a match is truncated after it and counts as ended; others are left out.",
+    }),
   select: z.enum(["score", "reward", "best", "all"]).default("score")
-    .describe(
-      "Which rows of `rollouts` become demonstrations: by a checker's score; the best share by reward; the best of every " +
-        "prompt by reward (both of scored rollouts); or all that ended.",
-    )
-    .meta({ source: "rejection sampling by hindsight, as the quickstart's demonstrations were made" }),
+    .describe("Selection of rollouts: score, reward, best, or all that ended.")
+    .meta({
+      source: "rejection sampling, as for the quickstart's demonstrations",
+      details:
+        "score: those with at least score_threshold from the checker. reward: the reward_fraction with the highest " +
+        "reward. best: the response with the highest reward to every prompt. reward and best require scored rollouts.",
+    }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe(
-      "Checker for select=score: words, exact, contains, regex, or the path of a module that exports `check`.",
-    )
-    .meta({ source: "none: only the user knows" }),
+    .describe("Checker for select=score: words, exact, contains, regex or a module path.")
+    .meta({ source: "none: depends on the task", details: "A module must export `check`." }),
   ...CHECKER_DETAILS,
   score_threshold: z.number().default(1)
-    .describe("Least score of a row that is selected by score.")
-    .meta({ unit: "1", source: "checkers score from 0 to 1; 1 = all that was asked for" }),
+    .describe("Minimum score of a response for select=score.")
+    .meta({ unit: "1", source: "scores are from 0 to 1; 1 = everything required" }),
   reward_fraction: z.number().gt(0).max(1).default(0.25)
-    .describe("Share of the rows that ended, best reward first, that is selected by reward.")
+    .describe("Fraction of the ended responses, highest reward first, for select=reward.")
     .meta({ unit: "1", source: "RAFT (arXiv:2304.06767) keeps between 1/8 and 1/4 of its samples" }),
   pairs: z.enum(["none", "best_worst", "spin"]).default("none")
-    .describe(
-      "Pairs to be made of `rollouts` for sft's dpo and spin: best_worst, the answer of highest reward to a prompt against " +
-        "that of lowest (scored rollouts); spin, a demonstration against the answer to its prompt, which is then no " +
-        "demonstration itself.",
-    )
-    .meta({ source: "DPO (arXiv:2305.18290); SPIN (arXiv:2401.01335)" }),
+    .describe("Preference pairs from rollouts for sft: none, best_worst or spin.")
+    .meta({
+      source: "DPO (arXiv:2305.18290); SPIN (arXiv:2401.01335)",
+      details:
+        "best_worst: the response with the highest reward to a prompt and the one with the lowest (scored rollouts). " +
+        "spin: a demonstration and the response to its prompt, which is then not used as a demonstration.",
+    }),
 });
 
 function isPattern(text: string): boolean {

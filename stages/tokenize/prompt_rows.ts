@@ -1,8 +1,4 @@
-/**
- * Rows of `prompts@1`: a user's prompts, or the distinct prompts of demonstrations. In: texts or samples. Out: rows that
- * leave room for an answer.
- * @module
- */
+/** Rows of `prompts@1`: users' prompts, or the distinct prompts of demonstrations, of limited length. @module */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
@@ -14,29 +10,29 @@ import { prefixLength } from "./encode_rows.ts";
 import { fitPrompt } from "./fit.ts";
 import type { FittedSample, Source, TokenizeSettings } from "./token_sets.ts";
 
-/** One output file of prompts and how it came about. */
+/** One output file of prompts, with counts. */
 export interface PromptSet {
   readonly rows: readonly PromptRow[];
   /** texts of the rows, in their order */
   readonly texts: readonly string[];
-  /** rows that were cut on the left */
-  readonly cut: number;
+  /** number of rows that were truncated on the left */
+  readonly truncated: number;
   readonly dropped: number;
 }
 
 interface Candidate {
   readonly id: string;
   readonly at: string;
-  readonly line?: number;
+  readonly line?: number | undefined;
   readonly prompt: string;
   readonly meta: Readonly<Record<string, unknown>>;
-  /** undefined: far too long to be encoded */
+  /** undefined: far too long, and not encoded */
   readonly promptIds: readonly number[] | undefined;
 }
 
 /**
- * A user's prompts in ids; equal prompts stay as many as they are.
- * @throws {DataError} that lists the prompts that are too long, unless they are to be cut or dropped; or if none is left
+ * Returns users' prompts in ids; repeated prompts are kept.
+ * @throws {DataError} that lists the prompts that are too long, unless they are truncated or dropped; or if none is left
  */
 export async function encodePrompts(
   tokenizer: Tokenizer,
@@ -55,7 +51,7 @@ export async function encodePrompts(
     if ("problem" in one) problems.push({ at: row.at, line: row.line, what: one.problem });
     else promptOf.set(row, one);
   }
-  refuseProblems(source.file, "a prompt must be one question, or fit the chat template", problems);
+  refuseProblems(source.file, "a prompt must be a single question or fit the chat template", problems);
   const candidates = source.rows.map((row): Candidate => {
     const { id, at, line, meta, content } = row, found = promptOf.get(row);
     return { id, at, line, meta, prompt: found?.text ?? textOf(content), promptIds: found?.ids };
@@ -64,9 +60,8 @@ export async function encodePrompts(
 }
 
 /**
- * The distinct prompts of demonstrations, each named after the first demonstration that has it; undefined if none has one, as
- * texts have not.
- * @param isEval adds the first demonstration's response to `meta` as `response`, so that a checker can compare with it
+ * Returns the distinct prompts of demonstrations, each with the id of its first demonstration; undefined if there are none.
+ * @param isEval whether to add the first demonstration's response to `meta` as `response`, for checkers
  */
 export function promptsOfSamples(
   tokenizer: Tokenizer,
@@ -79,14 +74,10 @@ export function promptsOfSamples(
     if (sample.prompt !== "" && !first.has(sample.prompt)) first.set(sample.prompt, sample);
   }
   if (first.size === 0) return undefined;
-  const candidates = [...first.values()].map((
-    { id, at, prompt, meta, response, promptIds },
-  ): Candidate => ({
-    id,
-    at,
-    prompt,
-    meta: isEval ? { response, ...meta } : meta,
-    promptIds,
+  const candidates = [...first.values()].map(({ response, ...sample }): Candidate => ({
+    ...sample,
+    line: undefined,
+    meta: isEval ? { response, ...sample.meta } : sample.meta,
   }));
   return fitCandidates(tokenizer, "the demonstrations' prompts", candidates, settings);
 }
@@ -101,40 +92,34 @@ function fitCandidates(
   const tooLong: Problem[] = [];
   const rows: PromptRow[] = [];
   const texts: string[] = [];
-  let cut = 0;
+  let truncated = 0;
   for (const { id, at, line, prompt, meta, promptIds } of candidates) {
-    const refuse = (what: string): void => {
-      tooLong.push(line === undefined ? { at, what } : { at, line, what });
-    };
     if (promptIds === undefined) {
-      refuse("far too long");
+      tooLong.push({ at, line, what: "far too long" });
       continue;
     }
-    const fitted = fitPrompt(
-      { promptIds, prefix: prefixLength(tokenizer, promptIds) },
-      maxPromptLength,
-      params.truncation,
-    );
-    if (fitted.kind === "dropped" || fitted.kind === "too_long") {
-      refuse(`${promptIds.length} tokens`);
+    const row = { promptIds, prefix: prefixLength(tokenizer, promptIds) };
+    const fitted = fitPrompt(row, maxPromptLength, params.truncation);
+    if (typeof fitted === "string") {
+      tooLong.push({ at, line, what: `${promptIds.length} tokens` });
       continue;
     }
-    if (fitted.kind === "cut") cut++;
+    if (fitted.isTruncated) truncated++;
     rows.push({ id, promptIds: Int32Array.from(fitted.promptIds), meta: JSON.stringify(meta) });
     texts.push(prompt);
   }
   if (params.truncation === "error") {
     refuseProblems(
       file,
-      `a prompt must have at most ${maxPromptLength} tokens (or --truncation drop, left)`,
+      `a prompt must have at most ${maxPromptLength} tokens (or use --truncation drop or left)`,
       tooLong,
     );
   }
   if (rows.length === 0) {
     throw new DataError(
-      `Cannot tokenize ${file} as a prompt must be left: all ${candidates.length} are too long`,
+      `${file}: at least one prompt must fit, got ${candidates.length} that are too long`,
       { file },
     );
   }
-  return { rows, texts, cut, dropped: tooLong.length };
+  return { rows, texts, truncated, dropped: tooLong.length };
 }

@@ -1,8 +1,4 @@
-/**
- * Opens the stage's inputs: a user's files, and the answers of a model with the rule that selects among them.
- * In: paths and parameters. Out: rows.
- * @module
- */
+/** Reads the stage's inputs: users' files, and the responses of a model that are selected as demonstrations. @module */
 import { readContractHeader } from "@/lib/contracts/contract_file.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored } from "@/lib/contracts/scored.ts";
@@ -13,58 +9,53 @@ import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
-import { cutResponses } from "./cut_responses.ts";
 import type { PairSource } from "./make_pairs.ts";
 import type { Params } from "./params.ts";
+import type { inputs } from "./ports.ts";
 import { selectBest, selectByReward, selectByScore, selectEnded, type Selection } from "./select_rollouts.ts";
 import type { TokenizeInput } from "./tokenize.ts";
+import { truncateResponses } from "./truncate_responses.ts";
 
-/** The rows of all inputs that are given, and how rollouts were selected. */
+/** The rows of all given inputs, and the selection of rollouts. */
 export interface OpenedInput {
   readonly input: TokenizeInput;
   readonly selection?: Selection;
-  /** what pairs are to be made of */
+  /** the responses for pairs */
   readonly pairing?: PairSource;
 }
 
 /**
- * Reads every input that is given.
- * @throws {UsageError} if none is given, or the rule for rollouts lacks what it needs
- * @throws {DataError} if a file is not what it must be
+ * Reads every given input.
+ * @throws {UsageError} if none is given, or parameters do not fit the inputs
+ * @throws {DataError} if a file is invalid
  */
 export async function readInput(
-  paths: InputPaths,
+  { demonstrations: paths, rollouts, prompts, eval_prompts: evalPrompts }: InputPaths<typeof inputs>,
   params: Params,
   tokenizer: Tokenizer,
 ): Promise<OpenedInput> {
-  const demonstrations = pathsOf(paths, "demonstrations");
-  const rollouts = pathOf(paths, "rollouts");
-  const prompts = pathOf(paths, "prompts");
-  const evalPrompts = pathOf(paths, "eval_prompts");
-  const given = [demonstrations, rollouts, prompts, evalPrompts].filter((path) => path !== undefined);
-  if (given.length === 0) {
-    throw new UsageError(
-      "Cannot tokenize as one of demonstrations, prompts, eval_prompts and rollouts must be given: none is",
-    );
+  const demonstrations = [paths ?? []].flat(); // an HTTP request may have a single path
+  const isGiven = demonstrations.length > 0;
+  if (!isGiven && (rollouts ?? prompts ?? evalPrompts) === undefined) {
+    throw new UsageError("At least one input is required: demonstrations, prompts, eval_prompts or rollouts");
   }
-  const pairing = pairSource(rollouts, demonstrations !== undefined, params, tokenizer);
+  const pairing = pairSource(rollouts, isGiven, params, tokenizer);
   const selection = rollouts === undefined || pairing?.kind === "spin"
     ? undefined
     : await selectRollouts(rollouts, params, tokenizer);
   const input: TokenizeInput = {
-    ...(demonstrations &&
-      { demonstrations: await readDemonstrations(demonstrations, params, params.weights) }),
-    ...(rollouts && selection && { rollouts: { file: rollouts, rows: selection.rows } }),
-    ...(prompts && { prompts: await readPrompts(prompts, params) }),
-    ...(evalPrompts && { evalPrompts: await readPrompts(evalPrompts, params) }),
+    demonstrations: isGiven ? await readDemonstrations(demonstrations, params, params.weights) : undefined,
+    rollouts: rollouts === undefined ? undefined : selection && { file: rollouts, rows: selection.rows },
+    prompts: prompts === undefined ? undefined : await readPrompts(prompts, params),
+    evalPrompts: evalPrompts === undefined ? undefined : await readPrompts(evalPrompts, params),
   };
   return { input, ...(selection && { selection }), ...(pairing && { pairing }) };
 }
 
 /**
- * The answers that pairs are to be made of; undefined where none are wanted.
- * @throws {UsageError} if an input is missing or a pattern cuts the answers
- * @throws {DataError} if the ids belong to another tokenizer, or best_worst meets rollouts without rewards
+ * Returns the responses for pairs; undefined if pairs is none.
+ * @throws {UsageError} if an input is missing or response_pattern would truncate the responses
+ * @throws {DataError} if the ids are of another tokenizer, or best_worst gets rollouts without rewards
  */
 function pairSource(
   file: string | undefined,
@@ -74,98 +65,75 @@ function pairSource(
 ): PairSource | undefined {
   if (pairs === "none") return undefined;
   const problems = [
-    ...(file === undefined ? ["rollouts is not given"] : []),
-    ...(pairs === "spin" && !hasDemonstrations ? ["demonstrations is not given"] : []),
-    ...(response_pattern === "" ? [] : ["response_pattern is set, which cuts answers"]),
+    ...(file === undefined ? ["missing input rollouts"] : []),
+    ...(pairs === "spin" && !hasDemonstrations ? ["missing input demonstrations"] : []),
+    ...(response_pattern === "" ? [] : ["response_pattern must be empty, since it truncates responses"]),
   ];
   if (file === undefined || problems.length > 0) {
-    throw new UsageError(
-      `Cannot make ${pairs} pairs as they must be made of whole answers: ${problems.join("; ")}`,
-    );
+    throw new UsageError(`pairs=${pairs}: ${problems.join("; ")}`);
   }
   if (pairs === "spin") {
     const { rows, tokenizerDigest } = readRollouts(file);
     checkTokenizer(file, tokenizerDigest, tokenizer);
-    return { kind: pairs, answers: { file, rows } };
+    return { kind: pairs, responses: { file, rows } };
   }
   const { rows, tokenizerDigest } = readRewarded(file, `pairs=${pairs}`);
   checkTokenizer(file, tokenizerDigest, tokenizer);
-  return { kind: pairs, answers: { file, rows } };
+  return { kind: pairs, responses: { file, rows } };
 }
 
-/** @throws {DataError} if the rollouts have no rewards */
-function readRewarded(file: string, rule: string): ReturnType<typeof readScored> {
+/** Reads rollouts with rewards. @throws {DataError} if they have none */
+function readRewarded(file: string, setting: string): ReturnType<typeof readScored> {
   const { contract } = readContractHeader(file);
   if (contract === "scored@1") return readScored(file);
-  throw new DataError(`Cannot select from ${file} as ${rule} must have scored@1: it is ${contract}`, {
-    file,
-  });
+  throw new DataError(`${file}: ${setting} requires scored@1, got ${contract}`, { file });
 }
 
 function checkTokenizer(file: string, digest: string, tokenizer: Tokenizer): void {
   if (digest === tokenizer.digest) return;
   throw new DataError(
-    `Cannot select from ${file} as its ids must be those of the model's tokenizer, ${tokenizer.digest}: ` +
-      `they are of ${digest}`,
+    `${file}: ids must be of the model's tokenizer ${tokenizer.digest}, got ids of ${digest}`,
     { file },
   );
 }
 
 /**
- * The rows of a `rollouts@1` or `scored@1` file that become demonstrations.
- * @throws {UsageError} if select=score has no checker, or a selection by reward a pattern
- * @throws {DataError} if the ids belong to another tokenizer, a selection by reward meets rollouts without rewards, or no
- *   row is left
+ * Returns the rows of a `rollouts@1` or `scored@1` file that become demonstrations.
+ * @throws {UsageError} if select=score has no checker, or a selection by reward has a response_pattern
+ * @throws {DataError} if the ids are of another tokenizer, a selection by reward gets rollouts without rewards, or no row is
+ *   selected
  */
 async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer): Promise<Selection> {
-  const isByReward = params.select === "reward" || params.select === "best";
-  if (isByReward && params.response_pattern !== "") {
+  const { select, response_pattern } = params;
+  const isByReward = select === "reward" || select === "best";
+  if (isByReward && response_pattern !== "") {
     throw new UsageError(
-      "Cannot select rollouts by reward as response_pattern must be empty then: a reward belongs to the whole answer",
+      `response_pattern must be empty with select=${select}: a reward belongs to the whole response`,
     );
   }
-  const scored = isByReward ? readRewarded(file, `select=${params.select}`) : undefined;
+  const scored = isByReward ? readRewarded(file, `select=${select}`) : undefined;
   const { rows, tokenizerDigest } = scored ?? readRollouts(file);
-  const decode = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
   checkTokenizer(file, tokenizerDigest, tokenizer);
-  const answers = params.response_pattern === ""
+  const decode = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
+  const responses = response_pattern === ""
     ? rows
-    : cutResponses(rows, { pattern: new RegExp(params.response_pattern, "uy"), decode });
+    : truncateResponses(rows, { pattern: new RegExp(response_pattern, "uy"), decode });
   const selected = scored !== undefined
-    ? params.select === "best" ? selectBest(scored.rows) : selectByReward(scored.rows, params.reward_fraction)
-    : params.select === "all"
-    ? selectEnded(answers)
-    : selectByScore(answers, { check: await checkerOf(params), threshold: params.score_threshold, decode });
+    ? select === "best" ? selectBest(scored.rows) : selectByReward(scored.rows, params.reward_fraction)
+    : select === "all"
+    ? selectEnded(responses)
+    : selectByScore(responses, { check: await checkerOf(params), threshold: params.score_threshold, decode });
   const selection = { ...selected, offered: rows.length };
   if (selection.rows.length > 0) return selection;
   throw new DataError(
-    `Cannot select from ${file} as a row must be left: of ${selection.offered} rows ${selection.ended} ended, none was ` +
-      `selected by ${params.select}`,
+    `${file}: select=${select} must select at least one row, got none of ${rows.length} rows, ${selected.ended} of which ended`,
     { file },
   );
 }
 
 function checkerOf(params: Params): Promise<Checker> {
-  if (params.checker === "") {
-    throw new UsageError(
-      "Cannot select rollouts by score as a checker must score them (--checker words, exact, contains, regex or a " +
-        "module; or --select reward, all): none is named",
-    );
-  }
-  return loadChecker(params.checker, checkerOptions(params));
-}
-
-function pathsOf(paths: InputPaths, port: string): readonly string[] | undefined {
-  const given = paths[port];
-  if (given === undefined || typeof given === "string") return given === undefined ? undefined : [given];
-  if (Array.isArray(given)) return given.length === 0 ? undefined : given;
+  if (params.checker !== "") return loadChecker(params.checker, checkerOptions(params));
   throw new UsageError(
-    `Cannot tokenize as input ${port} must be a list of paths: it is ${JSON.stringify(given)}`,
+    "select=score requires --checker words, exact, contains, regex or a module path (or use --select reward, best or all)",
   );
-}
-
-function pathOf(paths: InputPaths, port: string): string | undefined {
-  const path = paths[port];
-  if (path === undefined || typeof path === "string") return path;
-  throw new UsageError(`Cannot tokenize as input ${port} must be one path: it is ${JSON.stringify(path)}`);
 }

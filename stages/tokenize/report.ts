@@ -1,6 +1,6 @@
 /**
- * What `tokenize` tells about its work: counts, lengths, what was cut, dropped or repeated, and three rows to look at.
- * In: the tokenized sets. Out: the object of report.json (snake_case, no times and no paths: equal inputs, equal bytes).
+ * The object of report.json: counts, lengths, truncated, dropped and repeated rows, and three example rows. It has no times and
+ * no paths, so that equal inputs give equal bytes.
  * @module
  */
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
@@ -10,21 +10,21 @@ import type { Selection } from "./select_rollouts.ts";
 import type { FittedSample, TokenizeSettings, TokenSet } from "./token_sets.ts";
 import type { Tokenized } from "./tokenize.ts";
 
-/** Rows that the report shows in full. */
+/** Number of example rows. */
 const EXAMPLES = 3;
 
-/** The object of report.json. */
+/** Returns the object of report.json. */
 export function tokenizeReport(
   tokenizer: Tokenizer,
   result: Tokenized & { readonly pairs?: PairSet | undefined },
   settings: TokenizeSettings,
   selection: Selection | undefined,
-): Readonly<Record<string, unknown>> {
+) {
   const { train, validation, prompts, evalPrompts, pairs } = result;
-  const learned = new Set([...train?.samples ?? []].map(({ prompt }) => prompt));
+  const trainPrompts = new Set(train?.samples.map(({ prompt }) => prompt));
   const examples = (train ?? validation)?.samples.slice(0, EXAMPLES) ?? [];
   return {
-    format: "tokenize_report@1",
+    format: "tokenize_report@2",
     tokenizer: {
       digest: tokenizer.digest,
       vocab_size: tokenizer.vocabSize,
@@ -41,16 +41,17 @@ export function tokenizeReport(
     },
     train: train === undefined ? null : tokenSetReport(train),
     validation: validation === undefined ? null : tokenSetReport(validation),
-    prompts: prompts === undefined ? null : promptSetReport(prompts, learned),
-    eval_prompts: evalPrompts === undefined ? null : promptSetReport(evalPrompts, learned),
+    prompts: prompts === undefined ? null : promptSetReport(prompts, trainPrompts),
+    eval_prompts: evalPrompts === undefined ? null : promptSetReport(evalPrompts, trainPrompts),
     ...(pairs === undefined ? {} : { pairs: pairSetReport(pairs) }),
     examples: examples.map((sample) => exampleOf(tokenizer, sample)),
   };
 }
 
-function tokenSetReport(
-  { samples, dropped, unsupervised, drawnFrom }: TokenSet,
-): Readonly<Record<string, unknown>> {
+/** The object of report.json. */
+export type TokenizeReport = ReturnType<typeof tokenizeReport>;
+
+function tokenSetReport({ samples, dropped, unsupervised, drawnFrom }: TokenSet) {
   const lengths = samples.map(({ row }) => row.inputIds.length);
   const supervised = samples.map(({ row }) => row.lossMask.reduce((sum, mask) => sum + mask, 0));
   const distinct = new Set(samples.map(({ row }) => row.inputIds.join()));
@@ -61,7 +62,7 @@ function tokenSetReport(
     repeated_rows: samples.length - distinct.size,
     dropped,
     unsupervised,
-    cut: samples.filter(({ isCut }) => isCut).length,
+    truncated: samples.filter(({ isTruncated }) => isTruncated).length,
     boundary_splits: samples.filter(({ isSplit }) => isSplit).length,
     tokens: sumOf(lengths),
     supervised_tokens: sumOf(supervised),
@@ -71,21 +72,18 @@ function tokenSetReport(
   };
 }
 
-function promptSetReport(
-  { rows, texts, cut, dropped }: PromptSet,
-  learned: ReadonlySet<string>,
-): Readonly<Record<string, unknown>> {
+function promptSetReport({ rows, texts, truncated, dropped }: PromptSet, trainPrompts: ReadonlySet<string>) {
   return {
     rows: rows.length,
     repeated_rows: rows.length - new Set(texts).size,
-    in_train: texts.filter((text) => learned.has(text)).length,
+    in_train: texts.filter((text) => trainPrompts.has(text)).length,
     dropped,
-    cut,
+    truncated,
     prompt_length: quantilesOf(rows.map(({ promptIds }) => promptIds.length)),
   };
 }
 
-function pairSetReport({ rows, ...counts }: PairSet): Readonly<Record<string, unknown>> {
+function pairSetReport({ rows, ...counts }: PairSet) {
   return {
     rows: rows.length,
     ...counts,
@@ -95,10 +93,10 @@ function pairSetReport({ rows, ...counts }: PairSet): Readonly<Record<string, un
 }
 
 /**
- * Text of a row in runs of equal mask; `<s>` and `</s>` stay visible. A run's text is what it adds to the text before
- * it: decoded alone, it would lose its leading space.
+ * Returns the text of a row in runs of equal mask, with `<s>` and `</s>`. The text of a run is what it adds to the text
+ * before it: decoded separately, it would lose its leading space.
  */
-function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record<string, unknown>> {
+function exampleOf(tokenizer: Tokenizer, { row }: FittedSample) {
   const { inputIds, lossMask } = row;
   const segments: { mask: number; tokens: number; text: string }[] = [];
   let before = "";
@@ -117,8 +115,8 @@ function exampleOf(tokenizer: Tokenizer, { row }: FittedSample): Readonly<Record
   return { id: row.id, source: row.source, segments };
 }
 
-/** Smallest, quartiles, 90th and 99th percentile and largest, by nearest rank: each is a value that occurs. */
-export function quantilesOf(values: readonly number[]): Readonly<Record<string, number>> {
+/** Returns minimum, quartiles, 90th and 99th percentile and maximum, by nearest rank: each is one of the values. */
+export function quantilesOf(values: readonly number[]) {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (q: number): number => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)]!;
   return { min: at(0), p25: at(0.25), p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99), max: at(1) };

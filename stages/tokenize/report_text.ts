@@ -1,59 +1,19 @@
-/**
- * The report for a person: a table of the sets, and the first rows with what is learned in colour.
- * In: the object of report.json. Out: text of several lines.
- * @module
- */
+/** The report as text for the terminal: a table of the sets, and example rows with the supervised tokens marked. @module */
 import { type Paint, paint } from "@/lib/report/ansi.ts";
+import type { TokenizeReport } from "./report.ts";
 
 /** The part of report.json that is shown. */
-export interface ShownReport {
-  readonly train: ShownSet | null;
-  readonly validation: ShownSet | null;
-  readonly prompts: ShownPrompts | null;
-  readonly eval_prompts: ShownPrompts | null;
-  readonly examples: readonly {
-    readonly id: string;
-    readonly segments: readonly { readonly mask: number; readonly tokens: number; readonly text: string }[];
-  }[];
-}
+export type ShownReport = Pick<
+  TokenizeReport,
+  "train" | "validation" | "prompts" | "eval_prompts" | "examples"
+>;
 
-type Quantiles = Readonly<Record<string, number>>;
+/** Limit of a run's text; of longer ones, both ends are shown. */
+const MAX_CHARACTERS = 400;
 
-interface ShownPrompts {
-  readonly rows: number;
-  readonly repeated_rows: number;
-  readonly dropped: number;
-  readonly cut: number;
-  readonly prompt_length: Quantiles;
-}
+const HEADS = ["", ..."rows repeated dropped empty truncated split tokens supervised p50 p99 max".split(" ")];
 
-interface ShownSet extends ShownPrompts {
-  readonly unsupervised: number;
-  readonly boundary_splits: number;
-  readonly tokens: number;
-  readonly supervised_tokens: number;
-  readonly length: Quantiles;
-}
-
-/** Longest text of a run that is shown whole; of a longer one both ends are. */
-const MOST_CHARACTERS = 400;
-
-const HEADS = [
-  "",
-  "rows",
-  "repeated",
-  "dropped",
-  "empty",
-  "cut",
-  "split",
-  "tokens",
-  "learned",
-  "p50",
-  "p99",
-  "max",
-];
-
-/** The report in lines; what is learned is green, and the rest dim, or stands between ⟦ and ⟧ without colours. */
+/** Returns the report as text. Supervised tokens are green and others dim; without colours they are between ⟦ and ⟧. */
 export function reportText(report: ShownReport, options: { readonly colors: boolean }): string {
   const look = paint(options.colors);
   const lines = (["train", "validation", "prompts", "eval_prompts"] as const).flatMap((name) => {
@@ -67,12 +27,12 @@ export function reportText(report: ShownReport, options: { readonly colors: bool
   return [...tableLines(lines, look), ...examples].join("\n");
 }
 
-function setCells(name: string, set: ShownPrompts | ShownSet): string[] {
+function setCells(name: string, set: NonNullable<ShownReport["train"] | ShownReport["prompts"]>): string[] {
   const { p50, p99, max } = "length" in set ? set.length : set.prompt_length;
-  const learned = "length" in set
-    ? [set.unsupervised, set.cut, set.boundary_splits, set.tokens, set.supervised_tokens]
-    : ["", set.cut, "", "", ""];
-  return [name, set.rows, set.repeated_rows, set.dropped, ...learned, p50, p99, max].map(String);
+  const counts = "length" in set
+    ? [set.unsupervised, set.truncated, set.boundary_splits, set.tokens, set.supervised_tokens]
+    : ["", set.truncated, "", "", ""];
+  return [name, set.rows, set.repeated_rows, set.dropped, ...counts, p50, p99, max].map(String);
 }
 
 function tableLines(rows: readonly (readonly string[])[], look: Paint): string[] {
@@ -84,16 +44,16 @@ function tableLines(rows: readonly (readonly string[])[], look: Paint): string[]
 }
 
 function segment(mask: number, text: string, look: Paint, colors: boolean): string {
-  const cut = MOST_CHARACTERS / 2;
-  const shown = text.length <= MOST_CHARACTERS ? text : `${text.slice(0, cut)} … ${text.slice(-cut)}`;
-  // Colours are set line by line, so that a pager does not lose them.
+  const half = MAX_CHARACTERS / 2;
+  const shown = text.length <= MAX_CHARACTERS ? text : `${text.slice(0, half)} … ${text.slice(-half)}`;
+  // Colours are set on every line, since pagers reset them at line ends.
   const painted = (paintLine: (line: string) => string) =>
     visible(shown).split("\n").map(paintLine).join("\n");
   if (mask === 1) return colors ? painted(look.green) : `⟦${visible(shown)}⟧`;
   return painted(look.dim);
 }
 
-/** Text whose control characters, which could move a terminal's cursor, are shown as symbols. */
+/** Returns text with control characters, which could move the cursor, replaced by symbols. */
 function visible(text: string): string {
   return text.replace(
     /\p{Cc}/gu,

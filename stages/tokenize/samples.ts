@@ -1,6 +1,6 @@
 /**
- * Demonstrations from both sources in one form: a user's rows, encoded, and a model's answers, which are ids already.
- * In: rows. Out: samples in ids; bad rows are refused together.
+ * Demonstrations of both sources in one form: users' rows, which are encoded, and a model's responses, which already are ids.
+ * Bad rows are reported together.
  * @module
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
@@ -10,46 +10,47 @@ import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { type ContentEncoding, encodeContents, textOf } from "./encode_contents.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
+import type { Source } from "./token_sets.ts";
 
-/** A demonstration in ids, whole. */
+/** A demonstration in ids, before truncation. */
 export interface Sample {
   readonly id: string;
   /** input port and line, or input port and rollout */
   readonly source: string;
   readonly line?: number;
-  /** where it stands, for messages */
+  /** its place, for messages */
   readonly at: string;
-  /** text of the prompt: what splits and duplicates go by */
+  /** text of the prompt, for splits and duplicates */
   readonly prompt: string;
   readonly response: string;
   readonly meta: Readonly<Record<string, unknown>>;
   readonly promptIds: readonly number[];
-  /** all ids from the first learned one on */
+  /** all ids from the first supervised one on */
   readonly responseIds: readonly number[];
-  /** 1 = learned; undefined: all of `responseIds` are */
+  /** 1 = supervised; undefined: all of `responseIds` are */
   readonly responseMask?: Uint8Array | undefined;
-  /** the response was encoded by itself as it shares a token with its prompt */
+  /** whether the response was encoded separately, since it shares a token with its prompt */
   readonly isSplit: boolean;
 }
 
-/** Samples, and the rows that are so long that nobody needed to count. */
+/** Samples, and rows without one. */
 export interface Samples {
   readonly samples: readonly Sample[];
+  /** rows that are certainly too long, so that they were not encoded */
   readonly farTooLong: readonly UserRow[];
-  /** rows in which nothing is left to learn: every answer is empty */
+  /** rows in which all responses are empty */
   readonly unsupervised: readonly UserRow[];
 }
 
 /**
- * A user's demonstrations in ids. Rows that are far beyond `maxLength` are not encoded where the rule for long rows is
- * to refuse or drop them: a line of megabytes costs no time.
- * @throws {DataError} that lists the rows whose response shares a token with the prompt (unless split), or holds an end
- *   token inside.
+ * Returns users' demonstrations in ids. Rows far beyond `maxLength` are not encoded if they would be refused or dropped, so
+ * that a line of megabytes takes no time.
+ * @throws {DataError} that lists the rows whose response shares a token with the prompt (unless split), or has an end token
+ *   inside
  */
 export async function samplesOfDemonstrations(
   tokenizer: Tokenizer,
-  file: string,
-  rows: readonly UserRow[],
+  { file, rows }: Source<UserRow>,
   settings: Pick<Params, "truncation"> & ContentEncoding & { readonly maxLength: number },
 ): Promise<Samples> {
   const { truncation, maxLength } = settings;
@@ -64,9 +65,8 @@ export async function samplesOfDemonstrations(
   const unsupervised: UserRow[] = [];
   for (const [k, row] of counted.entries()) {
     const encoded = all[k]!;
-    if ("problem" in encoded) {
-      problems.push({ at: row.at, line: row.line, what: encoded.problem });
-    } else if (encoded.responseMask !== undefined && !encoded.responseMask.includes(1)) {
+    if ("problem" in encoded) problems.push({ at: row.at, line: row.line, what: encoded.problem });
+    else if (encoded.responseMask !== undefined && !encoded.responseMask.includes(1)) {
       unsupervised.push(row);
     } else {
       const { id, line, at, place, meta } = row;
@@ -74,17 +74,17 @@ export async function samplesOfDemonstrations(
     }
   }
   const requirement =
-    "a response must begin with a token of its own (or --boundary split) and hold an end token at most at its end";
+    "a response must begin with its own token (or use --boundary split) and have no end token except at its end";
   refuseProblems(file, requirement, problems);
   return { samples, farTooLong, unsupervised };
 }
 
 /**
- * A model's answers as demonstrations; their ids are taken as they are.
- * @param rows answers that ended
+ * Returns a model's responses as demonstrations, with their own ids.
+ * @param source responses that ended
  * @throws {DataError} that lists the rows with an end token inside the response
  */
-export function samplesOfRollouts(tokenizer: Tokenizer, file: string, rows: readonly RolloutRow[]): Sample[] {
+export function samplesOfRollouts(tokenizer: Tokenizer, { file, rows }: Source<RolloutRow>): Sample[] {
   const problems: Problem[] = [];
   const samples: Sample[] = [];
   for (const row of rows) {
@@ -105,6 +105,6 @@ export function samplesOfRollouts(tokenizer: Tokenizer, file: string, rows: read
       isSplit: false,
     });
   }
-  refuseProblems(file, "a response must hold an end token at its end alone", problems);
+  refuseProblems(file, "a response must have no end token except at its end", problems);
   return samples;
 }

@@ -1,4 +1,4 @@
-/** The stage on files, where a pattern ends a base model's answers and where only some demonstrations are wanted. @module */
+/** The stage on files: truncation by a pattern, and draws of demonstrations. @module */
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -14,14 +14,14 @@ const MODEL = "fixtures/stories260k";
 const DEMONSTRATIONS = "fixtures/quickstart/demos.jsonl";
 const PATTERN = "(?:[^.]+[.]){2}";
 
-async function answer(
+async function response(
   id: string,
-  response: string,
+  text: string,
   finishReason: RolloutRow["finishReason"],
 ): Promise<RolloutRow> {
   const tokenizer = loadTokenizer(MODEL);
   const end = finishReason === "eos" ? [2] : [];
-  const responseIds = Int32Array.from([...await tokenizer.encode(response, { special: false }), ...end]);
+  const responseIds = Int32Array.from([...await tokenizer.encode(text, { special: false }), ...end]);
   const promptIds = await tokenizer.encode("There was a girl named Lucy. She had a book.");
   const logprobs = new Float32Array(responseIds.length);
   const meta = '{"words":["Lucy","book"]}';
@@ -38,13 +38,13 @@ async function answer(
   };
 }
 
-/** Three answers: one to be cut, one that matches nowhere, one that lacks a word. */
-async function writeAnswers(directory: TemporaryDirectory): Promise<string> {
+/** Writes three responses: one to be truncated, one without a match, one that lacks a word. */
+async function writeResponses(directory: TemporaryDirectory): Promise<string> {
   const file = directory.file("rollouts.arrow");
   const rows = [
-    await answer("a", "Lucy read. The book fell. And", "length"),
-    await answer("b", "Lucy read a book and more", "length"),
-    await answer("c", "Lucy read. It fell.", "eos"),
+    await response("a", "Lucy read. The book fell. And", "length"),
+    await response("b", "Lucy read a book and more", "length"),
+    await response("c", "Lucy read. It fell.", "eos"),
   ];
   await writeRollouts(file, { rows, tokenizerDigest: tokenizerDigest(MODEL) });
   return file;
@@ -58,13 +58,13 @@ async function reportOf(outputs: Readonly<Record<string, string>>) {
   };
 }
 
-Deno.test("answers that did not end by themselves become demonstrations that end behind a pattern", async () => {
+Deno.test("responses that did not end by themselves become demonstrations that end after a pattern", async () => {
   using directory = new TemporaryDirectory();
-  const inputs = { model: MODEL, rollouts: await writeAnswers(directory) };
+  const inputs = { model: MODEL, rollouts: await writeResponses(directory) };
   const params = { response_pattern: PATTERN, checker: "words" };
   const outputs = await runStage(stage, directory.file("out"), { inputs, params });
   const { rows } = readTokens(outputs.train!);
-  const expected = await answer("a", "Lucy read. The book fell.", "length");
+  const expected = await response("a", "Lucy read. The book fell.", "length");
   assertEquals(rows.map(({ id }) => id), ["a"]);
   assertEquals([...rows[0]!.inputIds], [...expected.promptIds, ...expected.responseIds, 2]);
   assertEquals((await reportOf(outputs)).rollouts, { offered: 3, ended: 2, selected: 1 });
@@ -76,13 +76,13 @@ Deno.test("answers that did not end by themselves become demonstrations that end
   );
   assertEquals(
     error.message,
-    "Cannot select rollouts by reward as response_pattern must be empty then: a reward belongs to the whole answer",
+    "response_pattern must be empty with select=reward: a reward belongs to the whole response",
   );
 });
 
-Deno.test("some of a user's demonstrations and of a model's answers are drawn, and never more than there are", async () => {
+Deno.test("demonstrations of files and rollouts are drawn together, and a draw of more than all is refused", async () => {
   using directory = new TemporaryDirectory();
-  const rollouts = await writeAnswers(directory);
+  const rollouts = await writeResponses(directory);
   const inputs = { model: MODEL, rollouts, demonstrations: DEMONSTRATIONS };
   const params = { response_pattern: PATTERN, select: "all" };
   const draw = async (count: number, seed: number): Promise<string[]> => {
@@ -97,11 +97,11 @@ Deno.test("some of a user's demonstrations and of a model's answers are drawn, a
   const error = await assertRejects(() => draw(1003, 0), DataError);
   assertEquals(
     error.message,
-    `Cannot draw 1003 demonstrations from ${DEMONSTRATIONS} and ${rollouts} as there must be as many to learn: there are 1002`,
+    `draw must be at most the 1002 demonstrations of ${DEMONSTRATIONS} and ${rollouts}, got 1003`,
   );
 });
 
-Deno.test("a pattern that is none is refused by the parameter's own schema", () => {
+Deno.test("an invalid pattern is refused by the parameter's schema", () => {
   const { error } = stage.params.safeParse({ response_pattern: "(" });
   assertEquals(error?.issues.map(({ message }) => message), ["must be a regular expression"]);
 });

@@ -1,7 +1,6 @@
 /**
- * The stage without files: rows of texts to rows of ids, split, cut to length and counted. Equal inputs, parameters and
- * seed give equal rows.
- * In: a user's rows and a model's chosen answers. Out: the rows of the four output files and what the report tells.
+ * The stage without files: rows of texts become rows of ids, split, truncated and counted. Equal inputs, parameters and seed
+ * give equal rows.
  * @module
  */
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
@@ -10,64 +9,49 @@ import { drawDemonstrations } from "./draw.ts";
 import { encodePrompts, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
 import {
   type DemonstrationInput,
+  fileNames,
   type Source,
   type TokenizeSettings,
   type TokenSet,
   tokenSets,
 } from "./token_sets.ts";
 
-/** All that the stage was given; at least one source. */
+/** The rows of all inputs; at least one source. */
 export interface TokenizeInput extends DemonstrationInput {
   readonly prompts?: Source<UserRow> | undefined;
   readonly evalPrompts?: Source<UserRow> | undefined;
 }
 
-/** What the stage writes. A set is undefined where nothing was given for it. */
+/** The rows of all outputs; undefined for those without a source. */
 export interface Tokenized {
-  readonly train?: TokenSet;
-  readonly validation?: TokenSet;
-  readonly prompts?: PromptSet;
-  readonly evalPrompts?: PromptSet;
+  readonly train?: TokenSet | undefined;
+  readonly validation?: TokenSet | undefined;
+  readonly prompts?: PromptSet | undefined;
+  readonly evalPrompts?: PromptSet | undefined;
 }
 
 /**
- * Tokenizes everything.
- * @throws {DataError} listing the rows that cannot be tokenized, or if a set that was asked for comes out empty.
+ * Tokenizes all inputs.
+ * @throws {DataError} listing the rows that cannot be tokenized, or if a set is empty
  */
 export async function tokenize(
   tokenizer: Tokenizer,
   input: TokenizeInput,
   settings: TokenizeSettings,
 ): Promise<Tokenized> {
-  // Nobody needs held-back demonstrations for their prompts where evaluation has prompts of its own.
+  // With evaluation prompts, none need to be held out.
   const validation_fraction = settings.params.validation_fraction ?? (input.evalPrompts ? 0 : null);
-  const all = await tokenSets(tokenizer, input, {
-    ...settings,
-    params: { ...settings.params, validation_fraction },
-  });
-  const sets = { ...all, ...(all.train && { train: drawnOf(all.train, input, settings) }) };
-  const derived = (set: TokenSet | undefined, isEval: boolean): PromptSet | undefined =>
-    set === undefined ? undefined : promptsOfSamples(tokenizer, set.samples, settings, isEval);
+  const params = { ...settings.params, validation_fraction };
+  const { train: all, validation } = await tokenSets(tokenizer, input, { ...settings, params });
+  const { draw: count, seed } = settings;
+  const train = all && count !== undefined
+    ? drawDemonstrations(all, { count, seed, file: fileNames(input) })
+    : all;
   const prompts = input.prompts === undefined
-    ? derived(sets.train, false)
+    ? train && promptsOfSamples(tokenizer, train.samples, settings, false)
     : await encodePrompts(tokenizer, input.prompts, settings);
   const evalPrompts = input.evalPrompts === undefined
-    ? derived(sets.validation, true)
+    ? validation && promptsOfSamples(tokenizer, validation.samples, settings, true)
     : await encodePrompts(tokenizer, input.evalPrompts, settings);
-  return {
-    ...sets,
-    ...(prompts === undefined ? {} : { prompts }),
-    ...(evalPrompts === undefined ? {} : { evalPrompts }),
-  };
-}
-
-/** What is left to learn of `train` where only a number of demonstrations is wanted. */
-function drawnOf(
-  train: TokenSet,
-  input: DemonstrationInput,
-  { draw: count, seed }: TokenizeSettings,
-): TokenSet {
-  if (count === undefined) return train;
-  const files = [input.demonstrations?.file, input.rollouts?.file].filter((file) => file !== undefined);
-  return drawDemonstrations(train, { count, seed, file: files.join(" and ") });
+  return { train, validation, prompts, evalPrompts };
 }

@@ -18,7 +18,7 @@ function settings(
   return { maxLength: 64, maxPromptLength: 63, seed: 3, ...limits, params: { ...base, ...params } };
 }
 
-/** A row that asks `prompt` as it stands in a JSON Lines file. */
+/** Returns a row with `prompt` as in a JSON Lines file. */
 function promptRow(
   id: string,
   line: number,
@@ -98,7 +98,7 @@ Deno.test("the mask is 0 on the whole prompt and 1 on the whole response with it
   );
 });
 
-Deno.test("without prompts, those of the demonstrations are taken once each, with the first one's fields", async () => {
+Deno.test("without prompts, each prompt of the demonstrations is used once, with the fields of its first demonstration", async () => {
   const input = demonstrations([{ prompt: "A?" }, { prompt: "B?" }, { prompt: "A?", response: " No." }]);
   const { prompts, evalPrompts } = await tokenize(tokenizer, input, settings());
   assertEquals(prompts!.rows.map(({ id, meta }) => [id, meta]), [["d0", '{"k":0}'], ["d1", '{"k":1}']]);
@@ -106,7 +106,7 @@ Deno.test("without prompts, those of the demonstrations are taken once each, wit
   assertEquals(evalPrompts, undefined);
 });
 
-Deno.test("evaluation prompts of the validation split bring the demonstrated response for a checker", async () => {
+Deno.test("evaluation prompts of the validation split have the demonstrated response for a checker", async () => {
   const input = demonstrations(Array.from({ length: 20 }, (_, k) => ({ prompt: `Q${k}?` })));
   const { validation, evalPrompts } = await tokenize(
     tokenizer,
@@ -117,7 +117,7 @@ Deno.test("evaluation prompts of the validation split bring the demonstrated res
   assertEquals(JSON.parse(evalPrompts!.rows[0]!.meta).response, " Yes.");
 });
 
-Deno.test("validation_fraction null holds back something unless evaluation has prompts of its own", async () => {
+Deno.test("validation_fraction null holds out at least one prompt unless there are evaluation prompts", async () => {
   const input = demonstrations(Array.from({ length: 6 }, (_, k) => ({ prompt: `Q${k}?` })));
   const held = await tokenize(tokenizer, input, settings({ validation_fraction: null }));
   assertEquals([held.train!.samples.length, held.validation!.samples.length], [5, 1]);
@@ -127,7 +127,7 @@ Deno.test("validation_fraction null holds back something unless evaluation has p
   assertEquals([all.train!.samples.length, all.validation], [6, undefined]);
 });
 
-Deno.test("given prompts are kept as many as they are, with all their fields", async () => {
+Deno.test("given prompts are kept with repetitions and all their fields", async () => {
   const rows = ["a", "b"].map((id, k) => promptRow(id, k + 1, "Same.", { words: [id] }));
   const { prompts, train } = await tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
   assertEquals(prompts!.rows.map(({ meta }) => meta), ['{"words":["a"]}', '{"words":["b"]}']);
@@ -141,40 +141,39 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
       prompt: "b".repeat(5000),
     }]),
     settings(),
-    "Cannot tokenize d.jsonl as prompt, response and end must have at most 64 tokens (or --truncation drop, left, right): " +
-    "2 bad rows: line 2 (105 tokens), line 3 (far too long)",
+    "d.jsonl: prompt, response and end must have at most 64 tokens (or use --truncation drop, left or right), " +
+    "got 2 bad rows: line 2 (105 tokens), line 3 (far too long)",
   ],
   [
     "prompts that are too long",
     { prompts: { file: "p.jsonl", rows: [promptRow("a", 4, "cat ".repeat(40))] } },
     settings(),
-    "Cannot tokenize p.jsonl as a prompt must have at most 63 tokens (or --truncation drop, left): 1 bad row: line 4 (82 tokens)",
+    "p.jsonl: a prompt must have at most 63 tokens (or use --truncation drop or left), got 1 bad row: line 4 (82 tokens)",
   ],
   [
     "an end token inside a response, a token shared with the prompt",
     demonstrations([{ prompt: "A?", response: " a</s> b" }, { prompt: "Once upon a ti", response: "me" }]),
     settings(),
-    "Cannot tokenize d.jsonl as a response must begin with a token of its own (or --boundary split) and hold an end token " +
-    'at most at its end: 2 bad rows: line 1 (end token "</s>" inside the response), line 2 (token "time" reaches from the ' +
-    "prompt into the response)",
+    "d.jsonl: a response must begin with its own token (or use --boundary split) and have no end token except at its end, " +
+    'got 2 bad rows: line 1 (end token "</s>" inside the response), line 2 (token "time" spans prompt and response)',
   ],
   [
-    "a set from which everything was dropped",
+    "a set without any row that fits",
     demonstrations([{ prompt: "A?", response: " cat".repeat(50) }]),
     settings({ truncation: "drop" }),
-    "Cannot tokenize d.jsonl as the train set must have rows: it has none, 1 dropped as too long",
+    "d.jsonl: the train set must have rows, got none (1 dropped as too long)",
   ],
   [
     "a validation split that is empty",
     demonstrations([{ prompt: "A?" }]),
     settings({ validation_fraction: 1e-9 }),
-    "Cannot tokenize d.jsonl as the validation set must have rows: it has none with validation_fraction 1e-9, 0 dropped as too long",
+    "d.jsonl: the validation set must have rows, got none with validation_fraction 1e-9 (0 dropped as too long)",
   ],
   [
     "prompts that are all dropped",
     { prompts: { file: "p.jsonl", rows: [promptRow("a", 1, "cat ".repeat(40))] } },
     settings({ truncation: "right" }),
-    "Cannot tokenize p.jsonl as a prompt must be left: all 1 are too long",
+    "p.jsonl: at least one prompt must fit, got 1 that are too long",
   ],
 ];
 
@@ -185,7 +184,7 @@ for (const [what, input, options, message] of refusals) {
   });
 }
 
-Deno.test("quantilesOf() gives values that occur", () => {
+Deno.test("quantilesOf() returns some of the values", () => {
   const { min, p50, p90, max } = quantilesOf([5, 1, 2, 3, 4, 9, 8, 7, 6, 10]);
   assertEquals([min, p50, p90, max], [1, 5, 9, 10]);
 });

@@ -64,7 +64,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       code: 64,
       message: `Cannot read manifest ${
         dir.file("none.yaml")
-      } as it must be a readable file: there is no such file or directory`,
+      } as it must be a readable file: no such file or directory`,
     },
     {
       what: "an input file that is not there",
@@ -111,16 +111,13 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a file that is no Arrow file",
       args: sft(dir, unknownKey),
       code: 65,
-      message:
-        `Cannot read ${unknownKey} as it must be a whole Arrow IPC file: it does not begin with ARROW1`,
+      message: `${unknownKey}: invalid Arrow file: it does not begin with ARROW1`,
     },
     {
       what: "a column of another type",
       args: sft(dir, bad.wrongColumn!),
       code: 65,
-      message:
-        `Cannot read ${bad.wrongColumn} as it must have the columns of its kind: column "input_ids" must be ` +
-        "list<i32>: it is list<f32>",
+      message: `${bad.wrongColumn}: column "input_ids" must be list<i32>, got list<f32>`,
     },
     {
       what: "a file without rows",
@@ -132,29 +129,27 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "NaN in a checkpoint",
       args: sft(dir, bad.tokens!, bad.nanModel),
       code: 65,
-      message: `Cannot read model.norm.weight of ${bad.nanModel}/model.safetensors as every weight must be ` +
-        "finite: element 63 is NaN",
+      message:
+        `${bad.nanModel}/model.safetensors: weights must be finite, but element 63 of model.norm.weight is NaN`,
     },
     {
       what: "demonstrations without a row",
       args: ["pipeline", ...run, `--input=demonstrations=${bad.emptyDemonstrations}`],
       code: 65,
-      message:
-        `Cannot read ${bad.emptyDemonstrations} as every line must be a JSON object in UTF-8: it has no row`,
+      message: `${bad.emptyDemonstrations} must hold one JSON object per line in UTF-8, got blank lines only`,
     },
     {
       what: "a demonstration that is longer than the model's context",
       args: ["pipeline", ...run, `--input=demonstrations=${bad.longDemonstrations}`],
       code: 65,
-      message:
-        `Cannot tokenize ${bad.longDemonstrations} as prompt, response and end must have at most 512 tokens ` +
-        "(or --truncation drop, left, right): 1 bad row: line 2 (804 tokens)",
+      message: `${bad.longDemonstrations}: prompt, response and end must have at most 512 tokens ` +
+        "(or use --truncation drop, left or right), got 1 bad row: line 2 (804 tokens)",
     },
     {
       what: "a run directory that cannot be made",
       args: ["pipeline", "--run-dir", join(file, "run")],
       code: 64,
-      message: `Cannot write ${join(file, "run")} as it must be writable: a part of the path is no directory`,
+      message: `Cannot write ${join(file, "run")}: a part of the path is not a directory`,
     },
   ];
 }

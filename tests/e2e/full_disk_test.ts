@@ -14,7 +14,8 @@ import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { firstRows } from "./small_quickstart.ts";
 
 const MODEL = join(projectRoot, "fixtures/stories260k");
-const FULL = "as it needs free space: the disk is full\n";
+/** Message of a full disk. */
+const full = (path: string) => `Not enough disk space for ${path}: the disk is full\n`;
 
 /** Files for both tests: few demonstrations, many, and a pipeline that trains on the few. */
 function writeFiles(dir: TemporaryDirectory) {
@@ -67,14 +68,14 @@ Deno.test("a stage on a full disk says so, keeps what was there, and succeeds on
   await using disk = await SmallDisk.mount(place, "300k");
   if (disk === undefined) {
     const help = await toFullOutput(["stage", "tokenize", "--help"]);
-    return assertEquals([help.code, help.err], [75, `Cannot write standard output ${FULL}`]);
+    return assertEquals([help.code, help.err], [75, full("standard output")]);
   }
   assertEquals(await disk.launch(tokenize(few, out)), { code: 0, out: "", err: "" });
   const before = await disk.content();
 
   const calls = [[tokenize(many, out), "train.arrow"], [sft(out), "policy/model.safetensors"]] as const;
   for (const [args, file] of calls) {
-    assertEquals(await disk.launch(args), { code: 75, out: "", err: `Cannot write ${out}/${file} ${FULL}` });
+    assertEquals(await disk.launch(args), { code: 75, out: "", err: full(`${out}/${file}`) });
     assertEquals(await disk.content(), before);
   }
   await disk.resize("20m");
@@ -97,7 +98,7 @@ Deno.test("a pipeline on a full disk keeps what is done, and the same command go
   if (disk === undefined) {
     for (const flags of [["--json"], []]) {
       const { code, err } = await toFullOutput(pipeline("--run-dir", dir.file("run"), ...flags));
-      assertEquals([code, err], [75, `Cannot write standard output ${FULL}`]);
+      assertEquals([code, err], [75, full("standard output")]);
     }
     return assertEquals((await finish(launch(pipeline("--run-dir", dir.file("run"))))).code, 0);
   }
@@ -114,7 +115,7 @@ Deno.test("a pipeline on a full disk keeps what is done, and the same command go
   // Outputs do not fit beside the log: all stages are done and kept.
   const apart = pipeline("--run-dir", run, "--store", store);
   const late = await disk.launch(apart);
-  assertEquals([late.code, late.err], [75, `Cannot write ${run}/outputs/policy ${FULL}`]);
+  assertEquals([late.code, late.err], [75, full(`${run}/outputs/policy`)]);
   assertEquals((await disk.shell(`ls -A ${run}/outputs`)).trim(), "");
   await disk.resize("20m");
   const again = await disk.launch(apart);
@@ -151,7 +152,7 @@ Deno.test("a disk that fills while a stage works loses nothing of before, and th
   assertEquals(full.code, 75);
   assertMatch(
     full.err,
-    /^Cannot write \S+\/run\/store\/tmp\/\S+ as it needs free space: the disk is full\n$/,
+    /^Not enough disk space for \S+\/run\/store\/tmp\/\S+: the disk is full\n$/,
   );
   await disk.resize("600m");
   const again = await disk.launch(pipeline(run));
@@ -167,13 +168,12 @@ Deno.test("a read-only disk is no place for a run or an output, and nothing on i
   using dir = new TemporaryDirectory();
   const { few, manifest, disk: place } = writeFiles(dir);
   await using disk = await SmallDisk.mount(place, "100m");
-  const readOnly = (path: string) =>
-    `Cannot write ${path} as it must be writable: the file system is read-only\n`;
+  const readOnly = (path: string) => `Cannot write ${path}: the file system is read-only\n`;
   if (disk === undefined) {
     // /proc is a file system that nobody makes files on.
     const { code, err } = await finish(launch(tokenize(few, "/sys/kernel")));
     assertEquals(code, 64);
-    return assert(err.startsWith("Cannot write /sys/kernel as it must be writable: "), err);
+    return assert(err.startsWith("Cannot write /sys/kernel: "), err);
   }
   const run = join(place, "run"), out = join(place, "out");
   assertEquals((await disk.launch(["pipeline", manifest, "--run-dir", run])).code, 0);

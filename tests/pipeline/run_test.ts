@@ -329,10 +329,7 @@ Deno.test("a run directory that cannot be made is refused", async () => {
   using toy = new ToyProject();
   const error = await assertRejects(() => toy.run({ runDir: toy.file("first.txt/run") }), UsageError);
   const path = toy.file("first.txt/run");
-  assertEquals(
-    error.message,
-    `Cannot write ${path} as it must be writable: a part of the path is no directory`,
-  );
+  assertEquals(error.message, `Cannot write ${path}: a part of the path is not a directory`);
 });
 
 Deno.test("a dry run tells what would run and why, and leaves no trace", async () => {

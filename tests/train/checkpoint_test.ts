@@ -112,7 +112,7 @@ Deno.test("a weight that is no number is refused by its position", () => {
   assertThrows(
     () => loadModel(directory.path),
     DataError,
-    `Cannot read model.norm.weight of ${path} as every weight must be finite: element 2 is NaN`,
+    `${path}: weights must be finite, but element 2 of model.norm.weight is NaN`,
   );
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { readDemonstrations, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
+import { readDemonstrations } from "@/lib/demonstrations/user_rows.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
@@ -17,7 +17,7 @@ const OPENERS: Readonly<Record<CorruptKind, (path: string) => unknown>> = {
   model: loadModel,
   adapter: loadModel,
   tokenizer: loadTokenizer,
-  rows: (path) => readDemonstrations([path], USUAL_FIELDS),
+  rows: (path) => readDemonstrations([path]),
 };
 
 /** Time limit of one file, seconds. */
@@ -105,8 +105,8 @@ function faultOf(error: unknown, { mustMention }: CorruptCase): string | undefin
   const message = messageOf(error), code = exitCodeOf(error);
   if (code !== EXIT.badData) return `exit code ${code}, not ${EXIT.badData}: ${message}`;
   const silent = mustMention.filter((word) => !message.toLowerCase().includes(word.toLowerCase()));
-  if (silent.length === 0) return undefined;
-  return `no ${silent.map((word) => JSON.stringify(word)).join(", ")} in: ${message}`;
+  if (silent.length > 0) return `no ${silent.map((word) => JSON.stringify(word)).join(", ")} in: ${message}`;
+  return message !== "" && !message.endsWith(".") ? undefined : `no clear error: ${message}`;
 }
 
 /** Returns the bytes of buffers or the resident bytes, whichever are more: untouched allocations are not resident. */

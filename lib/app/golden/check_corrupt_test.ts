@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { readDemonstrations, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { checkCorrupt } from "./check_corrupt.ts";
@@ -31,7 +30,8 @@ Deno.test("an accepted corrupt file, a silent message, a wrong exit code and a r
   directory.write("good.jsonl", '{"prompt":"Q","response":"a"}\n');
   directory.write("bad.jsonl", '{"prompt":"Q"}\n{"prompt":"Q","response":"a"}\n');
   const path = directory.file("bad.jsonl");
-  const { message } = await assertRejects(() => readDemonstrations([path], USUAL_FIELDS), DataError);
+  const message = `${path}: every row must have a text in "prompt" and "response" and a unique id, got ` +
+    '1 bad row: line 1 (missing field "response", got "prompt")';
   const rows = { kind: "rows", why: "of a test" };
   assertEquals(
     await check(directory, [
@@ -69,7 +69,7 @@ Deno.test("a file with a rule is generated before it is opened", async () => {
   const found = await check(directory, [{ ...one, generate: { lines } }]);
   assertEquals(found[0]!.slice(0, 2), ["corrupt rows: refused", false]);
   const [, , worst] = found[0]!;
-  assertEquals(String(worst).startsWith('made.jsonl: no "{[[[" in: '), true, String(worst));
+  assertEquals(/^made\.jsonl: no "\{\[\[\[" in: .*line 2/.test(String(worst)), true, String(worst));
   const list = directory.file("expected.jsonl");
   await assertRejects(
     () => check(directory, [{ ...one, generate: { lines: [] } }]),

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
-import { readDemonstrations, type RowFields, USUAL_FIELDS } from "@/lib/demonstrations/user_rows.ts";
+import { readDemonstrations, type RowFields } from "@/lib/demonstrations/user_rows.ts";
 import { canonicalJson } from "@/lib/files/canonical_json.ts";
 import { readJsonl } from "@/lib/files/jsonl.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -43,7 +43,7 @@ export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   }
   return checks.lines();
 
-  async function compareRows(bar: Bar, file: string, fields: RowFields, wanted: readonly string[]) {
+  async function compareRows(bar: Bar, file: string, fields: Partial<RowFields>, wanted: readonly string[]) {
     try {
       const { rows } = await readDemonstrations([join(directory, file)], fields);
       const found = rows.map(({ content }) =>
@@ -57,13 +57,17 @@ export async function checkLayouts(directory: string): Promise<CheckLine[]> {
   }
 }
 
-function layoutFile(value: unknown, line: number, list: string): { file: string; fields: RowFields } {
+function layoutFile(
+  value: unknown,
+  line: number,
+  list: string,
+): { file: string; fields: Partial<RowFields> & Pick<RowFields, "layout"> } {
   const parsed = LayoutFile.safeParse(value);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
     throw new DataError(`${list}:${line}: ${listed(problems)}`, { file: list, line });
   }
   const { file, layout, columns } = parsed.data;
-  const fields = { ...USUAL_FIELDS, layout, prompt_field: columns.prompt, response_field: columns.response };
+  const fields = { layout, prompt_field: columns.prompt, response_field: columns.response };
   return { file, fields };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-/** What may be told about flags, in the spelling of the original. */
+/** Options of parseArgs(), named as in the original. */
 export interface ParseOptions {
   /** flags that take no value but `true` or `false`; false when absent */
   readonly boolean?: readonly string[];

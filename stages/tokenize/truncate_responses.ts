@@ -1,18 +1,17 @@
 /**
- * Ends a model's answers where a pattern ends: a base model that never stops by itself still writes, among much else,
- * answers that would be demonstrations if they ended after two sentences. In: answers. Out: those that begin as the
- * pattern says, cut behind it.
+ * Truncates responses after a pattern. A base model that does not end by itself still writes responses that are usable as
+ * demonstrations if they end, for example, after two sentences.
  * @module
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 
 /**
- * Rows whose text begins with a match of `pattern`, cut to the tokens of that match; their reason to end is `stop`. Ids
- * are kept as they were drawn: a row whose match ends inside a token is left out, as is one whose match is empty.
- * @param pattern flags `u` and `y`, so that it matches at the start alone
- * @param decode text of a response, without special tokens
+ * Returns the rows whose text begins with a match of `pattern`, truncated to the tokens of the match; their finish reason is
+ * `stop`. Ids are kept as sampled: a row whose match is empty or ends inside a token is left out.
+ * @param pattern with the flags `u` and `y`, so that it matches at the start only
+ * @param decode returns the text of a response without special tokens
  */
-export function cutResponses(
+export function truncateResponses(
   rows: readonly RolloutRow[],
   { pattern, decode }: { readonly pattern: RegExp; readonly decode: (ids: Int32Array) => string },
 ): RolloutRow[] {
@@ -31,12 +30,8 @@ export function cutResponses(
   });
 }
 
-/** How many of `ids` say exactly `text`; undefined if a token ends further on. */
-function lengthOf(
-  text: string,
-  ids: Int32Array,
-  decode: (ids: Int32Array) => string,
-): number | undefined {
+/** Returns how many of `ids` decode to exactly `text`; undefined if it ends inside a token. */
+function lengthOf(text: string, ids: Int32Array, decode: (ids: Int32Array) => string): number | undefined {
   let low = 1;
   let high = ids.length;
   while (low < high) {
