@@ -57,7 +57,7 @@ export function scoredRows(
     eosIds: [2],
     seed: 1,
     batchSize: 64,
-    untempered: true,
+    logprobsT1: true,
   });
   const reward = new RewardModel(MODELS, {
     members: [{ path: "sft", digest: digestDirectory(SFT).digest }],

@@ -1,0 +1,12 @@
+/** Stops on request: Ctrl-C, a signal, or a client that has left. @module */
+import { TryAgainError } from "@/lib/tensor/errors.ts";
+
+/**
+ * Throws if a stop was requested.
+ * @param lost what is discarded, for the message
+ * @throws {TryAgainError} exit code 75
+ */
+export function checkStop(signal: AbortSignal, lost: string): void {
+  if (!signal.aborted) return;
+  throw new TryAgainError(`Interrupted: ${lost} is discarded. Run the same command to resume`);
+}
