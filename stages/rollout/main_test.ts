@@ -183,8 +183,7 @@ Deno.test("a policy with another tokenizer, or a critic, is an error", async () 
   await assertRejects(
     () => runStage(directory, { digest: "cd".repeat(32) }),
     DataError,
-    "Cannot use prompts and policy together as their tokenizers must be the same: prompts has cdcdcdcdcdcd, " +
-      `policy has ${DIGEST.slice(0, 12)}`,
+    `prompts and policy must have the same tokenizer, got cdcdcdcdcdcd (prompts), ${DIGEST.slice(0, 12)} (policy)`,
   );
   const critic = "fixtures/goldens/srppo/critic";
   await assertRejects(

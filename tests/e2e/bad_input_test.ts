@@ -20,7 +20,7 @@ interface BadCall {
 
 /** `deno task stage sft` on `tokens` and `model`. */
 function sft(dir: TemporaryDirectory, tokens: string, model = "fixtures/stories260k"): string[] {
-  const outputs = ["policy", "state", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
+  const outputs = ["policy", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
   return ["stage", "sft", `--in.tokens=${tokens}`, `--in.model=${model}`, ...outputs];
 }
 
