@@ -56,15 +56,20 @@ export function checkRollout(row: RolloutRow, problems: RowProblems): void {
 
 /**
  * Returns the `meta` of a response's prompt.
+ * @param file of the prompt, for the message
  * @throws {DataError} if it is not a JSON object
  */
 export function parsedMeta(
   { promptId, meta }: Pick<RolloutRow, "promptId" | "meta">,
+  file?: string,
 ): Readonly<Record<string, unknown>> {
   const value = jsonObjectIn(meta);
   if (value) return value;
-  const found = JSON.stringify(meta.slice(0, 80));
-  throw new DataError(`meta of prompt "${promptId}" must be a JSON object, got ${found}`, { column: "meta" });
+  const found = JSON.stringify(meta.slice(0, 80)), place = file === undefined ? "" : `${file}: `;
+  throw new DataError(`${place}meta of prompt "${promptId}" must be a JSON object, got ${found}`, {
+    column: "meta",
+    ...(file === undefined ? {} : { file }),
+  });
 }
 
 const FORMAT: RowFormat<RolloutRow, typeof ROLLOUT_SCHEMA> = {
