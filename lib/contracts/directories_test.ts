@@ -88,11 +88,11 @@ Deno.test("readReward() refuses keys of version 2 in version 1, and a soup or ta
     const { message } = assertThrows(() => readReward(directory.path), DataError);
     return message.replace(`Cannot read ${file} as it must be a reward, version 1 or 2: `, "");
   };
-  assertEquals(messageOf({ token_cap: 2 }), "/token_cap must not be there before version 2");
+  assertEquals(messageOf({ token_cap: 2 }), "/token_cap requires version 2");
   assertEquals(
     messageOf({ version: 2, combine: "soup", length_norm: "target" }),
-    "/soup_of must be there for combine=soup, and only then; /members must be one model for combine=soup; " +
-      "/length_target must be there for length_norm=target, and only then",
+    "/soup_of must be present for combine=soup, and only then; /members must be one model for combine=soup; " +
+      "/length_target must be present for length_norm=target, and only then",
   );
 });
 

@@ -1,4 +1,4 @@
-/** Stops on request: Ctrl-C, a signal, or a client that has left. @module */
+/** Stops on request: Ctrl-C, a signal, or a client that has disconnected. @module */
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 
 /**
@@ -9,4 +9,14 @@ import { TryAgainError } from "@/lib/tensor/errors.ts";
 export function checkStop(signal: AbortSignal, lost: string): void {
   if (!signal.aborted) return;
   throw new TryAgainError(`Interrupted: ${lost} is discarded. Run the same command to resume`);
+}
+
+/** Does `work` and calls `check` before each of its pieces, which may throw to stop. */
+export function* stoppable<T>(work: Generator<void, T, void>, check: () => void): Generator<void, T, void> {
+  while (true) {
+    check();
+    const piece = work.next();
+    if (piece.done) return piece.value;
+    yield;
+  }
 }

@@ -6,7 +6,10 @@ import type { CheckerOptions } from "./checker.ts";
 export const CHECKER_DETAILS = {
   checker_field: z.string().default("")
     .describe("Field of the prompt's row that the checker reads.")
-    .meta({ source: "the checker's default", details: "words: `words`; exact, contains: `answer`; regex: `pattern`." }),
+    .meta({
+      source: "the checker's default",
+      details: "words: `words`; exact, contains: `answer`; regex: `pattern`.",
+    }),
   checker_pattern: z.string().default("")
     .describe("Regular expression of checker=regex.")
     .meta({ source: "the pattern in the prompt's row" }),

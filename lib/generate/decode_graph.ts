@@ -131,7 +131,11 @@ function cachedAttention(
       }
       const prepare = (x: Value, heads: number, rotate: boolean) => {
         const split = reshape(x, [rows, heads, 1, headDim]);
-        return reshape(pad(rotate ? withPositions(split) : split, 3, 0, wide - headDim), [rows, 1, heads * wide]);
+        return reshape(pad(rotate ? withPositions(split) : split, 3, 0, wide - headDim), [
+          rows,
+          1,
+          heads * wide,
+        ]);
       };
       const { output, key, value } = groupQueryAttention({
         q: prepare(q, spec.heads, true),

@@ -153,7 +153,8 @@ Deno.test("at another temperature, both log-probabilities are the training graph
   const warmer = (sums: readonly Float32Array[]) =>
     sums.reduce((sum, row) => sum + row.reduce((a, b) => a + b), 0);
   assert(
-    warmer(responses.map(({ logprobs }) => logprobs)) > warmer(responses.map(({ logprobsT1 }) => logprobsT1!)),
+    warmer(responses.map(({ logprobs }) => logprobs)) >
+      warmer(responses.map(({ logprobsT1 }) => logprobsT1!)),
     "cooler sampling gives more to what it draws",
   );
 });

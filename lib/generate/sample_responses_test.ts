@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { Generator } from "./generator.ts";
-import { sampleResponses, type SampleOptions } from "./sample_responses.ts";
+import { type SampleOptions, sampleResponses } from "./sample_responses.ts";
 
 const { model, parameters } = loadModel("fixtures/stories260k");
 const prompts = Array.from({ length: 6 }, (_, i): PromptRow => ({

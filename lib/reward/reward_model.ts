@@ -138,7 +138,10 @@ export class RewardModel {
   /** Returns the paths of the models with their digests. */
   sources(): RewardSources {
     const { members, base, baseline } = this.manifest;
-    const located = ({ path, digest }: Required<ModelSource>) => ({ path: join(this.directory, path), digest });
+    const located = ({ path, digest }: Required<ModelSource>) => ({
+      path: join(this.directory, path),
+      digest,
+    });
     return { members: members.map(located), base: located(base), baseline: baseline && located(baseline) };
   }
 }

@@ -35,7 +35,8 @@ export function scoredRows(
   logprobs: RewardLogprobs,
   rule: RewardRule,
 ): ScoredRow[] {
-  const rewardsOf = rewardsBy(rows, logprobs, rule), combine = rule.combine === "soup" ? "mean" : rule.combine;
+  const rewardsOf = rewardsBy(rows, logprobs, rule),
+    combine = rule.combine === "soup" ? "mean" : rule.combine;
   return rows.map((row, i) => {
     const target = combineMembers(logprobs.members.map((member) => member[i]!), combine);
     const rewards = rewardsOf(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);

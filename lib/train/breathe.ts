@@ -20,16 +20,12 @@ export function atOnce<T>(work: Work<T>): T {
   }
 }
 
-/**
- * Does `work` with a turn of the event loop every few pieces, so that a requested stop is noticed.
- * @param onPiece called after every piece; may throw to stop
- */
-export async function inTurns<T>(work: Work<T>, onPiece: () => void = () => {}): Promise<T> {
+/** Does `work` with a turn of the event loop every few pieces: a stop that is asked for meanwhile is noticed. */
+export async function inTurns<T>(work: Work<T>): Promise<T> {
   let since = performance.now();
   while (true) {
     const piece = work.next();
     if (piece.done) return piece.value;
-    onPiece();
     if (performance.now() - since < TURN_MS) continue;
     await breathe();
     since = performance.now();

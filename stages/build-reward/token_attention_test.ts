@@ -63,7 +63,7 @@ for (
   });
 }
 
-Deno.test("token shapes follow the ids: tokens, positions, next tokens, ends, and what is said of each token", () => {
+Deno.test("token shapes follow the ids: tokens, positions, next tokens, EOS, and shifted values", () => {
   const said = f32([ROWS * LENGTH], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const results = evaluate((ids, x) => {
     const next = nextTokens(ids!);
@@ -74,6 +74,6 @@ Deno.test("token shapes follow the ids: tokens, positions, next tokens, ends, an
     [0, 1, 2, 3, 4, 0, 1, 2, 3, 4],
     [7, 8, 9, 2, 0, 5, 2, 0, 0, 0],
     [0, 0, 1, 1, 0, 0, 1, 0, 0, 0],
-    [0, 1, 2, 3, 4, 0, 6, 7, 8, 9], // the last of a row says something of no token
+    [0, 1, 2, 3, 4, 0, 6, 7, 8, 9], // the last value of a row belongs to no token
   ]);
 });

@@ -27,7 +27,9 @@ export function checkInputs(
   const check = (row: string, ids: Int32Array, newTokens: number) => {
     if (ids.length + newTokens > context) {
       const more = newTokens === 0 ? "" : ` and ${newTokens} new tokens`;
-      problems.push(`${row} has ${ids.length} tokens${more}, more than the context of ${shortest} (${context})`);
+      problems.push(
+        `${row} has ${ids.length} tokens${more}, more than the context of ${shortest} (${context})`,
+      );
     }
     const foreign = ids.find((token) => token >= vocabulary);
     if (foreign !== undefined) {

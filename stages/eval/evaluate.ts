@@ -6,6 +6,7 @@
 import type { DecodingMode, EvalRow } from "@/lib/contracts/evals.ts";
 import type { SampleRow } from "@/lib/contracts/samples.ts";
 import type { StageProgress } from "@/lib/contracts/stage.ts";
+import { stoppable } from "@/lib/contracts/stop.ts";
 import { Generator } from "@/lib/generate/generator.ts";
 import { sampleResponses } from "@/lib/generate/sample_responses.ts";
 import type { Sampling } from "@/lib/generate/sampler.ts";
@@ -62,7 +63,7 @@ export async function evaluate(
       progress({ step: ++step, total });
     }
     if (validation) {
-      const metric = "validation_nll", value = await inTurns(validationNll(network, validation), onPiece);
+      const metric = "validation_nll", value = await inTurns(stoppable(validationNll(network, validation), onPiece));
       validationRows.push({ model, metric, ...value });
     }
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { parsedMeta, type RolloutRow } from "@/lib/contracts/rollouts.ts";
+import { stoppable } from "@/lib/contracts/stop.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { baseNll, responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -83,7 +84,7 @@ async function modelMetrics(
   if (reward) {
     // Without an SFT model the first member takes its place: it is scored anyway, and KL is left out below.
     const reference = sft ?? reward.sources().members[0]!;
-    const scored = await inTurns(reward.score(rows, { sft: reference, bosId }), onPiece);
+    const scored = await inTurns(stoppable(reward.score(rows, { sft: reference, bosId }), onPiece));
     rewards = scored.map(({ rawReward }) => rawReward);
     sftLogprobs = scored.map((row) => row.sftLogprobs);
     const ends = new Set(reward.manifest.eosIds);
@@ -93,11 +94,12 @@ async function modelMetrics(
     });
   } else if (sft) {
     const work = tokenLogprobsWork(frozenNetwork(sft.path, sft.digest), rows.map(responseSequence));
-    sftLogprobs = await inTurns(work, onPiece);
+    sftLogprobs = await inTurns(stoppable(work, onPiece));
   }
   if (base && base.digest !== reward?.manifest.base.digest) {
     const options = { bosId, eosIds: reward?.manifest.eosIds ?? eosIds };
-    const found = await inTurns(baseNll(frozenNetwork(base.path, base.digest), rows, options), onPiece);
+    const work = baseNll(frozenNetwork(base.path, base.digest), rows, options);
+    const found = await inTurns(stoppable(work, onPiece));
     fluency = found.map(({ mean, tokens }) => mean === null ? undefined : { mean, tokens });
   }
   const metrics = rows.map((row, i) => ({

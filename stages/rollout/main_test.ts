@@ -183,7 +183,9 @@ Deno.test("a policy with another tokenizer, or a critic, is an error", async () 
   await assertRejects(
     () => runStage(directory, { digest: "cd".repeat(32) }),
     DataError,
-    `prompts and policy must have the same tokenizer, got cdcdcdcdcdcd (prompts), ${DIGEST.slice(0, 12)} (policy)`,
+    `prompts and policy must have the same tokenizer, got cdcdcdcdcdcd (prompts), ${
+      DIGEST.slice(0, 12)
+    } (policy)`,
   );
   const critic = "fixtures/goldens/srppo/critic";
   await assertRejects(

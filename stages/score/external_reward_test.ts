@@ -46,7 +46,10 @@ Deno.test("a module's reward is added at the last token, weighted; other columns
   };
   const rewarded = await addExternalReward(ROWS, { ...OPTIONS, reward });
   assertEquals(rewarded.map(({ tokenRewards }) => [...tokenRewards]), [[1, 22], [-5.5], []]);
-  assertEquals(rewarded.map(({ rawReward, reward }) => [rawReward, reward]), [[23, 23], [-5.5, -5.5], [0, 0]]);
+  assertEquals(rewarded.map(({ rawReward, reward }) => [rawReward, reward]), [[23, 23], [-5.5, -5.5], [
+    0,
+    0,
+  ]]);
   assertEquals(rewarded[0]!.baseLogprobs, ROWS[0]!.baseLogprobs);
   assertEquals(seen[0], {
     id: "a",
@@ -101,7 +104,10 @@ Deno.test("moduleReward() requires that the module exports reward()", async () =
     "good.ts",
     "export const reward = (rows: { response: string }[]) => rows.map((r) => r.response.length);",
   );
-  const [rewarded] = await addExternalReward(ROWS.slice(0, 1), { ...OPTIONS, reward: await moduleReward(good) });
+  const [rewarded] = await addExternalReward(ROWS.slice(0, 1), {
+    ...OPTIONS,
+    reward: await moduleReward(good),
+  });
   assertEquals(rewarded!.rawReward, 13);
   const other = directory.write("other.ts", "export const check = 1;");
   assertEquals(

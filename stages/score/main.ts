@@ -9,7 +9,7 @@ import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/contracts/scored.ts";
 import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
-import { checkStop } from "@/lib/contracts/stop.ts";
+import { checkStop, stoppable } from "@/lib/contracts/stop.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
@@ -67,12 +67,9 @@ async function run(context: Context): Promise<void> {
   const work = reward.score(rows, {
     sft: { path: inputs.sft },
     bosId: loadSpecialIds(inputs.sft).bosId,
-    progress(step, total) {
-      checkStop(signal, "this iteration");
-      progress({ step, total });
-    },
+    progress: (step, total) => progress({ step, total }),
   });
-  const scored = await inTurns(work, () => checkStop(signal, "this iteration"));
+  const scored = await inTurns(stoppable(work, () => checkStop(signal, "this iteration")));
   // Throughput counts prompts and responses once per model.
   const { members, baseline } = reward.manifest, models = members.length + (baseline ? 3 : 2);
   progress({ fields: { tokens: models * sequences.reduce((sum, { ids }) => sum + ids.length, 0) } });

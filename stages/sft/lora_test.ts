@@ -101,7 +101,9 @@ Deno.test("interrupted and resumed, an adapter has the bytes of an uninterrupted
   await assertRejects(() => run(directory, "parts", { scratch, stopAfter: 2 }), TryAgainError);
   using saved = openSafetensors(`${scratch}/training/vectors.safetensors`);
   const { specs } = loadModel(whole.policy!).parameters;
-  const wanted = specs.flatMap(({ name }) => ["weights", "exp_avg", "exp_avg_sq"].map((of) => `${of}.${name}`));
+  const wanted = specs.flatMap(({ name }) =>
+    ["weights", "exp_avg", "exp_avg_sq"].map((of) => `${of}.${name}`)
+  );
   assertEquals([...saved.names].sort(), wanted.sort(), "moments of the adapter alone");
   const parts = await run(directory, "parts", { scratch });
   assertEquals(digestDirectory(parts.policy!).digest, digestDirectory(whole.policy!).digest);

@@ -175,7 +175,10 @@ Deno.test("match_updates takes the policy_updates of the last iteration, with a 
       value,
     }]);
   }
-  const matched = await runStage(directory.file("matched"), { tokens, inputs: { match_updates: iterations } });
+  const matched = await runStage(directory.file("matched"), {
+    tokens,
+    inputs: { match_updates: iterations },
+  });
   const planned = await runStage(directory.file("planned"), { tokens, params: { max_updates: 5 } });
   assertEquals(bytesOf(matched), bytesOf(planned));
 
@@ -338,7 +341,9 @@ Deno.test("another tokenizer is an error, that of validation too", async () => {
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: other }),
     DataError,
-    `tokens and model must have the same tokenizer, got abababababab (tokens), ${DIGEST.slice(0, 12)} (model)`,
+    `tokens and model must have the same tokenizer, got abababababab (tokens), ${
+      DIGEST.slice(0, 12)
+    } (model)`,
   );
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: good, inputs: { validation: other } }),

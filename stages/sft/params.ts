@@ -42,7 +42,8 @@ export const params = z.strictObject({
     .meta({
       unit: "updates",
       source: "0: none; 128 for the quickstart's task",
-      details: "A small set of demonstrations needs more passes until the model ends its responses with EOS. Ignored with " +
+      details:
+        "A small set of demonstrations needs more passes until the model ends its responses with EOS. Ignored with " +
         "max_updates or match_updates.",
     }),
   batch_size: z.int().positive().default(32)

@@ -27,7 +27,10 @@ export const inputs = {
 
 /** The trained model and its metrics. */
 export const outputs = {
-  policy: { contract: "model", description: "fine-tuned model, or an adapter with its base if lora_rank > 0" },
+  policy: {
+    contract: "model",
+    description: "fine-tuned model, or an adapter with its base if lora_rank > 0",
+  },
   checkpoints: {
     contract: "models",
     description: "intermediate checkpoints by number of updates, if checkpoint_every > 0",

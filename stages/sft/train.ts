@@ -41,7 +41,11 @@ export interface Training {
  * @throws {DataError} if loss or gradient norm is not finite
  * @throws {TryAgainError} if a stop was requested; progress is then saved in `scratch`
  */
-export async function train(network: Network, objective: Objective, training: Training): Promise<MetricRow[]> {
+export async function train(
+  network: Network,
+  objective: Objective,
+  training: Training,
+): Promise<MetricRow[]> {
   const { params, total, scratch, signal, onUpdate, checkpoint } = training;
   const optimizer = optimizerOf(network, params);
   const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
@@ -102,7 +106,9 @@ function trainingUpdate(
   const gradNorm = optimizer.update(lr);
   if (!Number.isFinite(metrics.loss) || !Number.isFinite(gradNorm)) {
     throw new DataError(
-      `Loss and gradient norm must be finite: update ${index + 1} has loss ${metrics.loss} and gradient norm ${gradNorm} ` +
+      `Loss and gradient norm must be finite: update ${
+        index + 1
+      } has loss ${metrics.loss} and gradient norm ${gradNorm} ` +
         "(try a smaller lr)",
     );
   }
