@@ -104,7 +104,7 @@ Deno.test("every statistic out of its range is a warning, and so is a gain withi
     verdict: "",
   };
   assertEquals(warningsOf(bad, preflight), [
-    "uninformative reward: the best of 8 responses by reward has a score +0.010 ± 0.020 above the average",
+    "uninformative reward: choosing the best of 8 responses by reward changes the score by +0.010 ± 0.020",
     "unreliable reward: the members share only 40 % of its variance. More demonstrations, fewer epochs, more members, a floor " +
     "and an EOS bound may help.",
     "the top 1 % of tokens have 60 % of Σ |reward|: set floor, floor_both or token_cap",

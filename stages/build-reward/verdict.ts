@@ -66,9 +66,9 @@ export function warningsOf(diagnosis: Diagnosis | undefined, preflight: Prefligh
     const { gain, gain_stderr: error, samples_per_prompt: n } = preflight;
     warn(
       gain <= 0 || isChance(preflight),
-      `uninformative reward: the best of ${n} responses by reward has a score ${signed(gain)} ± ${
-        error.toFixed(3)
-      } above the average`,
+      `uninformative reward: choosing the best of ${n} responses by reward changes the score by ${
+        signed(gain)
+      } ± ${error.toFixed(3)}`,
     );
   }
   if (!diagnosis) return warnings;

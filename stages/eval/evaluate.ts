@@ -63,7 +63,8 @@ export async function evaluate(
       progress({ step: ++step, total });
     }
     if (validation) {
-      const metric = "validation_nll", value = await inTurns(stoppable(validationNll(network, validation), onPiece));
+      const metric = "validation_nll",
+        value = await inTurns(stoppable(validationNll(network, validation), onPiece));
       validationRows.push({ model, metric, ...value });
     }
   }

@@ -105,7 +105,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a file of another contract",
       args: sft(dir, bad.prompts!),
       code: 65,
-      message: `Cannot read ${bad.prompts} as it must be tokens@1: it is prompts@1`,
+      message: `${bad.prompts} must be tokens@1, got prompts@1`,
     },
     {
       what: "a file that is no Arrow file",
@@ -126,7 +126,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a file without rows",
       args: sft(dir, bad.noRows!),
       code: 65,
-      message: `Cannot read ${bad.noRows} as tokens@1 must have rows: it has none`,
+      message: `${bad.noRows} (tokens@1) must have rows, got none`,
     },
     {
       what: "NaN in a checkpoint",
