@@ -77,7 +77,7 @@ Deno.test("selectByScore() names the rollout that cannot be scored", async () =>
   const error = assertThrows(() => selectByScore([row], options), DataError);
   assertEquals(
     error.message,
-    'Cannot check a response as field "names" of its prompt must be a text or a list of texts: it is missing (rollout r7)',
+    'Field "names" of a prompt must be a string or a list of strings, got nothing (rollout r7)',
   );
   const broken = { ...await rollout("r8", "x"), meta: "[1" };
   const meta = assertThrows(() => selectByScore([broken], options), DataError);
