@@ -117,7 +117,7 @@ Deno.test("log-probabilities at temperature 1 accompany those of another tempera
   );
 });
 
-Deno.test("prompts that are empty or leave no room are refused, all of them at once", () => {
+Deno.test("all prompts that are empty or leave no room are listed", () => {
   const bad = [{ id: "a", ids: new Int32Array(0) }, { id: "b", ids: new Int32Array(500).fill(1) }];
   assertThrows(
     () => respond(bad, 2),

@@ -33,11 +33,11 @@ function patient(url: string, given: Partial<EndpointOptions> = {}) {
 }
 
 /** Replies to the requests with these, one after the other; to all further ones with the last. */
-function inTurn(...answers: readonly (Judge | Response)[]): Judge {
+function inTurn(...replies: readonly (Judge | Response)[]): Judge {
   let turn = 0;
   return (asked) => {
-    const answer = answers[Math.min(turn++, answers.length - 1)]!;
-    return answer instanceof Response ? answer : answer(asked);
+    const reply = replies[Math.min(turn++, replies.length - 1)]!;
+    return reply instanceof Response ? reply : reply(asked);
   };
 }
 const status = (code: number, body: string | null = null, headers: Record<string, string> = {}) =>
@@ -118,7 +118,7 @@ Deno.test("an endpoint that stays broken is an error with its status and the beg
 Deno.test("other statuses are not retried, and a redirect is not followed", async () => {
   const to = "http://user:secret@other.example/place";
   for (
-    const [answer, what] of [
+    const [reply, what] of [
       [status(404, "no such model"), 'got status 404 "no such model"'],
       [status(401), 'got status 401 ""'],
       [
@@ -128,7 +128,7 @@ Deno.test("other statuses are not retried, and a redirect is not followed", asyn
       [status(304), "got status 304, a redirect to no valid address, which is not followed"],
     ] as const
   ) {
-    await using judge = new JudgeServer(() => answer);
+    await using judge = new JudgeServer(() => reply);
     assertEquals(await refusal(patient(judge.url()).reward(ROWS)), [
       `Request to external reward ${judge.url()} failed: ${what}`,
       69,

@@ -1,4 +1,4 @@
-/** The stage with adapters: what is trained, what is written, and that it goes on from both. @module */
+/** Tests the stage with adapters: training, output, and training an adapter again. @module */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";

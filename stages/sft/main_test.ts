@@ -148,7 +148,7 @@ Deno.test("validation_loss is that of the final weights", async () => {
 
 Deno.test("a run of no policy updates to match leaves the model unchanged, byte for byte", async () => {
   using directory = new TemporaryDirectory();
-  const metrics = directory.file("round.arrow");
+  const metrics = directory.file("iteration.arrow");
   await writeMetrics(metrics, [{ step: 0, name: "policy_updates", value: 0 }]);
   const outputs = await runStage(directory.file("out"), {
     tokens: await write(directory),

@@ -1,4 +1,4 @@
-/** The stage on pairs: its gradient, what it learns, how it stops and goes on, what it refuses. @module */
+/** Tests the stage on pairs: gradient, training, interruption and resuming, errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -20,7 +20,7 @@ const MODEL = "fixtures/goldens/srppo/base", OTHER = "fixtures/goldens/srppo/pol
 const DIGEST = tokenizerDigest(MODEL);
 const SETTINGS = { objective: "dpo", epochs: 2, batch_size: 8, lr: 1e-3, beta: 0.5 };
 
-/** Chosen answers count upwards, rejected ones downwards; lengths differ. */
+/** Chosen responses count upwards, rejected ones downwards; lengths differ. */
 function pairs(count: number, promptLength = (i: number) => 2 + i % 7): PairRow[] {
   const ids = (length: number, of: (t: number) => number) =>
     Int32Array.from({ length }, (_, t) => 3 + of(t) % 90);
@@ -81,7 +81,7 @@ for (
       micro_batch_tokens: 64,
     };
     const batch = [3, 0, 4, 1];
-    const figures = pairObjective(rows, reference, params).accumulate(network, batch);
+    const metrics = pairObjective(rows, reference, params).accumulate(network, batch);
     const loss = () => { // as the papers print it
       const sums = sumsOf(network, rows);
       const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -94,7 +94,7 @@ for (
       }
       return sum / batch.length + chosen_nll_coef * nll / tokens;
     };
-    assertAlmostEquals(figures.loss, loss(), 1e-5);
+    assertAlmostEquals(metrics.loss, loss(), 1e-5);
     // Along the gradient and along random directions.
     const start = parameters.data.slice(), gradient = network.gradients!.data.slice();
     const norm = Math.hypot(...gradient), key = makeKey(7, "direction");

@@ -66,6 +66,6 @@ Deno.test("updates are epochs of whole batches, the quickstart's 252 and 128 amo
 });
 
 Deno.test("matchedUpdates() takes the largest count of all iterations", () => {
-  const round = (value: number) => [{ step: 0, name: "policy_updates", value }];
-  assertEquals(matchedUpdates([round(0), round(8), round(16), round(16)]), 16);
+  const iteration = (value: number) => [{ step: 0, name: "policy_updates", value }];
+  assertEquals(matchedUpdates([iteration(0), iteration(8), iteration(16), iteration(16)]), 16);
 });
