@@ -62,7 +62,7 @@ const Model = z.strictObject({
 });
 
 /** Keys of version 2. */
-const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "length_target"] as const;
+export const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "length_target"] as const;
 
 /** Schema of reward.json, versions 1 and 2: version 2 has more keys, and more values for two of them. */
 export const RewardSchema = z.strictObject({
@@ -123,10 +123,15 @@ export function readReward(directory: string): RewardManifest {
  * @throws {UsageError} if the directory cannot be written
  */
 export function writeReward(directory: string, reward: RewardManifest): void {
-  const keys = Object.fromEntries(
+  const keys = rewardKeys(reward);
+  const version = NEW_KEYS.some((key) => keys[key] !== undefined) ? 2 : 1;
+  writeJson(join(directory, FILE), RewardSchema.parse({ version, ...keys }));
+}
+
+/** Returns the keys of reward.json, in snake_case, without the version. */
+export function rewardKeys(reward: RewardManifest): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
     Object.entries(reward).filter(([, value]) => value !== undefined)
       .map(([key, value]) => [snakeCase(key), value]),
   );
-  const version = NEW_KEYS.some((key) => keys[key] !== undefined) ? 2 : 1;
-  writeJson(join(directory, FILE), RewardSchema.parse({ version, ...keys }));
 }

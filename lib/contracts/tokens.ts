@@ -12,6 +12,14 @@ export interface TokenRow {
   readonly source: string;
 }
 
+/** Returns the indices of supervised tokens, or of all with loss `all`. The first token is none: nothing predicts it. */
+export function supervisedTokens(
+  { inputIds, lossMask }: Pick<TokenRow, "inputIds" | "lossMask">,
+  loss: "response" | "all" = "response",
+): number[] {
+  return Array.from(inputIds.keys()).filter((t) => t > 0 && (loss === "all" || lossMask[t] === 1));
+}
+
 const SCHEMA = {
   id: "utf8",
   input_ids: "list<i32>",

@@ -3,7 +3,7 @@
  * and external paths: equal inputs, equal bytes).
  * @module
  */
-import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import { NEW_KEYS, rewardKeys, type RewardManifest } from "@/lib/contracts/reward_directory.ts";
 import { baselineOf, type Calibration, calibrationWarnings, type ResponseStatistics } from "./calibrate.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import type { Choice } from "./pick_checkpoint.ts";
@@ -20,23 +20,13 @@ export interface Findings {
 
 /** Returns the object of report.json. The warnings are also shown while the stage runs. */
 export function rewardReport(
-  { members, base, baseline, combine, soupOf, floor, floorBoth, tokenCap, eosBound, ...rest }: RewardManifest,
+  manifest: RewardManifest,
   { calibration, preflight, diagnosis, choice }: Findings,
 ): Readonly<Record<string, unknown>> & { readonly warnings: readonly string[] } {
   return {
     format: "build_reward_report@2",
-    members,
-    base,
-    baseline: baseline ?? null,
-    combine,
-    soup_of: soupOf ?? null,
-    floor,
-    floor_both: floorBoth ?? null,
-    token_cap: tokenCap ?? null,
-    eos_bound: eosBound,
-    length_norm: rest.lengthNorm,
-    length_target: rest.lengthTarget ?? null,
-    eos_ids: rest.eosIds,
+    ...Object.fromEntries(NEW_KEYS.map((key) => [key, null])),
+    ...rewardKeys(manifest),
     calibration: calibration ?? null,
     preflight: preflight ?? null,
     diagnosis: diagnosis ?? null,

@@ -48,28 +48,29 @@ export function placesOf<P>(lowering: Lowering<P>, ids: string): string {
   return emit(lowering, "Range", [scalar(0), limit, scalar(1)]);
 }
 
+/** The type of one value per token of ids [B,T]: i64[B·T]. */
+const perToken: Primitive<object>["abstractEval"] = (
+  [ids],
+) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }];
+
 const flatPrimitive = inferencePrimitive<object>({
   name: "flatTokens",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower: ({ node, inputs, ints }) => node("Reshape", [inputs[0]!, ints([-1])]),
 });
 
 const positionsPrimitive = inferencePrimitive<object>({
   name: "flatPositions",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower(lowering) {
-    const { node, inputs, ints } = lowering;
-    const rows = emit(lowering, "Expand", [
-      placesOf(lowering, inputs[0]!),
-      emit(lowering, "Shape", [inputs[0]!]),
-    ]);
-    node("Reshape", [rows, ints([-1])]);
+    const { node, inputs: [ids], ints } = lowering, shape = emit(lowering, "Shape", [ids!]);
+    node("Reshape", [emit(lowering, "Expand", [placesOf(lowering, ids!), shape]), ints([-1])]);
   },
 });
 
 const nextPrimitive = inferencePrimitive<object>({
   name: "nextTokens",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower(lowering) {
     const { node, inputs, ints } = lowering, far = ints([Number.MAX_SAFE_INTEGER]);
     const later = emit(lowering, "Slice", [inputs[0]!, ints([1]), far, ints([1])]);

@@ -6,7 +6,7 @@
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
+import { readTokens, supervisedTokens } from "@/lib/contracts/tokens.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { readModel } from "@/lib/models/checkpoint.ts";
@@ -18,7 +18,6 @@ import { checkInputs } from "./check_inputs.ts";
 import { checkerFor } from "./checker.ts";
 import type { Params } from "./params.ts";
 import type { Context } from "./ports.ts";
-import { validationSequences } from "./validation.ts";
 
 /** What is evaluated, and the sources of metrics. */
 export interface Evaluation {
@@ -67,7 +66,8 @@ export async function readInputs(inputs: Context["inputs"], params: Params): Pro
     validation: validation?.rows ?? [],
     maxNewTokens: params.max_new_tokens,
   });
-  const sequences = validation && validationSequences(validation.rows);
+  const sequences = validation?.rows.map((row) => ({ ids: row.inputIds, targets: supervisedTokens(row) }))
+    .filter(({ targets }) => targets.length > 0);
   if (sequences?.length === 0) {
     throw new DataError(
       `${inputs.validation} must have supervised tokens, got none in ${validation!.rows.length} rows`,

@@ -6,6 +6,7 @@
  * followed: a run may connect only to the host that its parameters name.
  * @module
  */
+import { setTimeout } from "node:timers/promises";
 import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
 import { checkStop } from "@/lib/contracts/stop.ts";
 import { jsonObjectIn } from "@/lib/files/strict_json.ts";
@@ -100,8 +101,7 @@ async function attemptOnce(
   body: string,
   { url, token, timeoutMs, signal }: EndpointOptions,
 ): Promise<string | Failure> {
-  const ended = new AbortController();
-  const timer = setTimeout(() => ended.abort(), timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -111,7 +111,7 @@ async function attemptOnce(
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
       },
       redirect: "manual",
-      signal: AbortSignal.any([signal, ended.signal]),
+      signal: AbortSignal.any([signal, timeout]),
     });
     const { status, ok, headers } = response, text = await response.text();
     if (ok) return text;
@@ -126,10 +126,8 @@ async function attemptOnce(
       afterMs: retryAfterMs(headers.get("Retry-After")),
     };
   } catch (cause) {
-    if (ended.signal.aborted) return { what: `no reply within ${timeoutMs / 1000} s`, again: true };
+    if (timeout.aborted) return { what: `no reply within ${timeoutMs / 1000} s`, again: true };
     return { what: reasonOf(cause), again: !(cause instanceof Deno.errors.NotCapable) };
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -141,16 +139,7 @@ function retryAfterMs(header: string | null): number {
 }
 
 function byTimer(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    if (signal.aborted) done();
-  });
+  return setTimeout(ms, undefined, { signal }).catch(() => {}); // rejected on abort
 }
 
 /** Returns why a connection failed, without the address, which the message contains already. */

@@ -1,5 +1,5 @@
 /** Training objectives: a loss over rows, of which every update uses a batch. @module */
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import { supervisedTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { microBatches, type Sequence } from "@/lib/train/batching.ts";
 import type { Network } from "@/lib/train/network.ts";
@@ -34,11 +34,8 @@ export function supervisedSequences(
   loss: Params["loss"],
   port: string,
 ): Sequence[] {
-  const sequences = rows.flatMap(({ inputIds, lossMask }): Sequence[] => {
-    const targets: number[] = []; // the first token has no context that predicts it
-    for (let t = 1; t < inputIds.length; t++) if (loss === "all" || lossMask[t] === 1) targets.push(t);
-    return targets.length > 0 ? [{ ids: inputIds, targets }] : [];
-  });
+  const sequences = rows.map((row): Sequence => ({ ids: row.inputIds, targets: supervisedTokens(row, loss) }))
+    .filter(({ targets }) => targets.length > 0);
   if (sequences.length > 0) return sequences;
   throw new DataError(`${port} must have supervised tokens, got none in ${rows.length} rows`);
 }
