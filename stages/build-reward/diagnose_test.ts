@@ -3,7 +3,7 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { type Diagnosis, diagnosis } from "./diagnose.ts";
 import type { Preflight } from "./preflight.ts";
-import { diagnosisSentences, warningsOf } from "./verdict.ts";
+import { diagnosisSentences, rewardWarnings } from "./verdict.ts";
 
 const END = 2;
 
@@ -75,7 +75,7 @@ const SOUND: Diagnosis = {
 };
 
 Deno.test("an informative reward gets sentences and no warning", () => {
-  assertEquals(warningsOf(SOUND, undefined), []);
+  assertEquals(rewardWarnings(SOUND, undefined), []);
   assertEquals(diagnosisSentences(SOUND), [
     "Member agreement within prompts (mean correlation): 0.50; reliability: 80 % of the reward's variance is shared by the " +
     "members.",
@@ -103,7 +103,7 @@ Deno.test("every statistic out of its range is a warning, and so is a gain withi
     within_prompt_correlation: 0.1,
     verdict: "",
   };
-  assertEquals(warningsOf(bad, preflight), [
+  assertEquals(rewardWarnings(bad, preflight), [
     "uninformative reward: choosing the best of 8 responses by reward changes the score by +0.010 ± 0.020",
     "unreliable reward: the members share only 40 % of its variance. More demonstrations, fewer epochs, more members, a floor " +
     "and an EOS bound may help.",
@@ -111,5 +111,5 @@ Deno.test("every statistic out of its range is a warning, and so is a gain withi
     "EOS has 70 % of the reward's variance within prompts: set eos_bound",
     "the reward depends mostly on length: correlation -0.90 within prompts; set length_norm",
   ]);
-  assertEquals(warningsOf(SOUND, { ...preflight, gain: 0.05 }), []);
+  assertEquals(rewardWarnings(SOUND, { ...preflight, gain: 0.05 }), []);
 });

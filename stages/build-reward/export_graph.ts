@@ -32,7 +32,7 @@ import type { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { type RopeTables, tokenAttention } from "./token_attention.ts";
+import { tokenAttention, type TracedRopeTables } from "./token_attention.ts";
 import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
 
 /** Largest protobuf message. */
@@ -78,7 +78,7 @@ function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
     return value;
   };
   const ids = trace.input("input_ids", "i64", [ROWS, LENGTH]), next = nextTokens(ids);
-  const known = new Map<string, Value>(), tables: RopeTables = new Map();
+  const known = new Map<string, Value>(), tables: TracedRopeTables = new Map();
   const logprobs = ({ path }: StoredModel): Value => {
     const found = known.get(path);
     if (found) return found;
@@ -115,7 +115,7 @@ function logits(
   { model }: Network,
   values: ReadonlyMap<string, Value>,
   ids: Value,
-  tables: RopeTables,
+  tables: TracedRopeTables,
 ): Value {
   const part = (specs: Readonly<Record<string, { readonly name: string }>>) =>
     Object.fromEntries(Object.entries(specs).map(([local, { name }]) => [local, values.get(name)!]));

@@ -27,7 +27,7 @@ export const params = z.strictObject({
       details: "Does not apply to EOS.",
     }),
   floor_both: z.number().nullable().default(null)
-    .describe("Reward 0 if log π_base and target are both ≤ floor_both; null: off.")
+    .describe("Reward 0 if log π_base and target are ≤ floor_both; null: off.")
     .meta({
       unit: "nats",
       source: "null: the paper's reward (arXiv:2510.21090)",

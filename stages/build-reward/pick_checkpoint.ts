@@ -8,7 +8,7 @@ import type { RewardPart, RewardParts } from "./check_models.ts";
 import { type CheckedResponses, measure, type Setup } from "./measure.ts";
 import { type Preflight, preflight, rated } from "./preflight.ts";
 import { rewardRule } from "./reward_rule.ts";
-import { signed } from "./verdict.ts";
+import { signedScore } from "./verdict.ts";
 
 /** Preflight of one candidate. */
 export interface Candidate
@@ -50,7 +50,7 @@ export async function pickCheckpoint(
   }
   const { name: chosen } = candidates.reduce((best, one) => one.gain > best.gain ? one : best);
   const gains = candidates.map(({ name, gain, gain_stderr: error }) =>
-    `${name} ${signed(gain)} ± ${error.toFixed(3)}`
+    `${name} ${signedScore(gain)} ± ${error.toFixed(3)}`
   );
   const reason = `Reward checkpoint: ${chosen}. Gain in score of the best response by reward: ${
     gains.join(", ")

@@ -8,7 +8,7 @@ import { baselineOf, type Calibration, calibrationWarnings, type ResponseStatist
 import type { Diagnosis } from "./diagnose.ts";
 import type { Choice } from "./pick_checkpoint.ts";
 import type { Preflight } from "./preflight.ts";
-import { diagnosisSentences, percent, warningsOf } from "./verdict.ts";
+import { diagnosisSentences, percent, rewardWarnings } from "./verdict.ts";
 
 /** What was measured; undefined if it was not requested or not possible. */
 export interface Findings {
@@ -39,7 +39,10 @@ export function rewardReport(
       preflight ? preflight.verdict : "No preflight: it requires the input sft, prompts and a checker.",
       ...(diagnosis ? diagnosisSentences(diagnosis) : []),
     ],
-    warnings: [...(calibration ? calibrationWarnings(calibration) : []), ...warningsOf(diagnosis, preflight)],
+    warnings: [
+      ...(calibration ? calibrationWarnings(calibration) : []),
+      ...rewardWarnings(diagnosis, preflight),
+    ],
   };
 }
 

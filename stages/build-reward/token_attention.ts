@@ -88,14 +88,14 @@ function mask(lowering: Lowering<Spec>, ids: string): string {
 }
 
 /** Tables of rotary embedding, cos and sin, that a graph contains; models of one shape share them. */
-export type RopeTables = Map<string, readonly [Value, Value]>;
+export type TracedRopeTables = Map<string, readonly [Value, Value]>;
 
 /**
  * Returns attention within the rows of ids[B,T].
  * @param contextLength longest row; the length of tables of rotary embedding
  * @param known tables of the graph so far; new ones are added
  */
-export function tokenAttention(ids: Value, contextLength: number, known: RopeTables): BlockContext {
+export function tokenAttention(ids: Value, contextLength: number, known: TracedRopeTables): BlockContext {
   const tablesOf = (rope: Rope) => {
     const key = JSON.stringify([contextLength, rope.attentionFactor, ...rope.frequencies]);
     let tables = known.get(key);

@@ -57,7 +57,7 @@ export function diagnosisSentences(found: Diagnosis): string[] {
 }
 
 /** Returns warnings to read before PPO runs on the reward. */
-export function warningsOf(diagnosis: Diagnosis | undefined, preflight: Preflight | undefined): string[] {
+export function rewardWarnings(diagnosis: Diagnosis | undefined, preflight: Preflight | undefined): string[] {
   const warnings: string[] = [];
   const warn = (holds: boolean, message: string) => {
     if (holds) warnings.push(message);
@@ -67,7 +67,7 @@ export function warningsOf(diagnosis: Diagnosis | undefined, preflight: Prefligh
     warn(
       gain <= 0 || isChance(preflight),
       `uninformative reward: choosing the best of ${n} responses by reward changes the score by ${
-        signed(gain)
+        signedScore(gain)
       } ± ${error.toFixed(3)}`,
     );
   }
@@ -98,6 +98,6 @@ export function percent(share: number): string {
 }
 
 /** Returns a number with its sign and three decimals. */
-export function signed(x: number): string {
+export function signedScore(x: number): string {
   return `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(3)}`;
 }

@@ -14,7 +14,7 @@ import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/text/stop_strings.ts";
 import { inTurns } from "@/lib/train/breathe.ts";
-import { type SampledResponse, sampleRows } from "./evaluated_response.ts";
+import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
 import { metricRows } from "./metrics.ts";
 import type { Params } from "./params.ts";
 import type { Evaluation } from "./read_inputs.ts";
@@ -32,7 +32,7 @@ export interface EvaluateOptions {
 }
 
 /** Returns the rows of both outputs. */
-export async function evaluate(
+export async function evaluateModels(
   evaluation: Evaluation,
   { params, seed, progress, onPiece }: EvaluateOptions,
 ): Promise<{ readonly evals: readonly EvalRow[]; readonly samples: readonly SampleRow[] }> {
@@ -76,7 +76,7 @@ export async function evaluate(
       ...validationRows.filter((row) => row.model === model).map((row) => ({ ...row, mode })),
     ])
   );
-  const samples = sampleRows(evaluated, prompts.map(({ id }) => id), {
+  const samples = evaluationSamples(evaluated, prompts.map(({ id }) => id), {
     keptPrompts: params.kept_samples,
     promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });

@@ -25,7 +25,7 @@ export interface EvaluatedResponse extends SampledResponse {
  * @param promptIds of all prompts, in their order
  * @param options.promptText returns the text of a response's prompt
  */
-export function sampleRows(
+export function evaluationSamples(
   responses: readonly EvaluatedResponse[],
   promptIds: readonly string[],
   options: { readonly keptPrompts: number; readonly promptText: (row: RolloutRow) => string },

@@ -8,7 +8,7 @@ import { writeSamples } from "@/lib/contracts/samples.ts";
 import { defineStage } from "@/lib/contracts/stage.ts";
 import { checkStop } from "@/lib/contracts/stop.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { evaluate } from "./evaluate.ts";
+import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { readInputs } from "./read_inputs.ts";
@@ -28,7 +28,7 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   configureRuntime({ threads });
   const evaluation = await readInputs(inputs, params);
   const onPiece = () => checkStop(signal, "this evaluation");
-  const { evals, samples } = await evaluate(evaluation, { params, seed, progress, onPiece });
+  const { evals, samples } = await evaluateModels(evaluation, { params, seed, progress, onPiece });
   await writeEvals(outputs.evals, evals);
   await writeSamples(outputs.samples, samples);
 }

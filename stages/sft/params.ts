@@ -13,7 +13,7 @@ export const params = z.strictObject({
         "self-play; the reference model is the opponent that generated the rejected responses.",
     }),
   beta: z.number().positive().default(0.1)
-    .describe("β of DPO (λ of SPIN): strength of the KL constraint to the reference.")
+    .describe("β of DPO (λ of SPIN): strength of the KL constraint.")
     .meta({ unit: "1", source: "arXiv:2305.18290 and arXiv:2401.01335: 0.1" }),
   label_smoothing: z.number().min(0).lt(0.5).default(0)
     .describe("Label smoothing of DPO: assumed probability of a swapped pair.")

@@ -19,7 +19,7 @@ export const inputs = {
   },
   match_updates: {
     contract: "metrics@1",
-    description: "PPO metrics: train for as many updates as the policy; 0 updates leave the model unchanged",
+    description: "PPO metrics: train for as many updates as its policy",
     many: "list",
     optional: true,
   },
