@@ -96,7 +96,7 @@ both tokenize --in.demonstrations DATA/quickstart/demos.jsonl --in.model DATA/st
 same train.arrow
 same prompts.arrow
 both sft --in.tokens DATA/SIDE/train.arrow --in.model DATA/stories260k --max_updates 6 --batch_size 16 --lr 1e-3 \
-  --seed 5 --out.policy DATA/SIDE/sft --out.state DATA/SIDE/state --out.metrics DATA/SIDE/sft.arrow
+  --seed 5 --out.policy DATA/SIDE/sft --out.metrics DATA/SIDE/sft.arrow
 same sft/model.safetensors
 same sft.arrow
 both build-reward --in.members DATA/SIDE/sft --in.base DATA/stories260k --out.reward DATA/SIDE/reward \

@@ -1,7 +1,7 @@
 /**
- * What all contracts between stages share: an Arrow IPC file whose schema metadata has one key `srppo`, JSON with the
- * contract's name and version and, where there are token ids, the digest of the tokenizer that they belong to. Nothing
- * else is in it, so that equal rows give equal bytes.
+ * The file format of all contracts between stages: an Arrow IPC file whose schema metadata has one key `srppo`, JSON with the
+ * contract's name and version and, for token ids, the digest of their tokenizer. The metadata has nothing else, so that equal rows
+ * give equal bytes.
  * @module
  */
 import type { TableSchema } from "@/lib/arrow/column_schema.ts";
@@ -16,28 +16,28 @@ import { RowProblems } from "./row_problems.ts";
 import type { Contract } from "./stage.ts";
 
 /** Contracts that are Arrow files. */
-export type ArrowContract = Extract<Contract, `${string}@${number}`>;
+type ArrowContract = Extract<Contract, `${string}@${number}`>;
 
-/** What the metadata of a contract's file says. */
-export interface ContractHeader {
+/** Metadata of a contract's file. */
+interface ContractHeader {
   readonly contract: string;
-  /** digest of the tokenizer that token ids belong to; absent where there are none */
+  /** digest of the tokenizer of token ids; absent without any */
   readonly tokenizerDigest?: string;
 }
 
-/** Rows with token ids, and the tokenizer that gives the ids a meaning (see `tokenizerDigest()`). */
+/** Rows with token ids, and the digest of their tokenizer (see `tokenizerDigest()`). */
 export interface TokenTable<Row> {
   readonly rows: readonly Row[];
   readonly tokenizerDigest: string;
 }
 
-/** How the rows of one contract look on disk. In memory a row has the columns as fields (`named_rows.ts`). */
+/** Format of the rows of one contract on disk. In memory a row has the columns as fields (`named_rows.ts`). */
 export interface RowFormat<Row extends RowOf<S>, S extends TableSchema> {
   readonly contract: ArrowContract;
   readonly schema: SchemaOf<Row, S>;
-  /** reports what the column types cannot say: lengths that must agree, ranges, finite numbers */
+  /** adds problems that column types do not exclude: unequal lengths, values out of range, numbers that are not finite */
   readonly check: (row: Row, problems: RowProblems) => void;
-  /** true: a file without rows is valid, as it is for what a stage reports about itself */
+  /** true: a file without rows is valid, as for metrics of a stage */
   readonly mayBeEmpty?: boolean;
 }
 
@@ -45,8 +45,8 @@ export interface RowFormat<Row extends RowOf<S>, S extends TableSchema> {
 const KEY = "srppo";
 
 /**
- * Contract and tokenizer of a file, without its rows: for an input that takes one of several contracts.
- * @throws {DataError} if the file cannot be read or is none of this project's
+ * Returns contract and tokenizer of a file, without its rows: for an input that may have one of several contracts.
+ * @throws {DataError} if the file cannot be read or has no contract
  */
 export function readContractHeader(path: string): ContractHeader {
   return parseHeader(path, decodeArrowMetadata(readWholeFile(path), path));
@@ -54,9 +54,9 @@ export function readContractHeader(path: string): ContractHeader {
 
 /**
  * Reads and checks a file of one contract.
- * @param accept contracts that hold all columns of this one besides it
+ * @param accept further contracts, which have all columns of this one
  * @throws {DataError} if the file cannot be read, has another contract, no row, or no tokenizer's digest where it needs one
- * @throws {ColumnError} if a column is missing or of another type, or listing the rows that are wrong
+ * @throws {ColumnError} if a column is missing or of another type, or listing the invalid rows
  */
 export function readContract<Row extends RowOf<S>, S extends TableSchema>(
   path: string,
@@ -65,33 +65,21 @@ export function readContract<Row extends RowOf<S>, S extends TableSchema>(
 ): { rows: Row[]; header: ContractHeader } {
   const bytes = readWholeFile(path);
   const header = parseHeader(path, decodeArrowMetadata(bytes, path));
-  if (![format.contract, ...accept].some((contract) => contract === header.contract)) {
-    throw new DataError(
-      `Cannot read ${path} as it must be ${
-        [format.contract, ...accept].join(" or ")
-      }: it is ${header.contract}`,
-      { file: path },
-    );
+  const contracts = [format.contract, ...accept];
+  if (!contracts.some((contract) => contract === header.contract)) {
+    throw new DataError(`${path} must be ${contracts.join(" or ")}, got ${header.contract}`, { file: path });
   }
   const table: ArrowTable<S> = decodeArrow(bytes, format.schema, path);
   if (table.rows === 0 && !format.mayBeEmpty) {
-    throw new DataError(`Cannot read ${path} as ${format.contract} must have rows: it has none`, {
-      file: path,
-    });
+    throw new DataError(`${path} (${format.contract}) must have rows, got none`, { file: path });
   }
-  // Narrower than the schema says: `check` holds fields with a few values to them.
+  // Narrower types than the schema's: `checkRows` checks fields with a few values.
   const rows = rowsOf<S>(format.schema, table.columns, table.rows) as Row[];
-  const problem = checkRows(rows, format);
-  if (problem !== undefined) {
-    throw new ColumnError(`Cannot read ${path} as ${format.contract} must hold: ${problem.message}`, {
-      file: path,
-      ...problem.where,
-    });
-  }
+  checkRows(path, rows, format);
   return { rows, header };
 }
 
-/** Like `readContract()`, for contracts with token ids. */
+/** Reads and checks a file as `readContract()`, for contracts with token ids. */
 export function readTokenContract<Row extends RowOf<S>, S extends TableSchema>(
   path: string,
   format: RowFormat<Row, S>,
@@ -99,12 +87,9 @@ export function readTokenContract<Row extends RowOf<S>, S extends TableSchema>(
 ): { rows: Row[]; tokenizerDigest: string } {
   const { rows, header } = readContract(path, format, accept);
   if (header.tokenizerDigest === undefined) {
-    throw new DataError(
-      `Cannot read ${path} as its token ids must name their tokenizer: metadata has no digest`,
-      {
-        file: path,
-      },
-    );
+    throw new DataError(`${path} must have the digest of its tokenizer in its metadata, got none`, {
+      file: path,
+    });
   }
   return { rows, tokenizerDigest: header.tokenizerDigest };
 }
@@ -112,7 +97,7 @@ export function readTokenContract<Row extends RowOf<S>, S extends TableSchema>(
 /**
  * Checks rows and publishes them as a file, whole or not at all.
  * @param tokenizerDigest for contracts with token ids
- * @throws {ColumnError} listing the rows that break the contract
+ * @throws {ColumnError} listing the rows that violate the contract
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the path cannot be written
  */
@@ -122,28 +107,25 @@ export async function writeContract<Row extends RowOf<S>, S extends TableSchema>
   rows: readonly Row[],
   tokenizerDigest?: string,
 ): Promise<void> {
-  const problem = checkRows(rows, format);
-  if (problem !== undefined) {
-    throw new ColumnError(`Cannot write ${path} as ${format.contract} must hold: ${problem.message}`, {
-      file: path,
-      ...problem.where,
-    });
-  }
+  checkRows(path, rows, format);
   const header = canonicalJson({ contract: format.contract, tokenizer: tokenizerDigest });
   const bytes = encodeArrow<S>(format.schema, columnsOf<S>(format.schema, rows), new Map([[KEY, header]]));
   await publishFile(path, (temporary) => writeWholeFile(temporary, [bytes]));
 }
 
 function checkRows<Row extends RowOf<S>, S extends TableSchema>(
+  path: string,
   rows: readonly Row[],
   format: RowFormat<Row, S>,
-): ReturnType<RowProblems["summary"]> {
+): void {
   const problems = new RowProblems();
   for (const [index, row] of rows.entries()) {
     problems.row = index;
     format.check(row, problems);
   }
-  return problems.summary();
+  const problem = problems.summary();
+  if (problem === undefined) return;
+  throw new ColumnError(`${path} (${format.contract}): ${problem.message}`, { file: path, ...problem.where });
 }
 
 function parseHeader(path: string, metadata: ReadonlyMap<string, string>): ContractHeader {
@@ -154,10 +136,9 @@ function parseHeader(path: string, metadata: ReadonlyMap<string, string>): Contr
     // Not JSON: no metadata of ours, as below.
   }
   if (typeof header?.contract !== "string") {
-    throw new DataError(
-      `Cannot read ${path} as its metadata must say its contract: there is no valid key "${KEY}"`,
-      { file: path },
-    );
+    throw new DataError(`${path} must have a metadata key "${KEY}" with its contract, got none`, {
+      file: path,
+    });
   }
   return {
     contract: header.contract,

@@ -62,7 +62,7 @@ const SAMPLE: SampleRow = {
   scores: '{"reward":1}',
 };
 
-Deno.test("every contract gives back the rows that were written", async () => {
+Deno.test("reading a contract's file returns the rows that were written", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.file("nested/file.arrow");
   const second = { ...SCORED, id: "p/1", sample: 1, logprobsT1: null, baseNll: 1.5 };
@@ -92,7 +92,7 @@ Deno.test("the rollouts of a scored file can be read as rollouts", async () => {
   assertEquals(readContractHeader(path), { contract: "scored@1", tokenizerDigest: DIGEST });
 });
 
-Deno.test("metadata has one key, and equal rows give the same bytes today and tomorrow", async () => {
+Deno.test("metadata has one key, and equal rows give the same bytes in every version", async () => {
   using directory = new TemporaryDirectory();
   const [one, two] = [directory.file("one.arrow"), directory.file("two.arrow")];
   await writeScored(one, { rows: [SCORED, { ...SCORED, id: "p/1" }], tokenizerDigest: DIGEST });
@@ -100,12 +100,12 @@ Deno.test("metadata has one key, and equal rows give the same bytes today and to
   assertEquals(Deno.readFileSync(two), Deno.readFileSync(one));
   const { metadata } = decodeArrow(Deno.readFileSync(one), {}, one);
   assertEquals(metadata, new Map([["srppo", `{"contract":"scored@1","tokenizer":"${DIGEST}"}`]]));
-  // Stores find files by digest: a library that lays the same rows out differently must not go unnoticed.
+  // Stores find files by digest: another layout of the same rows by the library must be noticed.
   await writeMetrics(one, [METRIC]);
   assertEquals(digestFile(one), "1958ca0d2641341527101b6f934b334d6440557d5457c3d1dcf7013f72508590");
 });
 
-Deno.test("writers and readers list the rows that break a contract", async () => {
+Deno.test("writers and readers list the rows that violate a contract", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.file("rollouts.arrow");
   const rows: RolloutRow[] = [
@@ -119,24 +119,24 @@ Deno.test("writers and readers list the rows that break a contract", async () =>
   );
   assertEquals(
     error.message,
-    `Cannot write ${path} as rollouts@1 must hold: ` +
-      'column "logprobs", row 1, must have as many elements as response_ids: it has 2 for 3; ' +
-      'column "logprobs", row 1, must hold finite numbers: element 1 is NaN; ' +
-      'column "logprobs_t1", row 1, must have as many elements as response_ids: it has 1 for 3; ' +
-      'column "sample", row 2, must be an integer from 0: it is -1; ' +
-      'column "response_ids", row 2, must hold ids from 0: element 1 is -2; ' +
-      'column "finish_reason", row 2, must be one of eos, length, stop: it is "max"',
+    `${path} (rollouts@1): ` +
+      'column "logprobs", row 1 must have as many elements as response_ids (3), got 2; ' +
+      'column "logprobs", row 1 must have finite numbers, got NaN (element 1); ' +
+      'column "logprobs_t1", row 1 must have as many elements as response_ids (3), got 1; ' +
+      'column "sample", row 2 must be an integer of at least 0, got -1; ' +
+      'column "response_ids", row 2 must have ids of at least 0, got -2 (element 1); ' +
+      'column "finish_reason", row 2 must be one of eos, length, stop, got "max"',
   );
   assertEquals(error.where, { file: path, column: "logprobs", row: 1 });
   assertThrows(() => Deno.statSync(path), Deno.errors.NotFound);
-  // The same rows, written past the contract's own writer.
+  // Rows that are written without the contract's own writer.
   const schema = { id: "utf8", prompt_ids: "list<i32>", meta: "utf8" } as const;
   const columns = { id: ["a", "b"], prompt_ids: [Int32Array.of(1), Int32Array.of()], meta: ["{}", "{}"] };
   const header = `{"contract":"prompts@1","tokenizer":"${DIGEST}"}`;
   directory.write("rollouts.arrow", encodeArrow(schema, columns, new Map([["srppo", header]])));
   assertEquals(
     assertThrows(() => readPrompts(path), ColumnError).message,
-    `Cannot read ${path} as prompts@1 must hold: column "prompt_ids", row 1, must have elements: it has none`,
+    `${path} (prompts@1): column "prompt_ids", row 1 must have elements, got none`,
   );
 });
 
@@ -144,29 +144,29 @@ Deno.test("every number and list of scored rows is checked", async () => {
   const wrong: [Partial<ScoredRow>, string][] = [
     [
       { sftLogprobs: Float32Array.of(0) },
-      '"sft_logprobs", row 0, must have as many elements as response_ids: it has 1 for 3',
+      '"sft_logprobs", row 0 must have as many elements as response_ids (3), got 1',
     ],
     [
       { targetLogprobs: Float32Array.of(0, -Infinity, 0) },
-      '"target_logprobs", row 0, must hold finite numbers: element 1 is -Infinity',
+      '"target_logprobs", row 0 must have finite numbers, got -Infinity (element 1)',
     ],
     [
       { baseLogprobs: Float32Array.of(NaN, 0, 0) },
-      '"base_logprobs", row 0, must hold finite numbers: element 0 is NaN',
+      '"base_logprobs", row 0 must have finite numbers, got NaN (element 0)',
     ],
     [
       { tokenRewards: Float32Array.of() },
-      '"token_rewards", row 0, must have as many elements as response_ids: it has 0 for 3',
+      '"token_rewards", row 0 must have as many elements as response_ids (3), got 0',
     ],
-    [{ rawReward: Infinity }, '"raw_reward", row 0, must be finite: it is Infinity'],
-    [{ reward: NaN }, '"reward", row 0, must be finite: it is NaN'],
-    [{ baseNll: NaN }, '"base_nll", row 0, must be finite: it is NaN'],
-    [{ promptIds: Int32Array.of() }, '"prompt_ids", row 0, must have elements: it has none'],
+    [{ rawReward: Infinity }, '"raw_reward", row 0 must be finite, got Infinity'],
+    [{ reward: NaN }, '"reward", row 0 must be finite, got NaN'],
+    [{ baseNll: NaN }, '"base_nll", row 0 must be finite, got NaN'],
+    [{ promptIds: Int32Array.of() }, '"prompt_ids", row 0 must have elements, got none'],
   ];
   for (const [change, message] of wrong) {
     const table = { rows: [{ ...SCORED, ...change }], tokenizerDigest: DIGEST };
     const error = await assertRejects(() => writeScored("runs/none.arrow", table), ColumnError);
-    assertEquals(error.message, `Cannot write runs/none.arrow as scored@1 must hold: column ${message}`);
+    assertEquals(error.message, `runs/none.arrow (scored@1): column ${message}`);
   }
   const mask = { ...TOKEN, lossMask: Uint8Array.of(0, 2, 1) };
   const error = await assertRejects(
@@ -175,34 +175,34 @@ Deno.test("every number and list of scored rows is checked", async () => {
   );
   assertEquals(
     error.message,
-    'Cannot write runs/none.arrow as tokens@1 must hold: column "loss_mask", row 0, must hold 0 and 1: element 1 is 2',
+    'runs/none.arrow (tokens@1): column "loss_mask", row 0 must be 0 or 1, got 2 (element 1)',
   );
 });
 
-Deno.test("readers refuse another contract, a file of someone else, no rows and no tokenizer", async () => {
+Deno.test("another contract, a file without contract, no rows and no tokenizer are errors", async () => {
   using directory = new TemporaryDirectory();
   const path = directory.file("a.arrow");
   await writePrompts(path, { rows: [PROMPT], tokenizerDigest: DIGEST });
   assertEquals(
     assertThrows(() => readRollouts(path), DataError).message,
-    `Cannot read ${path} as it must be rollouts@1 or scored@1: it is prompts@1`,
+    `${path} must be rollouts@1 or scored@1, got prompts@1`,
   );
   await writePrompts(path, { rows: [], tokenizerDigest: DIGEST });
   assertEquals(
     assertThrows(() => readPrompts(path), DataError).message,
-    `Cannot read ${path} as prompts@1 must have rows: it has none`,
+    `${path} (prompts@1) must have rows, got none`,
   );
   directory.write("a.arrow", encodeArrow({ id: "utf8" }, { id: ["x"] }, new Map([["srppo", "{"]])));
   assertEquals(
     assertThrows(() => readPrompts(path), DataError).message,
-    `Cannot read ${path} as its metadata must say its contract: there is no valid key "srppo"`,
+    `${path} must have a metadata key "srppo" with its contract, got none`,
   );
   const schema = { id: "utf8", prompt_ids: "list<i32>", meta: "utf8" } as const;
   const columns = { id: ["x"], prompt_ids: [Int32Array.of(1)], meta: ["{}"] };
   directory.write("a.arrow", encodeArrow(schema, columns, new Map([["srppo", '{"contract":"prompts@1"}']])));
   assertEquals(
     assertThrows(() => readPrompts(path), DataError).message,
-    `Cannot read ${path} as its token ids must name their tokenizer: metadata has no digest`,
+    `${path} must have the digest of its tokenizer in its metadata, got none`,
   );
   await writeMetrics(path, []);
   assertEquals(readMetrics(path), []);

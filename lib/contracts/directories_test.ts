@@ -17,7 +17,7 @@ const REWARD: RewardManifest = {
   calibration: { sft_mean: 3.5, base_mean: -2 },
 };
 
-Deno.test("a reward directory gives back what was written, in snake_case on disk", () => {
+Deno.test("reading a reward directory returns what was written, in snake_case on disk", () => {
   using directory = new TemporaryDirectory();
   writeReward(directory.path, REWARD);
   assertEquals(readReward(directory.path), REWARD);
@@ -35,7 +35,7 @@ Deno.test("a reward directory gives back what was written, in snake_case on disk
   ]);
 });
 
-Deno.test("readReward() lists every issue, paths out of the directory among them", () => {
+Deno.test("readReward() lists all issues, also paths outside the directory", () => {
   using directory = new TemporaryDirectory();
   writeReward(directory.path, REWARD);
   const document = JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
@@ -44,7 +44,7 @@ Deno.test("readReward() lists every issue, paths out of the directory among them
     const file = directory.write("reward.json", text);
     assertEquals(
       assertThrows(() => readReward(directory.path), DataError).message,
-      `Cannot read ${file} as it must be a reward, version 1 or 2: /base/path must stay within the directory`,
+      `${file} must be a reward, version 1 or 2: /base/path must stay within the directory`,
     );
   }
   const file = directory.write(
@@ -56,7 +56,7 @@ Deno.test("readReward() lists every issue, paths out of the directory among them
   assertEquals(error.message.match(/\/(version|members|combine) /g), ["/version ", "/members ", "/combine "]);
 });
 
-Deno.test("a reward of version 2 gives back what was written, and version 1 is written where it can say all", () => {
+Deno.test("reading a reward of version 2 returns what was written; version 1 is written if it is sufficient", () => {
   using directory = new TemporaryDirectory();
   const full: RewardManifest = {
     ...REWARD,
@@ -79,20 +79,20 @@ Deno.test("a reward of version 2 gives back what was written, and version 1 is w
   assertEquals(written().version, 1);
 });
 
-Deno.test("readReward() refuses keys of version 2 in version 1, and a soup or target that is half said", () => {
+Deno.test("keys of version 2 in version 1 are an error, and so is an incomplete soup or target", () => {
   using directory = new TemporaryDirectory();
   writeReward(directory.path, REWARD);
   const document = JSON.parse(Deno.readTextFileSync(directory.file("reward.json")));
   const messageOf = (change: Record<string, unknown>) => {
     const file = directory.write("reward.json", JSON.stringify({ ...document, ...change }));
     const { message } = assertThrows(() => readReward(directory.path), DataError);
-    return message.replace(`Cannot read ${file} as it must be a reward, version 1 or 2: `, "");
+    return message.replace(`${file} must be a reward, version 1 or 2: `, "");
   };
-  assertEquals(messageOf({ token_cap: 2 }), "/token_cap must not be there before version 2");
+  assertEquals(messageOf({ token_cap: 2 }), "/token_cap requires version 2");
   assertEquals(
     messageOf({ version: 2, combine: "soup", length_norm: "target" }),
-    "/soup_of must be there for combine=soup, and only then; /members must be one model for combine=soup; " +
-      "/length_target must be there for length_norm=target, and only then",
+    "/soup_of must be present for combine=soup, and only then; /members must be one model for combine=soup; " +
+      "/length_target must be present for length_norm=target, and only then",
   );
 });
 
@@ -123,14 +123,14 @@ Deno.test("a trainer's state gives back what was written", () => {
   const error = assertThrows(() => readTrainerState(directory.path), DataError);
   assertEquals(
     error.message.startsWith(
-      `Cannot read ${file} as it must be a trainer's state, version 1: /policy_updates `,
+      `${file} must be a trainer's state, version 1: /policy_updates `,
     ),
     true,
     error.message,
   );
 });
 
-Deno.test("copyTokenizerFiles() takes what is there and nothing else", () => {
+Deno.test("copyTokenizerFiles() copies the tokenizer files that exist and no others", () => {
   using from = new TemporaryDirectory();
   using to = new TemporaryDirectory();
   for (const name of ["tokenizer.json", "chat_template.jinja", "config.json", "model.safetensors"]) {
@@ -161,6 +161,6 @@ Deno.test("tokenizerDigest() is that of tokenizer.json, of older files, or of th
   directory.write("config.json", '{"vocab_size": "512"}');
   assertEquals(
     assertThrows(() => tokenizerDigest(directory.path), DataError).message,
-    `Cannot read ${config} as a model without a tokenizer must have a vocab_size: it is "512"`,
+    `${config}: vocab_size must be an integer, as the model has no tokenizer, got "512"`,
   );
 });

@@ -25,7 +25,7 @@ const FORMAT: RowFormat<EvalRow, typeof SCHEMA> = {
     problems.oneOf("mode", row.mode, ["greedy", "sampled"]);
     problems.finite("mean", row.mean);
     problems.finite("stderr", row.stderr);
-    if (row.stderr < 0) problems.add("stderr", "not be negative", `it is ${row.stderr}`);
+    if (row.stderr < 0) problems.add("stderr", "not be negative", `${row.stderr}`);
     problems.natural("n", row.n);
   },
   mayBeEmpty: true,

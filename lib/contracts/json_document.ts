@@ -1,12 +1,12 @@
-/** JSON files with a zod schema: read whole or refused with every issue named. @module */
+/** Reads JSON files with a zod schema. @module */
 import type { z } from "zod";
 import { readJson } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 
 /**
- * The value of a JSON file that fits `schema`.
+ * Returns the value of a JSON file, checked by `schema`.
  * @param kind what the file must be, for messages: "a reward, version 1"
- * @throws {DataError} if it cannot be read or does not fit; lists every issue with its place
+ * @throws {DataError} if it cannot be read or is invalid; lists all issues with their places
  */
 export function readJsonDocument<Schema extends z.ZodType>(
   path: string,
@@ -16,5 +16,5 @@ export function readJsonDocument<Schema extends z.ZodType>(
   const result = schema.safeParse(readJson(path));
   if (result.success) return result.data;
   const issues = result.error.issues.map((issue) => `/${issue.path.join("/")} ${issue.message}`);
-  throw new DataError(`Cannot read ${path} as it must be ${kind}: ${issues.join("; ")}`, { file: path });
+  throw new DataError(`${path} must be ${kind}: ${issues.join("; ")}`, { file: path });
 }

@@ -1,6 +1,6 @@
 /**
- * The tokenizer's part of a model directory in the Hugging Face layout: which files it is made of, how it moves from
- * model to model, and what tells two vocabularies apart.
+ * The tokenizer files of a model directory in the Hugging Face layout: their names, copying them from model to model, and the
+ * digest that identifies a tokenizer.
  * @module
  */
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { readError, writeError } from "@/lib/files/file_errors.ts";
 import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 
-/** The files that define which id stands for which text, where there is no tokenizer.json. */
+/** The files that define the vocabulary if there is no tokenizer.json. */
 const OLD_VOCABULARY_FILES = [
   "tokenizer.model",
   "spiece.model",
@@ -19,7 +19,7 @@ const OLD_VOCABULARY_FILES = [
   "added_tokens.json",
 ] as const;
 
-/** All files that a trained model takes over unchanged from the model that it was trained from. */
+/** All files that are copied unchanged to a trained model. */
 export const TOKENIZER_FILES: readonly string[] = [
   "tokenizer.json",
   ...OLD_VOCABULARY_FILES,
@@ -31,7 +31,7 @@ export const TOKENIZER_FILES: readonly string[] = [
 ];
 
 /**
- * Copies the tokenizer's files, as many as there are, from one model directory into another that exists.
+ * Copies the tokenizer files that exist from one model directory into another, which must exist.
  * @returns the names of the files
  * @throws {DataError} if one cannot be read
  * @throws {TryAgainError} if the disk is full
@@ -50,11 +50,11 @@ export function copyTokenizerFiles(from: string, to: string): string[] {
 }
 
 /**
- * Digest of what gives token ids their meaning: the bytes of tokenizer.json, else of the older vocabulary files. It is
- * equal in a model and in every model trained from it. A model without a tokenizer has the digest of
- * `none:<vocab_size>`, so that models of random weights can be told apart by the ids that they take.
+ * Returns the digest of the tokenizer: of the bytes of tokenizer.json, else of the older vocabulary files. It is
+ * equal in a model and in every model trained from it. Without a tokenizer it is the digest of `none:<vocab_size>`, so that
+ * models of random weights differ by their vocabulary size.
  * @returns 64 hexadecimal digits
- * @throws {DataError} if a file cannot be read, or there is neither a tokenizer nor a vocab_size in config.json
+ * @throws {DataError} if a file cannot be read, or neither a tokenizer nor a vocab_size in config.json exists
  */
 export function tokenizerDigest(directory: string): string {
   const path = join(directory, "tokenizer.json");
@@ -67,26 +67,24 @@ export function tokenizerDigest(directory: string): string {
   const size = readJsonObject(config).vocab_size;
   if (!Number.isSafeInteger(size)) {
     throw new DataError(
-      `Cannot read ${config} as a model without a tokenizer must have a vocab_size: it is ${
-        JSON.stringify(size)
-      }`,
+      `${config}: vocab_size must be an integer, as the model has no tokenizer, got ${JSON.stringify(size)}`,
       { file: config },
     );
   }
   return digestBytes(`none:${size}`);
 }
 
-/** Whether a model directory has a tokenizer: models of random weights, as benchmarks take them, have none. */
+/** Returns whether a model directory has a tokenizer: models of random weights, as in benchmarks, have none. */
 export function hasTokenizer(directory: string): boolean {
   return isFile(join(directory, "tokenizer.json"));
 }
 
-/** True where there is a file; a link to a file counts, as Hugging Face caches are made of them. */
-function isFile(path: string): boolean {
+/** Returns whether a file exists; a link to a file counts, as Hugging Face caches have links. */
+export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return false;
+    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return false;
     throw readError(path, cause);
   }
 }

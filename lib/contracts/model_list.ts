@@ -1,26 +1,27 @@
 /**
- * Models that a list port is given. Each of its paths is a model directory, or a directory whose subdirectories are
- * models (contract `models`), such as the checkpoints of a training. In: paths. Out: models with names.
+ * Lists the models of a list port. Each of its paths is a model directory, or a directory whose subdirectories are
+ * models (contract `models`), such as intermediate checkpoints. In: paths. Out: models with names.
  * @module
  */
 import { join } from "node:path";
 import { readError } from "@/lib/files/file_errors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { isFile } from "./model_directory.ts";
 
 /** One of the models of a port. */
 export interface NamedModel {
-  /** what messages and reports call it: `members[0]`, or `checkpoints[0]/000063` of a directory of models */
+  /** name in messages and reports: `members[0]`, or `checkpoints[0]/000063` of a directory of models */
   readonly name: string;
   readonly path: string;
 }
 
-/** What tells a model directory from a directory of models; an adapter has its base below it. */
+/** Files that distinguish a model directory from a directory of models; an adapter has its base below it. */
 const CONFIGS = ["config.json", "adapter_config.json"];
 
 /**
- * The models at `paths`, those of a directory of models in the order of their names, numbers in them by value.
- * A directory without subdirectories is taken for a model: whoever reads it says what it lacks.
- * @throws {DataError} listing directories that hold nothing, and subdirectories that are no models
+ * Returns the models at `paths`, those of a directory of models in the order of their names, numbers in them by value.
+ * A directory without subdirectories counts as a model: reading it reports what is missing.
+ * @throws {DataError} listing empty directories, and subdirectories that are no models
  */
 export function listModels(port: string, paths: readonly string[]): NamedModel[] {
   const problems: string[] = [];
@@ -36,7 +37,7 @@ export function listModels(port: string, paths: readonly string[]): NamedModel[]
   if (problems.length === 0) return models;
   const [file] = paths;
   throw new DataError(
-    `Cannot read ${port} as each must be a model or a directory of models: ${problems.join("; ")}`,
+    `Each of ${port} must be a model or a directory of models: ${problems.join("; ")}`,
     file === undefined ? {} : { file },
   );
 }
@@ -45,17 +46,10 @@ export function listModels(port: string, paths: readonly string[]): NamedModel[]
 const inOrder = new Intl.Collator("en", { numeric: true }).compare;
 
 function isModel(path: string): boolean {
-  return CONFIGS.some((name) => {
-    try {
-      return Deno.statSync(join(path, name)).isFile;
-    } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return false;
-      throw readError(path, cause);
-    }
-  });
+  return CONFIGS.some((name) => isFile(join(path, name)));
 }
 
-/** What lies in a directory; names that begin with a dot are nobody's models. Nothing is known of what is none. */
+/** Returns the entries of a directory without those whose names begin with a dot; undefined if it is not a directory. */
 function read(path: string): { readonly name: string; readonly isDirectory: boolean }[] | undefined {
   try {
     return [...Deno.readDirSync(path)].filter(({ name }) => !name.startsWith("."))

@@ -11,7 +11,7 @@ function fill(folder: TemporaryDirectory, ...names: string[]): void {
   }
 }
 
-Deno.test("listModels() takes models as they are and the models of a directory by the numbers in their names", () => {
+Deno.test("listModels() returns models, and the models of a directory by the numbers in their names", () => {
   using folder = new TemporaryDirectory();
   fill(folder, "sft/config.json", "lora/adapter_config.json", "lora/base/config.json");
   fill(folder, ...["checkpoint-1000", "checkpoint-200"].map((name) => `run/${name}/config.json`));
@@ -29,14 +29,14 @@ Deno.test("listModels() takes models as they are and the models of a directory b
   ]);
 });
 
-Deno.test("listModels() leaves a directory without subdirectories, a file and nothing at all to whoever reads the model", () => {
+Deno.test("listModels() does not check a directory without subdirectories, a file or a missing path", () => {
   using folder = new TemporaryDirectory();
   fill(folder, "half/model.safetensors");
   const paths = ["half", "half/model.safetensors", "gone"].map((name) => folder.file(name));
   assertEquals(listModels("members", paths).map(({ path }) => path), paths);
 });
 
-Deno.test("listModels() names every directory that is empty and every subdirectory that is no model", () => {
+Deno.test("listModels() lists every empty directory and every subdirectory that is no model", () => {
   using folder = new TemporaryDirectory();
   fill(folder, "none/", "run/000010/config.json", "run/000020/weights", "run/logs/");
   const error = assertThrows(
@@ -45,7 +45,7 @@ Deno.test("listModels() names every directory that is empty and every subdirecto
   );
   assertEquals(
     error.message.replaceAll(folder.path, "DIR"),
-    "Cannot read checkpoints as each must be a model or a directory of models: checkpoints[0] DIR/none is empty; " +
+    "Each of checkpoints must be a model or a directory of models: checkpoints[0] DIR/none is empty; " +
       "checkpoints[1]/000020 has no config.json; checkpoints[1]/logs has no config.json",
   );
 });

@@ -1,6 +1,6 @@
 /**
- * Rows and columns by one rule: the field `promptIds` of a row is the column `prompt_ids` of a file. In: a table's schema.
- * Out: the type of its rows, rows out of columns, and columns out of rows. Pure.
+ * Converts between rows and columns: the field `promptIds` of a row is the column `prompt_ids` of a file. In: a table's schema.
+ * Out: the type of its rows, rows from columns, and columns from rows. Pure.
  * @module
  */
 import type { Columns, ColumnValue, TableSchema } from "@/lib/arrow/column_schema.ts";
@@ -10,16 +10,16 @@ type Camel<Name extends string> = Name extends `${infer Head}_${infer Rest}`
   ? `${Head}${Capitalize<Camel<Rest>>}`
   : Name;
 
-/** What a row of a table holds. */
+/** A row of a table. */
 export type RowOf<S extends TableSchema> = {
   readonly [Name in keyof S & string as Camel<Name>]: ColumnValue<S[Name]>;
 };
 
-/** `S`, unless a field of `Row` has no column: it would be lost on the way. */
+/** `S`, unless a field of `Row` has no column, which would not be written. */
 export type SchemaOf<Row, S extends TableSchema> = Exclude<keyof Row, keyof RowOf<S>> extends never ? S
   : never;
 
-/** All rows of a table. */
+/** Returns all rows of a table. */
 export function rowsOf<S extends TableSchema>(schema: S, columns: Columns<S>, count: number): RowOf<S>[] {
   const fields = fieldsOf(schema);
   return Array.from(
@@ -28,7 +28,7 @@ export function rowsOf<S extends TableSchema>(schema: S, columns: Columns<S>, co
   );
 }
 
-/** All columns of rows. */
+/** Returns all columns of rows. */
 export function columnsOf<S extends TableSchema>(schema: S, rows: readonly RowOf<S>[]): Columns<S> {
   const valuesOf = (field: string) => rows.map((row) => (row as Readonly<Record<string, unknown>>)[field]);
   const columns: Readonly<Record<string, unknown>> = Object.fromEntries(
@@ -38,7 +38,15 @@ export function columnsOf<S extends TableSchema>(schema: S, rows: readonly RowOf
 }
 
 function fieldsOf(schema: TableSchema): (readonly [name: string, field: string])[] {
-  return Object.keys(schema).map((name) =>
-    [name, name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())] as const
-  );
+  return Object.keys(schema).map((name) => [name, camelCase(name)] as const);
+}
+
+/** Returns `promptIds` for `prompt_ids`. */
+export function camelCase(name: string): string {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Returns `prompt_ids` for `promptIds`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

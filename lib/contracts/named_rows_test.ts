@@ -4,7 +4,7 @@ import { columnsOf, rowsOf } from "./named_rows.ts";
 
 const SCHEMA = { id: "utf8", prompt_ids: "list<i32>", logprobs_t1: "list<f32>?", base_nll: "f64?" } as const;
 
-Deno.test("a field is its column's name in camel case, there and back, null included", () => {
+Deno.test("a field is its column's name in camel case, in both directions, null included", () => {
   const rows = [
     { id: "a", promptIds: Int32Array.of(1, 2), logprobsT1: null, baseNll: 0.5 },
     { id: "b", promptIds: Int32Array.of(3), logprobsT1: Float32Array.of(-1), baseNll: null },
@@ -19,7 +19,7 @@ Deno.test("a field is its column's name in camel case, there and back, null incl
   assertEquals(rowsOf(SCHEMA, columns, 2), rows);
 });
 
-Deno.test("columns of numbers may be typed arrays, and a table may have no row", () => {
+Deno.test("columns of numbers may be typed arrays, and a table may have no rows", () => {
   assertEquals(rowsOf({ step: "i64", value: "f64" }, { step: [7], value: Float64Array.of(0.25) }, 1), [
     { step: 7, value: 0.25 },
   ]);

@@ -1,13 +1,13 @@
-/** `pairs@1`: a better and a worse answer to one prompt, for the controls that learn from pairs. @module */
+/** `pairs@1`: preference pairs, a chosen and a rejected response to one prompt, for DPO and SPIN. @module */
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 
 /** One pair. */
 export interface PairRow {
   /** i32[P] */
   readonly promptIds: Int32Array;
-  /** i32[R] the better answer */
+  /** i32[R] the better response */
   readonly chosenIds: Int32Array;
-  /** i32[R] the worse answer, of any other length */
+  /** i32[R] the worse response, of any length */
   readonly rejectedIds: Int32Array;
 }
 
@@ -27,7 +27,7 @@ const FORMAT: RowFormat<PairRow, typeof SCHEMA> = {
 
 /**
  * Reads a `pairs@1` file.
- * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ * @throws {DataError} if it is not one or violates the contract; rows count from 0
  */
 export function readPairs(path: string): TokenTable<PairRow> {
   return readTokenContract(path, FORMAT);
@@ -35,7 +35,7 @@ export function readPairs(path: string): TokenTable<PairRow> {
 
 /**
  * Publishes a `pairs@1` file.
- * @throws {ColumnError} if rows break the contract
+ * @throws {ColumnError} if rows violate the contract
  */
 export function writePairs(path: string, table: TokenTable<PairRow>): Promise<void> {
   return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);

@@ -1,12 +1,12 @@
-/** `prompts@1`: prompts as token ids, ready to be answered. @module */
+/** `prompts@1`: prompts as token ids. @module */
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 
 /** One prompt. */
 export interface PromptRow {
   readonly id: string;
-  /** i32[P] with BOS and everything that comes before the response */
+  /** i32[P] everything before the response, BOS included */
   readonly promptIds: Int32Array;
-  /** JSON: what a checker needs to judge an answer */
+  /** JSON: fields for a checker */
   readonly meta: string;
 }
 
@@ -23,7 +23,7 @@ const FORMAT: RowFormat<PromptRow, typeof SCHEMA> = {
 
 /**
  * Reads a `prompts@1` file.
- * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ * @throws {DataError} if it is not one or violates the contract; rows count from 0
  */
 export function readPrompts(path: string): TokenTable<PromptRow> {
   return readTokenContract(path, FORMAT);
@@ -31,7 +31,7 @@ export function readPrompts(path: string): TokenTable<PromptRow> {
 
 /**
  * Publishes a `prompts@1` file.
- * @throws {ColumnError} if rows break the contract
+ * @throws {ColumnError} if rows violate the contract
  */
 export function writePrompts(path: string, table: TokenTable<PromptRow>): Promise<void> {
   return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);

@@ -1,19 +1,19 @@
 /**
- * Which hosts a stage may reach: none, but those that its parameters name. A parameter whose name ends in `_url` holds the
- * address of one. Launcher, process executor and server read this rule here, so that a stage needs no list of its own.
+ * Hosts that a stage may connect to: only those that its parameters name. A parameter whose name ends in `_url` is the
+ * address of one. Launcher, process executor and server share this rule, so that stages need no lists of hosts.
  * @module
  */
 
-/** Environment variable with a bearer token for the hosts that `_url` parameters name; only stages with such a parameter may read it. */
+/** Environment variable with a bearer token for the hosts of `_url` parameters; only stages with such a parameter may read it. */
 export const URL_TOKEN = "SRPPO_URL_TOKEN";
 
-/** One host: a name or an IPv4 address, or an IPv6 address in brackets. Neither `*` nor `,`, which a permission would take for several. */
+/** One host: a name, an IPv4 address, or an IPv6 address in brackets. Without `*` and `,`, which mean several hosts in a permission. */
 const ONE_HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/;
 
 /**
- * The host of an http or https address as `host:port`, which is how `--allow-net` spells it.
+ * Returns the host of an http or https address as `host:port`, the format of `--allow-net`.
  * @returns undefined for any other text
- * @example The port is always there
+ * @example The port is always included
  * ```ts
  * import { hostOf } from "@/lib/contracts/reached_hosts.ts";
  * import { assertEquals } from "@std/assert";
@@ -27,7 +27,7 @@ export function hostOf(address: string): string | undefined {
   return `${url.hostname}:${url.port || standard}`;
 }
 
-/** Hosts that `params` name, each once. What holds no address names none: its stage refuses it. */
+/** Returns the hosts that `params` name, each once. Invalid addresses are skipped: the stage reports them. */
 export function reachedHosts(params: Readonly<Record<string, unknown>>): string[] {
   const hosts = Object.entries(params).flatMap(([name, value]) =>
     name.endsWith("_url") && typeof value === "string" ? [hostOf(value)] : []

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { hostOf, reachedHosts } from "./reached_hosts.ts";
 
-Deno.test("hostOf() is host and port as a permission spells them, whatever else an address holds", () => {
+Deno.test("hostOf() is host and port in the format of a permission, whatever else an address has", () => {
   const hosts = {
     "http://127.0.0.1:8000/score?version=2": "127.0.0.1:8000",
     "https://Judge.Example/": "judge.example:443",
@@ -13,7 +13,7 @@ Deno.test("hostOf() is host and port as a permission spells them, whatever else 
   for (const [address, host] of Object.entries(hosts)) assertEquals(hostOf(address), host, address);
 });
 
-Deno.test("hostOf() knows no host where a permission would open more than one, or where there is none", () => {
+Deno.test("hostOf() is undefined if a permission would allow several hosts, or without a host", () => {
   const none = [
     "",
     "judge.example:80",
@@ -28,7 +28,7 @@ Deno.test("hostOf() knows no host where a permission would open more than one, o
   assertEquals(none.map(hostOf), none.map(() => undefined));
 });
 
-Deno.test("reachedHosts() looks at texts under names that end in _url, and at nothing else", () => {
+Deno.test("reachedHosts() reads only strings whose names end in _url", () => {
   assertEquals(
     reachedHosts({
       external_url: "http://a:1/x",

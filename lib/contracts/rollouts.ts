@@ -1,15 +1,17 @@
-/** `rollouts@1`: a policy's answers, with the log-probabilities that its sampler drew them with. @module */
+/** `rollouts@1`: responses of a policy, with the log-probabilities under which they were sampled. @module */
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 import type { RowProblems } from "./row_problems.ts";
 
-/** Why a response ended: the model's end token, the length limit, or a stop text. */
+/** Why a response ended: EOS, the length limit, or a stop string. */
 export type FinishReason = "eos" | "length" | "stop";
 
-/** One answer. */
+/** One response. */
 export interface RolloutRow {
   readonly id: string;
   readonly promptId: string;
-  /** number of this answer among those to the same prompt, from 0 */
+  /** index of this response among those to the same prompt, from 0 */
   readonly sample: number;
   /** i32[P] */
   readonly promptIds: Int32Array;
@@ -17,7 +19,7 @@ export interface RolloutRow {
   readonly responseIds: Int32Array;
   /** f32[R] nats, under the distribution that was sampled from (temperature, top-k, top-p) */
   readonly logprobs: Float32Array;
-  /** f32[R] nats, at temperature 1 and untruncated; null where equal to `logprobs` */
+  /** f32[R] nats, at temperature 1 without top-k and top-p; null where equal to `logprobs` */
   readonly logprobsT1: Float32Array | null;
   readonly finishReason: FinishReason;
   /** JSON, the prompt's */
@@ -37,7 +39,7 @@ export const ROLLOUT_SCHEMA = {
   meta: "utf8",
 } as const;
 
-/** Reports what is wrong with a row. */
+/** Reports the problems of a row. */
 export function checkRollout(row: RolloutRow, problems: RowProblems): void {
   problems.natural("sample", row.sample);
   problems.notEmpty("prompt_ids", row.promptIds);
@@ -52,6 +54,24 @@ export function checkRollout(row: RolloutRow, problems: RowProblems): void {
   problems.oneOf("finish_reason", row.finishReason, ["eos", "length", "stop"]);
 }
 
+/**
+ * Returns the `meta` of a response's prompt.
+ * @param file of the prompt, for the message
+ * @throws {DataError} if it is not a JSON object
+ */
+export function parsedMeta(
+  { promptId, meta }: Pick<RolloutRow, "promptId" | "meta">,
+  file?: string,
+): Readonly<Record<string, unknown>> {
+  const value = jsonObjectIn(meta);
+  if (value) return value;
+  const found = JSON.stringify(meta.slice(0, 80)), place = file === undefined ? "" : `${file}: `;
+  throw new DataError(`${place}meta of prompt "${promptId}" must be a JSON object, got ${found}`, {
+    column: "meta",
+    ...(file === undefined ? {} : { file }),
+  });
+}
+
 const FORMAT: RowFormat<RolloutRow, typeof ROLLOUT_SCHEMA> = {
   contract: "rollouts@1",
   schema: ROLLOUT_SCHEMA,
@@ -59,8 +79,8 @@ const FORMAT: RowFormat<RolloutRow, typeof ROLLOUT_SCHEMA> = {
 };
 
 /**
- * Reads a `rollouts@1` file, or the rollouts of a `scored@1` file, which holds all their columns.
- * @throws {DataError} if it is neither or breaks the contract; rows count from 0
+ * Reads a `rollouts@1` file, or the rollouts of a `scored@1` file, which has all their columns.
+ * @throws {DataError} if it is neither, or violates the contract; rows count from 0
  */
 export function readRollouts(path: string): TokenTable<RolloutRow> {
   return readTokenContract(path, FORMAT, ["scored@1"]);
@@ -68,7 +88,7 @@ export function readRollouts(path: string): TokenTable<RolloutRow> {
 
 /**
  * Publishes a `rollouts@1` file.
- * @throws {ColumnError} if rows break the contract
+ * @throws {ColumnError} if rows violate the contract
  */
 export function writeRollouts(path: string, table: TokenTable<RolloutRow>): Promise<void> {
   return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);

@@ -1,92 +1,73 @@
-/** Collects what is wrong with the rows of a file, so that one error can list it. Rows count from 0. @module */
+/** Collects the problems of a file's rows, so that one error can list them. Rows count from 0. @module */
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
-/** Problems that a message spells out; the rest is counted. */
-const SHOWN = 10;
-
-/** What a list of problems amounts to. */
-export interface ProblemSummary {
+/** All problems in one text, and the place of the first. */
+interface ProblemSummary {
   readonly message: string;
   readonly where: { readonly column: string; readonly row: number };
 }
 
-/** Checks of values, each of which notes the column and the row that it fails for. */
+/** Checks of values, each of which adds a problem with column and row if it fails. */
 export class RowProblems {
   /** the row that is being checked */
   row = 0;
-  #count = 0;
   #first: ProblemSummary["where"] | undefined;
-  readonly #shown: string[] = [];
+  readonly #problems: string[] = [];
 
-  /** Notes that `column` of the current row is wrong: "it must …". */
-  add(column: string, requirement: string, current: string): void {
-    this.#count++;
+  /** Adds a problem of `column` in the current row: what it must be, and what was found. */
+  add(column: string, requirement: string, found: string): void {
     this.#first ??= { column, row: this.row };
-    if (this.#shown.length < SHOWN) {
-      this.#shown.push(`column "${column}", row ${this.row}, must ${requirement}: ${current}`);
-    }
+    this.#problems.push(`column "${column}", row ${this.row} must ${requirement}, got ${found}`);
   }
 
-  /** A list must have `length` elements, as `of` has. */
+  /** Requires that a list has `length` elements, as `of` has. */
   sameLength(column: string, list: ArrayLike<unknown>, of: string, length: number): void {
-    if (list.length !== length) {
-      this.add(column, `have as many elements as ${of}`, `it has ${list.length} for ${length}`);
-    }
+    if (list.length === length) return;
+    this.add(column, `have as many elements as ${of} (${length})`, `${list.length}`);
   }
 
-  /** A list must not be empty. */
+  /** Requires that a list is not empty. */
   notEmpty(column: string, list: ArrayLike<unknown>): void {
-    if (list.length === 0) this.add(column, "have elements", "it has none");
+    if (list.length === 0) this.add(column, "have elements", "none");
   }
 
-  /** Token ids must not be negative. */
+  /** Requires that token ids are not negative. */
   ids(column: string, ids: Int32Array): void {
     const bad = ids.findIndex((id) => id < 0);
-    if (bad >= 0) this.add(column, "hold ids from 0", `element ${bad} is ${ids[bad]}`);
+    if (bad >= 0) this.add(column, "have ids of at least 0", `${ids[bad]} (element ${bad})`);
   }
 
-  /** Every number of a list must be finite. */
+  /** Requires that every number of a list is finite. */
   finiteList(column: string, values: Float32Array): void {
-    for (let i = 0; i < values.length; i++) {
-      if (!Number.isFinite(values[i])) {
-        return this.add(column, "hold finite numbers", `element ${i} is ${values[i]}`);
-      }
-    }
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) this.add(column, "have finite numbers", `${values[bad]} (element ${bad})`);
   }
 
-  /** A number must be finite. */
+  /** Requires that a number is finite. */
   finite(column: string, value: number): void {
-    if (!Number.isFinite(value)) this.add(column, "be finite", `it is ${value}`);
+    if (!Number.isFinite(value)) this.add(column, "be finite", `${value}`);
   }
 
-  /** An integer must not be negative. */
+  /** Requires that a number is an integer of at least 0. */
   natural(column: string, value: number): void {
-    if (!Number.isSafeInteger(value) || value < 0) this.add(column, "be an integer from 0", `it is ${value}`);
+    if (!Number.isSafeInteger(value) || value < 0) {
+      this.add(column, "be an integer of at least 0", `${value}`);
+    }
   }
 
-  /** A text must be one of `values`. */
+  /** Requires that a text is one of `values`. */
   oneOf(column: string, value: string, values: readonly string[]): void {
-    if (!values.includes(value)) {
-      this.add(column, `be one of ${values.join(", ")}`, `it is ${JSON.stringify(value)}`);
-    }
+    if (!values.includes(value)) this.add(column, `be one of ${values.join(", ")}`, JSON.stringify(value));
   }
 
-  /** A text must be a JSON object. */
+  /** Requires that a text is a JSON object. */
   jsonObject(column: string, value: string): void {
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(value);
-    } catch {
-      parsed = undefined;
-    }
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-      this.add(column, "hold a JSON object", `it is ${JSON.stringify(value)}`);
-    }
+    if (jsonObjectIn(value) === undefined) this.add(column, "be a JSON object", JSON.stringify(value));
   }
 
-  /** All problems in one text and where the first is; undefined where there are none. */
+  /** Returns all problems in one text and the place of the first; undefined without any. */
   summary(): ProblemSummary | undefined {
-    if (this.#first === undefined) return undefined;
-    const rest = this.#count > SHOWN ? `; and ${this.#count - SHOWN} more` : "";
-    return { message: this.#shown.join("; ") + rest, where: this.#first };
+    return this.#first && { message: listed(this.#problems), where: this.#first };
   }
 }

@@ -1,19 +1,20 @@
-/** Token ids mean something under one vocabulary only: files and models that meet must share it. @module */
+/** Checks that files and models that are used together have one tokenizer: token ids have no meaning without it. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
 
 /**
- * @param digests of vocabularies by what they belong to, the first being the one that counts
- * @throws {DataError} naming everything that has another vocabulary
+ * Checks that all digests equal the first one.
+ * @param digests of tokenizers, by the name of the file or model
+ * @throws {DataError} naming everything that has another tokenizer
  */
 export function checkSameTokenizer(digests: Readonly<Record<string, string>>): void {
   const entries = Object.entries(digests), [first] = entries;
-  const other = entries.filter(([, digest]) => digest !== first![1]);
-  if (other.length === 0) return;
-  const show = ([name, digest]: readonly [string, string]) => `${name} has ${digest.slice(0, 12)}`;
+  const others = entries.filter(([, digest]) => digest !== first![1]);
+  if (others.length === 0) return;
+  const names = entries.map(([name]) => name);
+  const found = [first!, ...others].map(([name, digest]) => `${digest.slice(0, 12)} (${name})`);
   throw new DataError(
-    `Cannot use ${
-      entries.map(([name]) => name).join(" and ")
-    } together as their tokenizers must be the same: ` +
-      [first!, ...other].map(show).join(", "),
+    `${names.slice(0, -1).join(", ")} and ${names.at(-1)} must have the same tokenizer, got ${
+      found.join(", ")
+    }`,
   );
 }

@@ -1,24 +1,24 @@
-/** `scored@1`: rollouts with the log-probabilities of SFT, reward members and base, and the reward. @module */
+/** `scored@1`: rollouts with log-probabilities under SFT model, reward members and base, and the reward. @module */
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 import { checkRollout, ROLLOUT_SCHEMA, type RolloutRow } from "./rollouts.ts";
 
-/** One answer with its reward. */
+/** One response with its reward. */
 export interface ScoredRow extends RolloutRow {
-  /** f32[R] nats, the SFT model's: what KL is measured against */
+  /** f32[R] nats, under the SFT model, for the KL to SFT */
   readonly sftLogprobs: Float32Array;
-  /** f32[R] nats, the reward's members combined */
+  /** f32[R] nats, under the reward's members, combined */
   readonly targetLogprobs: Float32Array;
-  /** f32[R] nats, the base's */
+  /** f32[R] nats, under the base */
   readonly baseLogprobs: Float32Array;
-  /** f32[R] nats, target minus base after floor and bound of the EOS term */
+  /** f32[R] nats, target − base (or baseline) with all guards applied */
   readonly tokenRewards: Float32Array;
   /** sum of `tokenRewards`, nats */
   readonly rawReward: number;
   /** `rawReward` after length normalisation */
   readonly reward: number;
   /**
-   * mean nats per token that the base gives the response's tokens, ends left out, after BOS alone, without the prompt;
-   * null where undefined (a response that is only an end)
+   * mean nats per token of the response alone under the base, after BOS, without prompt and EOS; null where undefined (a response
+   * of EOS only)
    */
   readonly baseNll: number | null;
 }
@@ -57,7 +57,7 @@ const FORMAT: RowFormat<ScoredRow, typeof SCHEMA> = {
 
 /**
  * Reads a `scored@1` file.
- * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ * @throws {DataError} if it is not one or violates the contract; rows count from 0
  */
 export function readScored(path: string): TokenTable<ScoredRow> {
   return readTokenContract(path, FORMAT);
@@ -65,7 +65,7 @@ export function readScored(path: string): TokenTable<ScoredRow> {
 
 /**
  * Publishes a `scored@1` file.
- * @throws {ColumnError} if rows break the contract
+ * @throws {ColumnError} if rows violate the contract
  */
 export function writeScored(path: string, table: TokenTable<ScoredRow>): Promise<void> {
   return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);

@@ -1,4 +1,4 @@
-/** `tokens@1`: demonstrations as token ids, with a mask of what is supervised. @module */
+/** `tokens@1`: demonstrations as token ids, with a mask of the supervised tokens. @module */
 import { readTokenContract, type RowFormat, type TokenTable, writeContract } from "./contract_file.ts";
 
 /** One demonstration. */
@@ -8,8 +8,16 @@ export interface TokenRow {
   readonly inputIds: Int32Array;
   /** u8[T] 1 = this token is supervised; several assistant turns are possible */
   readonly lossMask: Uint8Array;
-  /** where it came from: the file's name and line, or the id of the rollout that it was */
+  /** its source: name and line of the file, or id of the rollout */
   readonly source: string;
+}
+
+/** Returns the indices of supervised tokens, or of all with loss `all`. The first token is none: nothing predicts it. */
+export function supervisedTokens(
+  { inputIds, lossMask }: Pick<TokenRow, "inputIds" | "lossMask">,
+  loss: "response" | "all" = "response",
+): number[] {
+  return Array.from(inputIds.keys()).filter((t) => t > 0 && (loss === "all" || lossMask[t] === 1));
 }
 
 const SCHEMA = {
@@ -27,13 +35,13 @@ const FORMAT: RowFormat<TokenRow, typeof SCHEMA> = {
     problems.ids("input_ids", row.inputIds);
     problems.sameLength("loss_mask", row.lossMask, "input_ids", row.inputIds.length);
     const bad = row.lossMask.findIndex((mask) => mask > 1);
-    if (bad >= 0) problems.add("loss_mask", "hold 0 and 1", `element ${bad} is ${row.lossMask[bad]}`);
+    if (bad >= 0) problems.add("loss_mask", "be 0 or 1", `${row.lossMask[bad]} (element ${bad})`);
   },
 };
 
 /**
  * Reads a `tokens@1` file.
- * @throws {DataError} if it is not one or breaks the contract; rows count from 0
+ * @throws {DataError} if it is not one or violates the contract; rows count from 0
  */
 export function readTokens(path: string): TokenTable<TokenRow> {
   return readTokenContract(path, FORMAT);
@@ -41,7 +49,7 @@ export function readTokens(path: string): TokenTable<TokenRow> {
 
 /**
  * Publishes a `tokens@1` file.
- * @throws {ColumnError} if rows break the contract
+ * @throws {ColumnError} if rows violate the contract
  */
 export function writeTokens(path: string, table: TokenTable<TokenRow>): Promise<void> {
   return writeContract(path, FORMAT, table.rows, table.tokenizerDigest);

@@ -1,18 +1,21 @@
-/** Parameters that every stage with a checker has, beside the checker's name. @module */
+/** Parameters of every stage with a checker, beside the checker's name. @module */
 import { z } from "zod";
 import type { CheckerOptions } from "./checker.ts";
 
-/** Fields for the schema of a stage; empty texts stand for "not set". */
+/** Fields for the schema of a stage; the empty string means "not set". */
 export const CHECKER_DETAILS = {
   checker_field: z.string().default("")
-    .describe("Field of a prompt's row that the checker looks at. Empty: the checker's own default.")
-    .meta({ source: "lib/evals" }),
+    .describe("Field of the prompt's row that the checker reads.")
+    .meta({
+      source: "the checker's default",
+      details: "words: `words`; exact, contains: `answer`; regex: `pattern`.",
+    }),
   checker_pattern: z.string().default("")
-    .describe("Regular expression for checker=regex. Empty: the pattern in the prompt's row.")
-    .meta({ source: "lib/evals" }),
+    .describe("Regular expression of checker=regex.")
+    .meta({ source: "the pattern in the prompt's row" }),
 };
 
-/** The checker's settings that these parameters make. */
+/** Returns the checker's settings from these parameters. */
 export function checkerOptions(
   { checker_field: field, checker_pattern: pattern }: {
     readonly checker_field: string;

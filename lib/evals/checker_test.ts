@@ -1,4 +1,4 @@
-/** Checkers, one rule a test. @module */
+/** Tests checkers, one rule per test. @module */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
@@ -59,7 +59,7 @@ Deno.test("words: a text of letters is found between spaces and never inside a l
   );
 });
 
-Deno.test("exact: the whole answer apart from white space around it, and it must have ended", async () => {
+Deno.test("exact: the whole response without surrounding white space, and it must have ended", async () => {
   const check = await loadChecker("exact");
   assertEquals(check({ meta: { answer: "42" }, response: " 42\n", ended: true }), { score: 1 });
   assertEquals(check({ meta: { answer: "42" }, response: "42", ended: false }), { score: 0 });
@@ -69,14 +69,14 @@ Deno.test("exact: the whole answer apart from white space around it, and it must
   });
 });
 
-Deno.test("contains: the answer somewhere, in a field of the user's choice, with or without case", async () => {
+Deno.test("contains: the expected text anywhere, from a field of the user's choice, case-sensitive or not", async () => {
   const check = await loadChecker("contains", { field: "city", ignoreCase: true });
   assertEquals(check({ meta: { city: "Paris" }, response: "That is PARIS", ended: false }), { score: 1 });
   const strict = await loadChecker("contains", { field: "city" });
   assertEquals(strict({ meta: { city: "Paris" }, response: "That is PARIS", ended: false }), { score: 0 });
 });
 
-Deno.test("regex: one pattern for all rows, or one of each row", async () => {
+Deno.test("regex: one pattern for all rows, or one per row", async () => {
   const all = await loadChecker("regex", { pattern: "^\\d+$" });
   assertEquals(all({ meta: {}, response: "123", ended: true }), { score: 1 });
   assertEquals(all({ meta: {}, response: "123a", ended: true }), { score: 0 });
@@ -88,35 +88,34 @@ Deno.test("regex: a pattern that does not compile is a usage error", async () =>
   const error = await assertRejects(() => loadChecker("regex", { pattern: "(" }), UsageError);
   assertEquals(
     error.message,
-    'Cannot use "(" as a checker\'s pattern must be a regular expression: Invalid regular expression: /(/u: Unterminated group',
+    "The checker's pattern must be a regular expression: Invalid regular expression: /(/u: Unterminated group",
   );
 });
 
-Deno.test("a prompt without the field that its checker needs is named", async () => {
+Deno.test("a prompt without the field that its checker requires is an error that names the field", async () => {
   const check = await loadChecker("words");
   for (
-    const [meta, what] of [[{}, "missing"], [{ words: [] }, "[]"], [{ words: ["a", 1] }, '["a",1]']] as const
+    const [meta, what] of [[{}, "nothing"], [{ words: [] }, "[]"], [{ words: ["a", 1] }, '["a",1]']] as const
   ) {
     const error = assertThrows(() => check({ meta, response: "", ended: true }), DataError);
     assertEquals(
       error.message,
-      `Cannot check a response as field "words" of its prompt must be a text or a list of texts: it is ${what}`,
+      `Field "words" of a prompt must be a string or a list of strings, got ${what}`,
     );
   }
   const inherited = await loadChecker("exact", { field: "constructor" });
   assertThrows(() => inherited({ meta: {}, response: "", ended: true }), DataError);
 });
 
-Deno.test("an unknown checker is refused with the names that exist", async () => {
+Deno.test("an unknown checker is an error that lists the known names", async () => {
   const error = await assertRejects(() => loadChecker("word"), UsageError);
   assertEquals(
     error.message,
-    'Cannot use checker "word" as a checker must be one of words, exact, contains, regex, or the path of a module ' +
-      "(.ts, .js, .mjs): there is none of that name",
+    'A checker must be one of words, exact, contains, regex, or the path of a module (.ts, .js, .mjs), got "word"',
   );
 });
 
-Deno.test("a user's module gives its figures, and is refused when it gives none", async () => {
+Deno.test("a user's module returns its metrics; other results are an error", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const write = async (name: string, text: string): Promise<string> => {
@@ -132,17 +131,16 @@ Deno.test("a user's module gives its figures, and is refused when it gives none"
     );
     assertEquals(good(input), { score: 0.5 });
     const bad = await write("bad.js", "export function check() { return { score: NaN }; }");
-    const figures = assertThrows(await loadChecker(bad).then((check) => () => check(input)), DataError);
+    const metrics = assertThrows(await loadChecker(bad).then((check) => () => check(input)), DataError);
     assertEquals(
-      figures.message,
-      `Cannot use what checker ${bad} gives as it must be finite figures with "score" among them: it is {"score":null}, ` +
-        'for the response "four"',
+      metrics.message,
+      `checker ${bad} must return finite numbers with "score" among them, got {"score":null} for the response "four"`,
     );
     const other = await write("other.js", "export const score = 1;");
     const error = await assertRejects(() => loadChecker(other), UsageError);
     assertEquals(
       error.message,
-      `Cannot use checker ${other} as it must export a function "check": it exports score`,
+      `checker ${other} must export a function "check", got score`,
     );
   } finally {
     await Deno.remove(dir, { recursive: true });

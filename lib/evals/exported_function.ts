@@ -1,14 +1,14 @@
-/** A function out of a module that a user names: a checker, a reward. @module */
+/** Loads a function from a user's module: a checker, a reward. @module */
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "@/lib/tensor/errors.ts";
 
-/** What a module exports under a name, whatever it takes and gives: who calls it checks. */
+/** A user's function of unknown type: the caller checks its results. */
 // deno-lint-ignore no-explicit-any -- a user's function
-export type ExportedFunction = (...args: any[]) => unknown;
+type ExportedFunction = (...args: any[]) => unknown;
 
 /**
- * Loads the JavaScript or TypeScript module at `path`.
+ * Loads the JavaScript or TypeScript module at `path` and returns one of its functions.
  * @param name of the function that it must export
  * @param what for messages: "checker"
  * @throws {UsageError} if the module does not load or exports no such function
@@ -22,14 +22,10 @@ export async function exportedFunction(
     module = await import(pathToFileURL(resolve(path)).href);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    const error = new UsageError(`Cannot use ${what} ${path} as it must be a module that loads: ${why}`);
-    error.cause = cause;
-    throw error;
+    throw new UsageError(`Failed to load ${what} ${path}: ${why}`, { cause });
   }
   const found = module[name];
   if (typeof found === "function") return found as ExportedFunction;
   const exported = Object.keys(module).join(", ") || "nothing";
-  throw new UsageError(
-    `Cannot use ${what} ${path} as it must export a function "${name}": it exports ${exported}`,
-  );
+  throw new UsageError(`${what} ${path} must export a function "${name}", got ${exported}`);
 }

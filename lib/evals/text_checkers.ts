@@ -11,15 +11,15 @@ import {
   expectedTexts,
 } from "./checker.ts";
 
-/** Where `exact` and `contains` look unless told otherwise. */
+/** The field that `exact` and `contains` read by default. */
 export const ANSWER_FIELD = "answer";
 
-/** Where `regex` looks unless told otherwise. */
+/** The field that `regex` reads by default. */
 export const PATTERN_FIELD = "pattern";
 
 /**
- * 1 when the response, apart from white space around it, is the text in `meta.answer` (or the field of `options.field`),
- * or one of its texts. A response that did not end is no exact answer: 0.
+ * Scores 1 if the response, without leading and trailing white space, is the text in `meta.answer` (or the field of
+ * `options.field`), or one of its texts. A truncated response scores 0.
  */
 export function exactChecker(options: CheckerOptions = {}): Checker {
   return compareWith(
@@ -29,7 +29,7 @@ export function exactChecker(options: CheckerOptions = {}): Checker {
   );
 }
 
-/** 1 when the response contains the text in `meta.answer` (or the field of `options.field`), or one of its texts. */
+/** Scores 1 if the response contains the text in `meta.answer` (or the field of `options.field`), or one of its texts. */
 export function containsChecker(options: CheckerOptions = {}): Checker {
   return compareWith(options, ANSWER_FIELD, (response, expected) => response.includes(expected));
 }
@@ -47,7 +47,7 @@ function compareWith(
 }
 
 /**
- * 1 when `options.pattern` matches somewhere in the response; without one, the pattern in `meta.pattern` (or the field of
+ * Scores 1 if `options.pattern` matches in the response; without one, the pattern in `meta.pattern` (or the field of
  * `options.field`), or one of its patterns.
  */
 export function regexChecker(options: CheckerOptions = {}): Checker {

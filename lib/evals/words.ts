@@ -1,19 +1,19 @@
 /**
- * The quickstart's metric: does the answer stay on its topic, and does it end?
+ * The quickstart's metric: does the response mention its topic, and does it end?
  * In: `words` of the prompt (hero and thing) and the response. Out: `score` and `both_words`.
  * @module
  */
 import { type Checker, type CheckerOptions, escapePattern, expectedTexts } from "./checker.ts";
 
-/** Python's `\w` for texts: str.isalnum() or the underscore. Marks are no word characters there. */
+/** Python's `\w` for texts: str.isalnum() or the underscore. Marks are not word characters there. */
 const WORD = "[\\p{L}\\p{N}_]";
-/** Python's `\b`: a place between a word character and none. JavaScript's own knows ASCII only. */
+/** Python's `\b`: a position between a word character and another. JavaScript's own supports ASCII only. */
 const BOUNDARY = `(?:(?<!${WORD})(?=${WORD})|(?<=${WORD})(?!${WORD}))`;
 
-/** Where `words` looks unless told otherwise. */
+/** The field that `words` reads by default. */
 export const WORDS_FIELD = "words";
 
-/** Whether `word` occurs in `text` as a whole word: Python's `re.search(rf"\b{re.escape(word)}\b", text)`. */
+/** Returns whether `word` occurs in `text` as a whole word: Python's `re.search(rf"\b{re.escape(word)}\b", text)`. */
 export function hasWord(
   text: string,
   word: string,
@@ -25,7 +25,7 @@ export function hasWord(
 
 /**
  * `score`: the share of the words in `meta.words` (or the field of `options.field`) that occur as whole words, case-sensitive
- * unless told otherwise; 0 when the response did not end. `both_words`: 1 when all occur and the response ended.
+ * by default; 0 for a truncated response. `both_words`: 1 if all occur and the response ended.
  * Source: the quickstart's README (fixtures/quickstart), "Metric".
  */
 export function wordsChecker(options: CheckerOptions = {}): Checker {

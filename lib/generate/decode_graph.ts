@@ -1,5 +1,5 @@
 /**
- * One decoding step of the whole network as one graph: token ids in, probabilities of the next token out, keys and
+ * Builds one decoding step of the whole network as one graph: token ids in, probabilities of the next token out, keys and
  * values updated in place. Weights are constants, which ONNX Runtime repacks when the session is made: a step is then
  * up to twice as fast as with weights as inputs, and a row has the same bits in any batch, also alone.
  * @module
@@ -28,30 +28,25 @@ import { TensorValue } from "@/lib/ort/tensor_value.ts";
 import { f32, hostTensor } from "@/lib/tensor/tensor.ts";
 import { paddedHeadDim } from "./key_value_cache.ts";
 
-/** What a step gives besides the next keys and values, [B,V] each. */
+/** Outputs of a step besides the next keys and values, [B,V] each. */
 export type StepOutput = "probabilities" | "probabilities_t1" | "logits";
 
-/** How the graph is made. */
-export interface DecodeOptions {
-  /** longest sequence: prompt and response */
-  readonly capacity: number;
-  readonly outputs: readonly StepOutput[];
-}
-
-/** Whether a model asks where a token stands; the graph of one that does not has no input `position`. */
+/** Returns whether a model uses token positions; the graph of one that does not has no input `position`. */
 export function readsPosition({ blocks, embeddings }: Model): boolean {
   return blocks.some(({ attention }) => attention.rope !== null) ||
     embeddings.some(({ index }) => index === "position");
 }
 
 /**
- * Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (position again: the row's length minus one), total i32[1]
- * (the batch's longest), temperature f32[], key.<l> and value.<l>. Outputs: those asked for, next_key.<l>, next_value.<l>.
+ * Compiles the graph of a step.
+ * Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (the same: the row's length minus one), total i32[1]
+ * (the longest row of the batch), temperature f32[], key.<l> and value.<l>. Outputs: `outputs`, next_key.<l>, next_value.<l>.
+ * @param options.capacity longest sequence: prompt and response
  */
 export function decodeSession(
   model: Model,
   parameters: ParameterVector,
-  { capacity, outputs }: DecodeOptions,
+  { capacity, outputs }: { readonly capacity: number; readonly outputs: readonly StepOutput[] },
 ): Session {
   const trace = new Trace(), rows = 2; // any batch: shapes with it are declared as symbols below
   const ids = trace.input("ids", "i64", [rows]);
@@ -100,13 +95,13 @@ export function decodeSession(
   });
   const head = part(model.head);
   const logits = model.project(head, model.normalise(head, x!));
-  const figures: Record<StepOutput, () => Value> = {
+  const values: Record<StepOutput, () => Value> = {
     probabilities: () => softmax(div(logits, temperature)),
     probabilities_t1: () => softmax(logits),
     logits: () => logits,
   };
   for (const name of outputs) {
-    results[name] = figures[name]();
+    results[name] = values[name]();
     symbolic[name] = ["B", model.vocabSize];
   }
   const graph = lower({ name: "decode", inputs, weights: [...named.values()], outputs: results, symbolic });
@@ -118,7 +113,7 @@ export function decodeSession(
   return new Session(encodeModel(graph), { initializers });
 }
 
-/** Attention of one new token per row over the cache. Heads are padded with zeros to what the kernel takes. */
+/** Returns attention of one new token per row over the cache. Heads are padded with zeros to the size that the kernel supports. */
 function cachedAttention(
   cache: Readonly<Record<"position" | "lastIndex" | "total" | "pastKey" | "pastValue", Value>>,
   capacity: number,
@@ -127,16 +122,20 @@ function cachedAttention(
   return {
     attend(q: Value, k: Value, v: Value, spec: AttentionSpec): Value {
       const { trace } = q, rows = q.shape[0]!, { headDim } = spec, wide = paddedHeadDim(headDim);
-      let turn = (x: Value) => x; // [B,n,1,D]
+      let withPositions = (x: Value) => x; // [B,n,1,D]
       if (spec.rope) {
         const tables = ropeTables(spec.rope, capacity), half = spec.rope.frequencies.length;
         const cos = trace.constant(f32([capacity, half], tables.cos));
         const sin = trace.constant(f32([capacity, half], tables.sin));
-        turn = (x) => rope(x, cache.position, cos, sin);
+        withPositions = (x) => rope(x, cache.position, cos, sin);
       }
       const prepare = (x: Value, heads: number, rotate: boolean) => {
         const split = reshape(x, [rows, heads, 1, headDim]);
-        return reshape(pad(rotate ? turn(split) : split, 3, 0, wide - headDim), [rows, 1, heads * wide]);
+        return reshape(pad(rotate ? withPositions(split) : split, 3, 0, wide - headDim), [
+          rows,
+          1,
+          heads * wide,
+        ]);
       };
       const { output, key, value } = groupQueryAttention({
         q: prepare(q, spec.heads, true),

@@ -1,4 +1,4 @@
-/** Exact answers: what the training graph alone would draw, bit for bit, whoever proposes. @module */
+/** Tests exact responses: those that the training graph alone would draw, bit for bit, whatever model proposes. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { normal } from "@/lib/random/normal.ts";
@@ -24,7 +24,7 @@ const OPTIONS: ExactOptions = {
   })),
   temperature: 1,
   maxNewTokens: 24,
-  eosIds: [432], // a common piece: answers end at different times
+  eosIds: [432], // a common piece: responses end at different times
   seed: 5,
   batchSize: 16,
 };
@@ -41,8 +41,8 @@ const policy = () => new Generator(model, parameters);
 const exactly = (proposer: Pick<Generator, "steps">, options: Partial<ExactOptions> = {}): Generated[] =>
   atOnce(exactSteps(proposer, network, { ...OPTIONS, ...options }));
 
-const sequencesOf = (answers: readonly Generated[]): Sequence[] =>
-  answers.map(({ responseIds }, i) => {
+const sequencesOf = (responses: readonly Generated[]): Sequence[] =>
+  responses.map(({ responseIds }, i) => {
     const before = OPTIONS.prompts[i]!.ids, ids = Int32Array.from([...before, ...responseIds]);
     return { ids, targets: targetsFrom(before.length, ids.length) };
   });
@@ -73,7 +73,7 @@ function drawnSlowly(prompt: number): number[] {
 
 const exact = exactly(policy());
 
-Deno.test("exact answers are those that the training graph alone draws token by token", () => {
+Deno.test("exact responses are those that the training graph alone draws token by token", () => {
   for (const prompt of [0, 5, 9, 17]) assertEquals([...exact[prompt]!.responseIds], drawnSlowly(prompt));
 });
 
@@ -81,16 +81,16 @@ Deno.test("a proposer that is often wrong changes no token and no bit", () => {
   let proposals = 0;
   const proposer = noisy();
   const counted: Pick<Generator, "steps"> = { steps: (options) => (proposals++, proposer.steps(options)) };
-  const answers = exactly(counted);
+  const responses = exactly(counted);
   assert(proposals > 3, `the noise must be wrong at times: ${proposals} proposals`);
-  assertEquals(answers, exact);
+  assertEquals(responses, exact);
   assertEquals(
     exact.map(({ finishReason }) => finishReason),
     exact.map(({ responseIds }) => responseIds.at(-1) === 432 ? "eos" : "length"),
   );
 });
 
-Deno.test("neither batch size nor company changes an exact answer", () => {
+Deno.test("neither batch size nor the other prompts change an exact response", () => {
   assertEquals(exactly(policy(), { batchSize: 1 }), exact);
   assertEquals(exactly(policy(), { prompts: OPTIONS.prompts.slice(3, 6) }), exact.slice(3, 6));
 });
@@ -103,7 +103,7 @@ for (
     "goldens/families/gpt_neox",
   ]
 ) {
-  Deno.test(`training gives ${name}'s exact answers the same log-probabilities bit for bit, in any minibatch`, () => {
+  Deno.test(`training gives ${name}'s exact responses the same log-probabilities bit for bit, in any minibatch`, () => {
     const { model, parameters } = loadModel(`fixtures/${name}`);
     const network = new Network(model, parameters, { trainable: true });
     const prompts = Array.from({ length: 20 }, (_, i) => ({
@@ -112,8 +112,8 @@ for (
     }));
     const maxNewTokens = Math.min(32, model.contextLength - 30);
     const options = { ...OPTIONS, prompts, maxNewTokens, eosIds: [2] };
-    const answers = atOnce(exactSteps(new Generator(model, parameters), network, options));
-    const sequences = answers.map(({ responseIds }, i): Sequence => {
+    const responses = atOnce(exactSteps(new Generator(model, parameters), network, options));
+    const sequences = responses.map(({ responseIds }, i): Sequence => {
       const before = prompts[i]!.ids, ids = Int32Array.from([...before, ...responseIds]);
       return { ids, targets: targetsFrom(before.length, ids.length) };
     });
@@ -136,7 +136,7 @@ for (
       }
       assertEquals(
         bitsOf(trained),
-        bitsOf(answers.map(({ logprobs }) => logprobs)),
+        bitsOf(responses.map(({ logprobs }) => logprobs)),
         `minibatches of ${size}`,
       );
     }
@@ -144,39 +144,40 @@ for (
 }
 
 Deno.test("at another temperature, both log-probabilities are the training graph's", () => {
-  const answers = exactly(noisy(), { temperature: 0.7 });
-  assertEquals(answers, exactly(policy(), { temperature: 0.7 }));
+  const responses = exactly(noisy(), { temperature: 0.7 });
+  assertEquals(responses, exactly(policy(), { temperature: 0.7 }));
   assertEquals(
-    bitsOf(answers.map(({ logprobsT1 }) => logprobsT1!)),
-    bitsOf(tokenLogprobs(network, sequencesOf(answers))),
+    bitsOf(responses.map(({ logprobsT1 }) => logprobsT1!)),
+    bitsOf(tokenLogprobs(network, sequencesOf(responses))),
   );
   const warmer = (sums: readonly Float32Array[]) =>
     sums.reduce((sum, row) => sum + row.reduce((a, b) => a + b), 0);
   assert(
-    warmer(answers.map(({ logprobs }) => logprobs)) > warmer(answers.map(({ logprobsT1 }) => logprobsT1!)),
+    warmer(responses.map(({ logprobs }) => logprobs)) >
+      warmer(responses.map(({ logprobsT1 }) => logprobsT1!)),
     "cooler sampling gives more to what it draws",
   );
 });
 
-Deno.test("stop texts end exact answers where they end plain ones, whoever proposes", () => {
-  // The third of some tokens ends an answer: a watch that is not told the first ones of a proposal ends it too late.
+Deno.test("stop strings end exact responses where they end plain ones, whatever model proposes", () => {
+  // The third of some tokens ends a response: a watcher that does not see the first ones of a proposal ends it too late.
   const isCounted = (id: number) => id > 310 && id < 400;
   const stops = () => {
     const seen = new Map<number, number>();
-    return (answer: number, id: number) => {
-      if (isCounted(id)) seen.set(answer, (seen.get(answer) ?? 0) + 1);
-      return isCounted(id) && seen.get(answer) === 3;
+    return (response: number, id: number) => {
+      if (isCounted(id)) seen.set(response, (seen.get(response) ?? 0) + 1);
+      return isCounted(id) && seen.get(response) === 3;
     };
   };
-  const answers = exactly(noisy(), { stops });
-  assertEquals(answers, exactly(policy(), { stops }));
-  answers.forEach(({ responseIds, finishReason }, i) => {
+  const responses = exactly(noisy(), { stops });
+  assertEquals(responses, exactly(policy(), { stops }));
+  responses.forEach(({ responseIds, finishReason }, i) => {
     const free = [...exact[i]!.responseIds],
       end = free.findIndex((id, t) => isCounted(id) && free.slice(0, t + 1).filter(isCounted).length === 3);
     assertEquals([...responseIds], end < 0 ? free : free.slice(0, end + 1));
     assertEquals(finishReason, end < 0 ? exact[i]!.finishReason : "stop");
   });
-  assert(answers.some(({ finishReason }) => finishReason === "stop"));
+  assert(responses.some(({ finishReason }) => finishReason === "stop"));
 });
 
 Deno.test("a network whose bits change from pass to pass is noticed", () => {
@@ -189,19 +190,19 @@ Deno.test("a network whose bits change from pass to pass is noticed", () => {
   assertThrows(
     () => atOnce(exactSteps(policy(), shaky, { ...OPTIONS, prompts: OPTIONS.prompts.slice(0, 1) })),
     UnavailableError,
-    "Cannot answer exactly as the training graph must give a token the same bits in every batch: it drew token",
+    "exact=true requires that the training graph gives a token the same bits in every batch: it drew token",
   );
 });
 
-Deno.test("a window that is shorter than an answer is refused", () => {
+Deno.test("a window that is shorter than prompt and response is an error", () => {
   const mistral = loadModel("fixtures/goldens/families/mistral").model;
   const window = mistral.blocks[0]!.attention.window!;
   checkExact(mistral, window);
   assertThrows(
     () => checkExact(mistral, window + 1),
     UsageError,
-    `Cannot answer exactly as every layer must see the whole of up to ${
+    `exact=true requires attention windows of at least ${
       window + 1
-    } tokens: a window is ${window}`,
+    } tokens (prompt and response), got a window of ${window}`,
   );
 });

@@ -11,6 +11,7 @@ import { type PreparedRun, Session } from "@/lib/ort/session.ts";
 import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
 import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
 import { atOnce, type Work } from "@/lib/train/breathe.ts";
 import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
@@ -18,42 +19,42 @@ import { KeyValueCache } from "./key_value_cache.ts";
 import { prefill } from "./prefill.ts";
 import { checkSampling, draw, mostProbable, type Sampling } from "./sampler.ts";
 
-/** What to respond to. */
+/** A prompt to generate a response to. */
 export interface GenerationPrompt {
-  /** names the random numbers of the response: unique among the prompts of a seed */
+  /** the random numbers of the response follow from it and the seed: unique among the prompts of a seed */
   readonly id: string;
   readonly ids: Int32Array;
-  /** the first tokens of the response, given; it goes on behind them as if they had been drawn */
+  /** given first tokens of the response; generation continues after them as if they had been drawn */
   readonly begun?: Int32Array;
 }
 
-/** How to respond. */
+/** What to generate, and how. */
 export interface GenerationOptions {
   readonly prompts: readonly GenerationPrompt[];
   readonly sampling: Sampling;
   readonly maxNewTokens: number;
-  /** any of these ends a response and is part of it; none: only the length ends it */
+  /** any of these ends a response and is part of it; empty: only the length limit ends it */
   readonly eosIds: readonly number[];
   readonly seed: number;
-  /** sequences that are generated side by side */
+  /** sequences that are generated at the same time */
   readonly batchSize: number;
-  /** log-probabilities at temperature 1 too, where sampling differs from it */
-  readonly untempered?: boolean;
-  /** called with every token that is no end; true ends the response behind it, with the reason `stop` */
-  readonly onToken?: (prompt: number, id: number) => boolean;
+  /** also return log-probabilities at temperature 1, without top-k and top-p, where sampling differs from that */
+  readonly logprobsT1?: boolean;
+  /** called with every token that is not an end token; true ends the response after it, with the finish reason `stop` */
+  readonly onToken?: ((prompt: number, id: number) => boolean) | undefined;
   /** called with the logits [V] of every step before its token is chosen; the array is reused */
   readonly onLogits?: (prompt: number, position: number, logits: Float32Array) => void;
   /** called after every step with the number of tokens so far; may throw to stop */
-  readonly onStep?: (tokens: number, finished: number) => void;
+  readonly onStep?: ((tokens: number, finished: number) => void) | undefined;
 }
 
-/** A response; log-probabilities of tokens that were given are 0. */
+/** A response; log-probabilities of given tokens (`begun`) are 0. */
 export interface Generated {
   /** with the end token where one was emitted */
   readonly responseIds: Int32Array;
   /** nats, under the distribution that was sampled from */
   readonly logprobs: Float32Array;
-  /** nats under the model itself; undefined where equal to `logprobs` or not asked for */
+  /** nats, at temperature 1 without top-k and top-p; undefined where equal to `logprobs` or not requested */
   readonly logprobsT1: Float32Array | undefined;
   readonly finishReason: "eos" | "length" | "stop";
 }
@@ -64,11 +65,11 @@ interface Slot {
   readonly ids: number[];
   readonly logprobs: number[];
   readonly logprobsT1: number[];
-  next: number; // id that is fed next
-  position: number; // where it stands in the sequence
+  next: number; // id of the next input token
+  position: number; // position of that token in the sequence
 }
 
-/** A step of one batch size with everything bound. */
+/** A decoding step of one batch size, with all inputs and outputs bound. */
 interface Step {
   readonly run: PreparedRun;
   readonly ids: BigInt64Array;
@@ -77,7 +78,7 @@ interface Step {
   readonly outputs: Readonly<Record<string, Float32Array>>;
 }
 
-/** Generation from one set of weights; compiled at first use. The weights must not change while it lives. */
+/** Generates from one set of weights; compiled at first use. The weights must not change while it is in use. */
 export class Generator {
   readonly #total = TensorValue.zeros("i32", [1]);
   readonly #temperature = TensorValue.zeros("f32", []);
@@ -88,20 +89,20 @@ export class Generator {
   readonly model: Model;
   readonly parameters: ParameterVector;
 
-  /** An adapter is folded into its base: a step is then no slower than without one. */
+  /** Merges an adapter into its base, so that a step is no slower than without one. */
   constructor(model: Model, parameters: ParameterVector) {
     ({ model: this.model, parameters: this.parameters } = mergedModel({ model, parameters }));
   }
 
   /**
-   * One response per prompt, in the order of the prompts.
+   * Returns one response per prompt, in the order of the prompts.
    * @throws {UsageError} if a prompt is empty or leaves no room for `maxNewTokens`
    */
   generate(options: GenerationOptions): Generated[] {
     return atOnce(this.steps(options));
   }
 
-  /** `generate()` as work that yields after every decoding step. One at a time: the cache is the generator's. */
+  /** Does `generate()` as work that yields after every decoding step. One call at a time: they share the cache. */
   *steps(options: GenerationOptions): Work<Generated[]> {
     const { prompts, sampling, maxNewTokens, eosIds } = options;
     checkSampling(sampling);
@@ -113,7 +114,7 @@ export class Generator {
     let next = 0, tokens = 0, finished = 0;
     const most = this.#cache!.slots, refillAt = Math.max(1, most >> 3);
     while (next < prompts.length || slots.length > 0) {
-      // Prefilling a few prompts at a time costs more than letting a few slots wait.
+      // Prefilling a few prompts at a time costs more than leaving a few slots idle.
       const free = most - slots.length, waiting = prompts.length - next;
       if (waiting > 0 && (free >= refillAt || free >= waiting || slots.length === 0)) {
         const taken = prompts.slice(next, next + free).map((prompt, i) => ({
@@ -127,7 +128,7 @@ export class Generator {
         }
       }
       const step = this.#run(slots, outputs);
-      for (let row = slots.length - 1; row >= 0; row--) { // from the end: a slot that moves here was already served
+      for (let row = slots.length - 1; row >= 0; row--) { // from the end: a slot that moves to this row was processed already
         const slot = slots[row]!;
         this.#choose(slot, row, step, options);
         tokens++;
@@ -156,23 +157,22 @@ export class Generator {
   #checkPrompts(prompts: readonly GenerationPrompt[], maxNewTokens: number): void {
     const room = this.model.contextLength - maxNewTokens;
     const problems = prompts.flatMap(({ id, ids }) =>
-      ids.length === 0 ? [`"${id}" is empty`] : ids.length > room ? [`"${id}" has ${ids.length} tokens`] : []
+      ids.length < 1 || ids.length > room ? [`"${id}" has ${ids.length}`] : []
     );
     if (problems.length > 0) {
       throw new UsageError(
-        `Cannot generate ${maxNewTokens} tokens as a prompt must have 1 to ${room} of the context's ` +
-          `${this.model.contextLength}: ${problems.slice(0, 5).join(", ")}` +
-          (problems.length > 5 ? ` and ${problems.length - 5} more` : ""),
+        `A prompt must have 1 to ${room} tokens, as max_new_tokens is ${maxNewTokens} and the model's context has ` +
+          `${this.model.contextLength}: ${listed(problems)}`,
       );
     }
   }
 
-  /** Compiles for the outputs and the length that are asked for, and makes the cache. */
+  /** Compiles the decoding graph for the requested outputs and length, and makes the cache. */
   #prepare(
-    { prompts, sampling, maxNewTokens, batchSize, untempered, onLogits }: GenerationOptions,
+    { prompts, sampling, maxNewTokens, batchSize, logprobsT1, onLogits }: GenerationOptions,
   ): StepOutput[] {
     const outputs: StepOutput[] = ["probabilities"];
-    if (untempered && sampling.temperature !== 1 && sampling.temperature !== 0) {
+    if (logprobsT1 && sampling.temperature !== 1 && sampling.temperature !== 0) {
       outputs.push("probabilities_t1");
     }
     if (onLogits) outputs.push("logits");
@@ -199,7 +199,7 @@ export class Generator {
     const ids = TensorValue.zeros("i64", [rows]), position = TensorValue.zeros("i64", [rows, 1]);
     const lastIndex = TensorValue.zeros("i32", [rows]);
     const cache = this.#cache!.bindings(rows);
-    const figures = Object.fromEntries(
+    const chosen = Object.fromEntries(
       outputs.map((name) =>
         [name, new TensorValue(hostTensor("f32", [rows, this.model.vocabSize]))] as const
       ),
@@ -214,11 +214,11 @@ export class Generator {
       ...cache,
     };
     step = {
-      run: this.#session!.session.prepare(inputs, { ...figures, ...updated }),
+      run: this.#session!.session.prepare(inputs, { ...chosen, ...updated }),
       ids: ids.data as BigInt64Array,
       position: position.data as BigInt64Array,
       lastIndex: lastIndex.data as Int32Array,
-      outputs: Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, float32Of(value)])),
+      outputs: Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, float32Of(value)])),
     };
     this.#steps.set(rows, step);
     return step;
@@ -248,10 +248,8 @@ export class Generator {
       : draw(probabilities, uniform(slot.key, at), sampling);
     slot.ids.push(chosen.id);
     slot.logprobs.push(chosen.logprob);
-    const untempered = step.outputs.probabilities_t1;
-    slot.logprobsT1.push(
-      untempered ? Math.log(untempered[from + chosen.id]!) : Math.log(probabilities[chosen.id]!),
-    );
+    const probabilitiesT1 = step.outputs.probabilities_t1?.subarray(from, from + size) ?? probabilities;
+    slot.logprobsT1.push(Math.log(probabilitiesT1[chosen.id]!));
     slot.next = chosen.id;
     slot.position++;
   }
@@ -270,7 +268,7 @@ function newSlot(prompt: number, ids: Int32Array, key: Key, begun: Iterable<numb
   };
 }
 
-/** The prompt, and what of the response is given. */
+/** Returns the ids of the prompt, then those of the response that are given. */
 function joined({ ids, begun }: GenerationPrompt): Int32Array {
   return begun === undefined ? ids : Int32Array.from([...ids, ...begun]);
 }

@@ -101,7 +101,7 @@ Deno.test("log-probabilities at temperature 1 accompany those of another tempera
     eosIds: [],
     seed: 5,
     batchSize: 1,
-    untempered: true,
+    logprobsT1: true,
   });
   const ids = Int32Array.from([...asked[9]!.ids, ...cool!.responseIds]);
   const [plain] = tokenLogprobs(new Network(model, parameters), [{
@@ -117,11 +117,12 @@ Deno.test("log-probabilities at temperature 1 accompany those of another tempera
   );
 });
 
-Deno.test("prompts that are empty or leave no room are refused, all of them at once", () => {
+Deno.test("all prompts that are empty or leave no room are listed", () => {
   const bad = [{ id: "a", ids: new Int32Array(0) }, { id: "b", ids: new Int32Array(500).fill(1) }];
   assertThrows(
     () => respond(bad, 2),
     UsageError,
-    'Cannot generate 24 tokens as a prompt must have 1 to 488 of the context\'s 512: "a" is empty, "b" has 500 tokens',
+    "A prompt must have 1 to 488 tokens, as max_new_tokens is 24 and the model's context has 512: " +
+      '"a" has 0; "b" has 500',
   );
 });

@@ -1,15 +1,15 @@
 /**
- * Keys and values of every layer for a fixed number of slots, [slots, kvHeads, capacity, headDim] each. The first
- * `n` slots of a buffer are a tensor of their own, so that a step runs over the active slots only.
+ * Stores keys and values of every layer for a fixed number of slots, [slots, kvHeads, capacity, headDim] each. A step runs over
+ * the first `n` slots of a buffer only.
  * @module
  */
 import type { Model } from "@/lib/models/model.ts";
 import { TensorValue } from "@/lib/ort/tensor_value.ts";
 
-/** Head sizes are padded to a multiple of this, which the attention kernel asks for. */
-export const HEAD_STEP = 8;
+/** The attention kernel requires head sizes that are multiples of this. */
+const HEAD_STEP = 8;
 
-/** `headDim` rounded up to what the attention kernel takes. */
+/** Returns `headDim` rounded up to a size that the attention kernel supports. */
 export function paddedHeadDim(headDim: number): number {
   return Math.ceil(headDim / HEAD_STEP) * HEAD_STEP;
 }
@@ -21,7 +21,7 @@ interface Layer {
   readonly value: Float32Array<ArrayBuffer>;
 }
 
-/** The cache. */
+/** The key/value cache. */
 export class KeyValueCache {
   readonly #layers: readonly Layer[];
 
@@ -38,7 +38,7 @@ export class KeyValueCache {
     });
   }
 
-  /** Values `key.<layer>` and `value.<layer>` over the first `rows` slots. */
+  /** Returns the tensors `key.<layer>` and `value.<layer>` of the first `rows` slots. */
   bindings(rows: number): Record<string, TensorValue> {
     const out: Record<string, TensorValue> = {};
     this.#layers.forEach(({ kvHeads, headDim, key, value }, i) => {

@@ -1,7 +1,7 @@
 /**
- * Runs prompts through the blocks and puts their keys and values into the cache. Weights are graph inputs here, so that
- * the compiled graphs serve every policy of a run. A prompt is padded to a length that follows from itself alone, never
- * from its batch mates: its bits do not depend on who is prefilled with it.
+ * Runs prompts through the blocks and writes their keys and values to the cache. Weights are graph inputs here, so that
+ * the compiled graphs work for every policy of a run. A prompt is padded to a length that follows from its own length alone, so
+ * its bits do not depend on the other prompts of the batch.
  * @module
  */
 import { lower, Trace, type Value } from "@/lib/autodiff/mod.ts";
@@ -17,8 +17,8 @@ import { cached } from "@/lib/train/graph_cache.ts";
 import { modelSignature } from "@/lib/train/network.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 
-/** A prompt and the slot that it goes to. */
-export interface Prefill {
+/** A prompt and the slot that it is written to. */
+interface Prefill {
   readonly ids: Int32Array;
   readonly slot: number;
 }
@@ -26,7 +26,7 @@ export interface Prefill {
 /** Most tokens of one prefill batch. */
 const BUDGET = 4096;
 
-/** The padded length of a prefix: multiples of 16, then of 64. At least 2: a matrix of one row takes another kernel. */
+/** Returns the padded length of a prefix: multiples of 16, then of 64. Never 1: a matrix of one row uses another kernel. */
 function paddedLength(length: number): number {
   const step = length <= 128 ? 16 : 64;
   return Math.ceil(length / step) * step;
@@ -49,8 +49,8 @@ function prefillGraph(model: Model, block: Block, rows: number, length: number):
 }
 
 /**
- * Fills the cache with all tokens but the last of every prompt; the last one is the first input of decoding, which
- * gives the first logits.
+ * Writes all tokens but the last of every prompt to the cache; the last one is the first input of decoding, which gives the first
+ * logits.
  */
 export function prefill(
   model: Model,
@@ -108,7 +108,7 @@ function prefillBatch(
   });
 }
 
-/** Batch sizes are rounded up so that few graphs are compiled: powers of two, and one and a half times them. */
+/** Rounds a batch size up, so that few graphs are compiled: powers of two, and one and a half times them. */
 function roundRows(rows: number): number {
   let size = 1;
   while (size < rows) size = size % 3 === 0 ? size / 3 * 4 : size === 1 ? 2 : size === 2 ? 3 : size * 3 / 2;

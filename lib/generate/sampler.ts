@@ -1,11 +1,11 @@
 /**
- * Draws a token from a row of probabilities. The random number is given from outside, so that it can depend on the
- * rollout and the position alone; sums run in index order in f64, so that equal rows give equal tokens.
+ * Draws a token from a row of probabilities. The caller gives the random number, so that it can depend on the response and the
+ * position alone; sums run in index order in f64, so that equal rows give equal tokens.
  * @module
  */
 import { UsageError } from "@/lib/tensor/errors.ts";
 
-/** How tokens are chosen. */
+/** How tokens are sampled. */
 export interface Sampling {
   /** divides the logits; 0 takes the most probable token */
   readonly temperature: number;
@@ -16,26 +16,24 @@ export interface Sampling {
 }
 
 /** A token and its log-probability in nats under the distribution that it was drawn from. */
-export interface Draw {
+interface Draw {
   readonly id: number;
   readonly logprob: number;
 }
 
-/** @throws {UsageError} listing what is out of range */
+/** Checks that the settings are in range. @throws {UsageError} listing those that are not */
 export function checkSampling({ temperature, topK = 0, topP = 1 }: Sampling): void {
   const problems = [
     ...(temperature >= 0 && Number.isFinite(temperature)
       ? []
-      : [`temperature is ${temperature}, not at least 0`]),
-    ...(Number.isInteger(topK) && topK >= 0 ? [] : [`top_k is ${topK}, not a whole number of at least 0`]),
-    ...(topP > 0 && topP <= 1 ? [] : [`top_p is ${topP}, not in (0, 1]`]),
+      : [`temperature must be at least 0, got ${temperature}`]),
+    ...(Number.isInteger(topK) && topK >= 0 ? [] : [`top_k must be an integer of at least 0, got ${topK}`]),
+    ...(topP > 0 && topP <= 1 ? [] : [`top_p must be in (0, 1], got ${topP}`]),
   ];
-  if (problems.length > 0) {
-    throw new UsageError(`Cannot sample as its settings must be in range: ${problems.join("; ")}`);
-  }
+  if (problems.length > 0) throw new UsageError(`Invalid sampling settings: ${problems.join("; ")}`);
 }
 
-/** The most probable token; of equals the first. Its log-probability is that of the row. */
+/** Returns the most probable token, of equals the first, with its log-probability in the row. */
 export function mostProbable(probabilities: Float32Array): Draw {
   let id = 0;
   for (let i = 1; i < probabilities.length; i++) if (probabilities[i]! > probabilities[id]!) id = i;
@@ -43,7 +41,7 @@ export function mostProbable(probabilities: Float32Array): Draw {
 }
 
 /**
- * The token at which the running sum of probabilities passes u (inverse transform sampling).
+ * Returns the token at which the running sum of probabilities exceeds u (inverse transform sampling).
  * @param u in [0, 1)
  */
 export function draw(probabilities: Float32Array, u: number, { topK = 0, topP = 1 }: Sampling): Draw {
@@ -65,13 +63,13 @@ function drawFrom(probabilities: Float32Array, ids: Int32Array | null, u: number
     const id = ids ? ids[i]! : i, p = probabilities[id]!;
     if (p === 0) continue;
     sum += p;
-    last = id; // rounding may leave the sum below the goal: then the last token of positive probability is drawn
+    last = id; // if rounding leaves the sum below the goal, the last token of positive probability is drawn
     if (sum > goal) break;
   }
   return { id: last, logprob: Math.log(probabilities[last]! / mass) };
 }
 
-/** Ids that top-k and top-p keep, in ascending order. Top-p keeps at least one token. */
+/** Returns the ids that top-k and top-p keep, in ascending order. Top-p keeps at least one token. */
 function kept(probabilities: Float32Array, topK: number, topP: number): Int32Array {
   const order = Int32Array.from(probabilities, (_, i) => i)
     .sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);

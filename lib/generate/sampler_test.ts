@@ -64,7 +64,7 @@ Deno.test("checkSampling() lists everything that is out of range", () => {
   assertThrows(
     () => checkSampling({ temperature: -1, topK: 0.5, topP: 0 }),
     UsageError,
-    "Cannot sample as its settings must be in range: temperature is -1, not at least 0; " +
-      "top_k is 0.5, not a whole number of at least 0; top_p is 0, not in (0, 1]",
+    "Invalid sampling settings: temperature must be at least 0, got -1; " +
+      "top_k must be an integer of at least 0, got 0.5; top_p must be in (0, 1], got 0",
   );
 });

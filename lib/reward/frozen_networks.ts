@@ -1,46 +1,55 @@
 /**
- * Frozen models by content: the rounds of a run score with the same base, SFT model and members again and again, so
- * their weights stay in memory, the least recently used ones leaving first. Adapters on one base share its weights.
+ * Keeps frozen models in memory, by content: every iteration of a run scores with the same base, SFT model and members. Adapters
+ * on one base share its weights.
  * @module
  */
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadFrozenModel } from "@/lib/models/checkpoint.ts";
 import { Network } from "@/lib/train/network.ts";
 
-/** Networks that stay loaded between uses. */
+/** Networks that stay loaded between uses: those that are held, whatever their size, and the last other one. */
 export class FrozenNetworks {
   readonly #networks = new Map<string, Network>();
+  #held: ReadonlySet<string> = new Set();
+  #lastOther = "";
 
-  /** @param keptBytes of weights; the network that was asked for last stays whatever its size */
-  constructor(readonly keptBytes: number) {}
+  /** Holds the models with these digests in memory from their first use to the next call; removes those held before. */
+  hold(digests: Iterable<string>): void {
+    this.#held = new Set(digests);
+    this.#evict();
+  }
 
   /**
-   * The network of a model directory.
+   * Returns the network of a model directory.
    * @param digest of the directory; computed where it is not known
    * @throws {DataError} if it holds no language model
    */
   get(directory: string, digest = digestDirectory(directory).digest): Network {
-    const known = this.#networks.get(digest);
-    this.#networks.delete(digest); // put back last: a Map keeps the order of insertion
-    const { model, parameters } = known ?? loadFrozenModel(directory);
-    const network = known ?? new Network(model, parameters);
-    this.#networks.set(digest, network);
-    let bytes = 0;
-    const counted = new Set<Float32Array>(); // a backbone that several stand on takes memory once
-    for (const [key, { parameters: { data, backbone } }] of [...this.#networks].reverse()) {
-      for (const weights of backbone ? [data, backbone.data] : [data]) {
-        if (!counted.has(weights)) bytes += weights.byteLength;
-        counted.add(weights);
-      }
-      if (bytes > this.keptBytes && key !== digest) this.#networks.delete(key);
+    let network = this.#networks.get(digest);
+    if (!network) {
+      const { model, parameters } = loadFrozenModel(directory);
+      this.#networks.set(digest, network = new Network(model, parameters));
     }
+    if (!this.#held.has(digest)) this.#lastOther = digest;
+    this.#evict();
     return network;
+  }
+
+  #evict(): void {
+    for (const digest of [...this.#networks.keys()]) {
+      if (!this.#held.has(digest) && digest !== this.#lastOther) this.#networks.delete(digest);
+    }
   }
 }
 
-const shared = new FrozenNetworks(4e9);
+const shared = new FrozenNetworks();
 
-/** The network of a model directory, from those that the process shares; as {@linkcode FrozenNetworks.get}. */
+/** Returns the network of a model directory, from those that the process shares; see {@linkcode FrozenNetworks.get}. */
 export function frozenNetwork(directory: string, digest?: string): Network {
   return shared.get(directory, digest);
+}
+
+/** Holds models among those that the process shares; see {@linkcode FrozenNetworks.hold}. */
+export function holdNetworks(digests: Iterable<string>): void {
+  shared.hold(digests);
 }

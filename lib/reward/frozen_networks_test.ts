@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -9,7 +10,7 @@ import { frozenNetwork, FrozenNetworks } from "./frozen_networks.ts";
 const MODELS = "fixtures/goldens/srppo";
 const BASE = `${MODELS}/base`, SFT = `${MODELS}/sft`, POLICY = `${MODELS}/policy`;
 
-Deno.test("a network is loaded once per content, wherever it lies", () => {
+Deno.test("a network is loaded once per content, in whatever directory", () => {
   using directory = new TemporaryDirectory();
   for (const { name } of Deno.readDirSync(BASE)) Deno.copyFileSync(`${BASE}/${name}`, directory.file(name));
   const first = frozenNetwork(BASE);
@@ -18,24 +19,38 @@ Deno.test("a network is loaded once per content, wherever it lies", () => {
   assertEquals(first.gradients, undefined); // nothing can train it
 });
 
-Deno.test("beyond their bytes the least recently used networks leave first", () => {
-  const bytes = frozenNetwork(BASE).parameters.data.byteLength; // all three are as large
-  const networks = new FrozenNetworks(2 * bytes);
-  const base = networks.get(BASE), sft = networks.get(SFT);
-  assert(networks.get(BASE) === base); // used again: now SFT is the oldest
-  networks.get(POLICY);
-  assert(networks.get(BASE) === base);
-  assert(networks.get(SFT) !== sft);
+const digestOf = (path: string) => digestDirectory(path).digest;
+
+Deno.test("an ensemble of any size stays loaded: the models of the reward in use are not reloaded every iteration", () => {
+  const networks = new FrozenNetworks(), ensemble = [BASE, SFT, POLICY];
+  networks.hold(ensemble.map(digestOf));
+  const first = ensemble.map((path) => networks.get(path));
+  for (const _iteration of [1, 2]) {
+    networks.hold(ensemble.map(digestOf));
+    ensemble.forEach((path, i) => assert(networks.get(path) === first[i], path));
+  }
 });
 
-Deno.test("a network larger than what is kept is still given, and stays until the next", () => {
-  const networks = new FrozenNetworks(1), base = networks.get(BASE);
+Deno.test("of the models that are not held, the last used one stays", () => {
+  const networks = new FrozenNetworks();
+  networks.hold([digestOf(BASE)]);
+  const base = networks.get(BASE), sft = networks.get(SFT);
+  assert(networks.get(SFT) === sft);
+  networks.get(POLICY);
+  assert(networks.get(SFT) !== sft);
   assert(networks.get(BASE) === base);
-  networks.get(SFT);
+});
+
+Deno.test("hold() removes the models that were held before", () => {
+  const networks = new FrozenNetworks();
+  networks.hold([BASE, SFT].map(digestOf));
+  const [base, sft] = [networks.get(BASE), networks.get(SFT)];
+  networks.hold([digestOf(SFT)]);
+  assert(networks.get(SFT) === sft);
   assert(networks.get(BASE) !== base);
 });
 
-Deno.test("a critic is no frozen language model", () => {
+Deno.test("a critic is not a frozen language model", () => {
   assertThrows(
     () => frozenNetwork(`${MODELS}/critic`),
     DataError,
@@ -43,7 +58,7 @@ Deno.test("a critic is no frozen language model", () => {
   );
 });
 
-Deno.test("adapters on one backbone take its memory once: both stay where two backbones would not fit", () => {
+Deno.test("adapters on one backbone share its weights", () => {
   using directory = new TemporaryDirectory();
   const base = "fixtures/goldens/lora/base",
     { config } = loadModel("fixtures/goldens/lora/adapter").model.adapter!;
@@ -54,9 +69,10 @@ Deno.test("adapters on one backbone take its memory once: both stay where two ba
     return path;
   });
   const backbone = loadFrozenModel(base).parameters;
-  const networks = new FrozenNetworks(1.9 * backbone.data.byteLength);
+  const networks = new FrozenNetworks();
+  networks.hold([base, ...paths].map(digestOf));
   const [first, second] = paths.map((path) => networks.get(path)) as [Network, Network];
   assert(first.parameters.backbone === backbone && second.parameters.backbone === backbone);
-  assert(networks.get(base).parameters === backbone, "the base is the same weights too");
+  assert(networks.get(base).parameters === backbone, "the base has the same weights too");
   assert(networks.get(paths[0]!) === first && networks.get(paths[1]!) === second);
 });

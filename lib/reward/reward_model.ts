@@ -1,6 +1,6 @@
 /**
- * A reward directory, opened: log-probabilities of the members, the base and a reference for rows of rollouts, and
- * what each token earns. `score`, `build-reward` and `eval` all go through it.
+ * Opens a reward directory and computes, for rows of rollouts, the log-probabilities of members, base and SFT model and the
+ * reward of each token. `score`, `build-reward` and `eval` all use it.
  * @module
  */
 import { join } from "node:path";
@@ -9,14 +9,11 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import { atOnce, type Work } from "@/lib/train/breathe.ts";
+import type { Work } from "@/lib/train/breathe.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs, tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
-import { frozenNetwork } from "./frozen_networks.ts";
+import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
+import { frozenNetwork, holdNetworks } from "./frozen_networks.ts";
 import { type RewardLogprobs, scoredRows } from "./scored_rows.ts";
-
-/** Told before each model runs. */
-export type ScoringProgress = (done: number, total: number) => void;
 
 /** A model directory with its digest, where that is known. */
 export interface ModelSource {
@@ -24,7 +21,25 @@ export interface ModelSource {
   readonly digest?: string;
 }
 
-/** Prompt and response as one sequence; the response's tokens are the targets. */
+/** The models of a reward. */
+export interface RewardSources {
+  readonly members: readonly ModelSource[];
+  readonly base: ModelSource;
+  /** the model that is subtracted from the members; undefined: the base */
+  readonly baseline?: ModelSource | undefined;
+}
+
+/** How rows are scored, beside the models of the reward. */
+export interface ScoringOptions {
+  /** the model that KL to SFT is measured against */
+  readonly sft: ModelSource;
+  /** first token of the text of base_nll; see `baseNll()` */
+  readonly bosId: number | null;
+  /** called before each model runs */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Returns prompt and response as one sequence; the response's tokens are the targets. */
 export function responseSequence(
   { promptIds, responseIds }: Pick<RolloutRow, "promptIds" | "responseIds">,
 ): Sequence {
@@ -35,72 +50,57 @@ export function responseSequence(
 }
 
 /**
- * Mean nats per token that the base gives to the responses alone, after BOS and without their prompts and ends; null
- * where nothing is left. How fluent a text is to the base, whatever it was asked.
- * @param bosId null: from the second token on, as a model without BOS cannot predict the first
+ * Computes the mean nats per token that the base gives to the responses alone, after BOS and without prompts and EOS; null where
+ * no token is left. A measure of fluency that does not depend on the prompt.
+ * @param options.bosId null: from the second token on, as a model without BOS cannot predict the first
  */
-export function baseNll(
+export function* baseNll(
   base: Network,
   rows: readonly Pick<RolloutRow, "responseIds">[],
   options: { readonly bosId: number | null; readonly eosIds: readonly number[] },
-): { mean: number | null; tokens: number }[] {
+): Work<{ mean: number | null; tokens: number }[]> {
   const ends = new Set(options.eosIds);
   const sequences = rows.map(({ responseIds }): Sequence => {
     const body = [...responseIds].filter((id) => !ends.has(id));
     const ids = options.bosId === null ? body : [options.bosId, ...body];
     return { ids: ids.length > 0 ? ids : [0], targets: targetsFrom(1, ids.length) };
   });
-  return tokenLogprobs(base, sequences).map((row) => {
+  return (yield* tokenLogprobsWork(base, sequences)).map((row) => {
     let sum = 0;
     for (const x of row) sum -= x;
     return { mean: row.length > 0 ? sum / row.length : null, tokens: row.length };
   });
 }
 
-/** The models of a reward. */
-export interface RewardSources {
-  readonly members: readonly ModelSource[];
-  readonly base: ModelSource;
-  /** what members are held against; undefined: the base */
-  readonly baseline?: ModelSource | undefined;
-}
-
 /**
- * What the models of a reward, and a reference, say of rows of rollouts; yields after every micro-batch. A model that is given
- * twice runs once.
- * @param options.bosId begins the text of base_nll
+ * Computes the log-probabilities of rows of rollouts under the models of a reward and the SFT model; yields after every
+ * micro-batch. A model that is given twice runs once.
  */
 export function* rewardLogprobs(
   { members, base, baseline = base }: RewardSources,
   rows: readonly RolloutRow[],
-  options: {
-    readonly sft: ModelSource;
-    readonly bosId: number | null;
-    readonly eosIds: readonly number[];
-    readonly progress?: ScoringProgress | undefined;
-  },
+  { sft, bosId, eosIds, progress }: ScoringOptions & { readonly eosIds: readonly number[] },
 ): Work<RewardLogprobs> {
-  const sequences = rows.map(responseSequence),
-    digestOf = ({ path, digest }: ModelSource) => digest ?? digestDirectory(path).digest;
-  const total = members.length + (baseline === base ? 3 : 4);
+  const sequences = rows.map(responseSequence), total = members.length + (baseline === base ? 3 : 4);
+  const digestOf = ({ path, digest }: ModelSource) => digest ?? digestDirectory(path).digest;
   const known = new Map<string, Float32Array[]>();
   let done = 0;
   const logprobs = function* (source: ModelSource): Work<Float32Array[]> {
     const digest = digestOf(source);
-    options.progress?.(done++, total);
+    progress?.(done++, total);
     let found = known.get(digest);
     if (!found) {
       known.set(digest, found = yield* tokenLogprobsWork(frozenNetwork(source.path, digest), sequences));
     }
     return found;
   };
-  const sft = yield* logprobs(options.sft), perMember: Float32Array[][] = [];
+  const ofSft = yield* logprobs(sft), perMember: Float32Array[][] = [];
   for (const member of members) perMember.push(yield* logprobs(member));
   const ofBase = yield* logprobs(base), ofBaseline = baseline === base ? ofBase : yield* logprobs(baseline);
-  options.progress?.(total - 1, total);
-  const fluency = baseNll(frozenNetwork(base.path, digestOf(base)), rows, options);
+  progress?.(total - 1, total);
+  const fluency = yield* baseNll(frozenNetwork(base.path, digestOf(base)), rows, { bosId, eosIds });
   return {
-    sft,
+    sft: ofSft,
     members: perMember,
     base: ofBase,
     baseline: ofBaseline,
@@ -116,42 +116,32 @@ export class RewardModel {
     this.manifest = manifest ?? readReward(directory);
   }
 
-  /** The base's network. */
+  /** Returns the base's network. */
   base(): Network {
-    const { path, digest } = this.manifest.base;
-    return frozenNetwork(join(this.directory, path), digest);
+    const { path, digest } = this.sources().base;
+    return frozenNetwork(path, digest);
   }
 
   /**
-   * Rows with all that `scored@1` adds.
-   * @param sft the model that KL is measured against
-   * @param bosId begins the text of base_nll
+   * Returns rows with all columns that `scored@1` adds, as work that yields after every micro-batch. All models stay in memory
+   * for the next call, until another reward is used.
    */
-  score(
-    rows: readonly RolloutRow[],
-    sft: ModelSource,
-    bosId: number | null,
-    progress?: ScoringProgress,
-  ): ScoredRow[] {
-    return atOnce(this.steps(rows, sft, bosId, progress));
+  *score(rows: readonly RolloutRow[], options: ScoringOptions): Work<ScoredRow[]> {
+    const { manifest } = this, { members, base, baseline = base } = manifest;
+    const sft = { ...options.sft, digest: options.sft.digest ?? digestDirectory(options.sft.path).digest };
+    holdNetworks([...members, base, baseline, sft].map(({ digest }) => digest));
+    const sources = this.sources(), { eosIds } = manifest;
+    const logprobs = yield* rewardLogprobs(sources, rows, { ...options, sft, eosIds });
+    return scoredRows(rows, logprobs, manifest);
   }
 
-  /** `score()` as work that yields after every micro-batch. */
-  *steps(
-    rows: readonly RolloutRow[],
-    sft: ModelSource,
-    bosId: number | null,
-    progress?: ScoringProgress,
-  ): Work<ScoredRow[]> {
-    const { eosIds } = this.manifest;
-    const logprobs = yield* rewardLogprobs(this.sources(), rows, { sft, bosId, eosIds, progress });
-    return scoredRows(rows, logprobs, this.manifest);
-  }
-
-  /** The models, where they lie. */
+  /** Returns the paths of the models with their digests. */
   sources(): RewardSources {
     const { members, base, baseline } = this.manifest;
-    const place = ({ path, digest }: ModelSource) => ({ path: join(this.directory, path), digest: digest! });
-    return { members: members.map(place), base: place(base), baseline: baseline && place(baseline) };
+    const located = ({ path, digest }: Required<ModelSource>) => ({
+      path: join(this.directory, path),
+      digest,
+    });
+    return { members: members.map(located), base: located(base), baseline: baseline && located(baseline) };
   }
 }

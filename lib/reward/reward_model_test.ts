@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { digestDirectory } from "@/lib/files/digest.ts";
+import { atOnce } from "@/lib/train/breathe.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { frozenNetwork } from "./frozen_networks.ts";
 import { baseNll, responseSequence, RewardModel } from "./reward_model.ts";
@@ -22,7 +23,7 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
 
 Deno.test("baseNll() is the mean over the text after BOS, against logits in float64", () => {
   const rows = [response(40, 41, 42, EOS), response(7), response(9, 8, 7, 6, 5)];
-  const found = baseNll(base, rows, { bosId: BOS, eosIds: [EOS] });
+  const found = atOnce(baseNll(base, rows, { bosId: BOS, eosIds: [EOS] }));
   const texts = [[40, 41, 42], [7], [9, 8, 7, 6, 5]];
   found.forEach(({ mean: nll, tokens }, i) => {
     assertAlmostEquals(nll!, mean(nats([BOS, ...texts[i]!])), 1e-5);
@@ -30,27 +31,25 @@ Deno.test("baseNll() is the mean over the text after BOS, against logits in floa
   });
 });
 
-Deno.test("baseNll() leaves every end out, and is null where nothing is left", () => {
+Deno.test("baseNll() leaves every EOS token out, and is null where no token is left", () => {
   const ends = { bosId: BOS, eosIds: [EOS, 3] };
-  const [other, none, empty] = baseNll(base, [response(40, 41, 3), response(EOS), response()], ends);
+  const [other, none, empty] = atOnce(baseNll(base, [response(40, 41, 3), response(EOS), response()], ends));
   assertAlmostEquals(other!.mean!, mean(nats([BOS, 40, 41])), 1e-5);
   assertEquals([none, empty], [{ mean: null, tokens: 0 }, { mean: null, tokens: 0 }]);
-  // A model that names no end: its token is text.
-  const [kept] = baseNll(base, [response(40, EOS)], { bosId: BOS, eosIds: [] });
+  // Without an EOS id, the token is text.
+  const [kept] = atOnce(baseNll(base, [response(40, EOS)], { bosId: BOS, eosIds: [] }));
   assertEquals(kept!.tokens, 2);
 });
 
 Deno.test("baseNll() of a model without BOS counts from the second token", () => {
-  const [three, one] = baseNll(base, [response(40, 41, 42, EOS), response(40, EOS)], {
-    bosId: null,
-    eosIds: [EOS],
-  });
+  const rows = [response(40, 41, 42, EOS), response(40, EOS)];
+  const [three, one] = atOnce(baseNll(base, rows, { bosId: null, eosIds: [EOS] }));
   assertAlmostEquals(three!.mean!, mean(nats([40, 41, 42])), 1e-5);
   assertEquals(three!.tokens, 2);
   assertEquals(one, { mean: null, tokens: 0 });
 });
 
-Deno.test("responseSequence() asks for the response's tokens, each predicted by what is before it", () => {
+Deno.test("responseSequence() has the response's tokens as targets", () => {
   const { ids, targets } = responseSequence({
     promptIds: Int32Array.of(1, 5),
     responseIds: Int32Array.of(6, 7, 2),
@@ -58,7 +57,7 @@ Deno.test("responseSequence() asks for the response's tokens, each predicted by 
   assertEquals([[...Array.from(ids)], [...Array.from(targets)]], [[1, 5, 6, 7, 2], [2, 3, 4]]);
 });
 
-Deno.test("RewardModel: progress is told before each model; combinations min and lcb bound the mean from below", () => {
+Deno.test("RewardModel: progress is reported before each model; combinations min and lcb bound the mean from below", () => {
   const digest = (name: string) => digestDirectory(`${MODELS}/${name}`).digest;
   const model = (name: string) => ({ path: name, digest: digest(name) });
   const scoreBy = (combine: "mean" | "min" | "lcb") => {
@@ -72,7 +71,7 @@ Deno.test("RewardModel: progress is told before each model; combinations min and
       eosIds: [EOS],
       calibration: {},
     });
-    const told: number[][] = [], responseIds = Int32Array.of(40, 41, 42, EOS);
+    const reported: number[][] = [], responseIds = Int32Array.of(40, 41, 42, EOS);
     const row = {
       id: "r",
       promptId: "p",
@@ -84,13 +83,12 @@ Deno.test("RewardModel: progress is told before each model; combinations min and
       finishReason: "eos" as const,
       meta: "{}",
     };
-    const [scored] = reward.score(
-      [row],
-      { path: `${MODELS}/sft` },
-      BOS,
-      (done, total) => told.push([done, total]),
-    );
-    assertEquals(told, [[0, 5], [1, 5], [2, 5], [3, 5], [4, 5]]);
+    const [scored] = atOnce(reward.score([row], {
+      sft: { path: `${MODELS}/sft` },
+      bosId: BOS,
+      progress: (done, total) => reported.push([done, total]),
+    }));
+    assertEquals(reported, [[0, 5], [1, 5], [2, 5], [3, 5], [4, 5]]);
     return scored!.tokenRewards;
   };
   const average = scoreBy("mean"), least = scoreBy("min"), bound = scoreBy("lcb");

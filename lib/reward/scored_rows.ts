@@ -1,6 +1,6 @@
 /**
- * From log-probabilities to rewards. In: rows of rollouts, what the models of a reward say of them, and how that becomes a
- * reward. Out: `scored@1` rows, or what each member alone would pay. Pure.
+ * Computes rewards from log-probabilities. In: rows of rollouts, their log-probabilities under the models of a reward, and the
+ * rule that makes a reward of these. Out: `scored@1` rows, or the reward of each member alone. Pure.
  * @module
  */
 import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
@@ -11,34 +11,35 @@ import type { Row } from "@/lib/rl/rows.ts";
 import { responseReward } from "@/lib/rl/srppo_reward.ts";
 import { tokenRewards } from "@/lib/rl/token_guards.ts";
 
-/** What models say of rows: nats per response token, [rows][R]. */
+/** Log-probabilities of rows under the models of a reward: nats per response token, [rows][R]. */
 export interface RewardLogprobs {
   readonly sft: readonly Float32Array[];
   /** [K][rows][R] */
   readonly members: readonly (readonly Float32Array[])[];
   readonly base: readonly Float32Array[];
-  /** what members are held against; often the base's own */
+  /** of the model that is subtracted from the members; often the base */
   readonly baseline: readonly Float32Array[];
   /** nats per token of each response by the base, alone; see `baseNll()` */
   readonly baseNll: readonly (number | null)[];
 }
 
-/** The part of a reward that says how log-probabilities become one. */
+/** The part of a reward manifest that defines how log-probabilities become a reward. */
 export type RewardRule = Pick<
   RewardManifest,
   "combine" | "floor" | "floorBoth" | "tokenCap" | "eosBound" | "lengthNorm" | "lengthTarget" | "eosIds"
 >;
 
-/** Rows with all that `scored@1` adds. */
+/** Returns rows with all columns that `scored@1` adds. */
 export function scoredRows(
   rows: readonly RolloutRow[],
   logprobs: RewardLogprobs,
   rule: RewardRule,
 ): ScoredRow[] {
-  const pay = payBy(rows, logprobs, rule), combine = rule.combine === "soup" ? "mean" : rule.combine;
+  const rewardsOf = rewardsBy(rows, logprobs, rule),
+    combine = rule.combine === "soup" ? "mean" : rule.combine;
   return rows.map((row, i) => {
     const target = combineMembers(logprobs.members.map((member) => member[i]!), combine);
-    const rewards = pay(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);
+    const rewards = rewardsOf(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);
     return {
       ...row,
       sftLogprobs: logprobs.sft[i]!,
@@ -52,20 +53,20 @@ export function scoredRows(
   });
 }
 
-/** The reward of each row if a member were the only one, [K][rows], after length normalisation. */
+/** Returns the reward of each row with each member as the only one, [K][rows], after length normalisation. */
 export function memberRewards(
   rows: readonly RolloutRow[],
   logprobs: RewardLogprobs,
   rule: RewardRule,
 ): number[][] {
-  const pay = payBy(rows, logprobs, rule);
+  const rewardsOf = rewardsBy(rows, logprobs, rule);
   return logprobs.members.map((member) =>
-    rows.map((_, i) => responseReward(pay(member[i]!, i), rule.lengthNorm, rule.lengthTarget))
+    rows.map((_, i) => responseReward(rewardsOf(member[i]!, i), rule.lengthNorm, rule.lengthTarget))
   );
 }
 
-/** What the tokens of row i earn where `target` is what the members say. */
-function payBy(
+/** Returns a function from row i and its `target` log-probabilities to the rewards of its tokens. */
+function rewardsBy(
   rows: readonly RolloutRow[],
   { base, baseline }: RewardLogprobs,
   { floor, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,

@@ -25,7 +25,7 @@ const LOGPROBS: RewardLogprobs = {
 };
 const RULE: RewardRule = { combine: "mean", floor: null, eosBound: null, lengthNorm: "none", eosIds: [2] };
 
-Deno.test("scoredRows() combines, guards and adds up; what models said is kept", () => {
+Deno.test("scoredRows() combines, guards and sums; log-probabilities are kept", () => {
   const [row] = scoredRows([ROW], LOGPROBS, RULE);
   assertEquals([...row!.targetLogprobs], [-1.5, -8, -5, -2]);
   assertEquals([...row!.tokenRewards], [1.5, 0, -3, 18]);
@@ -33,12 +33,12 @@ Deno.test("scoredRows() combines, guards and adds up; what models said is kept",
   assertEquals([row!.sftLogprobs, row!.baseLogprobs], [LOGPROBS.sft[0]!, BASE]);
 });
 
-Deno.test("scoredRows(): floor_both, a cap, and a bound of the end", () => {
+Deno.test("scoredRows(): floor_both, token_cap and eos_bound", () => {
   const [row] = scoredRows([ROW], LOGPROBS, { ...RULE, floorBoth: -7.5, tokenCap: 2, eosBound: 5 });
   assertEquals([...row!.tokenRewards], [1.5, 0, -2, 5]);
 });
 
-Deno.test("scoredRows() holds members against the baseline, floors against the base", () => {
+Deno.test("scoredRows() subtracts the baseline; the floors compare with the base", () => {
   const baseline = [f32(-2, -7, -4, -2)];
   const [row] = scoredRows([ROW], { ...LOGPROBS, baseline }, { ...RULE, floor: -6 });
   assertEquals([...row!.tokenRewards], [0.5, 0, -1, 0]);
@@ -55,7 +55,7 @@ Deno.test("length norms: the sum, per token, per root, and beyond a target lengt
   ]);
 });
 
-Deno.test("memberRewards() is what each member would pay alone; their mean is the reward without guards", () => {
+Deno.test("memberRewards() is the reward of each member alone; their mean is the reward without guards", () => {
   const rewards = memberRewards([ROW], LOGPROBS, RULE);
   assertEquals(rewards, [[20], [13]]);
   assertAlmostEquals(scoredRows([ROW], LOGPROBS, RULE)[0]!.reward, (20 + 13) / 2, 1e-6);

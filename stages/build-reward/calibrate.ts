@@ -1,146 +1,142 @@
 /**
- * What a reward gives to answers of the SFT model and of the base: figures that show whether it can tell the two apart,
- * how much of it is length, and how much is the end token.
+ * Statistics of the rewards of responses of the SFT model and of the base: whether the reward separates the two, how much of it
+ * is length, and how much is EOS.
  * @module
  */
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { correlation, moments, sampleDeviation } from "@/lib/rl/moments.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 
-/** Figures of one model's answers. Rewards are raw: sums over the response, in nats, before length normalisation. */
-export interface AnswerFigures {
-  readonly answers: number;
+/** Statistics of one model's responses. Rewards are raw: sums over the response, in nats, before length normalisation. */
+export interface ResponseStatistics {
+  /** number of responses */
+  readonly responses: number;
   readonly reward_mean: number;
-  /** spread of the rewards, n − 1 in the denominator */
+  /** standard deviation of the rewards, n − 1 in the denominator */
   readonly reward_std: number;
-  /** standard error of `reward_mean`, as if answers were independent */
+  /** standard error of `reward_mean`, as if responses were independent */
   readonly reward_stderr: number;
   readonly response_length: number;
-  /** share of answers that end */
+  /** share of responses that end with EOS */
   readonly eos_rate: number;
-  /** Pearson's correlation of reward and length; null where either does not vary */
+  /** Pearson's correlation of reward and length; null if either does not vary */
   readonly length_correlation: number | null;
-  /** mean of what the end token earns, over answers that end; null if none does */
+  /** mean reward of the EOS token, over responses that have one; null without any */
   readonly eos_mean: number | null;
-  /** share of the end token in all that is paid and taken, magnitudes summed; 0 where nothing is */
+  /** share of EOS in Σ |token reward|; 0 if that sum is 0 */
   readonly eos_share: number;
-  /** share of tokens, ends left out, to which the base gives no more than the floor; 0 without a floor */
+  /** share of tokens without EOS whose log-probability under the base is at most the floor; 0 without a floor */
   readonly floor_share: number;
 }
 
-/** Figures of scored answers of one model; at least one. */
-export function answerFigures(
+/** Returns the statistics of scored responses of one model; at least one response. */
+export function responseStatistics(
   rows: readonly ScoredRow[],
   { floor, eosIds }: { readonly floor: number | null; readonly eosIds: readonly number[] },
-): AnswerFigures {
-  const ends = new Set(eosIds);
-  const rewards = rows.map(({ rawReward }) => rawReward),
-    lengths = rows.map(({ responseIds }) => responseIds.length);
-  const endRewards: number[] = [];
-  let paid = 0, bodyTokens = 0, floored = 0;
+): ResponseStatistics {
+  const ends = new Set(eosIds), eosRewards: number[] = [];
+  const rewards = rows.map(({ rawReward }) => rawReward);
+  const lengths = rows.map(({ responseIds }) => responseIds.length);
+  let magnitude = 0, bodyTokens = 0, floored = 0;
   for (const { responseIds, tokenRewards, baseLogprobs } of rows) {
     responseIds.forEach((id, t) => {
-      paid += Math.abs(tokenRewards[t]!);
-      if (ends.has(id)) return void endRewards.push(tokenRewards[t]!);
+      magnitude += Math.abs(tokenRewards[t]!);
+      if (ends.has(id)) return void eosRewards.push(tokenRewards[t]!);
       bodyTokens++;
       if (floor !== null && baseLogprobs[t]! <= floor) floored++;
     });
   }
   const std = rows.length < 2 ? 0 : sampleDeviation(rewards);
-  const paidForEnds = endRewards.reduce((sum, x) => sum + Math.abs(x), 0);
+  const eosMagnitude = eosRewards.reduce((sum, x) => sum + Math.abs(x), 0);
   return {
-    answers: rows.length,
+    responses: rows.length,
     reward_mean: meanOf(rewards),
     reward_std: std,
     reward_stderr: std / Math.sqrt(rows.length),
     response_length: meanOf(lengths),
     eos_rate: rows.filter(({ finishReason }) => finishReason === "eos").length / rows.length,
     length_correlation: rows.length < 2 ? null : correlation(rewards, lengths),
-    eos_mean: endRewards.length === 0 ? null : meanOf(endRewards),
-    eos_share: paid === 0 ? 0 : paidForEnds / paid,
+    eos_mean: eosRewards.length === 0 ? null : meanOf(eosRewards),
+    eos_share: magnitude === 0 ? 0 : eosMagnitude / magnitude,
     floor_share: bodyTokens === 0 ? 0 : floored / bodyTokens,
   };
 }
 
-/** Figures of the SFT model, and of what the members are held against: the base, or another baseline in its place. */
+/** Statistics of the SFT model, and of the base or another baseline. */
 export type Calibration =
-  | { readonly sft: AnswerFigures; readonly base: AnswerFigures }
-  | { readonly sft: AnswerFigures; readonly baseline: AnswerFigures };
+  | { readonly sft: ResponseStatistics; readonly base: ResponseStatistics }
+  | { readonly sft: ResponseStatistics; readonly baseline: ResponseStatistics };
 
-/** Figures of what the members are held against, and what it is called. */
-export function heldAgainst(
+/** Returns the statistics of the base or baseline, and its name. */
+export function baselineOf(
   calibration: Calibration,
-): { readonly name: string; readonly figures: AnswerFigures } {
+): { readonly name: string; readonly statistics: ResponseStatistics } {
   return "base" in calibration
-    ? { name: "base", figures: calibration.base }
-    : { name: "baseline", figures: calibration.baseline };
+    ? { name: "base", statistics: calibration.base }
+    : { name: "baseline", statistics: calibration.baseline };
 }
 
 /** Standard errors of a mean, or of a difference of two, that chance explains. */
 const ERRORS = 2;
 
 /**
- * Checks what must hold of any such reward: SFT answers earn more than those of the base (or baseline). For one unbounded member that is
- * the SFT model it is an identity that the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0. A few answers may say
- * otherwise by chance; that is for {@linkcode calibrationWarnings}.
- * @throws {DataError} where it does not hold by more than chance, saying what that means
+ * Checks that SFT responses have a higher mean reward than those of the base (or baseline). For one member without guards that is
+ * the SFT model, the first mean is KL(SFT‖base) > 0 and the second −KL(base‖SFT) < 0. A violation within chance is a warning: see
+ * {@linkcode calibrationWarnings}.
+ * @throws {DataError} if it is violated by more than chance
  */
 export function checkCalibration(
   calibration: Calibration,
   options: { readonly isPaperReward: boolean },
 ): void {
-  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
-  const found = foundIn(calibration);
+  const { sft } = calibration, { name, statistics: base } = baselineOf(calibration);
   if (!(sft.reward_mean - base.reward_mean > -chanceOf(sft, base))) {
     throw new DataError(
-      `Cannot build a reward as answers of the SFT model must earn more than those of the ${name}: ` +
-        `${found}; ${name} and SFT models may be swapped, or the members were trained on other demonstrations`,
+      `SFT responses must have a higher mean reward than ${name} responses, got ${
+        foundIn(calibration)
+      }: ${name} and SFT ` +
+        "models may be swapped, or the members were trained on other demonstrations",
     );
   }
   if (options.isPaperReward && !(sft.reward_mean > -chanceOf(sft) && base.reward_mean < chanceOf(base))) {
     throw new DataError(
-      `Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the ${name}'s: ` +
-        `${found}; the means are KL divergences, KL(SFT‖${name}) and −KL(${name}‖SFT), so a model is not what it is said to be, ` +
-        "or SFT has hardly moved it",
+      `The mean reward must be above 0 on SFT responses, KL(SFT‖${name}), and below 0 on ${name} responses, ` +
+        `−KL(${name}‖SFT), got ${
+          foundIn(calibration)
+        }: a model may be the wrong one, or SFT has hardly changed it`,
     );
   }
 }
 
-/** What a person should read where SFT answers earn no more than the others, and chance may be the reason. */
+/** Returns a warning if SFT responses have no higher mean reward than the others, which may be chance. */
 export function calibrationWarnings(calibration: Calibration): string[] {
-  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
+  const { sft } = calibration, { name, statistics: base } = baselineOf(calibration);
   if (sft.reward_mean > base.reward_mean) return [];
   return [
-    `answers of the SFT model earn no more than those of the ${name}: ${
-      foundIn(calibration)
-    }; that may be chance`,
+    `SFT responses have no higher mean reward than ${name} responses: ${foundIn(calibration)}; may be chance`,
   ];
 }
 
 function foundIn(calibration: Calibration): string {
-  const { sft } = calibration, { name, figures: base } = heldAgainst(calibration);
-  return `the mean on ${sft.answers} answers of the SFT model is ${
-    show(sft)
-  }, on ${base.answers} of the ${name} ${show(base)}`;
+  const { name, statistics } = baselineOf(calibration);
+  const show = ({ reward_mean, reward_stderr, responses }: ResponseStatistics, of: string) =>
+    `${reward_mean.toFixed(2)} ± ${reward_stderr.toFixed(2)} nats (${of}, n = ${responses})`;
+  return `${show(calibration.sft, "SFT")} and ${show(statistics, name)}`;
 }
 
-function chanceOf(...figures: readonly AnswerFigures[]): number {
-  return ERRORS * Math.hypot(...figures.map(({ reward_stderr }) => reward_stderr));
+function chanceOf(...statistics: readonly ResponseStatistics[]): number {
+  return ERRORS * Math.hypot(...statistics.map(({ reward_stderr }) => reward_stderr));
 }
 
-/** The figures as reward.json keeps them: `sft_reward_mean` and so on, those that are defined. */
-export function flatFigures(calibration: Calibration): Record<string, number> {
+/** Returns the statistics as in reward.json: `sft_reward_mean` and so on, without undefined ones. */
+export function flatStatistics(calibration: Calibration): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(calibration).flatMap(([model, figures]) =>
-      Object.entries(figures as AnswerFigures).flatMap(([name, value]) =>
+    Object.entries(calibration).flatMap(([model, statistics]) =>
+      Object.entries(statistics as ResponseStatistics).flatMap(([name, value]) =>
         value === null ? [] : [[`${model}_${name}`, value as number]]
       )
     ),
   );
-}
-
-function show({ reward_mean, reward_stderr }: AnswerFigures): string {
-  return `${reward_mean.toFixed(2)} ± ${reward_stderr.toFixed(2)} nats`;
 }
 
 function meanOf(values: readonly number[]): number {

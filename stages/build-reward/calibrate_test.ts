@@ -1,13 +1,13 @@
-/** Calibration figures and their checks, on answers whose figures are plain to see. @module */
+/** Tests calibration statistics and their checks on responses with obvious statistics. @module */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { answerFigures, calibrationWarnings, checkCalibration, flatFigures } from "./calibrate.ts";
+import { calibrationWarnings, checkCalibration, flatStatistics, responseStatistics } from "./calibrate.ts";
 
 const END = 2;
 
-/** An answer whose tokens earn `rewards` where the base gives them `base`; it ends if `ended`. */
-function answer(rewards: readonly number[], base: readonly number[], ended: boolean): ScoredRow {
+/** A response with token rewards `rewards` and log-probabilities `base`; it ends with EOS if `ended`. */
+function response(rewards: readonly number[], base: readonly number[], ended: boolean): ScoredRow {
   const responseIds = Int32Array.from(rewards, (_, t) => ended && t === rewards.length - 1 ? END : 10);
   const list = Float32Array.from(base), rawReward = rewards.reduce((a, b) => a + b, 0);
   return {
@@ -30,30 +30,36 @@ function answer(rewards: readonly number[], base: readonly number[], ended: bool
   };
 }
 
-Deno.test("answerFigures() are those worked by hand", () => {
+Deno.test("responseStatistics() are those computed by hand", () => {
   const rows = [
-    answer([1, 0, 3], [-1, -7, -20], true), // 4; the end is below the floor and not counted there
-    answer([2, -2, 1, 1], [-1, -6, -1, -2], false), // 2; −6 is at the floor
+    response([1, 0, 3], [-1, -7, -20], true), // 4; EOS is below the floor, but not counted
+    response([2, -2, 1, 1], [-1, -6, -1, -2], false), // 2; −6 is at the floor
   ];
-  const figures = answerFigures(rows, { floor: -6, eosIds: [END] });
+  const statistics = responseStatistics(rows, { floor: -6, eosIds: [END] });
   assertEquals(
-    [figures.answers, figures.reward_mean, figures.response_length, figures.eos_rate, figures.eos_mean],
+    [
+      statistics.responses,
+      statistics.reward_mean,
+      statistics.response_length,
+      statistics.eos_rate,
+      statistics.eos_mean,
+    ],
     [2, 3, 3.5, 0.5, 3],
   );
-  assertAlmostEquals(figures.reward_std, Math.SQRT2, 1e-12);
-  assertAlmostEquals(figures.reward_stderr, 1, 1e-12);
-  assertEquals(figures.length_correlation, -1);
-  assertEquals(figures.eos_share, 3 / 10);
-  assertEquals(figures.floor_share, 2 / 6);
-  assertEquals(answerFigures(rows, { floor: null, eosIds: [END] }).floor_share, 0);
+  assertAlmostEquals(statistics.reward_std, Math.SQRT2, 1e-12);
+  assertAlmostEquals(statistics.reward_stderr, 1, 1e-12);
+  assertEquals(statistics.length_correlation, -1);
+  assertEquals(statistics.eos_share, 3 / 10);
+  assertEquals(statistics.floor_share, 2 / 6);
+  assertEquals(responseStatistics(rows, { floor: null, eosIds: [END] }).floor_share, 0);
 });
 
-Deno.test("figures that are undefined are null, and left out of reward.json", () => {
-  const figures = answerFigures([answer([1], [-1], false)], { floor: null, eosIds: [END] });
-  assertEquals([figures.length_correlation, figures.eos_mean, figures.reward_std], [null, null, 0]);
-  assertEquals(Object.keys(flatFigures({ sft: figures, base: figures })), [
+Deno.test("undefined statistics are null, and left out of reward.json", () => {
+  const statistics = responseStatistics([response([1], [-1], false)], { floor: null, eosIds: [END] });
+  assertEquals([statistics.length_correlation, statistics.eos_mean, statistics.reward_std], [null, null, 0]);
+  assertEquals(Object.keys(flatStatistics({ sft: statistics, base: statistics })), [
     ...[
-      "answers",
+      "responses",
       "reward_mean",
       "reward_std",
       "reward_stderr",
@@ -64,7 +70,7 @@ Deno.test("figures that are undefined are null, and left out of reward.json", ()
     ]
       .map((name) => `sft_${name}`),
     ...[
-      "answers",
+      "responses",
       "reward_mean",
       "reward_std",
       "reward_stderr",
@@ -77,9 +83,9 @@ Deno.test("figures that are undefined are null, and left out of reward.json", ()
   ]);
 });
 
-Deno.test("checkCalibration() refuses a reward that does not prefer SFT answers", () => {
+Deno.test("checkCalibration() requires a higher mean reward on SFT responses", () => {
   const of = (reward: number) =>
-    answerFigures([answer([reward], [-1], false)], { floor: null, eosIds: [END] });
+    responseStatistics([response([reward], [-1], false)], { floor: null, eosIds: [END] });
   checkCalibration({ sft: of(2), base: of(1) }, { isPaperReward: false });
   const swapped = assertThrows(
     () => checkCalibration({ sft: of(-1), base: of(1) }, { isPaperReward: false }),
@@ -87,23 +93,25 @@ Deno.test("checkCalibration() refuses a reward that does not prefer SFT answers"
   );
   assertEquals(
     swapped.message,
-    "Cannot build a reward as answers of the SFT model must earn more than those of the base: the mean on 1 answers of the " +
-      "SFT model is -1.00 ± 0.00 nats, on 1 of the base 1.00 ± 0.00 nats; base and SFT models may be swapped, or the " +
-      "members were trained on other demonstrations",
+    "SFT responses must have a higher mean reward than base responses, got -1.00 ± 0.00 nats (SFT, n = 1) and " +
+      "1.00 ± 0.00 nats (base, n = 1): base and SFT models may be swapped, or the members were trained on other demonstrations",
   );
   assertThrows(() => checkCalibration({ sft: of(1), base: of(1) }, { isPaperReward: false }), DataError);
 });
 
-Deno.test("a few answers that earn less by chance are a warning and no error", () => {
+Deno.test("a lower mean reward within chance is a warning and not an error", () => {
   const of = (...rewards: readonly number[]) =>
-    answerFigures(rewards.map((reward) => answer([reward], [-1], false)), { floor: null, eosIds: [END] });
+    responseStatistics(rewards.map((reward) => response([reward], [-1], false)), {
+      floor: null,
+      eosIds: [END],
+    });
   // Means −0.5 and 0, errors 0.5 and 1: the difference is half of its error.
   const calibration = { sft: of(-1, 0), base: of(-1, 1) };
   checkCalibration(calibration, { isPaperReward: false });
   checkCalibration(calibration, { isPaperReward: true });
   assertEquals(calibrationWarnings(calibration), [
-    "answers of the SFT model earn no more than those of the base: the mean on 2 answers of the SFT model is -0.50 ± 0.50 " +
-    "nats, on 2 of the base 0.00 ± 1.00 nats; that may be chance",
+    "SFT responses have no higher mean reward than base responses: -0.50 ± 0.50 nats (SFT, n = 2) and 0.00 ± 1.00 nats " +
+    "(base, n = 2); may be chance",
   ]);
   assertEquals(calibrationWarnings({ sft: of(1, 2), base: of(-1, 1) }), []);
   assertThrows(
@@ -112,9 +120,9 @@ Deno.test("a few answers that earn less by chance are a warning and no error", (
   );
 });
 
-Deno.test("checkCalibration() holds the paper's reward to its identity: above 0 and below 0", () => {
+Deno.test("checkCalibration() requires of the paper's reward KL divergences: above 0 and below 0", () => {
   const of = (reward: number) =>
-    answerFigures([answer([reward], [-1], false)], { floor: null, eosIds: [END] });
+    responseStatistics([response([reward], [-1], false)], { floor: null, eosIds: [END] });
   checkCalibration({ sft: of(2), base: of(-1) }, { isPaperReward: true });
   const error = assertThrows(
     () => checkCalibration({ sft: of(2), base: of(1) }, { isPaperReward: true }),
@@ -122,8 +130,8 @@ Deno.test("checkCalibration() holds the paper's reward to its identity: above 0 
   );
   assertEquals(
     error.message,
-    "Cannot build a reward as one unbounded member must earn more than 0 with its own answers and less with the base's: the " +
-      "mean on 1 answers of the SFT model is 2.00 ± 0.00 nats, on 1 of the base 1.00 ± 0.00 nats; the means are KL " +
-      "divergences, KL(SFT‖base) and −KL(base‖SFT), so a model is not what it is said to be, or SFT has hardly moved it",
+    "The mean reward must be above 0 on SFT responses, KL(SFT‖base), and below 0 on base responses, −KL(base‖SFT), got " +
+      "2.00 ± 0.00 nats (SFT, n = 1) and 1.00 ± 0.00 nats (base, n = 1): a model may be the wrong one, or SFT has hardly " +
+      "changed it",
   );
 });

@@ -1,19 +1,18 @@
 /**
- * The models of a reward, opened and checked against each other. In: paths. Out: models by role with their digests.
+ * Opens the models of a reward and checks that they fit together. In: paths. Out: models by role with their digests.
  * @module
  */
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import type { NamedModel } from "@/lib/contracts/model_list.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import type { Model } from "@/lib/models/model.ts";
-import type { ParameterVector } from "@/lib/models/parameters.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
+import { frozenNetwork, holdNetworks } from "@/lib/reward/frozen_networks.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 
-/** A model that a reward is made of, or is calibrated with. Its weights are those of `frozenNetwork(path, digest)`. */
+/** A model of a reward, or of its calibration. Its weights are those of `frozenNetwork(path, digest)`. */
 export interface RewardPart {
-  /** what messages call it: base, sft, members[0], checkpoints[0]/000063 */
+  /** name in messages: base, sft, members[0], checkpoints[0]/000063 */
   readonly role: string;
   readonly path: string;
   /** of its directory */
@@ -28,26 +27,26 @@ export interface RewardPart {
 export interface RewardParts {
   readonly members: readonly RewardPart[];
   readonly base: RewardPart;
-  /** what members are held against, where it is not the base */
+  /** the model that is subtracted from the members, if it is not the base */
   readonly baseline: RewardPart | undefined;
   readonly sft: RewardPart | undefined;
-  /** SFT models on the way, of which one may take the members' place */
+  /** intermediate checkpoints of SFT, of which one may replace the members */
   readonly checkpoints: readonly RewardPart[];
 }
 
 /** Paths of the models. */
-export interface PartPaths {
+interface PartPaths {
   readonly members: readonly NamedModel[];
   readonly base: string;
-  readonly baseline?: string | undefined;
+  readonly baseline: string | undefined;
   readonly sft: string | undefined;
   readonly checkpoints: readonly NamedModel[];
 }
 
 /**
  * Loads every model once and checks that they can make a reward together.
- * @throws {DataError} listing all that is wrong: models that cannot be read or hold NaN, critics, tokenizers, vocabularies
- *   or ends that differ, no end at all, and members that are the base or the baseline
+ * @throws {DataError} listing all problems: models that cannot be read or contain NaN, critics, tokenizers, vocabularies
+ *   or EOS ids that differ, no EOS id at all, and members that are the base or the baseline
  */
 export function openParts(paths: PartPaths): RewardParts {
   const problems: string[] = [];
@@ -55,7 +54,7 @@ export function openParts(paths: PartPaths): RewardParts {
   const open = (role: string, path: string): RewardPart | undefined => {
     if (!known.has(path)) {
       try {
-        known.set(path, openPart(path));
+        known.set(path, openPart(path, [...known.values()].flatMap((part) => part?.digest ?? [])));
       } catch (error) {
         if (!(error instanceof DataError)) throw error;
         known.set(path, undefined);
@@ -71,22 +70,20 @@ export function openParts(paths: PartPaths): RewardParts {
   const checkpoints = paths.checkpoints.map(({ name, path }) => open(name, path));
   const baseline = paths.baseline === undefined ? undefined : open("baseline", paths.baseline);
   const all = [base, sft, ...members, ...checkpoints, baseline].filter((part) => part !== undefined);
-  if (all.length > 0) problems.push(...mismatches(all));
+  problems.push(...mismatches(all));
   for (const member of [...members, ...checkpoints]) {
     if (member && base && isSameModel(member, base)) {
-      problems.push(`${member.role} is the base: every reward would be 0, and SFT has changed nothing`);
+      problems.push(`${member.role} equals the base: every reward would be 0, and SFT has changed nothing`);
     } else if (member && baseline && isSameModel(member, baseline)) {
-      problems.push(`${member.role} is the baseline: every reward would be 0`);
+      problems.push(`${member.role} equals the baseline: every reward would be 0`);
     }
   }
   if (sft && base && isSameModel(sft, base)) {
-    problems.push("sft is the base: base and SFT models may be swapped, or SFT has changed nothing");
+    problems.push("sft equals the base: base and SFT models may be swapped, or SFT has changed nothing");
   }
   if (problems.length > 0) {
-    throw new DataError(
-      `Cannot build a reward as its models must fit together: ${problems.join("; ")}`,
-      { file: all[0]?.path ?? paths.base },
-    );
+    const file = all[0]?.path ?? paths.base;
+    throw new DataError(`Models do not fit together: ${problems.join("; ")}`, { file });
   }
   return {
     members: members as RewardPart[],
@@ -97,60 +94,42 @@ export function openParts(paths: PartPaths): RewardParts {
   };
 }
 
-function openPart(path: string): Omit<RewardPart, "role"> {
+/** Loads a model and holds it in memory, with those that are `opened` already. */
+function openPart(path: string, opened: readonly string[]): Omit<RewardPart, "role"> {
   const { bosId, eosIds } = loadSpecialIds(path), { digest } = digestDirectory(path);
-  const { model } = frozenNetwork(path, digest); // reads every weight, and refuses NaN
+  holdNetworks([...opened, digest]);
+  const { model } = frozenNetwork(path, digest); // reads every weight, and fails on NaN
   return { path, digest, tokenizerDigest: tokenizerDigest(path), bosId, eosIds, model };
 }
 
-/** What keeps models apart. The first one counts; each of the others is compared with it. */
+/** Returns the differences of each model from the first one that keep them from making a reward. */
 function mismatches(parts: readonly RewardPart[]): string[] {
   const [first] = parts, problems: string[] = [];
   for (const { role, model } of parts) {
-    if (model.headKind !== "lm") problems.push(`${role} is a critic, not a language model`);
+    if (model.headKind !== "lm") problems.push(`${role} must be a language model, got a critic`);
   }
-  for (const { role, tokenizerDigest: digest, model } of parts.slice(1)) {
-    if (digest !== first!.tokenizerDigest) {
-      problems.push(
-        `${role} has another tokenizer than ${first!.role}: ${digest.slice(0, 12)}, not ${
-          first!.tokenizerDigest.slice(0, 12)
-        }`,
-      );
+  const compare = (part: RewardPart, to: RewardPart, what: string, of: (part: RewardPart) => string) => {
+    if (of(part) !== of(to)) {
+      problems.push(`${part.role} must have the ${what} of ${to.role}, ${of(to)}, got ${of(part)}`);
     }
-    if (model.vocabSize !== first!.model.vocabSize) {
-      problems.push(
-        `${role} has another vocabulary than ${first!.role}: ${model.vocabSize} tokens, not ${
-          first!.model.vocabSize
-        }`,
-      );
-    }
+  };
+  for (const part of parts.slice(1)) {
+    compare(part, first!, "tokenizer", ({ tokenizerDigest: digest }) => digest.slice(0, 12));
+    compare(part, first!, "vocabulary size", ({ model }) => String(model.vocabSize));
   }
-  // The base may name another end (a chat model ends turns with its own): the models that answer must agree.
-  const trained = parts.filter(({ role }) => role !== "base");
-  const ends = ({ eosIds }: RewardPart) => [...eosIds].sort((a, b) => a - b).join(", ");
-  const [model] = trained;
-  if (model && model.eosIds.length === 0) {
-    problems.push(`${model.role} names no end token, so nothing would be paid for ending`);
-  }
-  for (const other of trained.slice(1)) {
-    if (ends(other) !== ends(model!)) {
-      problems.push(
-        `${other.role} ends with ${ends(other) || "nothing"}, ${model!.role} with ${
-          ends(model!) || "nothing"
-        }`,
-      );
-    }
+  // The base may have another EOS id (a chat model ends turns with its own): the trained models must agree.
+  const [sft, ...others] = parts.filter(({ role }) => role !== "base");
+  if (sft && sft.eosIds.length === 0) problems.push(`${sft.role} must have an EOS id, got none`);
+  for (const other of others) {
+    compare(other, sft!, "EOS ids", ({ eosIds }) => eosIds.toSorted((a, b) => a - b).join(", ") || "none");
   }
   return problems;
 }
 
-/** Equal bytes, or equal weights under a config that was written anew. */
+/** Returns whether two models have equal bytes, or equal weights with another config. */
 function isSameModel(a: RewardPart, b: RewardPart): boolean {
   if (a.digest === b.digest) return true;
-  const [x, y] = [a, b].map(({ path, digest }) => frozenNetwork(path, digest).parameters) as [
-    ParameterVector,
-    ParameterVector,
-  ];
+  const x = frozenNetwork(a.path, a.digest).parameters, y = frozenNetwork(b.path, b.digest).parameters;
   return x.specs.length === y.specs.length &&
     x.specs.every(({ name }, i) => name === y.specs[i]!.name) &&
     x.data.length === y.data.length && x.data.every((value, i) => value === y.data[i]);

@@ -1,6 +1,6 @@
 /**
- * What can be said of a reward without anybody who knows which answers are good: whether its members agree, and whether it is
- * carried by a few tokens, by the end, or by length. In: answers of the SFT model, scored. Out: figures. Pure.
+ * Statistics of a reward that need no checker: whether its members agree, and whether it depends mostly on a few tokens, on EOS, or
+ * on length. In: scored responses of the SFT model. Out: statistics. Pure.
  * @module
  */
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
@@ -11,36 +11,37 @@ import {
   reliabilityOfMean,
   shareOfSpread,
 } from "@/lib/rl/within_groups.ts";
-import type { Heard } from "./hear_answers.ts";
+import type { Measured } from "./measure.ts";
 
-/** Figures of answers to prompts, several to each; null where undefined. */
+/** Statistics of several responses to each prompt; null where undefined. */
 export interface Diagnosis {
-  readonly answers: number;
+  /** number of responses */
+  readonly responses: number;
   readonly prompts: number;
   /** mean, over pairs of members, of the correlation of their rewards within prompts; null for one member */
   readonly member_agreement: number | null;
-  /** share of the combined reward's variance within prompts that members share (Spearman and Brown); null for one member */
+  /** share of the combined reward's variance within prompts that members share (Spearman-Brown); null for one member */
   readonly reliability: number | null;
-  /** share of what tokens earn and lose that the 1 % of largest magnitude carry, ends left out; null where nothing is paid */
+  /** share of the top 1 % of tokens by |reward| in the sum of all |rewards|, without EOS; null if that sum is 0 */
   readonly top_token_share: number | null;
-  /** share of the reward's variance within prompts that the end token makes */
+  /** share of EOS in the reward's variance within prompts */
   readonly eos_spread_share: number | null;
   /** correlation of reward and length within prompts */
   readonly length_correlation: number | null;
 }
 
-/** The share of tokens that `top_token_share` looks at. */
+/** The share of tokens that `top_token_share` counts. */
 const TOP = 0.01;
 
-/** Figures of a reward, from what its models say of answers. */
-export function diagnose({ rows, logprobs, judges }: Heard, rule: RewardRule): Diagnosis {
+/** Returns the statistics of a reward from log-probabilities of responses. */
+export function diagnose({ rows, logprobs, perModel }: Measured, rule: RewardRule): Diagnosis {
   const scored = scoredRows(rows, logprobs, rule);
-  return diagnosis(scored, memberRewards(rows, { ...logprobs, members: judges }, rule), rule.eosIds);
+  return diagnosis(scored, memberRewards(rows, { ...logprobs, members: perModel }, rule), rule.eosIds);
 }
 
 /**
- * Figures of scored answers.
- * @param perMember what each member alone would pay, [K][rows]
+ * Returns the statistics of scored responses.
+ * @param perMember the reward of each member alone, [K][rows]
  */
 export function diagnosis(
   rows: readonly ScoredRow[],
@@ -56,12 +57,12 @@ export function diagnosis(
   const ends = new Set(eosIds), rewards = rows.map(({ reward }) => reward);
   const agreement = agreementWithin(perMember, prompts);
   return {
-    answers: rows.length,
+    responses: rows.length,
     prompts: numbers.size,
     member_agreement: agreement,
     reliability: agreement === null ? null : reliabilityOfMean(agreement, perMember.length),
     top_token_share: topShare(rows, ends),
-    eos_spread_share: shareOfSpread(rows.map((row) => endReward(row, ends)), rewards, prompts),
+    eos_spread_share: shareOfSpread(rows.map((row) => eosReward(row, ends)), rewards, prompts),
     length_correlation: correlationWithin(
       rewards,
       rows.map(({ responseIds }) => responseIds.length),
@@ -70,8 +71,8 @@ export function diagnosis(
   };
 }
 
-/** What the end token adds to the reward, as length normalisation leaves it. */
-function endReward(
+/** Returns the part of the reward at EOS, after length normalisation. */
+function eosReward(
   { responseIds, tokenRewards, rawReward, reward }: ScoredRow,
   ends: ReadonlySet<number>,
 ): number {
@@ -80,10 +81,10 @@ function endReward(
 }
 
 function topShare(rows: readonly ScoredRow[], ends: ReadonlySet<number>): number | null {
-  const paid = rows.flatMap(({ responseIds, tokenRewards }) =>
+  const magnitudes = rows.flatMap(({ responseIds, tokenRewards }) =>
     Array.from(tokenRewards, Math.abs).filter((_, t) => !ends.has(responseIds[t]!))
   ).sort((a, b) => b - a);
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-  const all = sum(paid);
-  return all > 0 ? sum(paid.slice(0, Math.ceil(TOP * paid.length))) / all : null;
+  const all = sum(magnitudes);
+  return all > 0 ? sum(magnitudes.slice(0, Math.ceil(TOP * magnitudes.length))) / all : null;
 }

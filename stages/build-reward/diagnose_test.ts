@@ -1,14 +1,14 @@
-/** Figures of a reward and what they mean, worked by hand. @module */
+/** Tests statistics of a reward and their wording, computed by hand. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { type Diagnosis, diagnosis } from "./diagnose.ts";
 import type { Preflight } from "./preflight.ts";
-import { diagnosisSentences, warningsOf } from "./verdict.ts";
+import { diagnosisSentences, rewardWarnings } from "./verdict.ts";
 
 const END = 2;
 
-/** An answer whose tokens earn `rewards`; the last one is an end. */
-function answer(promptId: string, rewards: readonly number[]): ScoredRow {
+/** A response with token rewards `rewards`; the last token is EOS. */
+function response(promptId: string, rewards: readonly number[]): ScoredRow {
   const list = new Float32Array(rewards.length), rawReward = rewards.reduce((a, b) => a + b, 0);
   return {
     id: "a",
@@ -30,23 +30,28 @@ function answer(promptId: string, rewards: readonly number[]): ScoredRow {
   };
 }
 
-Deno.test("diagnosis() by hand: two prompts with two answers each", () => {
-  const rows = [answer("p", [1, 1, 0]), answer("p", [-6, 4]), answer("q", [2, 5]), answer("q", [2, 1])];
+Deno.test("diagnosis() by hand: two prompts with two responses each", () => {
+  const rows = [
+    response("p", [1, 1, 0]),
+    response("p", [-6, 4]),
+    response("q", [2, 5]),
+    response("q", [2, 1]),
+  ];
   // rewards 2, −2, 7, 3; centred 2, −2, 2, −2
   const found = diagnosis(rows, [[1, 0, 1, 0], [5, 3, 0, 2]], [END]);
-  assertEquals([found.answers, found.prompts], [4, 2]);
-  // second judge centred: 1, −1, −1, 1; first: ½, −½, ½, −½: they cancel
+  assertEquals([found.responses, found.prompts], [4, 2]);
+  // second member centred: 1, −1, −1, 1; first: ½, −½, ½, −½: they cancel
   assertEquals([found.member_agreement, found.reliability], [0, 0]);
   assertEquals(found.top_token_share, 6 / 12); // 1 % of five tokens is one: |−6| of 1 + 1 + 6 + 2 + 2
-  // ends 0, 4, 5, 1; centred −2, 2, 2, −2: cancels against the reward's
+  // EOS 0, 4, 5, 1; centred −2, 2, 2, −2: cancels against the reward's
   assertEquals(found.eos_spread_share, 0);
   assertAlmostEquals(found.length_correlation!, Math.SQRT1_2, 1e-12); // lengths centred ½, −½, 0, 0
 });
 
-Deno.test("diagnosis() of one member, one answer each, and nothing paid: what is undefined is null", () => {
-  const found = diagnosis([answer("p", [0, 0]), answer("q", [0, 1])], [[0, 1]], [END]);
+Deno.test("diagnosis() of one member, one response each, and rewards of 0: undefined statistics are null", () => {
+  const found = diagnosis([response("p", [0, 0]), response("q", [0, 1])], [[0, 1]], [END]);
   assertEquals(found, {
-    answers: 2,
+    responses: 2,
     prompts: 2,
     member_agreement: null,
     reliability: null,
@@ -55,12 +60,12 @@ Deno.test("diagnosis() of one member, one answer each, and nothing paid: what is
     length_correlation: null,
   });
   assertEquals(diagnosisSentences(found), [
-    "Nothing is known of how members agree: it takes two, and answers to one prompt that differ.",
+    "Member agreement is unknown: it requires two members and different responses to one prompt.",
   ]);
 });
 
 const SOUND: Diagnosis = {
-  answers: 128,
+  responses: 128,
   prompts: 64,
   member_agreement: 0.5,
   reliability: 0.8,
@@ -69,17 +74,17 @@ const SOUND: Diagnosis = {
   length_correlation: -0.3,
 };
 
-Deno.test("a sound reward gets sentences and no warning", () => {
-  assertEquals(warningsOf(SOUND, undefined), []);
+Deno.test("an informative reward gets sentences and no warning", () => {
+  assertEquals(rewardWarnings(SOUND, undefined), []);
   assertEquals(diagnosisSentences(SOUND), [
-    "The members agree by 0.50 on which of two answers to a prompt is better; 80 % of what the reward prefers is common to " +
-    "them, the rest is what each memorised.",
-    "The 1 % of tokens that count most carry 20 % of what is paid, ends left out; the end token makes 10 % of what tells " +
-    "answers to one prompt apart; within prompts, reward and length correlate by -0.30.",
+    "Member agreement within prompts (mean correlation): 0.50; reliability: 80 % of the reward's variance is shared by the " +
+    "members.",
+    "Top 1 % of tokens by |reward| (without EOS): 20 % of Σ |reward|; EOS: 10 % of the reward's variance within prompts; " +
+    "correlation of reward and length within prompts: -0.30.",
   ]);
 });
 
-Deno.test("every figure out of its band is a warning, and so is a gain within two standard errors", () => {
+Deno.test("every statistic out of its range is a warning, and so is a gain within two standard errors", () => {
   const bad = {
     ...SOUND,
     reliability: 0.4,
@@ -98,13 +103,13 @@ Deno.test("every figure out of its band is a warning, and so is a gain within tw
     within_prompt_correlation: 0.1,
     verdict: "",
   };
-  assertEquals(warningsOf(bad, preflight), [
-    "the reward ranks noise: picking the best of 8 answers by it changes the score by +0.010 ± 0.020",
-    "the reward ranks noise more than answers: only 40 % of what it prefers is common to its members. More demonstrations, " +
-    "fewer epochs, several members, a floor and a bound of the end token have helped elsewhere.",
-    "1 % of the tokens carry 60 % of the reward: floor, floor_both or token_cap take the pay from them",
-    "the end token makes 70 % of what tells answers to one prompt apart: eos_bound limits it",
-    "within prompts the reward is mostly length: they correlate by -0.90; length_norm takes that out",
+  assertEquals(rewardWarnings(bad, preflight), [
+    "uninformative reward: choosing the best of 8 responses by reward changes the score by +0.010 ± 0.020",
+    "unreliable reward: the members share only 40 % of its variance. More demonstrations, fewer epochs, more members, a floor " +
+    "and an EOS bound may help.",
+    "the top 1 % of tokens have 60 % of Σ |reward|: set floor, floor_both or token_cap",
+    "EOS has 70 % of the reward's variance within prompts: set eos_bound",
+    "the reward depends mostly on length: correlation -0.90 within prompts; set length_norm",
   ]);
-  assertEquals(warningsOf(SOUND, { ...preflight, gain: 0.05 }), []);
+  assertEquals(rewardWarnings(SOUND, { ...preflight, gain: 0.05 }), []);
 });

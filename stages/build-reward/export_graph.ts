@@ -1,5 +1,5 @@
 /**
- * A reward as one ONNX file, weights inside: token ids in, what each token earns out. It computes what `score` computes,
+ * Exports a reward as one ONNX file with its weights: token ids in, token rewards out. It computes the token rewards of `score`
  * for any number of right-padded rows of any length within the context.
  * @module
  */
@@ -21,11 +21,7 @@ import {
   Trace,
   type Value,
 } from "@/lib/autodiff/mod.ts";
-import type {
-  RewardCombination,
-  RewardManifest,
-  RewardModel as RewardModelEntry,
-} from "@/lib/contracts/reward_directory.ts";
+import type { RewardManifest, StoredModel } from "@/lib/contracts/reward_directory.ts";
 import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { parametersOf } from "@/lib/models/model.ts";
 import type { ParameterVector } from "@/lib/models/parameters.ts";
@@ -36,27 +32,27 @@ import type { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { type RopeTables, tokenAttention } from "./token_attention.ts";
+import { tokenAttention, type TracedRopeTables } from "./token_attention.ts";
 import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
 
-/** Protobuf's limit of a message. */
+/** Largest protobuf message. */
 const MOST_BYTES = 2 ** 31 - 1;
-/** Sizes of the example batch that is traced; the graph names neither. */
+/** Sizes of the example batch that is traced; the graph depends on neither. */
 const ROWS = 2, LENGTH = 3;
 
 /**
- * The graph of a reward: input_ids i64[B,T] → token_rewards f32[B,T]. Element t is what token t earns after what comes
- * before it, nats; 0 for the first token of a row, which nothing predicts. Rows are right-padded with any id. What the
- * prompt and the padding earn is there too: a caller adds up the tokens of the response.
+ * Returns the graph of a reward: input_ids i64[B,T] → token_rewards f32[B,T]. Element t is the reward of token t given the tokens
+ * before it, nats; 0 for the first token of a row, which nothing predicts. Rows are right-padded with any id. Prompt and padding
+ * have rewards too: the caller adds up those of the response.
  * @throws {DataError} if the weights are too large for one file
  */
-export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
+function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   const { members, base, baseline = base, combine, eosIds } = manifest;
   const networks = new Map<string, Network>();
   for (const { path, digest } of [base, baseline, ...members]) {
     networks.set(path, frozenNetwork(join(directory, path), digest));
   }
-  // Adapters stand on one backbone, which is often the base: the graph has it once.
+  // Adapters share a backbone, which is often the base: the graph contains it once.
   const owners = new Map<ParameterVector, string>();
   for (const [path, { parameters }] of networks) {
     for (const vector of [parameters, parameters.backbone]) {
@@ -66,8 +62,9 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   const bytes = [...owners.keys()].reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > MOST_BYTES * 0.99) {
     throw new DataError(
-      `Cannot export the reward of ${directory} as one ONNX file must be smaller than 2 GiB: its weights are ` +
-        `${(bytes / 2 ** 30).toFixed(1)} GiB`,
+      `reward.onnx must be smaller than 2 GiB: the weights of ${directory} have ${
+        (bytes / 2 ** 30).toFixed(1)
+      } GiB`,
       { file: directory },
     );
   }
@@ -81,8 +78,8 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
     return value;
   };
   const ids = trace.input("input_ids", "i64", [ROWS, LENGTH]), next = nextTokens(ids);
-  const known = new Map<string, Value>(), tables: RopeTables = new Map();
-  const logprobs = ({ path }: RewardModelEntry): Value => {
+  const known = new Map<string, Value>(), tables: TracedRopeTables = new Map();
+  const logprobs = ({ path }: StoredModel): Value => {
     const found = known.get(path);
     if (found) return found;
     const network = networks.get(path)!, values = new Map<string, Value>();
@@ -97,8 +94,7 @@ export function rewardGraph({ directory, manifest }: RewardModel): OnnxGraph {
   };
   const target = combineTraced(members.map(logprobs), combine);
   const ends = eosIds.length === 0 ? undefined : isAmong(next, eosIds);
-  const said = { target, base: logprobs(base), baseline: logprobs(baseline), ends };
-  const rewards = guardTraced(said, manifest);
+  const rewards = guardTraced({ target, base: logprobs(base), baseline: logprobs(baseline), ends }, manifest);
   const graph = lower({
     name: "reward",
     inputs: [ids],
@@ -114,12 +110,12 @@ export function writeRewardGraph(path: string, reward: RewardModel): void {
   writeWholeFile(path, [encodeModel(rewardGraph(reward))]);
 }
 
-/** Logits [B·T,V] of the tokens after ids[B,T]. */
+/** Returns the logits [B·T,V] of the tokens after ids[B,T]. */
 function logits(
   { model }: Network,
   values: ReadonlyMap<string, Value>,
   ids: Value,
-  tables: RopeTables,
+  tables: TracedRopeTables,
 ): Value {
   const part = (specs: Readonly<Record<string, { readonly name: string }>>) =>
     Object.fromEntries(Object.entries(specs).map(([local, { name }]) => [local, values.get(name)!]));
@@ -138,8 +134,8 @@ function logits(
   return model.project(head, model.normalise(head, x!));
 }
 
-/** `combineMembers()` on values; a soup is one member. */
-function combineTraced(members: readonly Value[], combine: RewardCombination): Value {
+/** Does `combineMembers()` on values; a soup is one member. */
+function combineTraced(members: readonly Value[], combine: RewardManifest["combine"]): Value {
   if (combine === "min") return members.reduce((a, b) => minimum(a, b));
   const mean = div(members.reduce((a, b) => add(a, b)), members.length);
   if (combine !== "lcb") return mean;
@@ -147,26 +143,26 @@ function combineTraced(members: readonly Value[], combine: RewardCombination): V
   return sub(mean, sqrt(div(squares, members.length - 1)));
 }
 
-/** Log-probabilities, and 1 at end tokens. */
-interface Said {
+/** Log-probabilities, and 1 at EOS tokens. */
+interface Traced {
   readonly target: Value;
   readonly base: Value;
   readonly baseline: Value;
   readonly ends: Value | undefined;
 }
 
-/** `tokenRewards()` on values. */
+/** Does `tokenRewards()` on values. */
 function guardTraced(
-  { target, base, baseline, ends }: Said,
+  { target, base, baseline, ends }: Traced,
   { floor, floorBoth, tokenCap, eosBound }: RewardManifest,
 ): Value {
   const ratio = sub(target, baseline);
   const bounded = (bound: number | null | undefined) => bound == null ? ratio : clip(ratio, -bound, bound);
   // 1 where x is above the bound: 1 − (bound ≥ x).
   const above = (x: Value, bound: number) => sub(1, greaterEqual(x.trace.scalar(bound, "f32"), x));
-  let paid = bounded(tokenCap);
-  if (floor !== null) paid = mul(paid, above(base, floor));
-  if (floorBoth !== undefined) paid = mul(paid, above(maximum(base, target), floorBoth));
-  if (!ends) return paid;
-  return add(mul(paid, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
+  let rewards = bounded(tokenCap);
+  if (floor !== null) rewards = mul(rewards, above(base, floor));
+  if (floorBoth !== undefined) rewards = mul(rewards, above(maximum(base, target), floorBoth));
+  if (!ends) return rewards;
+  return add(mul(rewards, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
 }

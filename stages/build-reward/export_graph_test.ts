@@ -1,4 +1,4 @@
-/** The exported graph, run by onnxruntime-node's own JavaScript API, against what the reward itself says. @module */
+/** Tests the exported graph, run by onnxruntime-node's own JavaScript API, against the reward itself. @module */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { atOnce } from "@/lib/train/breathe.ts";
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { backward, Trace } from "@/lib/autodiff/mod.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
@@ -112,7 +113,8 @@ async function checkExport(
   const file = directory.file("reward.onnx");
   writeRewardGraph(file, reward);
   const sft = { path: join(directory.path, "members/0"), digest: reward.manifest.members[0]!.digest };
-  const expected = reward.score(ROWS.map(rolloutOf), sft, 1).map(({ tokenRewards }) => tokenRewards);
+  const scored = atOnce(reward.score(ROWS.map(rolloutOf), { sft, bosId: 1 }));
+  const expected = scored.map(({ tokenRewards }) => tokenRewards);
   assert(expected.flatMap((row) => [...row]).some((x) => Math.abs(x) > 0.01), "rewards must differ from 0");
   if (given.floor || given.floorBoth) {
     assert(expected.some((row) => row.includes(0)), "a token must be below the floor");
@@ -139,28 +141,27 @@ async function checkExport(
 Deno.test("reward.onnx gives score's token rewards: two members, tied weights", () =>
   checkExport("llama", {}));
 
-Deno.test("reward.onnx of adapters: the backbone that members share is in it once", () =>
+Deno.test("reward.onnx of adapters contains their shared backbone once", () =>
   checkExport("llama", {}, 2, true));
 
-Deno.test("reward.onnx applies floor and bound of the end token", () =>
+Deno.test("reward.onnx applies floor and eos_bound", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }));
 
-Deno.test("reward.onnx applies the floor of both and the cap, at the end too where it has no bound of its own", () =>
+Deno.test("reward.onnx applies floor_both and token_cap, the cap at EOS too without eos_bound", () =>
   checkExport("llama", { floorBoth: -4.55, tokenCap: 0.04 }));
 
-Deno.test("reward.onnx holds members against a baseline, floors against the base", () =>
+Deno.test("reward.onnx subtracts the baseline; the floors compare with the base", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }, 2, false, true));
 
-Deno.test("reward.onnx combines by the least, with two end tokens", () =>
+Deno.test("reward.onnx combines by the minimum, with two EOS ids", () =>
   checkExport("llama", { combine: "min", eosIds: [2, 5], eosBound: 0.02 }));
 
 Deno.test("reward.onnx combines by mean minus deviation", () => checkExport("llama", { combine: "lcb" }, 3));
 
-Deno.test("reward.onnx holds other shapes of the family: scaled rotary embedding", () =>
-  checkExport("llama3_rope", {}, 1));
+Deno.test("reward.onnx supports scaled rotary embedding", () => checkExport("llama3_rope", {}, 1));
 
 for (const family of ["mistral", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2", "smollm3"]) {
-  Deno.test(`reward.onnx holds any family: ${family}`, () => checkExport(family, {}, 1));
+  Deno.test(`reward.onnx supports the family ${family}`, () => checkExport(family, {}, 1));
 }
 
 Deno.test("equal rewards give equal bytes", () => {
@@ -173,7 +174,7 @@ Deno.test("equal rewards give equal bytes", () => {
   assertEquals(a, b);
 });
 
-Deno.test("primitives of exported graphs have no derivative, and say so", () => {
+Deno.test("primitives of exported graphs have no derivative", () => {
   const trace = new Trace(), x = trace.input("x", "f32", [6]), ids = trace.input("ids", "i64", [2, 3]);
   const y = ofOwnTokens(x, ids);
   const error = assertThrows(
@@ -182,7 +183,7 @@ Deno.test("primitives of exported graphs have no derivative, and say so", () => 
   );
   assertEquals(
     error.message,
-    "Cannot differentiate ofOwnTokens as it must have a derivative: it is for exported graphs only",
+    "ofOwnTokens has no derivative: it is for exported graphs only",
   );
 });
 

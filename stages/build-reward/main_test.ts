@@ -1,10 +1,11 @@
-/** The stage on files: what it builds, what it finds out, and what it refuses. @module */
+/** Tests the stage on files: the reward, its statistics, and errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writePrompts } from "@/lib/contracts/prompts.ts";
 import { readReward } from "@/lib/contracts/reward_directory.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { linkTree } from "@/lib/files/publish.ts";
@@ -13,6 +14,7 @@ import { checkNeeds } from "@/lib/pipeline/task.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { atOnce } from "@/lib/train/breathe.ts";
 import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -80,7 +82,11 @@ async function rollout(response: readonly number[]): Promise<RolloutRow> {
   return { ...names, promptIds, responseIds, logprobs, logprobsT1: null };
 }
 
-Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT answers and below on base answers", async () => {
+function scoredBy(reward: RewardModel, sft: string, rows: readonly RolloutRow[]): ScoredRow[] {
+  return atOnce(reward.score(rows, { sft: { path: sft }, bosId: 1 }));
+}
+
+Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT responses and below on base responses", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
   await runStage(dir, { members: [sft], sft, prompts });
@@ -95,18 +101,18 @@ Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT answ
     "none",
     [2],
   ]);
-  const { sft_reward_mean: onSft, base_reward_mean: onBase, sft_answers: answers } = reward.calibration;
-  assertEquals(answers, 24);
+  const { sft_reward_mean: onSft, base_reward_mean: onBase, sft_responses: responses } = reward.calibration;
+  assertEquals(responses, 24);
   assert(onSft! > 0 && onBase! < 0, `${onSft} and ${onBase}`);
   const { calibration, preflight, sentences } = reportOf(dir);
   assertEquals(calibration!.sft.reward_mean, onSft);
-  assert(calibration!.sft.eos_rate! > 0, "an answer must end, or nothing is tested of ends");
+  assert(calibration!.sft.eos_rate! > 0, "a response must end, or ends are not tested");
   assertEquals(calibration!.base.floor_share, 0);
   assertEquals(preflight, null);
   assertEquals(sentences.length, 5);
   assertEquals(sentences.slice(2, 4), [
-    "There is no preflight: it needs an SFT model, prompts and a checker.",
-    "Nothing is known of how members agree: it takes two, and answers to one prompt that differ.",
+    "No preflight: it requires the input sft, prompts and a checker.",
+    "Member agreement is unknown: it requires two members and different responses to one prompt.",
   ]);
 });
 
@@ -142,11 +148,11 @@ Deno.test("a soup is one member, the mean of the members' weights; agreement is 
   assertEquals(tokenizerDigest(join(dir, "reward/members/0")), tokenizerDigest(BASE));
   const { diagnosis } = reportOf(dir);
   assert(Math.abs(diagnosis!.member_agreement!) <= 1 && diagnosis!.member_agreement !== 0);
-  const [scored] = new RewardModel(join(dir, "reward")).score([await rollout([400, 410, 2])], { path: a }, 1);
+  const [scored] = scoredBy(new RewardModel(join(dir, "reward")), a, [await rollout([400, 410, 2])]);
   assert(scored!.rawReward !== 0);
 });
 
-Deno.test("members are held against a baseline: it answers the calibration, and lies in the directory", async () => {
+Deno.test("with a baseline, the calibration samples from it, and it is in the directory", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path,
     sft = writeRelative(dir, "sft", 0.02),
@@ -157,7 +163,7 @@ Deno.test("members are held against a baseline: it answers the calibration, and 
   const reward = readReward(join(dir, "reward"));
   assertEquals(reward.baseline, { path: "baseline", digest: digestDirectory(baseline).digest });
   assertEquals([reward.floorBoth, reward.tokenCap, reward.lengthNorm], [-9, 3, "target"]);
-  assertEquals(reward.lengthTarget, reward.calibration.sft_response_tokens);
+  assertEquals(reward.lengthTarget, reward.calibration.sft_response_length);
   assert(reward.calibration.baseline_reward_mean! < 0 && reward.calibration.base_reward_mean === undefined);
   const same = await assertRejects(
     () => runStage(dir, { members: [sft], baseline: sft, prompts }),
@@ -165,11 +171,11 @@ Deno.test("members are held against a baseline: it answers the calibration, and 
   );
   assertEquals(
     same.message,
-    "Cannot build a reward as its models must fit together: members[0] is the baseline: every reward would be 0",
+    "Models do not fit together: members[0] equals the baseline: every reward would be 0",
   );
 });
 
-Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, and says why", async () => {
+Deno.test("reward_checkpoint=auto takes the checkpoint with the largest gain, and reports why", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path,
     sft = writeRelative(dir, "sft", 0.02),
@@ -180,8 +186,8 @@ Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, 
     "export const check = ({ response }) => ({ score: response.length % 7 / 7 });",
   );
   const inputs = { members: [sft], sft, prompts, checker, checkpoints: [early, late] };
-  const asked = { reward_checkpoint: "auto", preflight_samples: 8 } as const;
-  await runStage(dir, inputs, asked);
+  const given = { reward_checkpoint: "auto", preflight_samples: 8 } as const;
+  await runStage(dir, inputs, given);
   const { choice, preflight, sentences } = reportOf(dir);
   assertEquals(choice!.candidates.map(({ name }) => name), ["members", "checkpoints[0]", "checkpoints[1]"]);
   const best = choice!.candidates.reduce((a, b) => b.gain > a.gain ? b : a);
@@ -191,13 +197,13 @@ Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, 
   assertEquals(readReward(join(dir, "reward")).members.map(({ digest }) => digest), [
     digestDirectory(path).digest,
   ]);
-  // The same models in one directory, as sft writes its checkpoints, beside one that stands alone.
+  // The same models in one directory, as sft writes its checkpoints, and one of them as a second path.
   for (const [number, model] of [["000063", early], ["000126", late]] as const) {
     linkTree(model, join(dir, "steps", number));
   }
   const again = directory.file("again");
   Deno.mkdirSync(again);
-  await runStage(again, { ...inputs, checkpoints: [join(dir, "steps"), early] }, asked);
+  await runStage(again, { ...inputs, checkpoints: [join(dir, "steps"), early] }, given);
   const [ofMembers, ofEarly, ofLate] = choice!.candidates.map(({ gain }) => gain);
   assertEquals(reportOf(again).choice!.candidates.map(({ name, gain }) => [name, gain]), [
     ["members", ofMembers],
@@ -207,7 +213,7 @@ Deno.test("reward_checkpoint=auto takes the checkpoint whose choice gains most, 
   ]);
 });
 
-Deno.test("members may be a directory of models: its models make the soup that they make one by one", async () => {
+Deno.test("members may be a directory of models: it makes the same soup as its models given one by one", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, paths = ["a", "b"].map((name) => writeRelative(dir, name, 0.01));
   paths.forEach((path, i) => linkTree(path, join(dir, "steps", `${i}`)));
@@ -219,11 +225,11 @@ Deno.test("members may be a directory of models: its models make the soup that t
   assertEquals(await rewardOf([join(dir, "steps")]), one);
 });
 
-Deno.test("what a request lacks is refused together", async () => {
+Deno.test("all inconsistent parameters and inputs are listed together", async () => {
   using directory = new TemporaryDirectory();
-  const asked = { reward_checkpoint: "auto", combine: "soup", length_norm: "target" } as const;
+  const given = { reward_checkpoint: "auto", combine: "soup", length_norm: "target" } as const;
   const refusal = async (inputs: InputPaths) =>
-    (await assertRejects(() => runStage(directory.path, inputs, asked), UsageError)).message;
+    (await assertRejects(() => runStage(directory.path, inputs, given), UsageError)).message;
   assertEquals(
     await refusal({ members: ["a"] }),
     "Cannot run build-reward as the inputs that its parameters need must be given: reward_checkpoint=auto needs sft; " +
@@ -231,24 +237,24 @@ Deno.test("what a request lacks is refused together", async () => {
   );
   assertEquals(
     await refusal({ members: ["a"], sft: "a", prompts: "p", checkpoints: ["b"] }),
-    "Cannot build a reward as combine=soup needs at least 2 members: there is 1; reward_checkpoint=auto needs a checker; " +
-      "reward_checkpoint=auto cannot be together with combine=soup; reward_checkpoint=auto cannot be together with " +
+    "Invalid parameters and inputs: combine=soup requires at least 2 members, got 1; reward_checkpoint=auto requires a " +
+      "checker; reward_checkpoint=auto cannot be combined with combine=soup; reward_checkpoint=auto cannot be combined with " +
       "length_norm=target",
   );
 });
 
-Deno.test("without SFT model or prompts nothing is calibrated, and the report says so", async () => {
+Deno.test("without SFT model or prompts there is no calibration, and the report says so", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, a = writeRelative(dir, "a", 0.01);
   await runStage(dir, { members: [a] });
   assertEquals(readReward(join(dir, "reward")).calibration, {});
   assertEquals(reportOf(dir).sentences, [
-    "There is no calibration: it needs an SFT model and prompts for it and the base to answer.",
-    "There is no preflight: it needs an SFT model, prompts and a checker.",
+    "No calibration: it requires the inputs sft and prompts.",
+    "No preflight: it requires the input sft, prompts and a checker.",
   ]);
 });
 
-Deno.test("a checker compares the best answer by reward with the average one, and tells it while it works", async () => {
+Deno.test("a checker compares the best response by reward with the average one, and the result is shown", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), messages: string[] = [];
   const given = { checker: "words", preflight_prompts: 2 };
@@ -262,36 +268,36 @@ Deno.test("a checker compares the best answer by reward with the average one, an
   );
   assertEquals(messages, [
     "reading models",
-    "preflight: sft answers 2 prompts 4 times",
+    "preflight: sampling 2 × 4 responses from sft",
     preflight!.verdict,
     ...warnings.map((warning) => `warning: ${warning}`),
   ]);
-  assert(warnings[0]!.startsWith("the reward ranks noise: "), warnings[0]);
+  assert(warnings[0]!.startsWith("uninformative reward: "), warnings[0]);
 });
 
-Deno.test("the reward of a member that is the base is exactly 0 (and build-reward refuses to build it)", async () => {
+Deno.test("the reward of a member that is the base is exactly 0 (and an error of build-reward)", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, a = writeRelative(dir, "a", 0.01);
   await runStage(dir, { members: [a] });
   const manifest = readReward(join(dir, "reward"));
   const same = new RewardModel(join(dir, "reward"), { ...manifest, members: [manifest.base] });
-  const [scored] = same.score([await rollout([400, 410, 420, 2])], { path: a }, 1);
+  const [scored] = scoredBy(same, a, [await rollout([400, 410, 420, 2])]);
   assertEquals([...scored!.tokenRewards], [0, 0, 0, 0]);
   assertEquals(scored!.rawReward, 0);
 
-  const copy = join(dir, "copy"); // equal weights under a config that was written anew
+  const copy = join(dir, "copy"); // equal weights with another config
   Deno.mkdirSync(copy);
   writeModel(copy, loadModel(BASE));
   copyTokenizerFiles(BASE, copy);
   const error = await assertRejects(() => runStage(dir, { members: [a, BASE, copy] }), DataError);
   assertEquals(
     error.message,
-    "Cannot build a reward as its models must fit together: members[1] is the base: every reward would be 0, and SFT has " +
-      "changed nothing; members[2] is the base: every reward would be 0, and SFT has changed nothing",
+    "Models do not fit together: members[1] equals the base: every reward would be 0, and SFT has changed nothing; " +
+      "members[2] equals the base: every reward would be 0, and SFT has changed nothing",
   );
 });
 
-Deno.test("the reward adds up over a split of the response, and its end counts once", async () => {
+Deno.test("the rewards of the parts of a response add up to its reward, and EOS counts once", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, a = writeRelative(dir, "a", 0.02);
   await runStage(dir, { members: [a] });
@@ -302,16 +308,15 @@ Deno.test("the reward adds up over a split of the response, and its end counts o
     ...await rollout(response.slice(2)),
     promptIds: Int32Array.from([...whole.promptIds, 400, 410]),
   };
-  const [all, head, tail, body] = reward.score([whole, first, rest, cut], { path: a }, 1).map((row) =>
-    row.rawReward
-  );
+  const rows = scoredBy(reward, a, [whole, first, rest, cut]);
+  const [all, head, tail, body] = rows.map(({ rawReward }) => rawReward);
   assertAlmostEquals(head! + tail!, all!, 1e-4);
-  const [scored] = reward.score([whole], { path: a }, 1);
+  const [scored] = scoredBy(reward, a, [whole]);
   assertAlmostEquals(all! - body!, scored!.tokenRewards[4]!, 1e-4);
   assertEquals(scored!.tokenRewards.length, 5);
 });
 
-Deno.test("a base that is the SFT model is refused, by its weights too", async () => {
+Deno.test("a base that is the SFT model is an error, also with another config", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
   const error = await assertRejects(
@@ -320,13 +325,12 @@ Deno.test("a base that is the SFT model is refused, by its weights too", async (
   );
   assertEquals(
     error.message,
-    "Cannot build a reward as its models must fit together: sft is the base: base and SFT models may be swapped, or SFT " +
-      "has changed nothing",
+    "Models do not fit together: sft equals the base: base and SFT models may be swapped, or SFT has changed nothing",
   );
   assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["prompts.arrow", "sft"]);
 });
 
-Deno.test("models that do not fit are refused together: tokenizers, vocabularies, NaN, ends", async () => {
+Deno.test("models that do not fit are listed together: tokenizers, vocabularies, NaN, EOS ids", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, nan = "fixtures/goldens/corrupt/weight_nan";
   const broken = writeRelative(dir, "broken", 0.01);
@@ -336,11 +340,11 @@ Deno.test("models that do not fit are refused together: tokenizers, vocabularies
   const unread = await loadError(nan);
   assertEquals(
     error.message,
-    `Cannot build a reward as its models must fit together: members[1]: ${unread}; members[0] has another tokenizer than ` +
-      `base: ${short(LLAMA)}, not ${
-        short(BASE)
-      }; members[0] has another vocabulary than base: 96 tokens, not 512; ` +
-      "members[2] ends with 0, 2, members[0] with 2",
+    `Models do not fit together: members[1]: ${unread}; members[0] must have the tokenizer of base, ${
+      short(BASE)
+    }, got ` +
+      `${short(LLAMA)}; members[0] must have the vocabulary size of base, 512, got 96; ` +
+      "members[2] must have the EOS ids of members[0], 2, got 0, 2",
   );
 });
 
@@ -349,29 +353,29 @@ async function loadError(path: string): Promise<string> {
   return message;
 }
 
-Deno.test("what cannot hold together is refused before any model is read", async () => {
+Deno.test("inconsistent parameters are an error before any model is read; a stop writes nothing", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path, a = writeRelative(dir, "a", 0.01);
   const lone = await assertRejects(() => runStage(dir, { members: [a] }, { combine: "lcb" }), UsageError);
-  assertEquals(lone.message, "Cannot build a reward as combine=lcb needs at least 2 members: there is 1");
+  assertEquals(lone.message, "Invalid parameters and inputs: combine=lcb requires at least 2 members, got 1");
   const blind = await assertRejects(
     () => runStage(dir, { members: [a], sft: a }, { checker: "words" }),
     UsageError,
   );
   assertEquals(
     blind.message,
-    "Cannot build a reward as a preflight with a checker needs eval_prompts or prompts: there is neither",
+    "Invalid parameters and inputs: a checker requires the input eval_prompts or prompts",
   );
   const prompts = await promptsIn(dir);
   const stopped = await assertRejects(
     () => runStage(dir, { members: [a], sft: a, prompts }, {}, { signal: AbortSignal.abort() }),
     TryAgainError,
   );
-  assertEquals(stopped.message, "Cannot finish build-reward as a stop was asked for: nothing of it is kept");
+  assertEquals(stopped.message, "Interrupted: the reward is discarded. Run the same command to resume");
   assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["a", "prompts.arrow"]);
 });
 
-Deno.test("every parameter tells what it is and where its default comes from", () => {
+Deno.test("every parameter has a description and the source of its default", () => {
   for (const [name, schema] of Object.entries(params.shape)) {
     const { description, source } = schema.meta() as { description?: string; source?: string };
     assert(description !== undefined && source !== undefined, name);

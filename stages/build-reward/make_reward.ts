@@ -1,40 +1,39 @@
 /**
- * Makes a reward directory of models that fit together: picks, places, tries out, writes. In: models, prompts, a way to judge
- * answers. Out: the directory, what it says, and what was found.
+ * Makes a reward directory from models that fit together: picks and stores the models, runs calibration and preflight, writes.
+ * In: models, prompts, a way to score responses. Out: the directory, its manifest, and statistics.
  * @module
  */
 import { join } from "node:path";
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
-import { calibrate, type CheckedAnswers, lookAhead } from "./build_reward.ts";
-import { flatFigures } from "./calibrate.ts";
+import { flatStatistics } from "./calibrate.ts";
 import type { RewardParts } from "./check_models.ts";
 import { diagnose } from "./diagnose.ts";
 import { writeRewardGraph } from "./export_graph.ts";
-import type { Tryout } from "./hear_answers.ts";
+import { calibrate, type CheckedResponses, runPreflight, type Setup } from "./measure.ts";
 import type { Params } from "./params.ts";
 import { pickCheckpoint } from "./pick_checkpoint.ts";
 import { placeModels, placeSoup } from "./place_models.ts";
 import type { Findings } from "./report.ts";
 import { rewardRule } from "./reward_rule.ts";
 
-/** What a reward is made of and tried out with. */
+/** What a reward is made and checked with. */
 export interface RewardRequest {
   readonly parts: RewardParts;
   readonly params: Params;
   readonly eosIds: readonly number[];
-  /** undefined without an SFT model: then nothing is tried out */
-  readonly tryout: Tryout | undefined;
+  /** undefined without an SFT model: then there is neither calibration nor preflight */
+  readonly setup: Setup | undefined;
   /** of the calibration */
   readonly prompts: readonly PromptRow[] | undefined;
-  /** answers of the SFT model, judged; undefined without a checker. Called once */
-  readonly judgedAnswers: (() => Promise<CheckedAnswers>) | undefined;
-  /** tells what is being done */
-  readonly tell: (message: string) => void;
+  /** samples and scores responses for the preflight; undefined without a checker. Called once */
+  readonly checked: (() => Promise<CheckedResponses>) | undefined;
+  /** shows what is being done */
+  readonly message: (text: string) => void;
 }
 
-/** What reward.json says, and what was found. */
+/** The content of reward.json, and what was measured. */
 export interface MadeReward {
   readonly manifest: RewardManifest;
   readonly findings: Findings;
@@ -42,13 +41,13 @@ export interface MadeReward {
 
 /**
  * Fills `directory`, which exists and is empty.
- * @throws {DataError} if members cannot be averaged, or SFT answers do not earn more than those of the base
+ * @throws {DataError} if members cannot be averaged, or SFT responses have no higher reward than those of the base
  */
 export async function makeReward(directory: string, request: RewardRequest): Promise<MadeReward> {
-  const { params, eosIds, tryout, prompts, judgedAnswers, tell } = request;
-  let checked: CheckedAnswers | undefined;
-  const picked = params.reward_checkpoint === "auto" && tryout && judgedAnswers
-    ? await pickCheckpoint(tryout, request.parts, checked = await judgedAnswers())
+  const { params, eosIds, setup, prompts, message } = request;
+  let checked: CheckedResponses | undefined;
+  const picked = params.reward_checkpoint === "auto" && setup && request.checked
+    ? await pickCheckpoint(setup, request.parts, checked = await request.checked())
     : undefined;
   const parts: RewardParts = picked ? { ...request.parts, members: picked.members } : request.parts;
   const placed = params.combine === "soup" ? placeSoup(directory, parts) : placeModels(directory, parts);
@@ -57,26 +56,26 @@ export async function makeReward(directory: string, request: RewardRequest): Pro
     ...rewardRule(params, { eosIds, members: placed.members.length, lengthTarget }),
     calibration: {},
   });
-  // The target length is known once SFT has answered; what calibration shows does not depend on it.
+  // The target length follows from the calibration, which uses raw rewards and so does not depend on it.
   const first = manifestWith(), reward = new RewardModel(directory, first), sources = reward.sources();
-  const calibrated = tryout && prompts &&
-    await calibrate({ ...tryout, sources, manifest: first, parts }, prompts);
+  const calibrated = setup && prompts &&
+    await calibrate({ ...setup, sources, manifest: first, parts }, prompts);
   const manifest = manifestWith(calibrated?.calibration.sft.response_length);
-  if (tryout && judgedAnswers) checked ??= await judgedAnswers();
-  const ahead = tryout && checked && await lookAhead({ ...tryout, sources, manifest, parts }, checked);
-  const heard = ahead?.heard ?? calibrated?.heard;
-  const calibration = calibrated ? flatFigures(calibrated.calibration) : {};
+  if (setup && request.checked) checked ??= await request.checked();
+  const preflight = setup && checked && await runPreflight({ ...setup, sources, manifest, parts }, checked);
+  const measured = preflight?.measured ?? calibrated?.measured;
+  const calibration = calibrated ? flatStatistics(calibrated.calibration) : {};
   writeReward(directory, { ...manifest, calibration });
   if (params.export_onnx) {
-    tell("writing reward.onnx");
+    message("writing reward.onnx");
     writeRewardGraph(join(directory, "reward.onnx"), reward);
   }
   return {
     manifest,
     findings: {
       calibration: calibrated?.calibration,
-      preflight: ahead?.preflight,
-      diagnosis: heard && diagnose(heard, manifest),
+      preflight: preflight?.preflight,
+      diagnosis: measured && diagnose(measured, manifest),
       choice: picked?.choice,
     },
   };

@@ -1,6 +1,6 @@
 /**
- * Parameters of `build-reward`. In: flags or the manifest's `with` (a number that may be null is `null` in both). Out:
- * checked values with defaults.
+ * Parameters of `build-reward`. In: flags or the manifest's `with` (`null` switches a guard off in both). Out: checked values
+ * with defaults.
  * @module
  */
 import { z } from "zod";
@@ -9,77 +9,83 @@ import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
 import { COMBINATIONS } from "@/lib/rl/bagged_reward.ts";
 import { LENGTH_NORMS } from "@/lib/rl/length_norm.ts";
 
-/** Strict schema of the stage's parameters; the empty text stands for "not set". */
+/** Strict schema of the stage's parameters; the empty string means "not set". */
 export const params = z.strictObject({
   combine: z.enum([...COMBINATIONS, "soup"]).default("mean")
-    .describe(
-      "How the members' log-probabilities of a token become one: their mean, the least, or mean minus deviation. soup: one " +
-        "model with the mean of the members' weights takes their place.",
-    )
-    .meta({ source: "mean: bagging (Breiman 1996), as in fixtures/quickstart, reference B" }),
+    .describe("How the members' log-probabilities of a token are combined.")
+    .meta({
+      source: "mean: bagging (Breiman 1996), as in fixtures/quickstart, reference B",
+      details:
+        "mean, min, or lcb (mean minus standard deviation). soup: the members are replaced by one model with the mean of " +
+        "their weights.",
+    }),
   floor: z.number().nullable().default(null)
-    .describe(
-      "Tokens to which the base gives no more than this log-probability earn nothing. null: no floor.",
-    )
-    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes -4" }),
-  floor_both: z.number().nullable().default(null)
-    .describe(
-      "Tokens to which base and combined members both give no more than this log-probability earn nothing. null: no such floor.",
-    )
-    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090)" }),
-  token_cap: z.number().nonnegative().nullable().default(null)
-    .describe(
-      "Bound of the magnitude of what a token earns; at the end token only where eos_bound is null. null: none.",
-    )
+    .describe("Reward 0 for tokens with log π_base ≤ floor; null: no floor.")
     .meta({
       unit: "nats",
-      source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 1",
+      source: "null: the paper's reward (arXiv:2510.21090); -4 in the quickstart",
+      details: "Does not apply to EOS.",
+    }),
+  floor_both: z.number().nullable().default(null)
+    .describe("Reward 0 if log π_base and target are ≤ floor_both; null: off.")
+    .meta({
+      unit: "nats",
+      source: "null: the paper's reward (arXiv:2510.21090)",
+      details: "target: the members' combined log-probability. Does not apply to EOS.",
+    }),
+  token_cap: z.number().nonnegative().nullable().default(null)
+    .describe("Clips token rewards to ± token_cap; null: no clipping.")
+    .meta({
+      unit: "nats",
+      source: "null: the paper's reward (arXiv:2510.21090); 1 in the quickstart",
+      details: "Applies to EOS only if eos_bound is null.",
     }),
   eos_bound: z.number().nonnegative().nullable().default(null)
-    .describe("Bound of the magnitude of what the end token earns. null: none.")
-    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); the quickstart takes 10" }),
+    .describe("Clips the reward of EOS to ± eos_bound; null: no clipping.")
+    .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); 10 in the quickstart" }),
   length_norm: z.enum(LENGTH_NORMS).default("none")
-    .describe(
-      "What the reward of a response is divided by: nothing, its length, or the root of its length. target: by its length in " +
-        "units of the mean length of the SFT model's answers, where it is longer than that.",
-    )
-    .meta({ source: "none: the paper's reward is a sum" }),
+    .describe("Length normalisation of a response's reward.")
+    .meta({
+      source: "none: the paper's reward is a sum",
+      details:
+        "mean: divided by the length R. sqrt: divided by √R. target: multiplied by min(1, L/R), L the mean length of the " +
+        "SFT model's responses in the calibration.",
+    }),
   calibration_prompts: z.int().positive().default(64)
-    .describe("Prompts, drawn from `prompts`, that the SFT model and the base answer for the calibration.")
+    .describe("Prompts of the calibration, drawn from the input prompts.")
     .meta({
       unit: "prompts",
-      source: "128 answers each put the error of a mean at a tenth of the spread",
+      source: "128 responses: the standard error is a tenth of the standard deviation",
     }),
   samples_per_prompt: z.int().positive().default(2)
-    .describe("Answers of each of the two models to each of these prompts.")
+    .describe("Responses per model and prompt in the calibration.")
     .meta({ unit: "1", source: "as calibration_prompts" }),
   max_new_tokens: z.int().positive().default(256)
-    .describe("Longest answer, its end included.")
+    .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
   batch_size: z.int().positive().default(128)
-    .describe("Answers that are generated side by side. Does not change any byte of the result.")
+    .describe("Responses generated at the same time; does not change the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe(
-      "Scores the SFT model's answers for the preflight: words, exact, contains, regex, or the path of a module that exports " +
-        "`check`. Empty: no preflight.",
-    )
-    .meta({ source: "none: only the user knows" }),
+    .describe("Checker of the preflight: words, exact, contains, regex, or a module.")
+    .meta({ source: "none: no preflight", details: "A module exports a function `check`." }),
   ...CHECKER_DETAILS,
   preflight_prompts: z.int().positive().default(256)
-    .describe("Prompts of the preflight, the first of `eval_prompts` (else of `prompts`).")
+    .describe("Prompts of the preflight: the first of eval_prompts.")
     .meta({ unit: "prompts", source: "the quickstart's preflight: 256" }),
   preflight_samples: z.int().min(2).default(8)
-    .describe("Answers to each of these prompts, of which the reward picks the best.")
+    .describe("Responses per prompt in the preflight.")
     .meta({ unit: "1", source: "the quickstart's preflight: best of 8" }),
   reward_checkpoint: z.enum(["given", "auto"]).default("given")
-    .describe(
-      "auto: if one of the `checkpoints` alone picks better answers in the preflight than the members do, it takes their place.",
-    )
-    .meta({ source: "given: the members are the reward; auto needs a checker" }),
+    .describe("Models of the reward: the members, or the best SFT checkpoint.")
+    .meta({
+      source: "given: the members; auto requires a checker",
+      details:
+        "auto: one of the checkpoints replaces the members if its reward ranks responses better in the preflight.",
+    }),
   export_onnx: z.boolean().default(false)
-    .describe("Adds reward.onnx: token ids to the reward of each token, all models in one file.")
-    .meta({ source: "off: it holds the weights once more" }),
+    .describe("Also write reward.onnx: token ids to token rewards.")
+    .meta({ source: "off: it contains all weights a second time" }),
 });
 
 /** Checked parameters. */

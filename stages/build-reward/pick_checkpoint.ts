@@ -1,16 +1,16 @@
 /**
- * Which SFT checkpoint makes the better reward: SFT's own loss goes on falling while its reward gets worse, so the last one
- * need not be it. In: answers that a checker judged. Out: the models whose reward picks the best ones, and why.
+ * Picks the SFT checkpoint with the most informative reward: SFT's loss keeps decreasing while its reward gets worse, so the last
+ * one need not be the best. In: responses with scores by a checker. Out: the chosen models, and why.
  * @module
  */
 import { scoredRows } from "@/lib/reward/scored_rows.ts";
-import type { CheckedAnswers } from "./build_reward.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
-import { hear, type Tryout } from "./hear_answers.ts";
+import { type CheckedResponses, measure, type Setup } from "./measure.ts";
 import { type Preflight, preflight, rated } from "./preflight.ts";
 import { rewardRule } from "./reward_rule.ts";
+import { signedScore } from "./verdict.ts";
 
-/** Figures of one candidate. */
+/** Preflight of one candidate. */
 export interface Candidate
   extends
     Pick<Preflight, "best_score" | "worst_score" | "gain" | "gain_stderr" | "within_prompt_correlation"> {
@@ -18,43 +18,42 @@ export interface Candidate
   readonly name: string;
 }
 
-/** What was chosen, and from what. */
+/** The chosen candidate, and all candidates. */
 export interface Choice {
   readonly chosen: string;
   readonly candidates: readonly Candidate[];
-  /** one sentence for a person */
+  /** one sentence */
   readonly reason: string;
 }
 
 /**
- * The members, or the one checkpoint in their place, of the largest gain: best answer by reward minus average one. Where gains
- * are equal the members stay, then the earlier checkpoint is taken.
+ * Returns the members, or the one checkpoint instead of them, with the largest gain: score of the best response by reward minus the
+ * average score. Of equal gains the members are taken, then the earlier checkpoint.
  */
 export async function pickCheckpoint(
-  tryout: Tryout,
+  setup: Setup,
   parts: RewardParts,
-  { rows, scores }: CheckedAnswers,
+  { rows, scores }: CheckedResponses,
 ): Promise<{ readonly members: readonly RewardPart[]; readonly choice: Choice }> {
-  const { params, eosIds } = tryout, { base, baseline } = parts;
-  const offered = [
-    { name: "members", members: parts.members },
-    ...parts.checkpoints.map((part) => ({ name: part.role, members: [part] })),
-  ];
+  const { params, eosIds } = setup, { base, baseline } = parts;
+  const offered = new Map([
+    ["members", parts.members],
+    ...parts.checkpoints.map((part) => [part.role, [part]] as const),
+  ]);
   const candidates: Candidate[] = [];
-  for (const { name, members } of offered) {
-    const { logprobs } = await hear(tryout, { members, base, baseline }, rows);
+  for (const [name, members] of offered) {
+    const { logprobs } = await measure(setup, { members, base, baseline }, rows);
     const rule = rewardRule(params, { eosIds, members: members.length });
     const found = preflight(rated(scoredRows(rows, logprobs, rule), scores));
     const { best_score, worst_score, gain, gain_stderr, within_prompt_correlation } = found;
     candidates.push({ name, best_score, worst_score, gain, gain_stderr, within_prompt_correlation });
   }
-  const best = candidates.reduce((best, candidate) => candidate.gain > best.gain ? candidate : best);
-  const told = candidates.map(({ name, gain, gain_stderr: error }) =>
-    `${name} ${gain < 0 ? "−" : "+"}${Math.abs(gain).toFixed(3)} ± ${error.toFixed(3)}`
+  const { name: chosen } = candidates.reduce((best, one) => one.gain > best.gain ? one : best);
+  const gains = candidates.map(({ name, gain, gain_stderr: error }) =>
+    `${name} ${signedScore(gain)} ± ${error.toFixed(3)}`
   );
-  const reason = `The reward is that of ${best.name}, whose choice of answers gains most in score: ${
-    told.join(", ")
+  const reason = `Reward checkpoint: ${chosen}. Gain in score of the best response by reward: ${
+    gains.join(", ")
   }.`;
-  const { members } = offered.find(({ name }) => name === best.name)!;
-  return { members, choice: { chosen: best.name, candidates, reason } };
+  return { members: offered.get(chosen)!, choice: { chosen, candidates, reason } };
 }

@@ -1,11 +1,11 @@
 /**
- * Puts the models of a reward into its directory: hard links where the file system can, else copies. A model that is
- * used twice is stored once; averaged members are written as one.
+ * Places the models of a reward in its directory: as hard links if the file system supports them, else as copies. A model that is
+ * used twice is stored once; averaged members are written as one model.
  * @module
  */
 import { dirname, join } from "node:path";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import type { RewardModel } from "@/lib/contracts/reward_directory.ts";
+import type { RewardManifest, StoredModel } from "@/lib/contracts/reward_directory.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { linkOrCopy } from "@/lib/files/publish.ts";
 import { writeModel } from "@/lib/models/checkpoint.ts";
@@ -13,36 +13,21 @@ import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import type { RewardParts } from "./check_models.ts";
 import { soupOf } from "./soup.ts";
 
-/** A model directory with its digest. */
-export interface ModelPlace {
-  readonly path: string;
-  readonly digest: string;
-}
-
-/** Where a reward's models lie, as reward.json says it. */
-export interface PlacedModels {
-  readonly members: readonly RewardModel[];
-  readonly base: RewardModel;
-  readonly baseline?: RewardModel;
-  readonly soupOf?: readonly string[];
-}
+/** The models of a reward in its manifest. */
+type PlacedModels = Pick<RewardManifest, "members" | "base" | "baseline" | "soupOf">;
 
 /**
- * Fills `directory` with `base`, `members/0`, `members/1`, …, and `baseline` where there is one. Entries whose names begin with a dot are left behind, as
- * digests do not see them.
+ * Fills `directory` with `base`, `members/0`, `members/1`, …, and `baseline` if there is one. Files whose names begin with a dot
+ * are not copied, as digests exclude them.
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the directory cannot be written
  */
 export function placeModels(
   directory: string,
-  models: {
-    readonly members: readonly ModelPlace[];
-    readonly base: ModelPlace;
-    readonly baseline?: ModelPlace | undefined;
-  },
+  { base, members, baseline }: Pick<RewardParts, "members" | "base" | "baseline">,
 ): PlacedModels {
-  const placed = new Map<string, RewardModel>();
-  const place = ({ path, digest }: ModelPlace, name: string): RewardModel => {
+  const placed = new Map<string, StoredModel>();
+  const place = ({ path, digest }: StoredModel, name: string): StoredModel => {
     const known = placed.get(digest);
     if (known) return known;
     for (const file of Object.keys(digestDirectory(path).files)) {
@@ -54,7 +39,6 @@ export function placeModels(
     placed.set(digest, model);
     return model;
   };
-  const { base, members, baseline } = models;
   return {
     base: place(base, "base"),
     members: members.map((member, i) => place(member, `members/${i}`)),
@@ -63,7 +47,7 @@ export function placeModels(
 }
 
 /**
- * The same with one member, `members/0`, whose weights are the mean of those of `members`.
+ * Does the same with one member, `members/0`, whose weights are the mean of those of `members`.
  * @throws {DataError} listing members that cannot be averaged
  */
 export function placeSoup(

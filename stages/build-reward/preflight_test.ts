@@ -1,11 +1,15 @@
-/** The preflight, on answers whose best one is plain to see. @module */
+/** Tests the preflight on responses with an obvious best one. @module */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { preflight, type RatedAnswer } from "./preflight.ts";
+import { preflight, type RatedResponse } from "./preflight.ts";
 
-const rated = (promptId: string, reward: number, score: number): RatedAnswer => ({ promptId, reward, score });
+const rated = (promptId: string, reward: number, score: number): RatedResponse => ({
+  promptId,
+  reward,
+  score,
+});
 
-Deno.test("preflight() picks the best by reward within each prompt, whatever other prompts earn", () => {
+Deno.test("preflight() picks the best by reward within each prompt, whatever the rewards of other prompts", () => {
   const found = preflight([rated("a", 1, 0), rated("a", 2, 1), rated("b", 50, 1), rated("b", 40, 0.5)]);
   assertEquals([found.prompts, found.samples_per_prompt], [2, 2]);
   assertEquals([found.best_score, found.worst_score, found.average_score, found.gain], [
@@ -18,29 +22,27 @@ Deno.test("preflight() picks the best by reward within each prompt, whatever oth
   assertAlmostEquals(found.gain_stderr, 0.125, 1e-12);
   assertEquals(
     found.verdict,
-    "The reward prefers better answers: the answer of highest reward among 2 scores 1.000 where the average answer scores 0.625 " +
-      "and that of lowest reward 0.250.",
+    "Informative reward: it ranks better responses higher (mean score 1.000 of the best of 2 responses by reward, 0.625 of all " +
+      "responses, 0.250 of the worst by reward).",
   );
 });
 
-Deno.test("preflight() warns where the best answer by reward is no better than the average one", () => {
+Deno.test("preflight() warns if the best response by reward is no better than the average one", () => {
   const found = preflight([rated("a", 1, 1), rated("a", 2, 0)]);
   assertEquals([found.gain, found.gain_stderr, found.within_prompt_correlation], [-0.5, 0, -1]);
   assert(
-    found.verdict.startsWith(
-      "The reward does not prefer better answers, so PPO on it is likely to make the model worse",
-    ),
+    found.verdict.startsWith("Uninformative reward: PPO is likely to make the model worse (mean score 0.000"),
   );
 });
 
 Deno.test("preflight() correlates within prompts: a shift of all rewards of a prompt changes nothing", () => {
-  const answers = fc.array(
+  const responses = fc.array(
     fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -8, max: 8 }), fc.integer({ min: 0, max: 2 })),
     { minLength: 2, maxLength: 30 },
   );
   fc.assert(
     fc.property(
-      answers,
+      responses,
       fc.array(fc.integer({ min: -64, max: 64 }), { minLength: 4, maxLength: 4 }),
       (rows, shifts) => {
         const plain = preflight(rows.map(([p, reward, score]) => rated(`${p}`, reward, score)));

@@ -1,23 +1,22 @@
-/** From parameters to the rule by which log-probabilities become a reward. @module */
+/** Makes the rule that computes a reward from log-probabilities. In: parameters. Out: the rule. @module */
 import type { RewardRule } from "@/lib/reward/scored_rows.ts";
 import type { Params } from "./params.ts";
 
 /**
- * The rule that parameters ask for. A single member needs no combination but the mean, which is itself.
- * @param found.lengthTarget tokens; left out while it is not known, and then responses are not normalised by it
+ * Returns the rule of the parameters. With a single member, `lcb` is the mean, which is the member itself.
+ * @param found.lengthTarget tokens; without it, length_norm=target does not normalise
  */
 export function rewardRule(
   params: Params,
-  found: {
+  { eosIds, members, lengthTarget }: {
     readonly eosIds: readonly number[];
     readonly members: number;
     readonly lengthTarget?: number | undefined;
   },
 ): RewardRule {
   const { combine, floor, floor_both: floorBoth, token_cap: tokenCap, eos_bound: eosBound } = params;
-  const { lengthTarget } = found;
   return {
-    combine: combine === "lcb" && found.members === 1 ? "mean" : combine,
+    combine: combine === "lcb" && members === 1 ? "mean" : combine,
     floor,
     ...(floorBoth === null ? {} : { floorBoth }),
     ...(tokenCap === null ? {} : { tokenCap }),
@@ -27,6 +26,6 @@ export function rewardRule(
       : lengthTarget === undefined
       ? { lengthNorm: "none" as const }
       : { lengthNorm: "target" as const, lengthTarget }),
-    eosIds: found.eosIds,
+    eosIds,
   };
 }

@@ -1,7 +1,7 @@
 /**
- * One model whose weights are the mean of several (Wortsman et al. 2022, arXiv:2203.05482; of reward models: WARM,
- * arXiv:2401.12187). It costs what one member costs. Models that went apart have no mean that means something: members must
- * come from one base, trained for a short time.
+ * Averages the weights of several models (Wortsman et al. 2022, arXiv:2203.05482; of reward models: WARM, arXiv:2401.12187). The
+ * result costs as much as one member. The mean of models that differ much is not a useful model: members must be trained from one
+ * base, for a short time.
  * @module
  */
 import type { LoadedModel } from "@/lib/models/checkpoint.ts";
@@ -9,20 +9,21 @@ import { adaptedModel, adapterSpecs } from "@/lib/models/lora/adapted_model.ts";
 import { type Adapter, adapterNames } from "@/lib/models/lora/adapter.ts";
 import { ParameterVector } from "@/lib/models/parameters.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { sameShape } from "@/lib/tensor/tensor.ts";
 
-/** A model and what messages call it. */
+/** A model and its name in messages. */
 export interface SoupMember extends LoadedModel {
   readonly role: string;
 }
 
 /**
- * The mean of the models' weights, summed in float64 in their order. Of adapters: one adapter that adds the mean of what they
- * add, of K times the rank. The factors cannot be averaged one by one, as the mean of products is not the product of means:
- * A = [A₁; …; A_K] and B = [B₁ … B_K]/K give B·A = Σ B_k·A_k/K. The backbone stays shared.
+ * Returns the mean of the models' weights, summed in float64 in their order. For adapters: one adapter of K times the rank, whose
+ * product is the mean of their products. The factors cannot be averaged separately, as the mean of products is not the product of
+ * means: A = [A₁; …; A_K] and B = [B₁ … B_K]/K give B·A = Σ B_k·A_k/K. The backbone stays shared.
  *
  * @param members at least two
- * @throws {DataError} listing members that cannot be averaged with the first: other parameters or shapes, an adapter beside a
+ * @throws {DataError} listing members that cannot be averaged with the first: other parameters or shapes, an adapter and a
  *   plain model, another backbone, other maps, ranks or scales
  */
 export function soupOf(members: readonly SoupMember[]): LoadedModel {
@@ -32,11 +33,7 @@ export function soupOf(members: readonly SoupMember[]): LoadedModel {
     return problem === undefined ? [] : [`${other.role} ${problem}`];
   });
   if (problems.length > 0) {
-    throw new DataError(
-      `Cannot average the weights of the members as all must be of one kind with ${first.role}: ${
-        problems.join("; ")
-      }`,
-    );
+    throw new DataError(`combine=soup requires members like ${first.role}: ${problems.join("; ")}`);
   }
   const { adapter } = first.model;
   return adapter ? joined(adapter, members) : averaged(members);
@@ -55,7 +52,7 @@ function averaged(members: readonly SoupMember[]): LoadedModel {
 
 function joined(adapter: Adapter, members: readonly SoupMember[]): LoadedModel {
   const count = members.length, { config } = adapter;
-  // s = α/r, or α/√r: with K times the rank it stays what it was.
+  // Keeps the scale s = α/r, or α/√r, with K times the rank.
   const alphaFactor = config.rankStabilised ? Math.sqrt(count) : count;
   const times = (pattern: Readonly<Record<string, number>>, factor: number) =>
     Object.fromEntries(Object.entries(pattern).map(([key, value]) => [key, value * factor]));
@@ -88,19 +85,19 @@ function joined(adapter: Adapter, members: readonly SoupMember[]): LoadedModel {
   return { model: adaptedModel(wide), parameters };
 }
 
-/** What keeps a model from being averaged with another; undefined where nothing does. */
+/** Returns why a model cannot be averaged with the first one; undefined if it can. */
 function whyApart(first: SoupMember, other: SoupMember): string | undefined {
   const [a, b] = [first.model.adapter, other.model.adapter];
-  if (!a !== !b) return b ? "is an adapter" : "is no adapter";
+  if (!a !== !b) return b ? "is an adapter" : "is not an adapter";
   if (a && b) {
-    if (first.parameters.backbone !== other.parameters.backbone) return "stands on another base";
+    if (first.parameters.backbone !== other.parameters.backbone) return "has another base";
     const kindOf = ({ maps }: Adapter) =>
       maps.map(({ module, rank, scale }) => `${module}:${rank}:${scale}`).join();
-    if (kindOf(a) !== kindOf(b)) return "adapts other maps, or by another rank or scale";
+    if (kindOf(a) !== kindOf(b)) return "has other maps, ranks or scales";
     return undefined;
   }
   if (first.model.modelType !== other.model.modelType) {
-    return `is of type ${other.model.modelType}, not ${first.model.modelType}`;
+    return `has model_type ${other.model.modelType}, not ${first.model.modelType}`;
   }
   const shapes = new Map(first.parameters.specs.map(({ name, shape }) => [name, shape]));
   const apart = other.parameters.specs.filter(({ name, shape }) => {
@@ -108,8 +105,9 @@ function whyApart(first: SoupMember, other: SoupMember): string | undefined {
     return known === undefined || !sameShape(known, shape);
   }).map(({ name, shape }) => `${name} [${shape.join(",")}]`);
   if (apart.length > 0 || shapes.size !== other.parameters.specs.length) {
-    const more = apart.length > 3 ? ` and ${apart.length - 3} more` : "";
-    return `has other parameters${apart.length > 0 ? `: ${apart.slice(0, 3).join(", ")}${more}` : ""}`;
+    return `has other parameters${
+      apart.length > 0 ? `: ${listed(apart, { most: 3, separator: ", " })}` : ""
+    }`;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** Averaged weights: by hand, and what an averaged adapter adds against the mean of what its parts add. @module */
+/** Tests averaged weights: by hand, and the product of an averaged adapter against the mean of its parts' products. @module */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { mergedModel } from "@/lib/models/lora/merge.ts";
@@ -39,11 +39,11 @@ Deno.test("a soup of plain models is the mean of their weights, element by eleme
 });
 
 for (const rankStabilised of [false, true]) {
-  Deno.test(`a soup of adapters adds the mean of what they add${rankStabilised ? ", rank-stabilised" : ""}`, () => {
+  Deno.test(`a soup of adapters adds the mean of their products${rankStabilised ? ", rank-stabilised" : ""}`, () => {
     using directory = new TemporaryDirectory();
     const members = ["a", "b", "c"].map((role) => adapter(role, { rankStabilised }));
     writeModel(directory.path, soupOf(members));
-    const soup = loadFrozenModel(directory.path); // as PEFT's files say it
+    const soup = loadFrozenModel(directory.path); // read from PEFT's files
     assert(soup.parameters.backbone === members[0]!.parameters.backbone);
     const merged = mergedModel(soup).parameters, parts = members.map((m) => mergedModel(m).parameters);
     for (const { name } of merged.specs) {
@@ -55,7 +55,7 @@ for (const rankStabilised of [false, true]) {
   });
 }
 
-Deno.test("models that have no mean are refused together", () => {
+Deno.test("all models that cannot be averaged are listed", () => {
   const plain = { ...loadModel(BASE), role: "members[0]" };
   const other = { ...loadModel(`${SRPPO}/sft`), role: "members[1]" };
   const error = assertThrows(
@@ -64,13 +64,11 @@ Deno.test("models that have no mean are refused together", () => {
   );
   assertEquals(
     error.message.replace(/parameters: .*?; members/, "parameters: …; members"),
-    "Cannot average the weights of the members as all must be of one kind with members[0]: members[1] has other " +
-      "parameters: …; members[2] is an adapter",
+    "combine=soup requires members like members[0]: members[1] has other parameters: …; members[2] is an adapter",
   );
   const narrow = assertThrows(() => soupOf([adapter("a"), adapter("b", { rank: 2 })]), DataError);
   assertEquals(
     narrow.message,
-    "Cannot average the weights of the members as all must be of one kind with a: b adapts other maps, or by another rank " +
-      "or scale",
+    "combine=soup requires members like a: b has other maps, ranks or scales",
   );
 });

@@ -1,5 +1,5 @@
 /**
- * Causal attention over right-padded rows whose number and length are known at run time only, of standard ONNX operators.
+ * Causal attention of standard ONNX operators over right-padded rows whose number and length are known at run time only.
  * @module
  */
 import type { Value } from "@/lib/autodiff/mod.ts";
@@ -9,10 +9,10 @@ import { ropeTables } from "@/lib/models/rope_frequencies.ts";
 import { f32, i64 } from "@/lib/tensor/tensor.ts";
 import { emit, inferencePrimitive, lengthOf, placesOf } from "./token_shapes.ts";
 
-/** Added to the scores of tokens that a position must not see, as in training: e^(−1e9) is 0. */
+/** Added to the scores of masked tokens, as in training: e^(−1e9) is 0. */
 const HIDDEN = -1e9;
 
-/** `rotated`: dimensions of a head that are rotated, the first ones; 0 is none. */
+/** `rotated`: number of rotated dimensions of a head, the first ones; 0: none. */
 type Spec = Omit<AttentionSpec, "rope"> & { readonly rotated: number };
 
 const attentionPrimitive = inferencePrimitive<Spec>({
@@ -29,15 +29,17 @@ const attentionPrimitive = inferencePrimitive<Spec>({
     const tables = rotated > 0
       ? [firstRows(lowering, cos!, ids!), firstRows(lowering, sin!, ids!)] as const
       : undefined;
-    const turn = (x: string) => tables ? rotate(lowering, x, tables) : x;
+    const withPositions = (x: string) => tables ? rotate(lowering, x, tables) : x;
     // Query heads of one group share a key and a value head: [B,KV,G,T,D] against [B,KV,1,T,D].
     const length = lengthOf(lowering, ids!);
     const grouped = emit(lowering, "Concat", [ints([0, kvHeads, groups]), length, ints([headDim])], {
       axis: 0,
     });
-    const queries = emit(lowering, "Reshape", [turn(split(q!, heads)), grouped]);
+    const queries = emit(lowering, "Reshape", [withPositions(split(q!, heads)), grouped]);
     const widen = (x: string) => emit(lowering, "Unsqueeze", [x, ints([2])]);
-    const keys = emit(lowering, "Transpose", [widen(turn(split(k!, kvHeads)))], { perm: [0, 1, 2, 4, 3] });
+    const keys = emit(lowering, "Transpose", [widen(withPositions(split(k!, kvHeads)))], {
+      perm: [0, 1, 2, 4, 3],
+    });
     const products = emit(lowering, "MatMul", [queries, keys]); // [B,KV,G,T,T]
     const times = (x: string, factor: number) => emit(lowering, "Mul", [x, constant(f32([], [factor]))]);
     const scores = softcap === null
@@ -51,13 +53,13 @@ const attentionPrimitive = inferencePrimitive<Spec>({
   },
 });
 
-/** The first T rows of a table by position. */
+/** Returns the first T rows of a table by position. */
 function firstRows(lowering: Lowering<Spec>, table: string, ids: string): string {
   const { ints } = lowering;
   return emit(lowering, "Slice", [table, ints([0]), lengthOf(lowering, ids), ints([0])]);
 }
 
-/** [a, b, c] → [a·cos − b·sin, b·cos + a·sin, c] over the last axis of x[B,n,T,D]; tables are [T,R/2], c is what R leaves. */
+/** Maps [a, b, c] to [a·cos − b·sin, b·cos + a·sin, c] over the last axis of x[B,n,T,D]; tables are [T,R/2], c has D − R dimensions. */
 function rotate(lowering: Lowering<Spec>, x: string, tables: readonly [string, string]): string {
   const { ints, params: { headDim, rotated } } = lowering, [cos, sin] = tables, half = rotated / 2;
   const part = (from: number, to: number) =>
@@ -71,7 +73,7 @@ function rotate(lowering: Lowering<Spec>, x: string, tables: readonly [string, s
   ], { axis: 3 });
 }
 
-/** [T,T]: 0 where a query (row) may see a key (column), else HIDDEN. */
+/** Returns a mask [T,T]: 0 where a query (row) attends to a key (column), else HIDDEN. */
 function mask(lowering: Lowering<Spec>, ids: string): string {
   const { constant, ints, params: { window } } = lowering;
   const places = placesOf(lowering, ids);
@@ -85,15 +87,15 @@ function mask(lowering: Lowering<Spec>, ids: string): string {
   return emit(lowering, "Where", [seen, constant(f32([], [0])), constant(f32([], [HIDDEN]))]);
 }
 
-/** Tables of rotary embedding, cos and sin, that a graph has already; models of one shape share them. */
-export type RopeTables = Map<string, readonly [Value, Value]>;
+/** Tables of rotary embedding, cos and sin, that a graph contains; models of one shape share them. */
+export type TracedRopeTables = Map<string, readonly [Value, Value]>;
 
 /**
- * Attention within the rows of ids[B,T].
- * @param contextLength the longest row; tables of rotary embedding reach that far
+ * Returns attention within the rows of ids[B,T].
+ * @param contextLength longest row; the length of tables of rotary embedding
  * @param known tables of the graph so far; new ones are added
  */
-export function tokenAttention(ids: Value, contextLength: number, known: RopeTables): BlockContext {
+export function tokenAttention(ids: Value, contextLength: number, known: TracedRopeTables): BlockContext {
   const tablesOf = (rope: Rope) => {
     const key = JSON.stringify([contextLength, rope.attentionFactor, ...rope.frequencies]);
     let tables = known.get(key);

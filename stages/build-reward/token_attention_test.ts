@@ -63,17 +63,17 @@ for (
   });
 }
 
-Deno.test("token shapes follow the ids: tokens, positions, next tokens, ends, and what is said of each token", () => {
-  const said = f32([ROWS * LENGTH], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+Deno.test("token shapes follow the ids: tokens, positions, next tokens, EOS, and shifted values", () => {
+  const values = f32([ROWS * LENGTH], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   const results = evaluate((ids, x) => {
     const next = nextTokens(ids!);
     return [flatTokens(ids!), flatPositions(ids!), next, isAmong(next, [2, 9]), ofOwnTokens(x!, ids!)];
-  }, [IDS, said]);
+  }, [IDS, values]);
   assertEquals(results.map(({ data }) => Array.from(data, Number)), [
     [1, 7, 8, 9, 2, 1, 5, 2, 0, 0],
     [0, 1, 2, 3, 4, 0, 1, 2, 3, 4],
     [7, 8, 9, 2, 0, 5, 2, 0, 0, 0],
     [0, 0, 1, 1, 0, 0, 1, 0, 0, 0],
-    [0, 1, 2, 3, 4, 0, 6, 7, 8, 9], // the last of a row says something of no token
+    [0, 1, 2, 3, 4, 0, 6, 7, 8, 9], // the last value of a row belongs to no token
   ]);
 });

@@ -1,6 +1,6 @@
 /**
- * Primitives whose graphs take their sizes from the token ids at run time, so that one exported graph serves any number
- * of rows of any length. Shapes of the trace are those of an example batch; only the nodes count. For inference alone.
+ * Primitives whose graphs take their sizes from the token ids at run time, so that one exported graph works for any number
+ * of rows of any length. Shapes in the trace are those of an example batch; only the nodes matter. For inference only.
  * @module
  */
 import type { Value } from "@/lib/autodiff/mod.ts";
@@ -9,7 +9,7 @@ import { ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { hostTensor, i64, sizeOf } from "@/lib/tensor/tensor.ts";
 
-/** A primitive without a derivative. */
+/** Defines a primitive without a derivative. */
 export function inferencePrimitive<P extends object>(
   rules: Pick<Primitive<P>, "name" | "abstractEval" | "lower">,
 ): Primitive<P> {
@@ -17,13 +17,13 @@ export function inferencePrimitive<P extends object>(
     ...rules,
     vjp() {
       throw new UnsupportedOpError(
-        `Cannot differentiate ${rules.name} as it must have a derivative: it is for exported graphs only`,
+        `${rules.name} has no derivative: it is for exported graphs only`,
       );
     },
   });
 }
 
-/** Adds a node with one output of a fresh name, and gives that. */
+/** Adds a node with one output and returns the output's name. */
 export function emit<P>(
   { node, temporary }: Lowering<P>,
   opType: string,
@@ -35,41 +35,42 @@ export function emit<P>(
   return output;
 }
 
-/** Name of T as an i64[1], of ids [B,T]. */
+/** Returns the name of T as an i64[1], for ids [B,T]. */
 export function lengthOf<P>(lowering: Lowering<P>, ids: string): string {
   const shape = emit(lowering, "Shape", [ids]);
   return emit(lowering, "Slice", [shape, lowering.ints([1]), lowering.ints([2])]);
 }
 
-/** Name of 0 … T − 1 as an i64[T], of ids [B,T]. */
+/** Returns the name of 0 … T − 1 as an i64[T], for ids [B,T]. */
 export function placesOf<P>(lowering: Lowering<P>, ids: string): string {
   const scalar = (n: number) => lowering.constant(i64([], [n]));
   const limit = emit(lowering, "Squeeze", [lengthOf(lowering, ids)]);
   return emit(lowering, "Range", [scalar(0), limit, scalar(1)]);
 }
 
+/** The type of one value per token of ids [B,T]: i64[B·T]. */
+const perToken: Primitive<object>["abstractEval"] = (
+  [ids],
+) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }];
+
 const flatPrimitive = inferencePrimitive<object>({
   name: "flatTokens",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower: ({ node, inputs, ints }) => node("Reshape", [inputs[0]!, ints([-1])]),
 });
 
 const positionsPrimitive = inferencePrimitive<object>({
   name: "flatPositions",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower(lowering) {
-    const { node, inputs, ints } = lowering;
-    const rows = emit(lowering, "Expand", [
-      placesOf(lowering, inputs[0]!),
-      emit(lowering, "Shape", [inputs[0]!]),
-    ]);
-    node("Reshape", [rows, ints([-1])]);
+    const { node, inputs: [ids], ints } = lowering, shape = emit(lowering, "Shape", [ids!]);
+    node("Reshape", [emit(lowering, "Expand", [placesOf(lowering, ids!), shape]), ints([-1])]);
   },
 });
 
 const nextPrimitive = inferencePrimitive<object>({
   name: "nextTokens",
-  abstractEval: ([ids]) => [{ dtype: "i64", shape: [sizeOf(ids!.shape)] }],
+  abstractEval: perToken,
   lower(lowering) {
     const { node, inputs, ints } = lowering, far = ints([Number.MAX_SAFE_INTEGER]);
     const later = emit(lowering, "Slice", [inputs[0]!, ints([1]), far, ints([1])]);
@@ -102,27 +103,27 @@ const amongPrimitive = inferencePrimitive<{ readonly ids: readonly number[] }>({
   },
 });
 
-/** ids[B,T] → [B·T]. */
+/** Returns ids[B,T] as [B·T]. */
 export function flatTokens(ids: Value): Value {
   return ids.trace.bind(flatPrimitive, [ids], {})[0]!;
 }
 
-/** The position in its row of every token of ids[B,T] → [B·T]. */
+/** Returns the position in its row of every token of ids[B,T], [B·T]. */
 export function flatPositions(ids: Value): Value {
   return ids.trace.bind(positionsPrimitive, [ids], {})[0]!;
 }
 
-/** The token after every token of ids[B,T] → [B·T]; 0 after the last of a row. */
+/** Returns the token after every token of ids[B,T], [B·T]; 0 after the last of a row. */
 export function nextTokens(ids: Value): Value {
   return ids.trace.bind(nextPrimitive, [ids], {})[0]!;
 }
 
-/** x[B·T], said of the token after each, as what is said of each token itself: → [B,T], 0 for the first of a row. */
+/** Shifts x[B·T], values of the token after each, to each token itself: [B,T], 0 for the first of a row. */
 export function ofOwnTokens(x: Value, ids: Value): Value {
   return x.trace.bind(ownPrimitive, [x, ids], {})[0]!;
 }
 
-/** 1 where an element of ids is one of `wanted` (at least one), else 0. */
+/** Returns 1 where an element of ids is one of `wanted` (at least one), else 0. */
 export function isAmong(ids: Value, wanted: readonly number[]): Value {
   return ids.trace.bind(amongPrimitive, [ids], { ids: wanted })[0]!;
 }

@@ -1,67 +1,49 @@
-/** What must hold before anything is evaluated: one vocabulary, language models, ids and lengths that fit. @module */
+/** Checks models and rows before the evaluation: language models, and ids and lengths that fit them. @module */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
 import type { Model } from "@/lib/models/model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-
-/** Problems that a message spells out; the rest is counted. */
-const SHOWN = 10;
-
-/** Models by what they are called, and the rows that they are to read. */
-export interface Inputs {
-  readonly models: Readonly<Record<string, Model>>;
-  readonly prompts: readonly PromptRow[];
-  readonly promptsPath: string;
-  readonly validation: readonly TokenRow[];
-  readonly maxNewTokens: number;
-}
+import { listed } from "@/lib/tensor/listed.ts";
 
 /**
- * @throws {DataError} listing the models that are no language models, the prompts that leave no room for an answer, the
- *   demonstrations that are longer than a model's context, and the rows with ids that a model does not have
+ * Checks that all rows fit all models, which are given by name.
+ * @throws {DataError} listing the models that are no language models, the prompts that leave no room for a response, the
+ *   demonstrations that exceed a model's context, and the rows with ids that a model does not have
  */
-export function checkInputs(inputs: Inputs): void {
-  const { models, prompts, promptsPath, validation, maxNewTokens } = inputs;
-  const problems: string[] = [];
-  const entries = Object.entries(models);
-  for (const [name, { headKind }] of entries) {
-    if (headKind !== "lm") problems.push(`${name} is a critic, not a language model`);
-  }
+export function checkInputs(
+  { models, prompts, promptsPath, validation, maxNewTokens }: {
+    readonly models: Readonly<Record<string, Model>>;
+    readonly prompts: readonly PromptRow[];
+    readonly promptsPath: string;
+    readonly validation: readonly TokenRow[];
+    readonly maxNewTokens: number;
+  },
+): void {
+  const entries = Object.entries(models), seen = new Set<string>();
+  const problems = entries.filter(([, { headKind }]) => headKind !== "lm")
+    .map(([name]) => `${name} must be a language model, got a critic`);
   const [shortest, context] = least(entries.map(([name, model]) => [name, model.contextLength]));
   const [smallest, vocabulary] = least(entries.map(([name, model]) => [name, model.vocabSize]));
-  const seen = new Set<string>();
+  const check = (row: string, ids: Int32Array, newTokens: number) => {
+    if (ids.length + newTokens > context) {
+      const more = newTokens === 0 ? "" : ` and ${newTokens} new tokens`;
+      problems.push(
+        `${row} has ${ids.length} tokens${more}, more than the context of ${shortest} (${context})`,
+      );
+    }
+    const foreign = ids.find((token) => token >= vocabulary);
+    if (foreign !== undefined) {
+      problems.push(`${row} has id ${foreign}, beyond the vocabulary of ${smallest} (${vocabulary})`);
+    }
+  };
   for (const { id, promptIds } of prompts) {
-    if (seen.has(id)) problems.push(`prompt "${id}" comes twice`);
+    if (seen.has(id)) problems.push(`prompt "${id}" occurs twice`);
     seen.add(id);
-    if (promptIds.length + maxNewTokens > context) {
-      problems.push(
-        `prompt "${id}" of ${promptIds.length} tokens and ${maxNewTokens} new ones exceed the ${context} of ${shortest}`,
-      );
-    }
-    const foreign = promptIds.find((token) => token >= vocabulary);
-    if (foreign !== undefined) {
-      problems.push(`prompt "${id}" has id ${foreign} beyond the ${vocabulary} of ${smallest}`);
-    }
+    check(`prompt "${id}"`, promptIds, maxNewTokens);
   }
-  for (const { id, inputIds } of validation) {
-    if (inputIds.length > context) {
-      problems.push(
-        `demonstration "${id}" of ${inputIds.length} tokens exceeds the ${context} of ${shortest}`,
-      );
-    }
-    const foreign = inputIds.find((token) => token >= vocabulary);
-    if (foreign !== undefined) {
-      problems.push(`demonstration "${id}" has id ${foreign} beyond the ${vocabulary} of ${smallest}`);
-    }
-  }
+  for (const { id, inputIds } of validation) check(`demonstration "${id}"`, inputIds, 0);
   if (problems.length === 0) return;
-  const more = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
-  throw new DataError(
-    `Cannot evaluate on ${promptsPath} as models and rows must fit: ${
-      problems.slice(0, SHOWN).join("; ")
-    }${more}`,
-    { file: promptsPath },
-  );
+  throw new DataError(`${promptsPath} and models do not fit: ${listed(problems)}`, { file: promptsPath });
 }
 
 function least(entries: readonly (readonly [string, number])[]): readonly [string, number] {

@@ -1,4 +1,4 @@
-/** What models and rows must fit, listed in one message. @module */
+/** Tests that all models and rows that do not fit are listed in one message. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import { modelFromConfig } from "@/lib/models/config.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -14,7 +14,7 @@ function model(context: number, vocabulary: number) {
   });
 }
 
-Deno.test("checkInputs() lists rows by the model that each does not fit", () => {
+Deno.test("checkInputs() lists rows with the model that each does not fit", () => {
   const prompt = (id: string, promptIds: number[]) => ({
     id,
     promptIds: Int32Array.from(promptIds),
@@ -39,8 +39,8 @@ Deno.test("checkInputs() lists rows by the model that each does not fit", () => 
   );
   assertEquals(
     error.message,
-    'Cannot evaluate on p.arrow as models and rows must fit: prompt "a" of 3 tokens and 6 new ones exceed the 8 of wide; ' +
-      'prompt "a" comes twice; prompt "b" has id 12 beyond the 10 of long; demonstration "v" of 9 tokens exceeds the 8 of ' +
-      'wide; demonstration "w" has id 10 beyond the 10 of long',
+    'p.arrow and models do not fit: prompt "a" has 3 tokens and 6 new tokens, more than the context of wide (8); ' +
+      'prompt "a" occurs twice; prompt "b" has id 12, beyond the vocabulary of long (10); demonstration "v" has 9 tokens, ' +
+      'more than the context of wide (8); demonstration "w" has id 10, beyond the vocabulary of long (10)',
   );
 });

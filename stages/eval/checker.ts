@@ -1,23 +1,22 @@
 /**
- * The checker of an evaluation, if its prompts have what it looks at; known before any model answers.
- * In: parameters and prompts. Out: a checker, or none.
+ * Loads the checker of an evaluation and checks that the prompts have the field that it reads, before any model runs.
+ * In: parameters and prompts. Out: a checker, or undefined.
  * @module
  */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker, neededField } from "@/lib/evals/load_checker.ts";
-import { isJsonObject, parseStrictJson } from "@/lib/files/strict_json.ts";
+import { jsonObjectIn } from "@/lib/files/strict_json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import type { Params } from "./params.ts";
 
-/** Prompts that a message names; the rest is counted. */
-const SHOWN = 10;
-
 /**
- * The checker of the module `module`, else the one that `params` name; none without a name, and none with `checker_optional` where no prompt has its field.
- * @throws {UsageError} if there is no such checker
- * @throws {DataError} naming the prompts without the field that it looks at
+ * Returns the checker of `module`, else the one that `params` name; undefined without a name, and with `checker_optional` if no
+ * prompt has its field.
+ * @throws {UsageError} if no such checker exists
+ * @throws {DataError} naming the prompts without the field that it reads
  */
 export async function checkerFor(
   params: Params,
@@ -29,26 +28,16 @@ export async function checkerFor(
   if (name === "") return undefined;
   const options = checkerOptions(params);
   const check = await loadChecker(name, options);
-  const needed = neededField(name, options);
-  if (needed === undefined) return check;
-  const lacking = prompts.filter(({ meta }) => lacks(meta, needed)).map(({ id }) => id);
+  const field = neededField(name, options);
+  if (field === undefined) return check;
+  // A meta that is no object is reported when the responses are scored.
+  const lacking = prompts.filter(({ meta }) => !Object.hasOwn(jsonObjectIn(meta) ?? { [field]: "" }, field));
   if (lacking.length === 0) return check;
   if (params.checker_optional && lacking.length === prompts.length) return undefined;
-  const shown = lacking.slice(0, SHOWN).map((id) => JSON.stringify(id)).join(", ");
-  const more = lacking.length > SHOWN ? `, and ${lacking.length - SHOWN} more` : "";
+  const ids = listed(lacking.map(({ id }) => JSON.stringify(id)), { separator: ", " });
   throw new DataError(
-    `Cannot check answers to ${promptsPath} as checker ${name} needs the field "${needed}" in every prompt: ` +
-      `${lacking.length} of ${prompts.length} lack it: ${shown}${more}`,
+    `${promptsPath}: checker ${name} requires the field "${field}" in every prompt, missing in ${lacking.length} of ` +
+      `${prompts.length}: ${ids}`,
     { file: promptsPath, column: "meta" },
   );
-}
-
-/** Whether `meta` is a JSON object without `field`. What is no object at all has its own message when it is judged. */
-function lacks(meta: string, field: string): boolean {
-  try {
-    const value = parseStrictJson(meta);
-    return isJsonObject(value) && !Object.hasOwn(value, field);
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,4 @@
-/** The checker of an evaluation: there, left out, or refused before any model runs. @module */
+/** Tests the checker of an evaluation: loaded, skipped, or an error before any model runs. @module */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -17,11 +17,11 @@ const WITHOUT = [row("b", { response: " No." }), row("c", {})];
 const find = (given: Readonly<Record<string, unknown>>, prompts: readonly PromptRow[], module?: string) =>
   checkerFor(params.parse(given), module, prompts, "p.arrow");
 
-Deno.test("a checker whose field no prompt has is an error, or left out where it is optional", async () => {
+Deno.test("a checker whose field no prompt has is an error, or skipped with checker_optional", async () => {
   const error = await assertRejects(() => find({ checker: "words" }, WITHOUT), DataError);
   assertEquals(
     error.message,
-    'Cannot check answers to p.arrow as checker words needs the field "words" in every prompt: 2 of 2 lack it: "b", "c"',
+    'p.arrow: checker words requires the field "words" in every prompt, missing in 2 of 2: "b", "c"',
   );
   assertEquals(await find({ checker: "words", checker_optional: true }, WITHOUT), undefined);
 });
@@ -35,23 +35,23 @@ Deno.test("a checker whose field some prompts lack is an error, optional or not"
     );
     assertEquals(
       error.message,
-      'Cannot check answers to p.arrow as checker exact needs the field "words" in every prompt: 11 of 12 lack it: ' +
+      'p.arrow: checker exact requires the field "words" in every prompt, missing in 11 of 12: ' +
         `${many.slice(0, 10).map(({ id }) => `"${id}"`).join(", ")}, and 1 more`,
     );
   }
 });
 
-Deno.test("a checker that finds its field, or needs none, is there; without a name there is none", async () => {
-  const answer = { meta: { words: ["Tim"] }, response: "Tim ran.", ended: true };
-  assertEquals((await find({ checker: "words", checker_optional: true }, [WITH]))!(answer), {
+Deno.test("a checker whose field is present, or that needs none, is loaded; without a name there is none", async () => {
+  const input = { meta: { words: ["Tim"] }, response: "Tim ran.", ended: true };
+  assertEquals((await find({ checker: "words", checker_optional: true }, [WITH]))!(input), {
     score: 1,
     both_words: 1,
   });
-  assertEquals((await find({ checker: "regex", checker_pattern: "ran" }, WITHOUT))!(answer), { score: 1 });
+  assertEquals((await find({ checker: "regex", checker_pattern: "ran" }, WITHOUT))!(input), { score: 1 });
   assertEquals(await find({}, WITHOUT), undefined);
 });
 
-Deno.test("a module takes the place of the checker that is named, and asks for no field", async () => {
+Deno.test("a module replaces the checker of the parameter, and requires no field", async () => {
   using directory = new TemporaryDirectory();
   const module = directory.file("check.ts");
   Deno.writeTextFileSync(

@@ -1,10 +1,11 @@
 /**
- * Means with standard errors over prompts. Answers to one prompt are alike, so a prompt is what is drawn, not an answer.
+ * Means with standard errors over prompts. Responses to one prompt are correlated, so the unit of sampling is the prompt, not the
+ * response.
  * @module
  */
 
-/** One prompt's share of a mean: the sum of what is averaged, and how much of it there is (answers, or tokens). */
-export interface Cluster {
+/** One prompt's part of a mean: the sum of the values, and their number (responses, or tokens). */
+interface Cluster {
   readonly sum: number;
   readonly weight: number;
 }
@@ -16,12 +17,12 @@ export interface MeanError {
 }
 
 /**
- * R = Σ sumₚ / Σ weightₚ, and the standard error of that ratio over P prompts,
+ * Returns R = Σ sumₚ / Σ weightₚ, and the standard error of that ratio over P prompts,
  * √(P/(P−1) · Σ (sumₚ − R·weightₚ)²) / Σ weightₚ: with equal weights the sample deviation of the prompts' means over √P.
  * Source: Cochran, Sampling Techniques (1977), eq. 6.12 with the sample's variance, without finite population.
  *
  * @param clusters weights are at least 0, their sum above 0
- * @returns with one prompt a standard error of 0: nothing is known of its spread
+ * @returns with one prompt a standard error of 0, as its spread is unknown
  */
 export function clusterMean(clusters: readonly Cluster[]): MeanError {
   let sum = 0, weight = 0;
@@ -35,12 +36,10 @@ export function clusterMean(clusters: readonly Cluster[]): MeanError {
   return { mean, stderr: Math.sqrt(squares * count / (count - 1)) / weight };
 }
 
-/** Clusters of figures by the prompt that each belongs to, in the order in which prompts first come. */
-export function clustersOf(
-  figures: readonly { readonly prompt: string; readonly sum: number; readonly weight: number }[],
-): Cluster[] {
+/** Returns the clusters of values by their prompt, in the order in which prompts first occur. */
+export function clustersOf(values: readonly (Cluster & { readonly prompt: string })[]): Cluster[] {
   const byPrompt = new Map<string, Cluster>();
-  for (const { prompt, sum, weight } of figures) {
+  for (const { prompt, sum, weight } of values) {
     const before = byPrompt.get(prompt) ?? { sum: 0, weight: 0 };
     byPrompt.set(prompt, { sum: before.sum + sum, weight: before.weight + weight });
   }

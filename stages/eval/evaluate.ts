@@ -1,76 +1,88 @@
 /**
- * The evaluation without files: every model answers in every mode, all answers are judged together, and figures become
- * means.
+ * The evaluation without files: every model is sampled in every mode, all responses are scored together, and their metrics are
+ * averaged.
  * @module
  */
-import type { EvalRow } from "@/lib/contracts/evals.ts";
+import type { DecodingMode, EvalRow } from "@/lib/contracts/evals.ts";
 import type { SampleRow } from "@/lib/contracts/samples.ts";
 import type { StageProgress } from "@/lib/contracts/stage.ts";
+import { stoppable } from "@/lib/contracts/stop.ts";
 import { Generator } from "@/lib/generate/generator.ts";
+import { sampleResponses } from "@/lib/generate/sample_responses.ts";
+import type { Sampling } from "@/lib/generate/sampler.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { answerPrompts } from "./answer_prompts.ts";
-import { type Answer, judgeAnswers } from "./judge_answers.ts";
-import { sampleRows } from "./judged_answer.ts";
+import { stopWatch } from "@/lib/text/stop_strings.ts";
+import { inTurns } from "@/lib/train/breathe.ts";
+import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
 import { metricRows } from "./metrics.ts";
 import type { Params } from "./params.ts";
 import type { Evaluation } from "./read_inputs.ts";
+import { scoreResponses } from "./score_responses.ts";
 import { validationNll } from "./validation.ts";
 
 /** How an evaluation runs. */
 export interface EvaluateOptions {
   readonly params: Params;
-  /** of all models: differences between them are then paired */
+  /** of all models, so that differences between them are paired */
   readonly seed: number;
   readonly progress: (progress: StageProgress) => void;
-  /** awaited now and then; may throw to stop */
-  readonly pause: () => Promise<void>;
+  /** called after every step of a model; may throw to stop */
+  readonly onPiece: () => void;
 }
 
-/** Rows of both outputs. */
-export async function evaluate(
+/** Returns the rows of both outputs. */
+export async function evaluateModels(
   evaluation: Evaluation,
-  { params, seed, progress, pause }: EvaluateOptions,
+  { params, seed, progress, onPiece }: EvaluateOptions,
 ): Promise<{ readonly evals: readonly EvalRow[]; readonly samples: readonly SampleRow[] }> {
-  const { models, prompts, tokenizer, heldBack } = evaluation;
+  const { models, prompts, tokenizer, validation } = evaluation;
   const modes = [...new Set(params.modes)], total = models.length * modes.length;
-  const answers: Answer[] = [], eosIds = new Set<number>();
-  const foreseen: Omit<EvalRow, "mode">[] = [];
+  const responses: SampledResponse[] = [], allEosIds = new Set<number>();
+  const validationRows: Omit<EvalRow, "mode">[] = [];
   let step = 0;
   for (const [model, { path, digest }] of models) {
-    const network = frozenNetwork(path, digest);
+    const network = frozenNetwork(path, digest), { eosIds } = loadSpecialIds(path);
     const generator = new Generator(network.model, network.parameters);
-    const own = loadSpecialIds(path).eosIds;
-    for (const id of own) eosIds.add(id);
+    for (const id of eosIds) allEosIds.add(id);
     for (const mode of modes) {
-      progress({ step, total, message: `${model} answers, ${mode}` });
-      const { tokenizer } = evaluation;
-      const rows = await answerPrompts(generator, prompts, {
-        mode,
+      progress({ step, total, message: `sampling from ${model}, ${mode}` });
+      const rows = await sampleResponses(generator, {
+        name: "eval", // without the model's name: compared models share their random numbers
+        prompts,
+        samplesPerPrompt: mode === "greedy" ? 1 : params.samples_per_prompt,
+        sampling: samplingOf(mode, params),
+        maxNewTokens: params.max_new_tokens,
+        eosIds,
         seed,
-        eosIds: own,
-        tokenizer,
-        params,
-        pause,
+        batchSize: params.batch_size,
+        stops: () => stopWatch(tokenizer, params.stop),
+        onStep: onPiece,
       });
-      answers.push(...rows.map((row) => ({ model, mode, row })));
+      responses.push(...rows.map((row) => ({ model, mode, row })));
       progress({ step: ++step, total });
     }
-    if (heldBack) foreseen.push({ model, metric: "validation_nll", ...validationNll(network, heldBack) });
-    await pause();
+    if (validation) {
+      const metric = "validation_nll",
+        value = await inTurns(stoppable(validationNll(network, validation), onPiece));
+      validationRows.push({ model, metric, ...value });
+    }
   }
-  progress({ step, total, message: `judging ${answers.length} answers` });
-  const judged = await judgeAnswers(answers, { ...evaluation, eosIds: [...eosIds], pause });
+  progress({ step, total, message: `scoring ${responses.length} responses` });
+  const evaluated = await scoreResponses(responses, { ...evaluation, eosIds: [...allEosIds], onPiece });
   const evals = models.flatMap(([model]) =>
     modes.flatMap((mode) => [
-      ...metricRows(model, mode, judged.filter((answer) => answer.model === model && answer.mode === mode)),
-      ...foreseen.filter((row) => row.model === model).map((row) => ({ ...row, mode })),
+      ...metricRows(model, mode, evaluated.filter((row) => row.model === model && row.mode === mode)),
+      ...validationRows.filter((row) => row.model === model).map((row) => ({ ...row, mode })),
     ])
   );
-  const promptText = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
-  const samples = sampleRows(judged, prompts.map(({ id }) => id), {
+  const samples = evaluationSamples(evaluated, prompts.map(({ id }) => id), {
     keptPrompts: params.kept_samples,
-    promptText: ({ promptIds }) => promptText(promptIds),
+    promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });
   return { evals, samples };
+}
+
+function samplingOf(mode: DecodingMode, { temperature, top_k: topK, top_p: topP }: Params): Sampling {
+  return mode === "greedy" ? { temperature: 0 } : { temperature, topK, topP };
 }

@@ -1,4 +1,4 @@
-/** The stage on files: what its figures are, that models share their random numbers, and what it refuses. @module */
+/** Tests the stage on files: its metrics, the random numbers that models share, and errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { type EvalRow, readEvals } from "@/lib/contracts/evals.ts";
@@ -79,13 +79,13 @@ function runStage(
   });
 }
 
-function figure(rows: readonly EvalRow[], model: string, mode: string, metric: string): EvalRow {
+function valueOf(rows: readonly EvalRow[], model: string, mode: string, metric: string): EvalRow {
   const row = rows.find((r) => r.model === model && r.mode === mode && r.metric === metric);
   assert(row, `${model} ${mode} ${metric}`);
   return row;
 }
 
-/** All that a stage run of two models leaves behind, at the usual settings of these tests. */
+/** Returns the outputs of a stage run of three models. */
 async function evaluated(setting: Setting, given: Partial<Params> = {}) {
   const { dir, sft, policy, prompts, reward } = setting;
   const inputs = { models: { base: BASE, sft, policy }, prompts, reward, sft, base: BASE };
@@ -111,14 +111,14 @@ Deno.test("every model has every metric in every mode, and samples of all prompt
     ["greedy", "sampled"].flatMap((mode) => metrics.map((metric) => [model, mode, metric]))
   );
   assertEquals(evals.map(({ model, mode, metric }) => [model, mode, metric]), keys);
-  assertEquals(figure(evals, "policy", "sampled", "reward").n, 6);
-  assertEquals(figure(evals, "policy", "greedy", "reward").n, 3);
+  assertEquals(valueOf(evals, "policy", "sampled", "reward").n, 6);
+  assertEquals(valueOf(evals, "policy", "greedy", "reward").n, 3);
   assertEquals(samples.length, 3 * 3 * (1 + 2));
   assertEquals(samples.slice(0, 9).map(({ promptId }) => promptId), Array(9).fill("p0"));
   assertEquals(samples[0]!.prompt, PROMPTS[0]);
 });
 
-Deno.test("means are those of the answers' own figures, which another path to the log-probabilities confirms", async () => {
+Deno.test("means are those of the responses' metrics, confirmed by another computation of the log-probabilities", async () => {
   using directory = new TemporaryDirectory();
   const setting = await makeSetting(directory.path);
   const { evals, samples } = await evaluated(setting);
@@ -130,7 +130,7 @@ Deno.test("means are those of the answers' own figures, which another path to th
   );
   const { rows: prompts } = readPrompts(setting.prompts);
   const policy = networks.policy!;
-  const answers = new Generator(policy.model, policy.parameters).generate({
+  const responses = new Generator(policy.model, policy.parameters).generate({
     prompts: prompts.map(({ id, promptIds }) => ({ id: `eval/${id}/0`, ids: promptIds })),
     sampling: { temperature: 1 },
     maxNewTokens: 16,
@@ -139,12 +139,12 @@ Deno.test("means are those of the answers' own figures, which another path to th
     batchSize: 1,
   });
   assert(
-    answers.some(({ finishReason }) => finishReason === "eos"),
-    "an answer must end, or nothing is tested of ends",
+    responses.some(({ finishReason }) => finishReason === "eos"),
+    "a response must end, or ends are not tested",
   );
   let fluencySum = 0, fluencyTokens = 0;
   const rewards: number[] = [], divergences: number[] = [];
-  answers.forEach(({ responseIds }, i) => {
+  responses.forEach(({ responseIds }, i) => {
     const { promptIds } = prompts[i]!, ids = [...promptIds, ...responseIds];
     const of = (name: string) =>
       tokenLogprobs(networks[name]!, [{ ids, targets: targetsFrom(promptIds.length, ids.length) }])[0]!;
@@ -155,21 +155,21 @@ Deno.test("means are those of the answers' own figures, which another path to th
     }, 0));
     divergences.push(own.reduce((sum, logprob, t) => sum + logprob - sft[t]!, 0));
     const body = [1, ...responseIds.filter((id) => id !== 2)];
-    if (body.length === 1) return; // an answer that is only an end has no text
+    if (body.length === 1) return; // a response of EOS only has no text
     const [fluency] = tokenLogprobs(networks.base!, [{ ids: body, targets: targetsFrom(1, body.length) }]);
     fluencySum -= fluency!.reduce((a, b) => a + b, 0);
     fluencyTokens += fluency!.length;
   });
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const deviation = Math.sqrt(rewards.reduce((sum, r) => sum + (r - mean(rewards)) ** 2, 0) / 2);
-  const reward = figure(evals, "policy", "sampled", "reward");
+  const reward = valueOf(evals, "policy", "sampled", "reward");
   assertAlmostEquals(reward.mean, mean(rewards), 1e-4);
   assertAlmostEquals(reward.stderr, deviation / Math.sqrt(3), 1e-4);
-  assertAlmostEquals(figure(evals, "policy", "sampled", "kl_to_sft").mean, mean(divergences), 1e-4);
-  assertAlmostEquals(figure(evals, "policy", "sampled", "base_nll").mean, fluencySum / fluencyTokens, 1e-4);
-  assertAlmostEquals(figure(evals, "sft", "sampled", "kl_to_sft").mean, 0, 1e-4);
+  assertAlmostEquals(valueOf(evals, "policy", "sampled", "kl_to_sft").mean, mean(divergences), 1e-4);
+  assertAlmostEquals(valueOf(evals, "policy", "sampled", "base_nll").mean, fluencySum / fluencyTokens, 1e-4);
+  assertAlmostEquals(valueOf(evals, "sft", "sampled", "kl_to_sft").mean, 0, 1e-4);
   assert(
-    Math.abs(figure(evals, "policy", "sampled", "kl_to_sft").mean) > 0.01,
+    Math.abs(valueOf(evals, "policy", "sampled", "kl_to_sft").mean) > 0.01,
     "the policy must differ from SFT",
   );
 
@@ -177,7 +177,7 @@ Deno.test("means are those of the answers' own figures, which another path to th
   const tokenizer = loadTokenizer(BASE);
   assertEquals(
     texts.map(({ response }) => response),
-    answers.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true })),
+    responses.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true })),
   );
   texts.forEach(({ scores, finishReason, response }, i) => {
     const found = JSON.parse(scores);
@@ -188,7 +188,7 @@ Deno.test("means are those of the answers' own figures, which another path to th
   });
 });
 
-Deno.test("equal models answer alike, whatever else is evaluated and in which batches, and bytes repeat", async () => {
+Deno.test("equal models give equal responses, whatever else is evaluated and in which batches, and bytes repeat", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, policy, prompts } = await makeSetting(directory.path);
   const files = [join(dir, "evals.arrow"), join(dir, "samples.arrow")];
@@ -204,7 +204,7 @@ Deno.test("equal models answer alike, whatever else is evaluated and in which ba
   assert(digestFile(files[1]!) !== before[1], "another seed must give other samples");
 });
 
-Deno.test("without judges, what can be counted is counted; NLL of held-back demonstrations is pooled over tokens", async () => {
+Deno.test("without checker and reward the counted metrics remain; NLL of held-out demonstrations is pooled over tokens", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);
   const tokenizer = loadTokenizer(BASE), validation = join(dir, "validation.arrow");
@@ -232,31 +232,31 @@ Deno.test("without judges, what can be counted is counted; NLL of held-back demo
     new Network(model, parameters),
     rows.map(({ inputIds }) => ({ ids: inputIds, targets: targetsFrom(3, inputIds.length) })),
   ).flatMap((row) => [...row]);
-  const row = figure(evals, "sft", "greedy", "validation_nll");
+  const row = valueOf(evals, "sft", "greedy", "validation_nll");
   assertAlmostEquals(row.mean, -logprobs.reduce((a, b) => a + b, 0) / logprobs.length, 1e-6);
   assertEquals(row.n, 2);
-  assertEquals([steps[0]!.step, steps[0]!.total, steps[0]!.message], [0, 1, "sft answers, greedy"]);
+  assertEquals([steps[0]!.step, steps[0]!.total, steps[0]!.message], [0, 1, "sampling from sft, greedy"]);
   assertEquals([steps.at(-1)!.step, steps.at(-1)!.total], [1, 1]);
 });
 
-Deno.test("a reward is measured without an SFT model, and fluency by the base that is given", async () => {
+Deno.test("reward needs no SFT model, and base_nll uses the given base", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, policy, prompts, reward } = await makeSetting(directory.path);
   const given = { modes: ["sampled" as const] };
-  const figures = async (inputs: InputPaths) => {
+  const metricsOf = async (inputs: InputPaths) => {
     await runStage(dir, { models: { policy }, prompts, ...inputs }, given);
     return Object.fromEntries(readEvals(join(dir, "evals.arrow")).map(({ metric, mean }) => [metric, mean]));
   };
-  const whole = await figures({ reward, sft, base: BASE }), lone = await figures({ reward });
+  const whole = await metricsOf({ reward, sft, base: BASE }), lone = await metricsOf({ reward });
   assertEquals(lone.kl_to_sft, undefined);
   assertEquals([lone.reward, lone.base_nll], [whole.reward, whole.base_nll]);
-  const other = await figures({ reward, base: policy }), alone = await figures({ base: policy });
+  const other = await metricsOf({ reward, base: policy }), alone = await metricsOf({ base: policy });
   assertEquals(other.reward, whole.reward);
   assertEquals(other.base_nll, alone.base_nll);
-  assert(Math.abs(other.base_nll! - whole.base_nll!) > 1e-3, "another base must judge otherwise");
+  assert(Math.abs(other.base_nll! - whole.base_nll!) > 1e-3, "another base must give another value");
 });
 
-Deno.test("kept_samples keeps the answers to the first prompts", async () => {
+Deno.test("kept_samples stores the responses to the first prompts", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);
   await runStage(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 2 });
@@ -265,7 +265,7 @@ Deno.test("kept_samples keeps the answers to the first prompts", async () => {
   assertEquals(readSamples(join(dir, "samples.arrow")).map(({ promptId }) => promptId), ["p0", "p1", "p2"]);
 });
 
-Deno.test("models of other tokenizers, critics, and prompts that leave no room are refused by name", async () => {
+Deno.test("models of other tokenizers, critics, and prompts that leave no room are errors that name them", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);
   const digest = tokenizerDigest(BASE).slice(0, 12), other = "fixtures/goldens/families/llama";
@@ -275,8 +275,8 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
   );
   assertEquals(
     foreign.message,
-    "Cannot use prompts and models.a and models.b together as their tokenizers must be the same: " +
-      `prompts has ${digest}, models.b has ${tokenizerDigest(other).slice(0, 12)}`,
+    "prompts, models.a and models.b must have the same tokenizer, got " +
+      `${digest} (prompts), ${tokenizerDigest(other).slice(0, 12)} (models.b)`,
   );
   const long = await assertRejects(
     () => runStage(dir, { models: { a: sft }, prompts }, { max_new_tokens: 508 }),
@@ -285,9 +285,9 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
   const lengths = readPrompts(prompts).rows.map(({ promptIds }) => promptIds.length);
   assertEquals(
     long.message,
-    `Cannot evaluate on ${prompts} as models and rows must fit: ` +
+    `${prompts} and models do not fit: ` +
       [0, 1, 2].filter((i) => lengths[i]! > 4).map((i) =>
-        `prompt "p${i}" of ${lengths[i]} tokens and 508 new ones exceed the 512 of models.a`
+        `prompt "p${i}" has ${lengths[i]} tokens and 508 new tokens, more than the context of models.a (512)`
       ).join("; "),
   );
   const critic = join(dir, "critic");
@@ -301,11 +301,11 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
   const refused = await assertRejects(() => runStage(dir, { models: { critic }, prompts }), DataError);
   assertEquals(
     refused.message,
-    `Cannot evaluate on ${prompts} as models and rows must fit: models.critic is a critic, not a language model`,
+    `${prompts} and models do not fit: models.critic must be a language model, got a critic`,
   );
 });
 
-Deno.test("a checker's needs and names are checked, and a stop leaves nothing", async () => {
+Deno.test("a checker's field and metric names are checked, and a stop writes nothing", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, prompts } = await makeSetting(directory.path);
   const given = { modes: ["greedy" as const] };
@@ -316,7 +316,7 @@ Deno.test("a checker's needs and names are checked, and a stop leaves nothing", 
   );
   assertEquals(
     taken.message,
-    "Cannot use what the checker gives as its figures must have names of their own: reward is measured already",
+    "The checker must not return metrics with reserved names, got reward",
   );
   const bad = join(dir, "bad.arrow");
   const rows = readPrompts(prompts).rows.map((row) => ({ ...row, meta: "[]" }));
@@ -327,17 +327,17 @@ Deno.test("a checker's needs and names are checked, and a stop leaves nothing", 
   );
   assertEquals(
     meta.message,
-    `Cannot check an answer to "p0" of ${bad} as its meta must be a JSON object: it is "[]"`,
+    `${bad}: meta of prompt "p0" must be a JSON object, got "[]"`,
   );
   const stopped = await assertRejects(
     () => runStage(dir, { models: { sft }, prompts }, given, { signal: AbortSignal.abort() }),
     TryAgainError,
   );
-  assertEquals(stopped.message, "Cannot finish eval as a stop was asked for: nothing of it is kept");
+  assertEquals(stopped.message, "Interrupted: this evaluation is discarded. Run the same command to resume");
   assertEquals([...Deno.readDirSync(dir)].some(({ name }) => name === "evals.arrow"), false);
 });
 
-Deno.test("every parameter tells what it is and where its default comes from", () => {
+Deno.test("every parameter has a description and the source of its default", () => {
   for (const [name, schema] of Object.entries(params.shape)) {
     const { description, source } = schema.meta() as { description?: string; source?: string };
     assert(description !== undefined && source !== undefined, name);
@@ -345,14 +345,14 @@ Deno.test("every parameter tells what it is and where its default comes from", (
   params.parse({});
 });
 
-Deno.test("a stop text ends answers in both modes, alike in any batch, and no end token is counted", async () => {
+Deno.test("a stop string ends responses in both modes, equally in any batch, and does not count as EOS", async () => {
   using directory = new TemporaryDirectory();
   const { dir, policy, prompts } = await makeSetting(directory.path);
   const given = { stop: ["e", " a"], max_new_tokens: 40 }, file = join(dir, "samples.arrow");
   await runStage(dir, { models: { policy }, prompts }, given);
   const before = digestFile(file), samples = readSamples(file);
   const stopped = samples.filter(({ finishReason }) => finishReason === "stop");
-  assert(stopped.length > 0, "no answer was stopped");
+  assert(stopped.length > 0, "no response was stopped");
   for (const { response, scores, mode } of stopped) {
     assert(given.stop.some((stop) => response.includes(stop)), `${mode}: ${response}`);
     assertEquals(JSON.parse(scores).eos_rate, 0);

@@ -1,15 +1,14 @@
 /**
- * From judged answers to the rows of `evals@1`: for every model and mode the mean of every metric, with its standard
- * error over prompts.
+ * Computes the rows of `evals@1`: for every model and mode the mean of every metric, with its standard error over prompts.
  * @module
  */
 import type { DecodingMode, EvalRow } from "@/lib/contracts/evals.ts";
 import { clusterMean, clustersOf } from "./cluster_mean.ts";
-import type { JudgedAnswer } from "./judged_answer.ts";
+import type { EvaluatedResponse } from "./evaluated_response.ts";
 
 /**
- * Distinct pairs of neighbouring words by all pairs, over a set of responses; 0 where there is no pair. Words are what
- * stands between white space. Source: Li et al. 2016 (arXiv:1510.03055), distinct-2.
+ * Returns distinct-2: the number of distinct word bigrams divided by the number of all word bigrams of a set of responses; 0 without
+ * bigrams. Words are separated by white space. Source: Li et al. 2016 (arXiv:1510.03055).
  */
 export function distinctBigrams(responses: readonly string[]): number {
   const pairs = responses.flatMap((response) => {
@@ -19,28 +18,27 @@ export function distinctBigrams(responses: readonly string[]): number {
   return pairs.length === 0 ? 0 : new Set(pairs).size / pairs.length;
 }
 
-/** All metrics of one model in one mode. `answers` are its own; metrics come in the order of their figures. */
+/** Returns all metrics of one model in one mode, from its responses. */
 export function metricRows(
   model: string,
   mode: DecodingMode,
-  answers: readonly JudgedAnswer[],
+  responses: readonly EvaluatedResponse[],
 ): EvalRow[] {
-  const names = new Set(answers.flatMap(({ figures }) => Object.keys(figures)));
+  const names = new Set(responses.flatMap(({ metrics }) => Object.keys(metrics)));
   const rows = [...names].map((metric): EvalRow => {
-    const having = answers.filter(({ figures }) => Object.hasOwn(figures, metric));
+    const measured = responses.filter(({ metrics }) => Object.hasOwn(metrics, metric));
     const clusters = clustersOf(
-      having.map(({ row, figures }) => ({ prompt: row.promptId, sum: figures[metric]!, weight: 1 })),
+      measured.map(({ row, metrics }) => ({ prompt: row.promptId, sum: metrics[metric]!, weight: 1 })),
     );
-    return { model, mode, metric, ...clusterMean(clusters), n: having.length };
+    return { model, mode, metric, ...clusterMean(clusters), n: measured.length };
   });
-  const measured = answers.flatMap(({ row, fluency }) =>
-    fluency ? [{ prompt: row.promptId, sum: fluency.mean * fluency.tokens, weight: fluency.tokens }] : []
+  const nlls = responses.flatMap(({ row, baseNll: nll }) =>
+    nll ? [{ prompt: row.promptId, sum: nll.mean * nll.tokens, weight: nll.tokens }] : []
   );
-  if (measured.length > 0) {
-    const pooled = clusterMean(clustersOf(measured));
-    rows.push({ model, mode, metric: "base_nll", ...pooled, n: measured.length });
+  if (nlls.length > 0) {
+    rows.push({ model, mode, metric: "base_nll", ...clusterMean(clustersOf(nlls)), n: nlls.length });
   }
-  const mean = distinctBigrams(answers.map(({ response }) => response));
-  rows.push({ model, mode, metric: "distinct_2", mean, stderr: 0, n: answers.length });
+  const mean = distinctBigrams(responses.map(({ response }) => response));
+  rows.push({ model, mode, metric: "distinct_2", mean, stderr: 0, n: responses.length });
   return rows;
 }

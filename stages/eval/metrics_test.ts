@@ -1,4 +1,4 @@
-/** Means over prompts and distinct bigrams, on cases worked by hand. @module */
+/** Tests means over prompts and distinct-2 on cases computed by hand. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { clusterMean, clustersOf } from "./cluster_mean.ts";
@@ -11,7 +11,7 @@ Deno.test("clusterMean() pools over tokens: 2 of 4 and 9 of 6 are 11 of 10", () 
   assertAlmostEquals(stderr, 0.48, 1e-12);
 });
 
-Deno.test("clusterMean() of single answers is the mean with the sample deviation over the root of their number", () => {
+Deno.test("clusterMean() of single responses is the mean with the sample deviation over the root of their number", () => {
   const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 2, maxLength: 20 });
   fc.assert(
     fc.property(values, (numbers) => {
@@ -25,11 +25,11 @@ Deno.test("clusterMean() of single answers is the mean with the sample deviation
   );
 });
 
-Deno.test("clusterMean() of one prompt knows nothing of its spread", () => {
+Deno.test("clusterMean() of one prompt has a standard error of 0", () => {
   assertEquals(clusterMean([{ sum: 6, weight: 4 }]), { mean: 1.5, stderr: 0 });
 });
 
-Deno.test("clustersOf() joins the answers to one prompt: repeating them does not shrink the error", () => {
+Deno.test("clustersOf() joins the responses to one prompt: repeating them does not reduce the error", () => {
   const once = [{ prompt: "a", sum: 1, weight: 1 }, { prompt: "b", sum: 4, weight: 1 }];
   assertEquals(clustersOf([...once, ...once]), [{ sum: 2, weight: 2 }, { sum: 8, weight: 2 }]);
   assertEquals(clusterMean(clustersOf([...once, ...once])), clusterMean(clustersOf(once)));

@@ -1,14 +1,12 @@
 /**
- * Reads everything that an evaluation needs and checks that it fits together, before any model runs.
+ * Reads all inputs of an evaluation and checks that they fit together, before any model runs.
  * In: paths. Out: an `Evaluation`.
  * @module
  */
-import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import type { InputPaths } from "@/lib/contracts/stage.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
+import { readTokens, supervisedTokens } from "@/lib/contracts/tokens.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { readModel } from "@/lib/models/checkpoint.ts";
@@ -16,14 +14,14 @@ import { type ModelSource, RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Sequence } from "@/lib/train/batching.ts";
-import { checkerFor } from "./checker.ts";
 import { checkInputs } from "./check_inputs.ts";
+import { checkerFor } from "./checker.ts";
 import type { Params } from "./params.ts";
-import { supervisedSequences } from "./validation.ts";
+import type { Context } from "./ports.ts";
 
-/** What is evaluated, and with what. */
+/** What is evaluated, and the sources of metrics. */
 export interface Evaluation {
-  /** by name, in the order given; at least one */
+  /** by name, in the order of the input; at least one */
   readonly models: readonly (readonly [name: string, source: Required<ModelSource>])[];
   readonly prompts: readonly PromptRow[];
   /** for messages */
@@ -31,32 +29,30 @@ export interface Evaluation {
   readonly tokenizer: Tokenizer;
   readonly checker: Checker | undefined;
   readonly reward: RewardModel | undefined;
-  /** what fluency is measured with; the reward's own base where it is left out */
+  /** for base_nll; undefined: the reward's base */
   readonly base: Required<ModelSource> | undefined;
-  /** what KL is measured against */
+  /** for kl_to_sft */
   readonly sft: Required<ModelSource> | undefined;
-  /** held-back demonstrations, each with targets */
-  readonly heldBack: readonly Sequence[] | undefined;
+  /** held-out demonstrations, each with targets */
+  readonly validation: readonly Sequence[] | undefined;
 }
 
 /**
+ * Reads and checks the inputs.
  * @throws {DataError} if tokenizers differ, or models, prompts and demonstrations do not fit
- * @throws {UsageError} if there is no such checker
+ * @throws {UsageError} if no such checker exists
  */
-export async function readInputs(inputs: InputPaths, params: Params): Promise<Evaluation> {
-  const models = Object.entries(inputs.models as Readonly<Record<string, string>>);
-  const promptsPath = inputs.prompts as string;
-  const { base, sft, validation: validationPath, reward: rewardPath, checker } = inputs as Readonly<
-    Record<string, string | undefined>
-  >;
+export async function readInputs(inputs: Context["inputs"], params: Params): Promise<Evaluation> {
+  const { prompts: promptsPath, base, sft } = inputs;
+  const models = Object.entries(inputs.models);
   const { rows: prompts, tokenizerDigest: promptsDigest } = readPrompts(promptsPath);
-  const validation = validationPath === undefined ? undefined : readTokens(validationPath);
-  const reward = rewardPath === undefined ? undefined : new RewardModel(rewardPath);
+  const validation = inputs.validation === undefined ? undefined : readTokens(inputs.validation);
+  const reward = inputs.reward === undefined ? undefined : new RewardModel(inputs.reward);
   const directories = {
     ...Object.fromEntries(models.map(([name, path]) => [`models.${name}`, path])),
     ...(sft === undefined ? {} : { sft }),
     ...(base === undefined ? {} : { base }),
-    ...(reward ? { reward: join(reward.directory, reward.manifest.base.path) } : {}),
+    ...(reward ? { reward: reward.sources().base.path } : {}),
   };
   checkSameTokenizer({
     prompts: promptsDigest,
@@ -64,22 +60,18 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
     ...(validation ? { validation: validation.tokenizerDigest } : {}),
   });
   checkInputs({
-    models: mapValues(
-      directories,
-      readModel,
-    ),
+    models: mapValues(directories, readModel),
     prompts,
     promptsPath,
     validation: validation?.rows ?? [],
     maxNewTokens: params.max_new_tokens,
   });
-  const heldBack = validation && supervisedSequences(validation.rows);
-  if (heldBack?.length === 0) {
+  const sequences = validation?.rows.map((row) => ({ ids: row.inputIds, targets: supervisedTokens(row) }))
+    .filter(({ targets }) => targets.length > 0);
+  if (sequences?.length === 0) {
     throw new DataError(
-      `Cannot measure on ${validationPath} as a row must have a supervised token: none of ${
-        validation!.rows.length
-      } has`,
-      { file: validationPath! },
+      `${inputs.validation} must have supervised tokens, got none in ${validation!.rows.length} rows`,
+      { file: inputs.validation! },
     );
   }
   return {
@@ -87,11 +79,11 @@ export async function readInputs(inputs: InputPaths, params: Params): Promise<Ev
     prompts,
     promptsPath,
     tokenizer: loadTokenizer(models[0]![1]),
-    checker: await checkerFor(params, checker, prompts, promptsPath),
+    checker: await checkerFor(params, inputs.checker, prompts, promptsPath),
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),
-    heldBack,
+    validation: sequences,
   };
 }
 

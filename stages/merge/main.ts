@@ -1,6 +1,6 @@
 /**
- * The program `merge`: a LoRA adapter and its base become one plain checkpoint, W + s·B·A.
- * It keeps no state and draws no random numbers.
+ * The program `merge`: merges a LoRA adapter into its base, W + s·B·A, and writes one plain checkpoint.
+ * It has no state and draws no random numbers.
  * @module
  */
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
@@ -10,11 +10,11 @@ import { loadLanguageModel, writeMerged } from "@/lib/models/checkpoint.ts";
 import { type Params, params } from "./params.ts";
 
 const inputs = {
-  model: { contract: "model", description: "an adapter with its base; a plain model is written as it is" },
+  model: { contract: "model", description: "LoRA adapter with its base; a plain model is copied" },
 } as const satisfies Ports;
 
 const outputs = {
-  merged: { contract: "model", description: "the same model without an adapter, in float32" },
+  merged: { contract: "model", description: "plain model without adapter, in float32" },
 } as const satisfies Ports;
 
 /** The stage; see its README. */

@@ -1,4 +1,4 @@
-/** The stage on files: what becomes of an adapter and of a plain model. @module */
+/** Tests the stage on files: an adapter and a plain model. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
@@ -18,7 +18,7 @@ function logprobs(directory: string): Float32Array {
   return tokenLogprobs(new Network(model, parameters), [sequence])[0]!;
 }
 
-Deno.test("a merged adapter is plain, says what the adapter says, and keeps what was not adapted", async () => {
+Deno.test("a merged adapter is a plain model with the adapter's log-probabilities; other weights are unchanged", async () => {
   using directory = new TemporaryDirectory();
   const { merged } = await runStage(stage, directory.file("out"), { inputs: { model: ADAPTER } });
   assertEquals(Object.keys(digestDirectory(merged!).files), ["config.json", "model.safetensors"]);

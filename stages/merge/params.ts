@@ -1,4 +1,4 @@
-/** Parameters of `merge`: none. What is folded in, and how strongly, stands in the adapter's config. @module */
+/** Parameters of `merge`: none. The adapter's config defines the merge. @module */
 import { z } from "zod";
 
 /** Strict schema of the stage's parameters. */

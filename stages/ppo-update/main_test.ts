@@ -287,7 +287,7 @@ Deno.test("a reward that is no number is refused with its row, by writer and rea
   await assertRejects(
     () => writeScored(path, { rows, tokenizerDigest: DIGEST }),
     ColumnError,
-    `Cannot write ${path} as scored@1 must hold: column "reward", row 3, must be finite: it is NaN`,
+    `${path} (scored@1): column "reward", row 3 must be finite, got NaN`,
   );
   // The same file with the bits of one number changed, as no writer of ours would leave it.
   const marker = 1234.0625, good = ROWS.map((row, i) => i === 3 ? { ...row, reward: marker } : row);
@@ -300,7 +300,7 @@ Deno.test("a reward that is no number is refused with its row, by writer and rea
   await assertRejects(
     () => runStage(stage, directory.file("out"), { inputs: { scored: path, ...START } }),
     ColumnError,
-    `Cannot read ${path} as scored@1 must hold: column "reward", row 3, must be finite: it is Infinity`,
+    `${path} (scored@1): column "reward", row 3 must be finite, got Infinity`,
   );
 });
 

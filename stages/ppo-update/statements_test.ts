@@ -126,9 +126,9 @@ Deno.test("scored rows, policy and critic of different tokenizers are refused by
     return await runStage(stage, directory.file("out"), { inputs: { scored, policy: SFT, critic } });
   };
   const [own, stories] = [DIGEST, tokenizerDigest(STORIES)].map((digest) => digest.slice(0, 12));
-  const refusal = "Cannot use scored and policy and critic together as their tokenizers must be the same: ";
+  const refusal = "scored, policy and critic must have the same tokenizer, got ";
   const wrongRows = await assertRejects(() => round(other, CRITIC), DataError);
-  assertEquals(wrongRows.message, `${refusal}scored has cdcdcdcdcdcd, policy has ${own}, critic has ${own}`);
+  assertEquals(wrongRows.message, `${refusal}cdcdcdcdcdcd (scored), ${own} (policy), ${own} (critic)`);
   const wrongCritic = await assertRejects(() => round(DIGEST, STORIES), DataError);
-  assertEquals(wrongCritic.message, `${refusal}scored has ${own}, critic has ${stories}`);
+  assertEquals(wrongCritic.message, `${refusal}${own} (scored), ${stories} (critic)`);
 });

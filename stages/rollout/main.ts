@@ -1,89 +1,114 @@
 /**
- * The program `rollout`: a policy answers the prompts of a round.
+ * The program `rollout`: samples responses from the policy to the prompts of an iteration.
  * @module
  */
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readPrompts } from "@/lib/contracts/prompts.ts";
+import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
 import { writeRollouts } from "@/lib/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
+import { checkStop } from "@/lib/contracts/stop.ts";
 import { checkExact } from "@/lib/generate/exact.ts";
 import { Generator } from "@/lib/generate/generator.ts";
+import { sampleResponses } from "@/lib/generate/sample_responses.ts";
 import { borrowLanguageModel } from "@/lib/models/checkpoint.ts";
+import type { Model } from "@/lib/models/model.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/text/stop_strings.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { batchRows } from "@/lib/train/epoch_order.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import { Network } from "@/lib/train/network.ts";
 import { type Params, params } from "./params.ts";
-import { rollOut } from "./rollout.ts";
+
+const inputs = {
+  prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
+  policy: { contract: "model", description: "the model that is sampled", handedOver: true },
+} as const satisfies Ports;
+
+const outputs = {
+  rollouts: { contract: "rollouts@1", description: "responses with their log-probabilities" },
+} as const satisfies Ports;
 
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "rollout",
-  summary: "Lets a policy answer the prompts of a round.",
+  summary: "Samples responses from the policy.",
   params,
-  inputs: {
-    prompts: { contract: "prompts@1", description: "what to answer" },
-    policy: { contract: "model", description: "the model that answers", handedOver: true },
-  },
-  outputs: {
-    rollouts: { contract: "rollouts@1", description: "answers with their log-probabilities" },
-  },
+  renamed: { rollouts: "prompts_per_iteration" },
+  inputs,
+  outputs,
   random: true,
   role: "sample",
   run,
 });
 
-async function run(
-  { params, inputs, outputs, seed, iteration, signal, progress, threads, handOver }: StageContext<Params>,
-): Promise<void> {
+async function run(context: StageContext<Params, typeof inputs, typeof outputs>): Promise<void> {
+  const { params, inputs, outputs, seed, iteration, signal, progress, threads, handOver } = context;
   configureRuntime({ threads });
-  checkPlain(params);
-  const policy = inputs.policy as string;
-  const { rows: prompts, tokenizerDigest: digest } = readPrompts(inputs.prompts as string);
+  const { policy } = inputs, { stop, temperature, top_k: topK, top_p: topP, batch_size: batchSize } = params;
+  const { rows, tokenizerDigest: digest } = readPrompts(inputs.prompts);
   checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });
   const { eosIds } = loadSpecialIds(policy);
   const { model, parameters } = borrowLanguageModel(policy, handOver);
-  // All prompts, not this round's only: a later round would find the others too late.
-  checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
-    action: "answer",
-    file: inputs.prompts as string,
-    column: "prompt_ids",
-    newTokens: params.max_new_tokens,
-  });
-  if (params.exact) {
-    checkExact(model, Math.max(...prompts.map(({ promptIds }) => promptIds.length)) + params.max_new_tokens);
-  }
-  const generator = new Generator(model, parameters);
-  const tokenizer = params.stop.length === 0 ? undefined : loadTokenizer(policy);
-  const total = (params.prompts_per_iteration || prompts.length) * params.samples_per_prompt;
-  const startedAt = performance.now();
-  const rows = await rollOut(generator, prompts, params, {
-    seed,
-    iteration,
+  checkRequest(params, rows, model, inputs.prompts);
+  const tokenizer = stop.length === 0 ? undefined : loadTokenizer(policy);
+  const prompts = promptsOfIteration(rows, { seed, iteration, count: params.prompts_per_iteration });
+  const total = prompts.length * params.samples_per_prompt, startedAt = performance.now();
+  const rollouts = await sampleResponses(new Generator(model, parameters), {
+    name: String(iteration),
+    prompts,
+    samplesPerPrompt: params.samples_per_prompt,
+    sampling: { temperature, topK, topP },
+    maxNewTokens: params.max_new_tokens,
     eosIds,
-    ...(tokenizer ? { stops: () => stopWatch(tokenizer, params.stop)! } : {}),
+    seed,
+    batchSize,
+    stops: () => tokenizer && stopWatch(tokenizer, stop),
     exact: params.exact ? new Network(model, parameters) : undefined,
     onStep(tokens, finished) {
-      if (signal.aborted) {
-        throw new TryAgainError("Cannot finish rollout as a stop was asked for: the round is not kept");
-      }
+      checkStop(signal, "this iteration");
       const seconds = (performance.now() - startedAt) / 1000;
       progress({ step: finished, total, fields: { tokens, tokens_per_second: tokens / seconds } });
     },
   });
-  await writeRollouts(outputs.rollouts!, { rows, tokenizerDigest: digest });
+  await writeRollouts(outputs.rollouts, { rows: rollouts, tokenizerDigest: digest });
 }
 
-/** @throws {UsageError} if answers are to be exact and cut */
-function checkPlain({ exact, top_k, top_p }: Params): void {
-  if (!exact || (top_k === 0 && top_p === 1)) return;
-  throw new UsageError(
-    `Cannot answer exactly as top_k must be 0 and top_p 1, for the policy that is trained is not cut: they are ${top_k} and ${top_p}`,
-  );
+/**
+ * Checks parameters and prompts: all prompts, as an invalid one would otherwise be found in a later iteration only.
+ * @throws {UsageError} if `exact` is combined with top-k or top-p, or with a sliding window that is too short
+ * @throws {DataError} listing the prompts that leave no room for a response
+ */
+function checkRequest(
+  { exact, top_k, top_p, max_new_tokens: newTokens }: Params,
+  prompts: readonly PromptRow[],
+  model: Model,
+  file: string,
+): void {
+  if (exact && (top_k !== 0 || top_p !== 1)) {
+    throw new UsageError(`exact=true requires top_k=0 and top_p=1, got top_k=${top_k} and top_p=${top_p}`);
+  }
+  checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
+    action: "answer",
+    file,
+    column: "prompt_ids",
+    newTokens,
+  });
+  if (exact) checkExact(model, Math.max(...prompts.map(({ promptIds }) => promptIds.length)) + newTokens);
+}
+
+/**
+ * Returns the prompts of an iteration: consecutive slices of shuffles of all prompts, so that each occurs once per pass.
+ * @param options.count prompts of an iteration; 0: all
+ */
+export function promptsOfIteration(
+  prompts: readonly PromptRow[],
+  { seed, iteration, count }: { readonly seed: number; readonly iteration: number; readonly count: number },
+): PromptRow[] {
+  return batchRows(seed, prompts.length, count || prompts.length, iteration).map((row) => prompts[row]!);
 }
 
 if (import.meta.main) {

@@ -1,4 +1,4 @@
-/** The stage on files: which prompts a round takes, equal bytes in any batch, and what is refused. @module */
+/** Tests the stage on files: the prompts of an iteration, equal bytes for any batch size, and errors. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
@@ -8,8 +8,7 @@ import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { stage } from "./main.ts";
-import { promptsOfRound } from "./rollout.ts";
+import { promptsOfIteration, stage } from "./main.ts";
 
 /** 96 ids, a context of 64 tokens; random weights end a response about once in 96 tokens. */
 const POLICY = "fixtures/goldens/srppo/policy";
@@ -39,34 +38,28 @@ async function runStage(
 }
 
 const idsOf = (rows: readonly PromptRow[]) => rows.map(({ id }) => id);
-const round = (iteration: number, seed = 3) => ({ seed, iteration, eosIds: [] });
+const idsIn = (rows: readonly PromptRow[], count: number, iteration: number, seed = 3) =>
+  idsOf(promptsOfIteration(rows, { seed, iteration, count }));
 
-Deno.test("promptsOfRound() takes each prompt once per pass, whatever a round's size", () => {
-  for (const [count, perRound] of [[12, 4], [12, 5], [12, 12], [7, 16]] as const) {
+Deno.test("promptsOfIteration() takes each prompt once per pass, whatever the size of an iteration", () => {
+  for (const [count, size] of [[12, 4], [12, 5], [12, 12], [7, 16]] as const) {
     const rows = prompts(count);
-    const all = Array.from({ length: count * 2 }, (_, i) => idsOf(promptsOfRound(rows, round(i), perRound)))
-      .flat();
+    const all = Array.from({ length: count * 2 }, (_, i) => idsIn(rows, size, i)).flat();
     for (let pass = 0; pass + count <= all.length; pass += count) {
       assertEquals(all.slice(pass, pass + count).sort(), idsOf(rows).sort());
     }
   }
 });
 
-Deno.test("promptsOfRound() depends on seed and iteration; 0 takes all prompts in every round", () => {
+Deno.test("promptsOfIteration() depends on seed and iteration; 0 takes all prompts in every iteration", () => {
   const rows = prompts(12);
-  assertEquals(promptsOfRound(rows, round(1), 5), promptsOfRound(rows, round(1), 5));
-  assert(
-    String(idsOf(promptsOfRound(rows, round(0), 5))) !== String(idsOf(promptsOfRound(rows, round(1), 5))),
-  );
-  assert(
-    String(idsOf(promptsOfRound(rows, round(0), 5))) !== String(idsOf(promptsOfRound(rows, round(0, 4), 5))),
-  );
-  for (const i of [0, 1, 5]) {
-    assertEquals(idsOf(promptsOfRound(rows, round(i), 0)).sort(), idsOf(rows).sort());
-  }
+  assertEquals(idsIn(rows, 5, 1), idsIn(rows, 5, 1));
+  assert(String(idsIn(rows, 5, 0)) !== String(idsIn(rows, 5, 1)));
+  assert(String(idsIn(rows, 5, 0)) !== String(idsIn(rows, 5, 0, 4)));
+  for (const i of [0, 1, 5]) assertEquals(idsIn(rows, 0, i).sort(), idsOf(rows).sort());
 });
 
-Deno.test("equal bytes for batches of 1, 7 and 64, and when run again", async () => {
+Deno.test("equal bytes for batch sizes 1, 7 and 64, and for a second run", async () => {
   using directory = new TemporaryDirectory();
   const digests = [];
   for (const batch_size of [1, 7, 64, 64]) {
@@ -75,19 +68,19 @@ Deno.test("equal bytes for batches of 1, 7 and 64, and when run again", async ()
   assertEquals(new Set(digests).size, 1);
 });
 
-Deno.test("seed and iteration both change the answers to the same prompt", async () => {
+Deno.test("seed and iteration both change the responses to the same prompt", async () => {
   using directory = new TemporaryDirectory();
-  const answers = [];
+  const responses = [];
   for (const given of [{ seed: 1 }, { seed: 2 }, { seed: 1, iteration: 1 }]) {
     const { rows } = readRollouts(
       await runStage(directory, { params: { prompts_per_iteration: 0 }, ...given }),
     );
-    answers.push(rows.find(({ promptId }) => promptId === "p4")!.responseIds.join());
+    responses.push(rows.find(({ promptId }) => promptId === "p4")!.responseIds.join());
   }
-  assertEquals(new Set(answers).size, 3);
+  assertEquals(new Set(responses).size, 3);
 });
 
-Deno.test("samples of a prompt are numbered, named by round, prompt and number, and differ", async () => {
+Deno.test("samples of a prompt differ and have the id <iteration>/<prompt>/<number>", async () => {
   using directory = new TemporaryDirectory();
   const path = await runStage(directory, {
     params: { prompts_per_iteration: 4, samples_per_prompt: 2 },
@@ -98,13 +91,13 @@ Deno.test("samples of a prompt are numbered, named by round, prompt and number, 
   assertEquals(rows.length, 8);
   rows.forEach(({ id, promptId, sample, meta, promptIds }, i) => {
     assertEquals([id, sample], [`7/${promptId}/${i % 2}`, i % 2]);
-    const asked = prompts(12).find((prompt) => prompt.id === promptId)!;
-    assertEquals([meta, promptIds], [asked.meta, asked.promptIds]);
+    const source = prompts(12).find((prompt) => prompt.id === promptId)!;
+    assertEquals([meta, promptIds], [source.meta, source.promptIds]);
   });
   assertEquals(new Set(rows.map(({ responseIds }) => responseIds.join())).size, 8);
 });
 
-Deno.test("a round longer than a pass asks a prompt again and numbers the answers on", async () => {
+Deno.test("an iteration longer than a pass repeats a prompt and continues its sample numbers", async () => {
   using directory = new TemporaryDirectory();
   const { rows } = readRollouts(
     await runStage(directory, { rows: prompts(3), params: { prompts_per_iteration: 7 } }),
@@ -116,7 +109,7 @@ Deno.test("a round longer than a pass asks a prompt again and numbers the answer
   }
 });
 
-Deno.test("an answer ends with its only end token, or at the limit without one", async () => {
+Deno.test("a response ends with its only EOS token, or at the length limit without one", async () => {
   using directory = new TemporaryDirectory();
   const params = { samples_per_prompt: 6, max_new_tokens: 40 };
   const { rows } = readRollouts(await runStage(directory, { params }));
@@ -130,12 +123,12 @@ Deno.test("an answer ends with its only end token, or at the limit without one",
   }
 });
 
-Deno.test("by default the policy itself is sampled: no temperature, top-k, top-p or stop text (statement 17)", () => {
+Deno.test("by default the policy itself is sampled: no temperature, top-k, top-p or stop string (statement 17)", () => {
   const { temperature, top_k, top_p, stop: stops } = stage.params.parse({});
   assertEquals({ temperature, top_k, top_p, stops }, { temperature: 1, top_k: 0, top_p: 1, stops: [] });
 });
 
-Deno.test("sampling other than plain keeps the log-probabilities of the policy itself beside its own", async () => {
+Deno.test("with temperature, top-k or top-p, the log-probabilities at temperature 1 are stored too", async () => {
   using directory = new TemporaryDirectory();
   for (const params of [{ temperature: 0.5 }, { top_k: 4 }, { top_p: 0.5 }]) {
     const { rows } = readRollouts(await runStage(directory, { params }));
@@ -143,13 +136,13 @@ Deno.test("sampling other than plain keeps the log-probabilities of the policy i
       assertEquals(logprobsT1!.length, logprobs.length);
       assert(
         logprobs.some((x, t) => x > logprobsT1![t]! + 1e-3),
-        "restricted sampling gives more to what it keeps",
+        "truncated sampling gives the tokens that it keeps a higher probability",
       );
     }
   }
 });
 
-Deno.test("progress counts finished answers up to all of them", async () => {
+Deno.test("progress counts finished responses up to all of them", async () => {
   using directory = new TemporaryDirectory();
   const steps: number[] = [], totals = new Set<number>();
   const progress: StageRun["progress"] = ({ step, total }) => {
@@ -161,23 +154,23 @@ Deno.test("progress counts finished answers up to all of them", async () => {
   assertEquals(steps.at(-1), 16);
 });
 
-Deno.test("a stop that is asked for while answers are made is noticed between two tokens", async () => {
+Deno.test("a stop that is requested during sampling is noticed between two tokens", async () => {
   using directory = new TemporaryDirectory();
   let steps = 0;
   await assertRejects(
     () => runStage(directory, { params: { max_new_tokens: 40 }, stopAfter: 3, progress: () => steps++ }),
     TryAgainError,
-    "Cannot finish rollout as a stop was asked for: the round is not kept",
+    "Interrupted: this iteration is discarded. Run the same command to resume",
   );
   assertEquals(steps, 3);
 });
 
-Deno.test("all prompts that leave no room are refused at once, even those that this round would not take", async () => {
+Deno.test("all prompts that leave no room for a response are listed, also those of later iterations", async () => {
   using directory = new TemporaryDirectory();
   const rows = prompts(12, (i) => i === 3 || i === 9 ? 45 : 5);
-  for (const rollouts of [1, 12]) {
+  for (const prompts_per_iteration of [1, 12]) {
     await assertRejects(
-      () => runStage(directory, { rows, params: { rollouts } }),
+      () => runStage(directory, { rows, params: { prompts_per_iteration } }),
       DataError,
       `Cannot answer ${directory.file("prompts.arrow")} as a row must fit the model's context of ` +
         '64 tokens less 20 new ones and its 96 ids: "p3" has 45 tokens; "p9" has 45 tokens',
@@ -185,13 +178,14 @@ Deno.test("all prompts that leave no room are refused at once, even those that t
   }
 });
 
-Deno.test("a policy with another tokenizer, or a critic, is refused", async () => {
+Deno.test("a policy with another tokenizer, or a critic, is an error", async () => {
   using directory = new TemporaryDirectory();
   await assertRejects(
     () => runStage(directory, { digest: "cd".repeat(32) }),
     DataError,
-    "Cannot use prompts and policy together as their tokenizers must be the same: prompts has cdcdcdcdcdcd, " +
-      `policy has ${DIGEST.slice(0, 12)}`,
+    `prompts and policy must have the same tokenizer, got cdcdcdcdcdcd (prompts), ${
+      DIGEST.slice(0, 12)
+    } (policy)`,
   );
   const critic = "fixtures/goldens/srppo/critic";
   await assertRejects(
@@ -201,7 +195,7 @@ Deno.test("a policy with another tokenizer, or a critic, is refused", async () =
   );
 });
 
-Deno.test("a stop text ends answers without an end token, alike in any batch", async () => {
+Deno.test("a stop string ends responses without EOS, equally in any batch", async () => {
   using directory = new TemporaryDirectory();
   const policy = "fixtures/stories260k", tokenizer = loadTokenizer(policy);
   const [promptIds] = await tokenizer.encodeAll(["Once upon a time"]);

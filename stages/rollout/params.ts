@@ -4,36 +4,39 @@ import { z } from "zod";
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
   prompts_per_iteration: z.int().min(0).default(128)
-    .describe("Prompts per round; 0 takes all of them in every round.")
+    .describe("Prompts per iteration; 0: all prompts.")
     .meta({ unit: "prompts", source: "PPO-max (arXiv:2307.04964): 128" }),
   samples_per_prompt: z.int().positive().default(1)
-    .describe("Answers to each prompt.")
+    .describe("Responses per prompt.")
     .meta({ unit: "1", source: "one, as in InstructGPT" }),
   max_new_tokens: z.int().positive().default(256)
-    .describe("Longest answer, its end included.")
+    .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256" }),
   temperature: z.number().positive().default(1)
-    .describe("Divides the logits.")
-    .meta({ unit: "1", source: "1: the policy itself is sampled" }),
+    .describe("Sampling temperature: logits are divided by it.")
+    .meta({ unit: "1", source: "1: samples from the policy itself" }),
   top_k: z.int().min(0).default(0)
-    .describe("Only the k most probable tokens. 0: all.")
-    .meta({ unit: "tokens", source: "0: restricted sampling biases PPO's ratio" }),
+    .describe("Top-k sampling: only the k most probable tokens; 0: off.")
+    .meta({ unit: "tokens", source: "0: truncated sampling biases PPO's ratio" }),
   top_p: z.number().gt(0).max(1).default(1)
-    .describe("Only the most probable tokens that together reach this probability.")
-    .meta({ unit: "1", source: "1: restricted sampling biases PPO's ratio" }),
+    .describe("Top-p (nucleus) sampling: cumulative probability to keep; 1: off.")
+    .meta({ unit: "1", source: "1: truncated sampling biases PPO's ratio" }),
   stop: z.array(z.string().min(1)).default([])
-    .describe(
-      "Texts that end an answer, as an end token does, but without one: the answer keeps the text, and no end is rewarded.",
-    )
-    .meta({ source: "none: a model trained on demonstrations ends by itself" }),
+    .describe("Stop strings: a response ends after the first one.")
+    .meta({
+      source: "none: a model trained on demonstrations ends with EOS",
+      details: "The response keeps the stop string and gets no EOS, so no reward is given for ending.",
+    }),
   exact: z.boolean().default(false)
-    .describe(
-      "Whether tokens are drawn from the training graph's own probabilities, so that ppo-update with old_logprobs sampled " +
-        "begins at a ratio of exactly 1. Costs a pass of that graph; needs top_k 0 and top_p 1.",
-    )
-    .meta({ source: "off: decoding's own probabilities differ by 1e-6" }),
+    .describe("Sample from the training graph's probabilities instead of the decoder's.")
+    .meta({
+      source: "off: the decoder's probabilities differ by 1e-6",
+      details:
+        "PPO's first ratio is then exactly 1 with old_logprobs=sampled. Costs one pass of the training graph; requires " +
+        "top_k=0 and top_p=1.",
+    }),
   batch_size: z.int().positive().default(128)
-    .describe("Sequences that are generated side by side. Does not change any byte of the result.")
+    .describe("Responses generated at the same time; does not change the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
 });
 

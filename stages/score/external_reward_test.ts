@@ -1,4 +1,4 @@
-/** External rewards: what a module sees, what it adds, and what is refused. @module */
+/** Tests external rewards: the rows of a module, its reward, and errors. @module */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
@@ -38,19 +38,22 @@ const OPTIONS: Omit<ExternalOptions, "reward"> = {
   text: (ids, { skipSpecial }) => `${skipSpecial ? "" : "<s>"}${[...ids].join(" ")}`,
 };
 
-Deno.test("what a module gives is added at the last token, weighted; what else a row holds stays", async () => {
+Deno.test("a module's reward is added at the last token, weighted; other columns are unchanged; its rows have prompt_id", async () => {
   const seen: ExternalRow[] = [];
   const reward = (rows: readonly ExternalRow[]) => {
     seen.push(...rows);
     return Promise.resolve([10, -3, 5]);
   };
-  const paid = await addExternalReward(ROWS, { ...OPTIONS, reward });
-  assertEquals(paid.map(({ tokenRewards }) => [...tokenRewards]), [[1, 22], [-5.5], []]);
-  assertEquals(paid.map(({ rawReward, reward }) => [rawReward, reward]), [[23, 23], [-5.5, -5.5], [0, 0]]);
-  assertEquals(paid[0]!.baseLogprobs, ROWS[0]!.baseLogprobs);
+  const rewarded = await addExternalReward(ROWS, { ...OPTIONS, reward });
+  assertEquals(rewarded.map(({ tokenRewards }) => [...tokenRewards]), [[1, 22], [-5.5], []]);
+  assertEquals(rewarded.map(({ rawReward, reward }) => [rawReward, reward]), [[23, 23], [-5.5, -5.5], [
+    0,
+    0,
+  ]]);
+  assertEquals(rewarded[0]!.baseLogprobs, ROWS[0]!.baseLogprobs);
   assertEquals(seen[0], {
     id: "a",
-    promptId: "p",
+    prompt_id: "p",
     prompt: "<s>1 7",
     response: "40 41",
     meta: { answer: "42" },
@@ -60,16 +63,16 @@ Deno.test("what a module gives is added at the last token, weighted; what else a
   assertEquals(seen.map(({ ended }) => ended), [true, false, false]);
 });
 
-Deno.test("length normalisation is that of the reward, the external part included", async () => {
-  const [paid] = await addExternalReward(ROWS.slice(0, 1), {
+Deno.test("length normalisation includes the external reward", async () => {
+  const [rewarded] = await addExternalReward(ROWS.slice(0, 1), {
     ...OPTIONS,
     reward: () => Promise.resolve([1]),
     rule: { lengthNorm: "mean" },
   });
-  assertEquals([paid!.rawReward, paid!.reward], [5, 2.5]);
+  assertEquals([rewarded!.rawReward, rewarded!.reward], [5, 2.5]);
 });
 
-Deno.test("a module that throws, or gives other than a finite number for every row, is refused by name", async () => {
+Deno.test("a module that throws, or does not return a finite number for every row, is an error with its name", async () => {
   using directory = new TemporaryDirectory();
   const messageOf = async (body: string) => {
     const path = directory.write(`${crypto.randomUUID()}.ts`, `export function reward() { ${body} }`);
@@ -79,39 +82,42 @@ Deno.test("a module that throws, or gives other than a finite number for every r
   };
   assertEquals(
     await messageOf("return [1, 2];"),
-    "Cannot use what external reward judge.ts gives as it must be a list of 3 numbers: there are 2",
+    "external reward judge.ts must return 3 finite numbers, one per row, got 2 values",
   );
   assertEquals(
     await messageOf(""),
-    "Cannot use what external reward judge.ts gives as it must be a list of 3 numbers: it is undefined",
+    "external reward judge.ts must return 3 finite numbers, one per row, got undefined",
   );
   assertEquals(
     await messageOf('return [1, NaN, "x"];'),
-    'Cannot use what external reward judge.ts gives as numbers must be finite: "b" gets NaN; "c" gets x',
+    'external reward judge.ts must return 3 finite numbers, one per row, got NaN for "b"; x for "c"',
   );
   assertEquals(
     await messageOf('throw new Error("no judge today");'),
-    "Cannot use external reward judge.ts as it must not throw: no judge today",
+    "external reward judge.ts failed: no judge today",
   );
 });
 
-Deno.test("moduleReward() takes a module's function reward, and says what else it found", async () => {
+Deno.test("moduleReward() requires that the module exports reward()", async () => {
   using directory = new TemporaryDirectory();
   const good = directory.write(
     "good.ts",
     "export const reward = (rows: { response: string }[]) => rows.map((r) => r.response.length);",
   );
-  const [paid] = await addExternalReward(ROWS.slice(0, 1), { ...OPTIONS, reward: await moduleReward(good) });
-  assertEquals(paid!.rawReward, 13);
+  const [rewarded] = await addExternalReward(ROWS.slice(0, 1), {
+    ...OPTIONS,
+    reward: await moduleReward(good),
+  });
+  assertEquals(rewarded!.rawReward, 13);
   const other = directory.write("other.ts", "export const check = 1;");
   assertEquals(
     (await assertRejects(() => moduleReward(other), UsageError)).message,
-    `Cannot use external reward ${other} as it must export a function "reward": it exports check`,
+    `external reward ${other} must export a function "reward", got check`,
   );
   const absent = await assertRejects(() => moduleReward(directory.file("absent.ts")), UsageError);
   assertEquals(
     absent.message.startsWith(
-      `Cannot use external reward ${directory.file("absent.ts")} as it must be a module that loads: `,
+      `Failed to load external reward ${directory.file("absent.ts")}: `,
     ),
     true,
     absent.message,

@@ -1,4 +1,4 @@
-/** The stage on files: what rollouts earn under rewards of known parts, and that nothing else enters. @module */
+/** Tests the stage on files: rewards of rollouts from known models, and that nothing else affects them. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -118,7 +118,7 @@ Deno.test("the paper's reward is log π_sft − log π_base, token by token, and
   }
 });
 
-Deno.test("where SFT and base are equal every token earns exactly 0 (statement 62)", async () => {
+Deno.test("if SFT and base are equal, every token's reward is exactly 0 (statement 62)", async () => {
   using directory = new TemporaryDirectory();
   const { rows } = await score(directory, reward(directory, [BASE]), ROWS, BASE);
   for (const row of rows) {
@@ -127,7 +127,7 @@ Deno.test("where SFT and base are equal every token earns exactly 0 (statement 6
   }
 });
 
-Deno.test("a response split in two, its head then being prompt, earns the sum of the parts (statement 64)", async () => {
+Deno.test("the reward of a response split in two, its head then being prompt, is the sum of the parts' rewards (statement 64)", async () => {
   using directory = new TemporaryDirectory();
   const whole = ROWS[9]!, ids = [...whole.responseIds], cut = 4;
   const head = rollout("head", [...whole.promptIds], ids.slice(0, cut));
@@ -137,27 +137,27 @@ Deno.test("a response split in two, its head then being prompt, earns the sum of
   close(all!.tokenRewards, [...first!.tokenRewards, ...rest!.tokenRewards], "tokens");
 });
 
-Deno.test("what the prompt itself earns does not enter (statement 65)", async () => {
+Deno.test("the prompt's tokens do not contribute to the reward (statement 65)", async () => {
   using directory = new TemporaryDirectory();
   const prompt = [1, 40, 41, 9, 60, 33], response = [12, 70, 5, EOS];
   const { rows: [row, longer] } = await score(directory, reward(directory, [SFT]), [
     rollout("response", prompt, response),
     rollout("prompt and response", [1], [...prompt.slice(1), ...response]),
   ]);
-  // The same tokens in the same places: the second row is also paid for those of the first one's prompt.
+  // The same tokens at the same positions: the second row's reward includes those of the first one's prompt.
   const own = longer!.tokenRewards.subarray(0, prompt.length - 1).reduce((a, b) => a + b, 0);
-  assert(Math.abs(own) > 0.01, `the prompt would earn ${own}`);
+  assert(Math.abs(own) > 0.01, `reward of the prompt: ${own}`);
   close(row!.tokenRewards, longer!.tokenRewards.subarray(prompt.length - 1), "tokens");
   assertAlmostEquals(row!.rawReward, longer!.rawReward - own, 1e-4);
 });
 
-Deno.test("ids, sampled log-probabilities and fields go through as they came, by models without a tokenizer (statement 50)", async () => {
+Deno.test("ids, sampled log-probabilities and fields are unchanged, with models without a tokenizer (statement 50)", async () => {
   using directory = new TemporaryDirectory();
   const { rows } = await score(directory, reward(directory, [SFT]));
   rows.forEach((row, i) => assertEquals({ ...row, ...ROWS[i]! }, row));
 });
 
-Deno.test("several members count by the mean of their log-probabilities, token by token", async () => {
+Deno.test("several members are combined by the mean of their log-probabilities, token by token", async () => {
   using directory = new TemporaryDirectory();
   const { rows } = await score(directory, reward(directory, [SFT, OTHER]));
   for (const row of rows) {
@@ -171,7 +171,7 @@ Deno.test("floor and EOS bound, against the plain reward of the same tokens", as
   using directory = new TemporaryDirectory();
   const plain = (await score(directory, reward(directory, [SFT]))).rows;
   const all = plain.flatMap(({ baseLogprobs }) => [...baseLogprobs]).sort((a, b) => a - b);
-  const floor = all[Math.floor(all.length / 3)]!; // a value that occurs: at the floor itself nothing is earned
+  const floor = all[Math.floor(all.length / 3)]!; // a value that occurs: at the floor itself the reward is 0
   const eosBound = 0.01;
   const { rows } = await score(directory, reward(directory, [SFT], { floor, eosBound }));
   let floored = 0, bounded = 0;
@@ -200,21 +200,21 @@ Deno.test("length normalisation divides the reward only, by the length or its ro
   }
 });
 
-Deno.test("base_nll is the base's mean on the text alone after BOS, and null for a response that is only an end", async () => {
+Deno.test("base_nll is the base's mean on the text alone after BOS, and null for a response of EOS only", async () => {
   using directory = new TemporaryDirectory();
   const rows = [
     rollout("text", [1, 9, 9], [40, 41, 42, EOS]),
     rollout("end", [1, 9], [EOS]),
-    rollout("cut", [1], [40, 41, 42]),
+    rollout("truncated", [1], [40, 41, 42]),
   ];
-  const { rows: [text, end, cut] } = await score(directory, reward(directory, [SFT]), rows);
+  const { rows: [text, end, truncated] } = await score(directory, reward(directory, [SFT]), rows);
   const alone = logprobsOf(BASE, rollout("alone", [1], [40, 41, 42]));
   assertAlmostEquals(text!.baseNll!, -(alone[0]! + alone[1]! + alone[2]!) / 3, 1e-6);
   assertEquals(end!.baseNll, null);
-  assertEquals(cut!.baseNll, text!.baseNll); // neither the prompt nor the end enters
+  assertEquals(truncated!.baseNll, text!.baseNll); // neither the prompt nor EOS contributes
 });
 
-Deno.test("scoring keeps no state: run again, equal bytes; in another order, equal rows", async () => {
+Deno.test("scoring has no state: a second run gives equal bytes, another order equal rows", async () => {
   using directory = new TemporaryDirectory();
   const bagged = reward(directory, [SFT, OTHER], { floor: -6, eosBound: 5 });
   const first = await score(directory, bagged), again = await score(directory, bagged);
@@ -237,7 +237,7 @@ Deno.test("scored rows can be scored again by another reward", async () => {
   assert(rows.every(({ rawReward }) => rawReward === 0));
 });
 
-Deno.test("a stop that is asked for while models run is noticed before the next micro-batch", async () => {
+Deno.test("a stop that is requested while models run is noticed before the next micro-batch", async () => {
   using directory = new TemporaryDirectory();
   const rollouts = directory.file("rollouts.arrow"), steps: number[] = [];
   await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: DIGEST });
@@ -249,12 +249,12 @@ Deno.test("a stop that is asked for while models run is noticed before the next 
         progress: ({ step }) => steps.push(step!),
       }),
     TryAgainError,
-    "Cannot finish score as a stop was asked for: the round is not kept",
+    "Interrupted: this iteration is discarded. Run the same command to resume",
   );
   assert(steps.length < 5, `${steps} of 5`);
 });
 
-Deno.test("rows that the models cannot read, another tokenizer, or a critic are refused", async () => {
+Deno.test("rows that do not fit the models, another tokenizer, or a critic are errors", async () => {
   using directory = new TemporaryDirectory();
   const paper = reward(directory, [SFT]), file = directory.file("rollouts.arrow");
   const bad = [
@@ -271,8 +271,8 @@ Deno.test("rows that the models cannot read, another tokenizer, or a critic are 
   await assertRejects(
     () => score(directory, paper, ROWS, SFT, "ef".repeat(32)),
     DataError,
-    "Cannot use rollouts and sft and reward together as their tokenizers must be the same: rollouts has efefefefefef, " +
-      `sft has ${DIGEST.slice(0, 12)}, reward has ${DIGEST.slice(0, 12)}`,
+    "rollouts, sft and reward must have the same tokenizer, got efefefefefef (rollouts), " +
+      `${DIGEST.slice(0, 12)} (sft), ${DIGEST.slice(0, 12)} (reward)`,
   );
   await assertRejects(
     () => score(directory, paper, ROWS, `${SRPPO}/critic`),
@@ -281,7 +281,7 @@ Deno.test("rows that the models cannot read, another tokenizer, or a critic are 
   );
 });
 
-Deno.test("a module's reward is added to what the models pay; without one nothing changes", async () => {
+Deno.test("a module's reward is added to the models' reward; without one nothing changes", async () => {
   using directory = new TemporaryDirectory();
   const model = "fixtures/stories260k", rollouts = directory.file("rollouts.arrow");
   await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: tokenizerDigest(model) });
@@ -289,7 +289,7 @@ Deno.test("a module's reward is added to what the models pay; without one nothin
     "judge.ts",
     "export const reward = (rows) => rows.map(({ ended }) => ended ? 4 : -4);",
   );
-  // The member is the base, so that all that is paid is the module's.
+  // The member is the base, so that the whole reward is the module's.
   const inputs = { rollouts, reward: reward(directory, [model], {}, model), sft: model };
   const plain = await run(stage, directory.file("plain"), { inputs });
   const mixed = await run(stage, directory.file("mixed"), {
@@ -304,7 +304,7 @@ Deno.test("a module's reward is added to what the models pay; without one nothin
   });
 });
 
-Deno.test("an endpoint that computes what a module does gives the module's bytes; both at once are refused", async () => {
+Deno.test("an endpoint that computes what a module does gives the module's bytes; both at once are an error", async () => {
   using directory = new TemporaryDirectory();
   const model = "fixtures/stories260k", rollouts = directory.file("rollouts.arrow");
   await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: tokenizerDigest(model) });
@@ -330,11 +330,11 @@ Deno.test("an endpoint that computes what a module does gives the module's bytes
   );
   assertEquals(
     both.message,
-    `Cannot take an external reward as it must come from one place: the input external is ${external}, and external_url is given`,
+    `Only one external reward is possible, got both the input external=${external} and external_url`,
   );
 });
 
-Deno.test("external_url takes an address of one host, without a login", () => {
+Deno.test("external_url must be an address of one host, without a login", () => {
   const messageOf = (external_url: string) => schema.safeParse({ external_url }).error?.issues[0]?.message;
   for (
     const good of ["", "http://127.0.0.1:8000/score?version=2", "https://judge.example", "http://[::1]:9/"]
@@ -348,6 +348,6 @@ Deno.test("external_url takes an address of one host, without a login", () => {
   }
   assertEquals(
     messageOf("http://user:pw@judge.example"),
-    "must hold no user and no password, which would stand in every record: SRPPO_URL_TOKEN is sent as bearer token",
+    "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN, which is sent as bearer token",
   );
 });

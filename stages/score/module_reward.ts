@@ -4,25 +4,20 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { checkedValues, type ExternalReward } from "./external_reward.ts";
 
 /**
- * The function `reward` that a JavaScript or TypeScript module exports, its answers checked: a {@linkcode DataError} where it
- * throws, or gives other than a finite number for every row.
+ * Returns the function `reward` of a JavaScript or TypeScript module. Its values are checked: it throws a {@linkcode DataError}
+ * if the module throws or does not return a finite number for every row.
  * @throws {UsageError} if the module does not load or exports no such function
  */
 export async function moduleReward(path: string): Promise<ExternalReward> {
   const reward = await exportedFunction(path, { name: "reward", what: "external reward" });
   return async (rows) => {
-    let given: unknown;
+    let values: unknown;
     try {
-      given = await reward(rows);
+      values = await reward(rows);
     } catch (cause) {
-      throw new DataError(
-        `Cannot use external reward ${path} as it must not throw: ${
-          cause instanceof Error ? cause.message : String(cause)
-        }`,
-        { file: path },
-        { cause },
-      );
+      const what = cause instanceof Error ? cause.message : String(cause);
+      throw new DataError(`external reward ${path} failed: ${what}`, { file: path }, { cause });
     }
-    return checkedValues(given, rows, path);
+    return checkedValues(values, rows, path);
   };
 }

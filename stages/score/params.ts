@@ -1,15 +1,16 @@
-/** Parameters of `score`: a reward from outside. What the models' reward is made of stands in the reward directory. @module */
+/** Parameters of `score`: those of the external reward. The rule of the models' reward is in the reward directory. @module */
 import { z } from "zod";
 import { hostOf } from "@/lib/contracts/reached_hosts.ts";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
   external_weight: z.number().default(1)
-    .describe(
-      "Weight of what the module `external` or the endpoint external_url gives a response, beside what the models pay. " +
-        "Without one: unused.",
-    )
-    .meta({ unit: "nats per unit of what is given", source: "1: TRL's reward_weights" }),
+    .describe("Weight of the external reward, added to the models' reward.")
+    .meta({
+      unit: "nats per unit of the external reward",
+      source: "1: TRL's reward_weights",
+      details: "Ignored without the input `external` and without external_url.",
+    }),
   external_url: z.string().default("")
     .refine(
       (text) => text === "" || hostOf(text) !== undefined,
@@ -17,24 +18,30 @@ export const params = z.strictObject({
     )
     .refine(
       (text) => !hasLogin(text),
-      "must hold no user and no password, which would stand in every record: SRPPO_URL_TOKEN is sent as bearer token",
+      "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN, which is sent as bearer token",
     )
-    .describe(
-      "HTTP endpoint that gives every answer a number, in place of the module `external`. The run may reach its host, and " +
-        "no other. Empty: none.",
-    )
-    .meta({ source: "none: only the user knows; OpenRLHF's remote_rm_url" }),
+    .describe("HTTP endpoint of an external reward, instead of a module.")
+    .meta({
+      source: "none; OpenRLHF's remote_rm_url",
+      details: "The run may connect to its host, and to no other.",
+    }),
   external_timeout: z.number().positive().max(86_400).default(180)
-    .describe("How long a request to external_url may take.")
+    .describe("Timeout of a request to external_url.")
     .meta({ unit: "seconds", source: "OpenRLHF: 180" }),
   external_attempts: z.int().positive().default(5)
-    .describe(
-      "How often a request is made before external_url is given up: after 408, 429, 5xx, a timeout or no connection.",
-    )
-    .meta({ unit: "requests", source: "OpenRLHF: 5" }),
+    .describe("Maximum attempts per request to external_url.")
+    .meta({
+      unit: "requests",
+      source: "OpenRLHF: 5",
+      details: "A request is retried after status 408, 429 or 5xx, a timeout, or a failed connection.",
+    }),
   external_batch: z.int().positive().nullable().default(null)
-    .describe("Rows of a request. null: all of a round, so that the endpoint may compare answers.")
-    .meta({ unit: "rows", source: "null: what a module sees" }),
+    .describe("Rows per request to external_url; null: all rows.")
+    .meta({
+      unit: "rows",
+      source: "null: as a module",
+      details: "With all rows of an iteration in one request, the endpoint may compare responses.",
+    }),
 });
 
 /** Checked parameters. */

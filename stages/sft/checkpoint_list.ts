@@ -1,24 +1,24 @@
-/** Models on the way, one directory each, named by the number of updates before it. @module */
+/** Intermediate checkpoints, one directory each, named by the number of updates. @module */
 import { join } from "node:path";
 import { linkTree, publishDirectory } from "@/lib/files/publish.ts";
 
-/** Checkpoints of a training, in a place that outlives a stop. */
+/** Checkpoints of a training, in a directory that outlives an interruption. */
 export class CheckpointList {
   readonly #directory: string;
 
-  /** @param home a directory, made where it is needed; checkpoints of the same training may be there already */
+  /** @param home a directory, created if needed; it may contain checkpoints of the same training already */
   constructor(readonly home: string) {
     this.#directory = join(home, "checkpoints");
   }
 
-  /** Keeps the model after `updates` updates; `write` fills its directory. */
+  /** Saves the model after `updates` updates; `write` fills its directory. */
   add(updates: number, write: (directory: string) => void): Promise<void> {
     return publishDirectory(join(this.#directory, String(updates).padStart(6, "0")), write);
   }
 
   /**
-   * Puts all checkpoints at `path` as second names of the same files: whoever is killed after this and begins again
-   * still finds the first ones.
+   * Publishes all checkpoints at `path` as hard links to the same files, so that a run that is killed afterwards and restarted
+   * still has them.
    * @param isLast removes `home` afterwards
    */
   async publish(path: string, isLast: boolean): Promise<void> {
@@ -31,7 +31,7 @@ export class CheckpointList {
   }
 }
 
-/** Names in a directory, in order; a leftover of a write that was killed begins with a dot. */
+/** Returns the names in a directory, in order, without those of unfinished writes, which begin with a dot. */
 function entries(directory: string): string[] {
   try {
     return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => !name.startsWith("."))

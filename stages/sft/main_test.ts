@@ -1,10 +1,9 @@
-/** The stage on files: what it learns, how it stops and goes on, what it refuses. @module */
+/** Tests the stage on files: training, interruption and resuming, errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { type TokenRow, writeTokens } from "@/lib/contracts/tokens.ts";
-import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
@@ -12,7 +11,8 @@ import { Network } from "@/lib/train/network.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
-import { supervisedSequences, validationLoss } from "./train.ts";
+import { supervisedSequences } from "./objective.ts";
+import { validationLoss } from "./train.ts";
 
 /** 96 ids, a context of 64 tokens, two blocks. */
 const MODEL = "fixtures/goldens/srppo/base";
@@ -55,9 +55,8 @@ const valuesOf = (rows: readonly MetricRow[], name: string) =>
   rows.filter((row) => row.name === name).map(({ value }) => value);
 
 /** Digests of all that a run wrote. */
-const bytesOf = ({ policy, state, metrics, checkpoints }: Record<string, string>) => [
+const bytesOf = ({ policy, metrics, checkpoints }: Record<string, string>) => [
   digestDirectory(policy!).digest,
-  digestDirectory(state!).digest,
   digestFile(metrics!),
   exists(checkpoints!) ? digestDirectory(checkpoints!).digest : "none",
 ];
@@ -71,7 +70,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("the loss falls, and every update tells loss, gradient norm and learning rate", async () => {
+Deno.test("the loss decreases, and every update reports loss, gradient norm and learning rate", async () => {
   using directory = new TemporaryDirectory();
   const outputs = await runStage(directory.file("out"), {
     tokens: await write(directory),
@@ -86,9 +85,15 @@ Deno.test("the loss falls, and every update tells loss, gradient norm and learni
   assertEquals(lr.slice(0, 3), [5e-3, 1e-2, 1e-2]); // ⌊0.1 · 24⌋ = 2 updates of warm-up
   assert(lr.at(-1)! > 0 && lr.at(-1)! < 1e-3);
   assertEquals(valuesOf(metrics, "updates"), [24]);
-  const { kind, policyUpdates } = readTrainerState(outputs.state!);
-  assertEquals([kind, policyUpdates], ["sft", 24]);
   assertEquals(exists(outputs.checkpoints!), false);
+});
+
+Deno.test("sft writes no optimizer state, which no stage reads (8 bytes per parameter)", async () => {
+  using directory = new TemporaryDirectory();
+  const home = directory.file("out");
+  await runStage(home, { tokens: await write(directory), params: { max_updates: 1 } });
+  assertEquals(Object.keys(stage.outputs), ["policy", "checkpoints", "metrics"]);
+  assertEquals([...Deno.readDirSync(home)].map(({ name }) => name).sort(), ["metrics", "policy"]);
 });
 
 Deno.test("only supervised tokens count in the loss, or all with loss: all", async () => {
@@ -103,7 +108,7 @@ Deno.test("only supervised tokens count in the loss, or all with loss: all", asy
   }
 });
 
-Deno.test("how a batch is cut into pieces changes nothing beyond rounding", async () => {
+Deno.test("the size of micro-batches changes nothing beyond rounding", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory);
   const runs = [];
@@ -143,7 +148,7 @@ Deno.test("validation_loss is that of the final weights", async () => {
 
 Deno.test("a run of no policy updates to match leaves the model unchanged, byte for byte", async () => {
   using directory = new TemporaryDirectory();
-  const metrics = directory.file("round.arrow");
+  const metrics = directory.file("iteration.arrow");
   await writeMetrics(metrics, [{ step: 0, name: "policy_updates", value: 0 }]);
   const outputs = await runStage(directory.file("out"), {
     tokens: await write(directory),
@@ -159,18 +164,21 @@ Deno.test("a run of no policy updates to match leaves the model unchanged, byte 
   assertEquals(digestDirectory(again.policy!).digest, digestDirectory(outputs.policy!).digest);
 });
 
-Deno.test("a run is matched by the updates that its last round tells, with a schedule over as many", async () => {
+Deno.test("match_updates takes the policy_updates of the last iteration, with a schedule over as many", async () => {
   using directory = new TemporaryDirectory();
-  const tokens = await write(directory), rounds: string[] = [];
+  const tokens = await write(directory), iterations: string[] = [];
   for (const [step, value] of [0, 2, 5].entries()) {
-    rounds.push(directory.file(`round${step}.arrow`));
-    await writeMetrics(rounds.at(-1)!, [{ step, name: "reward", value: 99 }, {
+    iterations.push(directory.file(`iteration${step}.arrow`));
+    await writeMetrics(iterations.at(-1)!, [{ step, name: "reward", value: 99 }, {
       step,
       name: "policy_updates",
       value,
     }]);
   }
-  const matched = await runStage(directory.file("matched"), { tokens, inputs: { match_updates: rounds } });
+  const matched = await runStage(directory.file("matched"), {
+    tokens,
+    inputs: { match_updates: iterations },
+  });
   const planned = await runStage(directory.file("planned"), { tokens, params: { max_updates: 5 } });
   assertEquals(bytesOf(matched), bytesOf(planned));
 
@@ -179,11 +187,11 @@ Deno.test("a run is matched by the updates that its last round tells, with a sch
   await assertRejects(
     () => runStage(directory.file("silent"), { tokens, inputs: { match_updates: [silent] } }),
     DataError,
-    "Cannot match the updates of a run as its metrics must tell policy_updates: none of them does",
+    "match_updates requires the metric policy_updates, got none in its files",
   );
 });
 
-Deno.test("stopped after any update and run again with its scratch, it writes the bytes of an undisturbed run", async () => {
+Deno.test("interrupted after any update and resumed from its scratch, it writes the bytes of an uninterrupted run", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory), params = { checkpoint_every: 2 };
   const undisturbed = bytesOf(await runStage(directory.file("whole"), { tokens, params }));
@@ -193,7 +201,7 @@ Deno.test("stopped after any update and run again with its scratch, it writes th
     await assertRejects(
       () => runStage(directory.file(`stopped${updates}`), { tokens, params, scratch, stopAfter: updates }),
       TryAgainError,
-      `Cannot finish sft as a stop was asked for: ${updates} of 6 updates are made, they are kept`,
+      `Interrupted: ${updates} of 6 updates are saved. Run the same command to resume`,
     );
     const steps: number[] = [];
     const resumed = await runStage(directory.file(`resumed${updates}`), {
@@ -202,15 +210,15 @@ Deno.test("stopped after any update and run again with its scratch, it writes th
       scratch,
       progress: ({ step }) => steps.push(step!),
     });
-    assertEquals(steps[0], updates + 1); // nothing is made twice
+    assertEquals(steps[0], updates + 1); // no update is repeated
     assertEquals(bytesOf(resumed), undisturbed);
-    // Killed after everything was written but before the driver knew: begun again from the same scratch.
+    // Killed after all outputs were written but before the driver stored them: restarted with the same scratch.
     const again = await runStage(directory.file(`again${updates}`), { tokens, params, scratch });
     assertEquals(bytesOf(again), undisturbed, "checkpoints from before the stop must not be lost");
   }
 });
 
-Deno.test("a stop at the last update lets it finish, and without scratch the message says that nothing is kept", async () => {
+Deno.test("a stop at the last update lets it finish, and without scratch the message says that updates are discarded", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory);
   const whole = await runStage(directory.file("whole"), { tokens });
@@ -219,11 +227,11 @@ Deno.test("a stop at the last update lets it finish, and without scratch the mes
   await assertRejects(
     () => runStage(directory.file("lost"), { tokens, stopAfter: 2 }),
     TryAgainError,
-    "Cannot finish sft as a stop was asked for: 2 of 6 updates are made, nothing keeps them",
+    "Interrupted: 2 of 6 updates are discarded, as there is no --scratch",
   );
 });
 
-Deno.test("killed in the middle, with a scratch that is some updates old, it ends with the same bytes", async () => {
+Deno.test("killed in the middle, with a scratch that is some updates old, it writes the same bytes", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory), params = { checkpoint_every: 1 };
   const undisturbed = bytesOf(await runStage(directory.file("whole"), { tokens, params }));
@@ -282,7 +290,7 @@ Deno.test("the seed decides the order of the rows and, with a subsample, which r
   assertEquals(policies[4], policies[0]);
 });
 
-Deno.test("training that is no longer finite is refused with the update that found it", async () => {
+Deno.test("a loss or gradient that is not finite ends training with the number of the update", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory);
   const error = await assertRejects(
@@ -290,12 +298,12 @@ Deno.test("training that is no longer finite is refused with the update that fou
     DataError,
   );
   const finite =
-    /^Cannot go on training as loss and gradient must be finite: update \d+ has loss \S+ and gradient norm \S+; a smaller lr may help$/;
+    /^Loss and gradient norm must be finite: update \d+ has loss \S+ and gradient norm \S+ \(try a smaller lr\)$/;
   assert(finite.test(error.message), error.message);
   assertEquals(exists(directory.file("out/policy")), false);
 });
 
-Deno.test("rows that do not fit the model are refused before training, those of validation too", async () => {
+Deno.test("rows that do not fit the model are an error before training, those of validation too", async () => {
   using directory = new TemporaryDirectory();
   const good = await write(directory),
     long = await write(directory, demonstrations(7, (i) => i < 6 ? 65 : 64));
@@ -318,33 +326,35 @@ Deno.test("rows that do not fit the model are refused before training, those of 
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: good, inputs: { validation: silent } }),
     DataError,
-    "Cannot measure a loss as some token must be supervised: none of 3 rows has one",
+    "validation must have supervised tokens, got none in 3 rows",
   );
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: silent }),
     DataError,
-    "Cannot train as some token must be supervised: none of 3 rows has one",
+    "tokens must have supervised tokens, got none in 3 rows",
   );
 });
 
-Deno.test("another tokenizer is refused, that of validation too", async () => {
+Deno.test("another tokenizer is an error, that of validation too", async () => {
   using directory = new TemporaryDirectory();
   const good = await write(directory), other = await write(directory, demonstrations(3), "ab".repeat(32));
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: other }),
     DataError,
-    `Cannot use tokens and model together as their tokenizers must be the same: tokens has abababababab, ` +
-      `model has ${DIGEST.slice(0, 12)}`,
+    `tokens and model must have the same tokenizer, got abababababab (tokens), ${
+      DIGEST.slice(0, 12)
+    } (model)`,
   );
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: good, inputs: { validation: other } }),
     DataError,
-    `Cannot use validation and model together as their tokenizers must be the same: validation has abababababab, ` +
-      `model has ${DIGEST.slice(0, 12)}`,
+    `validation and model must have the same tokenizer, got abababababab (validation), ${
+      DIGEST.slice(0, 12)
+    } (model)`,
   );
 });
 
-Deno.test("a critic is no model to fine-tune", async () => {
+Deno.test("a critic cannot be fine-tuned", async () => {
   using directory = new TemporaryDirectory();
   const critic = "fixtures/goldens/srppo/critic";
   await assertRejects(

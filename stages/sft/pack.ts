@@ -1,14 +1,14 @@
 /**
- * Packing: rows joined into one stream of tokens and cut into pieces of one length, so that pretraining has no padding.
- * A document begins after the end token of the one before it, and tokens may attend across that border, as GPT-2 was
- * trained and llama2.c trains.
+ * Packing: joins rows into one stream of tokens and splits it into blocks of one length, so that pretraining has no padding.
+ * A document begins after the EOS token of the previous one, and tokens may attend across that border, as in GPT-2 and
+ * llama2.c.
  * @module
  */
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
 
 /**
- * The rows as pieces of `length` tokens, in their order; the last piece has what is left. A last piece of one token,
- * which predicts nothing, is left out.
+ * Returns the rows as blocks of `length` tokens, in their order; the last block has the remaining tokens. A last block of one
+ * token, which predicts nothing, is left out.
  * @param length tokens, at least 2
  */
 export function packed(rows: readonly TokenRow[], length: number): TokenRow[] {
@@ -20,14 +20,14 @@ export function packed(rows: readonly TokenRow[], length: number): TokenRow[] {
     mask.set(lossMask, end);
     end += inputIds.length;
   }
-  const pieces: TokenRow[] = [];
+  const blocks: TokenRow[] = [];
   for (let at = 0; at < total - 1; at += length) {
-    pieces.push({
-      id: `pack-${pieces.length}`,
+    blocks.push({
+      id: `pack-${blocks.length}`,
       inputIds: ids.slice(at, at + length),
       lossMask: mask.slice(at, at + length),
       source: "packed",
     });
   }
-  return pieces;
+  return blocks;
 }

@@ -18,24 +18,24 @@ const row = (ids: readonly number[], k: number): TokenRow => ({
   source: "test",
 });
 
-Deno.test("packed() keeps every token and its mask in order, in whole pieces but the last", () => {
+Deno.test("packed() keeps every token and its mask in order; only the last block is shorter", () => {
   const documents = fc.array(fc.array(fc.nat(90), { minLength: 1, maxLength: 20 }), {
     minLength: 1,
     maxLength: 9,
   });
   fc.assert(
     fc.property(documents, fc.integer({ min: 2, max: 17 }), (texts, length) => {
-      const pieces = packed(texts.map(row), length), all = texts.flat();
+      const blocks = packed(texts.map(row), length), all = texts.flat();
       const kept = all.length % length === 1 ? all.slice(0, -1) : all;
-      assertEquals(pieces.flatMap(({ inputIds }) => [...inputIds]), kept);
-      assertEquals(pieces.flatMap(({ lossMask }) => [...lossMask]), kept.map((id) => id % 2));
-      assert(pieces.slice(0, -1).every(({ inputIds }) => inputIds.length === length));
+      assertEquals(blocks.flatMap(({ inputIds }) => [...inputIds]), kept);
+      assertEquals(blocks.flatMap(({ lossMask }) => [...lossMask]), kept.map((id) => id % 2));
+      assert(blocks.slice(0, -1).every(({ inputIds }) => inputIds.length === length));
     }),
     { seed: 11 },
   );
 });
 
-Deno.test("a config.json without weights is pretrained on packed rows: the loss falls, and the bytes are the seed's", async () => {
+Deno.test("a config.json without weights is pretrained on packed rows: the loss decreases, and the bytes follow from the seed", async () => {
   using directory = new TemporaryDirectory();
   const base = "fixtures/goldens/srppo/base", model = directory.file("model");
   Deno.mkdirSync(model);

@@ -1,6 +1,6 @@
 /**
- * Learning from pairs: DPO and SPIN. A pair's loss depends on the log-probabilities of two whole answers, so a forward
- * pass first sums these; the slope of the loss with regard to an answer's log-probability is then the weight of each of
+ * DPO and SPIN on preference pairs. A pair's loss depends on the log-probabilities of two whole responses, so a forward
+ * pass first sums these; the derivative of the loss with respect to a response's log-probability is then the weight of each of
  * its tokens in a supervised pass, whose gradient is exactly that of the loss.
  * @module
  */
@@ -11,10 +11,10 @@ import { gatherTokens, microBatches, type Sequence } from "@/lib/train/batching.
 import type { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import type { BatchFigures, Objective } from "./objective.ts";
+import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 
-/** The parameters that say what a pair costs. */
+/** The parameters of the pair loss. */
 export type PairParams = Pick<
   Params,
   "objective" | "beta" | "label_smoothing" | "chosen_nll_coef" | "micro_batch_tokens"
@@ -26,7 +26,7 @@ interface Pair {
   readonly rejected: Sequence;
 }
 
-/** The two answers of each pair, one behind the other, each after its prompt. */
+/** Returns two sequences per pair: prompt and chosen response, prompt and rejected response. */
 export function pairSequences(rows: readonly PairRow[]): Sequence[] {
   return rows.flatMap(({ promptIds, chosenIds, rejectedIds }) => [
     responseSequence({ promptIds, responseIds: chosenIds }),
@@ -35,8 +35,8 @@ export function pairSequences(rows: readonly PairRow[]): Sequence[] {
 }
 
 /**
- * The mean loss of pairs against a reference, which is asked once, here.
- * @param reference the model that the policy is held to; for SPIN the opponent that gave the rejected answers
+ * Returns the mean pair loss as an objective. The reference's log-probabilities are computed once, here.
+ * @param reference the reference model; for SPIN the opponent that generated the rejected responses
  */
 export function pairObjective(
   rows: readonly PairRow[],
@@ -45,12 +45,12 @@ export function pairObjective(
 ): Objective {
   const sequences = pairSequences(rows);
   const pairs = rows.map((_, i): Pair => ({ chosen: sequences[2 * i]!, rejected: sequences[2 * i + 1]! }));
-  const referenceLogprobs = answerLogprobs(reference, sequences, params);
+  const referenceLogprobs = pairLogprobs(reference, sequences, params);
   return {
     rows: rows.length,
     accumulate(network, batch) {
       const own = batch.flatMap((row) => [pairs[row]!.chosen, pairs[row]!.rejected]);
-      const losses = answerLogprobs(network, own, params).map((logprobs, i) => ({
+      const losses = pairLogprobs(network, own, params).map((logprobs, i) => ({
         logprobs,
         ...lossOf(logprobs, referenceLogprobs[batch[i]!]!, params),
       }));
@@ -59,14 +59,14 @@ export function pairObjective(
   };
 }
 
-/** log π of both answers of every pair; `sequences` as {@linkcode pairSequences} gives them. */
-function answerLogprobs(
+/** Returns log π of both responses of every pair; `sequences` are those of {@linkcode pairSequences}. */
+function pairLogprobs(
   network: Network,
   sequences: readonly Sequence[],
   { micro_batch_tokens }: PairParams,
 ): PairLogprobs[] {
   const sums = tokenLogprobs(network, sequences, micro_batch_tokens).map((row) => {
-    let sum = 0; // in f64: a difference of two long answers is small beside either
+    let sum = 0; // in f64: the difference of two long responses is small compared with either
     for (const x of row) sum += x;
     return sum;
   });
@@ -92,9 +92,9 @@ function backward(
   sequences: readonly Sequence[],
   losses: readonly (PairLoss & { readonly logprobs: PairLogprobs })[],
   { chosen_nll_coef, micro_batch_tokens }: PairParams,
-): BatchFigures {
+): BatchMetrics {
   const chosenTokens = sequences.reduce((sum, { targets }, i) => sum + (i % 2 === 0 ? targets.length : 0), 0);
-  // The supervised loss is −Σ weight · log p: a weight is the negative slope.
+  // The supervised loss is −Σ weight · log p, so a weight is the negative derivative.
   const weights = sequences.map(({ targets }, i) => {
     const slope = losses[i >> 1]!.slope / losses.length;
     const weight = i % 2 === 0 ? chosen_nll_coef / chosenTokens - slope : slope;

@@ -1,4 +1,4 @@
-/** The stage on pairs: its gradient, what it learns, how it stops and goes on, what it refuses. @module */
+/** Tests the stage on pairs: gradient, training, interruption and resuming, errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -20,7 +20,7 @@ const MODEL = "fixtures/goldens/srppo/base", OTHER = "fixtures/goldens/srppo/pol
 const DIGEST = tokenizerDigest(MODEL);
 const SETTINGS = { objective: "dpo", epochs: 2, batch_size: 8, lr: 1e-3, beta: 0.5 };
 
-/** Chosen answers count upwards, rejected ones downwards; lengths differ. */
+/** Chosen responses count upwards, rejected ones downwards; lengths differ. */
 function pairs(count: number, promptLength = (i: number) => 2 + i % 7): PairRow[] {
   const ids = (length: number, of: (t: number) => number) =>
     Int32Array.from({ length }, (_, t) => 3 + of(t) % 90);
@@ -53,13 +53,12 @@ function run(home: string, given: Partial<StageRun> & { pairs?: string }) {
 const valuesOf = (rows: readonly MetricRow[], name: string) =>
   rows.filter((row) => row.name === name).map(({ value }) => value);
 
-const bytesOf = ({ policy, state, metrics }: Record<string, string>) => [
+const bytesOf = ({ policy, metrics }: Record<string, string>) => [
   digestDirectory(policy!).digest,
-  digestDirectory(state!).digest,
   digestFile(metrics!),
 ];
 
-/** Summed log-probabilities of the answers: chosen and rejected of every pair in turn. */
+/** Summed log-probabilities of the responses: chosen and rejected of every pair. */
 const sumsOf = (network: Network, rows: readonly PairRow[]) =>
   tokenLogprobs(network, pairSequences(rows)).map((row) => row.reduce((sum, x) => sum + x, 0));
 
@@ -82,7 +81,7 @@ for (
       micro_batch_tokens: 64,
     };
     const batch = [3, 0, 4, 1];
-    const figures = pairObjective(rows, reference, params).accumulate(network, batch);
+    const metrics = pairObjective(rows, reference, params).accumulate(network, batch);
     const loss = () => { // as the papers print it
       const sums = sumsOf(network, rows);
       const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
@@ -95,7 +94,7 @@ for (
       }
       return sum / batch.length + chosen_nll_coef * nll / tokens;
     };
-    assertAlmostEquals(figures.loss, loss(), 1e-5);
+    assertAlmostEquals(metrics.loss, loss(), 1e-5);
     // Along the gradient and along random directions.
     const start = parameters.data.slice(), gradient = network.gradients!.data.slice();
     const norm = Math.hypot(...gradient), key = makeKey(7, "direction");
@@ -113,7 +112,7 @@ for (
   });
 }
 
-Deno.test("training begins at log 2 without a margin; then the margin grows and all pairs are told apart", async () => {
+Deno.test("training starts at log 2 without a margin; then the margin grows and accuracy reaches 1", async () => {
   using directory = new TemporaryDirectory();
   const outputs = await run(directory.file("out"), { pairs: await write(directory), params: { epochs: 8 } });
   const metrics = readMetrics(outputs.metrics!), of = (name: string) => valuesOf(metrics, name);
@@ -130,7 +129,7 @@ Deno.test("training begins at log 2 without a margin; then the margin grows and 
   assertEquals(of("updates"), [24]);
 });
 
-Deno.test("the reference is the model itself unless another is given, and the first figures are theirs", async () => {
+Deno.test("the reference is the initial model unless another is given, and the first metrics are measured against it", async () => {
   using directory = new TemporaryDirectory();
   const rows = pairs(8), file = await write(directory, rows), params = { max_updates: 1 };
   const outputs = await run(directory.file("out"), { pairs: file, inputs: { reference: OTHER }, params });
@@ -146,7 +145,7 @@ Deno.test("the reference is the model itself unless another is given, and the fi
   assertEquals(bytesOf(same), bytesOf(await run(directory.file("none"), { pairs: file, params })));
 });
 
-Deno.test("spin with λ is dpo with β = λ, and the likelihood term is none of them", async () => {
+Deno.test("spin with λ is dpo with β = λ, without the likelihood term", async () => {
   using directory = new TemporaryDirectory();
   const file = await write(directory), runs: string[][] = [];
   for (
@@ -158,7 +157,7 @@ Deno.test("spin with λ is dpo with β = λ, and the likelihood term is none of 
   assertNotEquals(runs[2], runs[0]);
 });
 
-Deno.test("how a batch of pairs is cut into pieces changes nothing beyond rounding", async () => {
+Deno.test("the size of micro-batches of pairs changes nothing beyond rounding", async () => {
   using directory = new TemporaryDirectory();
   const file = await write(directory), runs: MetricRow[][] = [];
   for (const micro_batch_tokens of [16, 4096]) {
@@ -178,7 +177,7 @@ Deno.test("how a batch of pairs is cut into pieces changes nothing beyond roundi
   );
 });
 
-Deno.test("stopped on pairs and run again with its scratch, it writes the bytes of an undisturbed run", async () => {
+Deno.test("interrupted on pairs and resumed from its scratch, it writes the bytes of an uninterrupted run", async () => {
   using directory = new TemporaryDirectory();
   const file = await write(directory),
     undisturbed = bytesOf(await run(directory.file("whole"), { pairs: file }));
@@ -188,7 +187,7 @@ Deno.test("stopped on pairs and run again with its scratch, it writes the bytes 
     await assertRejects(
       () => run(directory.file(`stopped${updates}`), { pairs: file, scratch, stopAfter: updates }),
       TryAgainError,
-      `Cannot finish sft as a stop was asked for: ${updates} of 6 updates are made, they are kept`,
+      `Interrupted: ${updates} of 6 updates are saved. Run the same command to resume`,
     );
     // The reference is the model as training began, not as it was stopped.
     assertEquals(
@@ -198,7 +197,7 @@ Deno.test("stopped on pairs and run again with its scratch, it writes the bytes 
   }
 });
 
-Deno.test("an adapter learns from pairs with its base as reference", async () => {
+Deno.test("an adapter is trained on pairs with its base as reference", async () => {
   using directory = new TemporaryDirectory();
   const params = { lora_rank: 4, lr: 1e-2, epochs: 8 };
   const outputs = await run(directory.file("out"), { pairs: await write(directory), params });
@@ -207,7 +206,7 @@ Deno.test("an adapter learns from pairs with its base as reference", async () =>
   assert(valuesOf(metrics, "margin").at(-1)! > 0.5);
 });
 
-Deno.test("a subsample and the number of updates go by pairs", async () => {
+Deno.test("a subsample and the number of updates count pairs", async () => {
   using directory = new TemporaryDirectory();
   const outputs = await run(directory.file("out"), {
     pairs: await write(directory),
@@ -216,7 +215,7 @@ Deno.test("a subsample and the number of updates go by pairs", async () => {
   assertEquals(valuesOf(readMetrics(outputs.metrics!), "updates"), [4]); // 2 epochs of 12 pairs, 8 a batch
 });
 
-Deno.test("an objective without its rows, or with others, is refused with all that is wrong", async () => {
+Deno.test("an objective without its inputs, or with others, is an error that lists all problems", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.file("tokens.arrow"), file = await write(directory);
   const row = { id: "a", inputIds: Int32Array.of(1, 2), lossMask: Uint8Array.of(0, 1), source: "" };
@@ -224,13 +223,13 @@ Deno.test("an objective without its rows, or with others, is refused with all th
   const cases: [Partial<StageRun> & { pairs?: string }, string][] = [
     [
       { inputs: { tokens }, params: { loss: "all", pack: true } },
-      "Cannot train by objective dpo as it learns from the answers of pairs, held to a reference: pairs is missing; " +
-      "tokens is given; loss is all; pack is true",
+      "Invalid inputs and parameters for objective=dpo: input pairs is missing; input tokens is not used; " +
+      "loss must be response, got all; pack must be false, got true",
     ],
     [
       { pairs: file, inputs: { reference: OTHER }, params: { objective: "nll" } },
-      "Cannot train by objective nll as it learns from tokens, without a reference: tokens is missing; pairs is given; " +
-      "reference is given",
+      "Invalid inputs and parameters for objective=nll: input tokens is missing; input pairs is not used; " +
+      "input reference is not used",
     ],
   ];
   for (const [given, message] of cases) {
@@ -239,7 +238,7 @@ Deno.test("an objective without its rows, or with others, is refused with all th
   }
 });
 
-Deno.test("pairs that do not fit the model, or of another tokenizer, are refused before training", async () => {
+Deno.test("pairs that do not fit the model, or of another tokenizer, are an error before training", async () => {
   using directory = new TemporaryDirectory();
   const long = await write(directory, pairs(2, (i) => i === 0 ? 63 : 3));
   const error = await assertRejects(() => run(directory.file("out"), { pairs: long }), DataError);
@@ -252,6 +251,6 @@ Deno.test("pairs that do not fit the model, or of another tokenizer, are refused
   await assertRejects(
     () => run(directory.file("out"), { pairs: other }),
     DataError,
-    "Cannot use pairs and model and reference together as their tokenizers must be the same: pairs has abababababab",
+    "pairs, model and reference must have the same tokenizer, got abababababab (pairs)",
   );
 });

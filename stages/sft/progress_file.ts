@@ -1,4 +1,4 @@
-/** A half-done training in the stage's scratch directory: weights, moments and figures after some update. @module */
+/** Saves an unfinished training to the stage's scratch directory: weights, moments and metrics. @module */
 import { join } from "node:path";
 import type { MetricRow } from "@/lib/contracts/metrics.ts";
 import { publishDirectory } from "@/lib/files/publish.ts";
@@ -6,13 +6,21 @@ import type { ParameterVector } from "@/lib/models/parameters.ts";
 import type { AdamW } from "@/lib/train/adamw.ts";
 import { readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
 
+/** Content of progress.json. */
+interface Progress {
+  readonly updates: number;
+  readonly metrics: readonly MetricRow[];
+}
+
+const VECTORS = "vectors.safetensors", PROGRESS = "progress.json";
+
 const vectorsOf = (parameters: ParameterVector, optimizer: AdamW) => ({
   weights: parameters,
   exp_avg: optimizer.firstMoment,
   exp_avg_sq: optimizer.secondMoment,
 });
 
-/** Keeps the state after `updates` updates. */
+/** Saves the state after `optimizer.step` updates. */
 export function saveProgress(
   scratch: string,
   parameters: ParameterVector,
@@ -20,30 +28,28 @@ export function saveProgress(
   metrics: readonly MetricRow[],
 ): Promise<void> {
   return publishDirectory(join(scratch, "training"), (directory) => {
-    writeVectors(join(directory, "vectors.safetensors"), vectorsOf(parameters, optimizer));
-    Deno.writeTextFileSync(
-      join(directory, "figures.json"),
-      JSON.stringify({ updates: optimizer.step, metrics }),
-    );
+    writeVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+    const progress: Progress = { updates: optimizer.step, metrics };
+    Deno.writeTextFileSync(join(directory, PROGRESS), JSON.stringify(progress));
   });
 }
 
-/** Takes up a kept state; gives the figures so far, or undefined where nothing was kept. */
+/** Restores a saved state; returns its metrics, or undefined if none was saved. */
 export function restoreProgress(
   scratch: string,
   parameters: ParameterVector,
   optimizer: AdamW,
-): { updates: number; metrics: MetricRow[] } | undefined {
+): Progress | undefined {
   const directory = join(scratch, "training");
-  let figures: string;
+  let text: string;
   try {
-    figures = Deno.readTextFileSync(join(directory, "figures.json"));
+    text = Deno.readTextFileSync(join(directory, PROGRESS));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  const kept: { updates: number; metrics: MetricRow[] } = JSON.parse(figures);
-  readVectors(join(directory, "vectors.safetensors"), vectorsOf(parameters, optimizer));
-  optimizer.step = kept.updates;
-  return kept;
+  const saved: Progress = JSON.parse(text);
+  readVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+  optimizer.step = saved.updates;
+  return saved;
 }

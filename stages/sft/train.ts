@@ -1,53 +1,121 @@
 /**
- * Which rows are trained on, and updates of AdamW: on the mean negative log-likelihood of the supervised tokens, or on
- * another objective. Everything that an update does follows from the seed and its number, so training can stop and go on
- * without a trace.
+ * The training loop: AdamW on an objective. Every update follows from the seed and its number alone, so an interrupted training
+ * resumes with the same result.
  * @module
  */
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
 import type { MetricRow } from "@/lib/contracts/metrics.ts";
 import { permutation } from "@/lib/random/shuffle.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import type { AdamW } from "@/lib/train/adamw.ts";
-import { microBatches, type Sequence } from "@/lib/train/batching.ts";
+import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { AdamW } from "@/lib/train/adamw.ts";
+import type { Sequence } from "@/lib/train/batching.ts";
+import { breathe } from "@/lib/train/breathe.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Network } from "@/lib/train/network.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
 import { quickstartFactor, warmupStepsOf } from "@/lib/train/schedule.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import type { BatchFigures, Objective } from "./objective.ts";
+import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
+import { restoreProgress, saveProgress } from "./progress_file.ts";
 
-/** What one update did. */
-export interface UpdateFigures extends BatchFigures {
-  /** global norm before clipping */
-  readonly gradNorm: number;
-  readonly lr: number;
+/** Milliseconds between saves to the scratch directory, for a run that is killed. */
+const SAVE_EVERY_MS = 60_000;
+
+/** What a training needs beside the network and the objective. */
+export interface Training {
+  readonly params: Params;
+  readonly seed: number;
+  /** number of updates */
+  readonly total: number;
+  /** directory that outlives an interruption */
+  readonly scratch: string | undefined;
+  readonly signal: AbortSignal;
+  /** called after every update with its metrics and the tokens so far */
+  readonly onUpdate: (update: number, metrics: Readonly<Record<string, number>>, tokens: number) => void;
+  /** writes the model after `update` updates as an intermediate checkpoint */
+  readonly checkpoint: (update: number) => Promise<void>;
 }
 
 /**
- * Demonstrations as sequences whose targets are the supervised tokens; those without one are left out.
- * @param purpose what fails if none is left
- * @throws {DataError} if none of the rows has a supervised token
+ * Trains the network and returns the metrics of every update.
+ * @throws {DataError} if loss or gradient norm is not finite
+ * @throws {TryAgainError} if a stop was requested; progress is then saved in `scratch`
  */
-export function supervisedSequences(
-  rows: readonly TokenRow[],
-  loss: Params["loss"],
-  purpose: string,
-): Sequence[] {
-  const sequences = rows.flatMap(({ inputIds, lossMask }): Sequence[] => {
-    const targets: number[] = []; // the first token has no context that predicts it
-    for (let t = 1; t < inputIds.length; t++) if (loss === "all" || lossMask[t] === 1) targets.push(t);
-    return targets.length > 0 ? [{ ids: inputIds, targets }] : [];
-  });
-  if (sequences.length > 0) return sequences;
-  throw new DataError(
-    `Cannot ${purpose} as some token must be supervised: none of ${rows.length} rows has one`,
-  );
+export async function train(
+  network: Network,
+  objective: Objective,
+  training: Training,
+): Promise<MetricRow[]> {
+  const { params, total, scratch, signal, onUpdate, checkpoint } = training;
+  const optimizer = optimizerOf(network, params);
+  const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
+  const rows: MetricRow[] = [...saved?.metrics ?? []];
+  let savedAt = performance.now(), tokens = 0;
+  for (let index = saved?.updates ?? 0; index < total; index++) {
+    const { loss, gradNorm: grad_norm, lr, more, tokens: count } = trainingUpdate(
+      network,
+      optimizer,
+      objective,
+      { ...training, index },
+    );
+    const metrics = { loss, grad_norm, lr, ...more };
+    for (const [name, value] of Object.entries(metrics)) rows.push({ step: index, name, value });
+    onUpdate(index + 1, metrics, tokens += count);
+    if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
+      await checkpoint(index + 1);
+    }
+    await breathe();
+    if (index + 1 === total) break;
+    if (scratch && (signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS)) {
+      await saveProgress(scratch, network.parameters, optimizer, rows);
+      savedAt = performance.now();
+    }
+    if (signal.aborted) {
+      const fate = scratch ? "saved. Run the same command to resume" : "discarded, as there is no --scratch";
+      throw new TryAgainError(`Interrupted: ${index + 1} of ${total} updates are ${fate}`);
+    }
+  }
+  return rows;
 }
 
-/** The rows that a seed's subsample keeps, in their own order. */
+function optimizerOf(network: Network, params: Params): AdamW {
+  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
+  return new AdamW(network.parameters, network.gradients!, {
+    beta1,
+    beta2,
+    epsilon,
+    weightDecay,
+    maxGradNorm,
+  });
+}
+
+/** Does update number `index`, from 0. */
+function trainingUpdate(
+  network: Network,
+  optimizer: AdamW,
+  objective: Objective,
+  { index, total, seed, params }: Pick<Training, "total" | "seed" | "params"> & { readonly index: number },
+): BatchMetrics & { readonly gradNorm: number; readonly lr: number } {
+  const metrics = objective.accumulate(network, batchRows(seed, objective.rows, params.batch_size, index));
+  const lr = params.lr * quickstartFactor(index, {
+    kind: params.schedule,
+    totalSteps: total,
+    warmupSteps: warmupStepsOf(params.warmup_ratio, total),
+    minRatio: params.min_lr_ratio,
+  });
+  const gradNorm = optimizer.update(lr);
+  if (!Number.isFinite(metrics.loss) || !Number.isFinite(gradNorm)) {
+    throw new DataError(
+      `Loss and gradient norm must be finite: update ${
+        index + 1
+      } has loss ${metrics.loss} and gradient norm ${gradNorm} ` +
+        "(try a smaller lr)",
+    );
+  }
+  return { ...metrics, gradNorm, lr };
+}
+
+/** Returns the rows that a seed's subsample keeps, in their own order. */
 export function subsampled<Row>(rows: readonly Row[], seed: number, share: number): readonly Row[] {
   const count = Math.max(1, Math.floor(rows.length * share));
   if (count === rows.length) return rows;
@@ -55,7 +123,7 @@ export function subsampled<Row>(rows: readonly Row[], seed: number, share: numbe
   return Array.from(drawn, (row) => rows[row]!);
 }
 
-/** Updates that the parameters ask for, unless a run is to be matched. */
+/** Returns the number of updates by the parameters, without match_updates. */
 export function plannedUpdates(
   rows: number,
   { epochs, max_updates, min_updates, batch_size }: Pick<
@@ -68,60 +136,16 @@ export function plannedUpdates(
 }
 
 /**
- * Policy updates that a run's rounds made: the largest `policy_updates` of their metrics.
- * @throws {DataError} if no file tells
+ * Returns the policy updates that a run's iterations made: the largest `policy_updates` of their metrics.
+ * @throws {DataError} if no file has this metric
  */
-export function matchedUpdates(rounds: readonly (readonly MetricRow[])[]): number {
-  const counts = rounds.flatMap((rows) =>
-    rows.filter(({ name }) => name === "policy_updates").map(({ value }) => value)
-  );
-  if (counts.length === 0) {
-    throw new DataError(
-      "Cannot match the updates of a run as its metrics must tell policy_updates: none of them does",
-    );
-  }
-  return Math.max(...counts);
+export function matchedUpdates(iterations: readonly (readonly MetricRow[])[]): number {
+  const counts = iterations.flat().filter(({ name }) => name === "policy_updates").map(({ value }) => value);
+  if (counts.length > 0) return Math.max(...counts);
+  throw new DataError("match_updates requires the metric policy_updates, got none in its files");
 }
 
-/** The mean negative log-likelihood of the supervised tokens of demonstrations. */
-export function demonstrationObjective(
-  rows: readonly Sequence[],
-  { micro_batch_tokens }: Pick<Params, "micro_batch_tokens">,
-): Objective {
-  return {
-    rows: rows.length,
-    accumulate(network, members) {
-      const batch = members.map((row) => rows[row]!);
-      const supervised = batch.reduce((sum, { targets }) => sum + targets.length, 0);
-      let loss = 0;
-      for (const { batch: tokenBatch, positions, targetIds } of microBatches(batch, micro_batch_tokens)) {
-        const weight = new Float32Array(positions.length).fill(1 / supervised);
-        const tokens = { id: targetIds, weight };
-        loss += network.run({ batch: tokenBatch, positions, program: SUPERVISED, tokens, train: true }).loss;
-      }
-      return { loss, tokens: batch.reduce((sum, { ids }) => sum + ids.length, 0), more: {} };
-    },
-  };
-}
-
-/** Update number `index` (from 0) of `total`. */
-export function trainingUpdate(
-  network: Network,
-  optimizer: AdamW,
-  objective: Objective,
-  { index, total, seed, params }: { index: number; total: number; seed: number; params: Params },
-): UpdateFigures {
-  const figures = objective.accumulate(network, batchRows(seed, objective.rows, params.batch_size, index));
-  const lr = params.lr * quickstartFactor(index, {
-    kind: params.schedule,
-    totalSteps: total,
-    warmupSteps: warmupStepsOf(params.warmup_ratio, total),
-    minRatio: params.min_lr_ratio,
-  });
-  return { ...figures, gradNorm: optimizer.update(lr), lr };
-}
-
-/** Mean nats per supervised token of held-back demonstrations. */
+/** Returns the mean nats per supervised token of demonstrations. */
 export function validationLoss(network: Network, rows: readonly Sequence[]): number {
   let sum = 0, count = 0;
   for (const logprobs of tokenLogprobs(network, rows)) {

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
-import { matchedUpdates, plannedUpdates, subsampled, supervisedSequences } from "./train.ts";
+import { supervisedSequences } from "./objective.ts";
+import { matchedUpdates, plannedUpdates, subsampled } from "./train.ts";
 
 /** Rows of two tokens; the first id is the row's number. */
 const rows = (count: number): TokenRow[] =>
@@ -15,7 +16,7 @@ const rows = (count: number): TokenRow[] =>
 const drawn = (count: number, seed: number, subsample: number) =>
   subsampled(rows(count), seed, subsample).map(({ inputIds }) => inputIds[0]!);
 
-Deno.test("a subsample is drawn without replacement, as large as it says, in the order of the rows", () => {
+Deno.test("a subsample is drawn without replacement, has the given size, and keeps the order of the rows", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 60 }),
@@ -42,13 +43,13 @@ Deno.test("targets are the supervised tokens but the first, or all but the first
   const row: TokenRow = {
     id: "a",
     inputIds: Int32Array.of(5, 6, 7, 8),
-    lossMask: Uint8Array.of(1, 0, 1, 1), // the first token has nothing before it
+    lossMask: Uint8Array.of(1, 0, 1, 1), // nothing predicts the first token
     source: "",
   };
-  assertEquals(supervisedSequences([row], "response", "train").map(({ targets }) => targets), [[2, 3]]);
-  assertEquals(supervisedSequences([row], "all", "train").map(({ targets }) => targets), [[1, 2, 3]]);
+  assertEquals(supervisedSequences([row], "response", "tokens").map(({ targets }) => targets), [[2, 3]]);
+  assertEquals(supervisedSequences([row], "all", "tokens").map(({ targets }) => targets), [[1, 2, 3]]);
   const silent = { ...row, lossMask: new Uint8Array(4) };
-  assertEquals(supervisedSequences([silent, row], "response", "train").length, 1);
+  assertEquals(supervisedSequences([silent, row], "response", "tokens").length, 1);
 });
 
 Deno.test("updates are epochs of whole batches, the quickstart's 252 and 128 among them", () => {
@@ -64,7 +65,7 @@ Deno.test("updates are epochs of whole batches, the quickstart's 252 and 128 amo
   assertEquals(planned(64, 4, 7, 128), 7);
 });
 
-Deno.test("matchedUpdates() takes the largest count of all rounds", () => {
-  const round = (value: number) => [{ step: 0, name: "policy_updates", value }];
-  assertEquals(matchedUpdates([round(0), round(8), round(16), round(16)]), 16);
+Deno.test("matchedUpdates() takes the largest count of all iterations", () => {
+  const iteration = (value: number) => [{ step: 0, name: "policy_updates", value }];
+  assertEquals(matchedUpdates([iteration(0), iteration(8), iteration(16), iteration(16)]), 16);
 });

@@ -20,7 +20,7 @@ interface BadCall {
 
 /** `deno task stage sft` on `tokens` and `model`. */
 function sft(dir: TemporaryDirectory, tokens: string, model = "fixtures/stories260k"): string[] {
-  const outputs = ["policy", "state", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
+  const outputs = ["policy", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
   return ["stage", "sft", `--in.tokens=${tokens}`, `--in.model=${model}`, ...outputs];
 }
 
@@ -105,7 +105,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a file of another contract",
       args: sft(dir, bad.prompts!),
       code: 65,
-      message: `Cannot read ${bad.prompts} as it must be tokens@1: it is prompts@1`,
+      message: `${bad.prompts} must be tokens@1, got prompts@1`,
     },
     {
       what: "a file that is no Arrow file",
@@ -123,7 +123,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a file without rows",
       args: sft(dir, bad.noRows!),
       code: 65,
-      message: `Cannot read ${bad.noRows} as tokens@1 must have rows: it has none`,
+      message: `${bad.noRows} (tokens@1) must have rows, got none`,
     },
     {
       what: "NaN in a checkpoint",

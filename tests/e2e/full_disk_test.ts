@@ -43,7 +43,7 @@ function sft(folder: string): string[] {
   return [
     ...["stage", "sft", `--in.tokens=${join(folder, "train.arrow")}`, `--in.model=${MODEL}`],
     ...["--max_updates=2", "--batch_size=2", `--out.policy=${join(folder, "policy")}`],
-    ...[`--out.state=${join(folder, "state")}`, `--out.metrics=${join(folder, "metrics.arrow")}`],
+    `--out.metrics=${join(folder, "metrics.arrow")}`,
   ];
 }
 

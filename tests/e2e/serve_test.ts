@@ -166,7 +166,7 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
       eventsOf(await server.send("/stages/sft", request)),
     );
     const [last, result] = trained.at(-1)!;
-    assertEquals([last, result.outputs], ["finished", ["policy", "state", "metrics"]]);
+    assertEquals([last, result.outputs], ["finished", ["policy", "metrics"]]);
     assertEquals(trained.slice(0, -1).map(step), [1, 2, 3, 4, 5, 6]);
     assertEquals(trained[0]![1].total, updates);
 
@@ -180,7 +180,7 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
       );
     }
     assertEquals(namesIn(root), [".srppo", "blobs", "demos.jsonl", "sft", "stories260k", "tokens"]);
-    assertEquals(namesIn(join(root, "sft")), ["metrics", "policy", "state"]);
+    assertEquals(namesIn(join(root, "sft")), ["metrics", "policy"]);
     assertEquals(namesIn(join(root, ".srppo/scratch")), []);
   } finally {
     assertEquals(await server.stop(), 0);
@@ -234,7 +234,7 @@ Deno.test("SIGTERM keeps what a served stage has done: exit code 75, and the nex
   assert(made < updates, "the run must be stopped before its end");
   assertEquals([name, message, exit_code], [
     "failed",
-    `Cannot finish sft as a stop was asked for: ${made} of ${updates} updates are made, they are kept`,
+    `Interrupted: ${made} of ${updates} updates are saved. Run the same command to resume`,
     75,
   ]);
   assertEquals(namesIn(directory.file("sft")), []);

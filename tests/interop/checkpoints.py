@@ -93,7 +93,6 @@ def one_update(training: dict) -> tuple[bool, str]:
     loss.backward()
     raw = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), options["max_grad_norm"])
-    clipped = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
     torch.optim.AdamW(
         model.parameters(),
         lr=metrics["lr"],
@@ -115,13 +114,6 @@ def one_update(training: dict) -> tuple[bool, str]:
         worst = max(worst, float((parameter - expected[name])[sure].abs().max()))
         moved = max(moved, float((parameter - source[name]).abs().max()))
     assert moved > 0.5 * metrics["lr"], "an update that changes nothing is no test"
-    state = safetensors.numpy.load_file(Path(training["state"], "optimizer.safetensors"))
-    wanted = {f"policy.{kind}.{name}" for name in names for kind in ("exp_avg", "exp_avg_sq")}
-    assert state.keys() == wanted, state.keys() ^ wanted
-    for name, gradient in clipped.items():
-        first = (1 - options["beta1"]) * gradient.numpy()
-        moment = state[f"policy.exp_avg.{name}"]
-        assert numpy.abs(moment - first).max() <= 1e-3 * numpy.abs(first).max(), name
     return within(worst, 1e-6)
 
 

@@ -18,7 +18,6 @@ export interface UpdateCase {
   readonly name: string;
   readonly source: string;
   readonly policy: string;
-  readonly state: string;
   /** ids and loss mask of every row */
   readonly rows: readonly (readonly [ids: readonly number[], mask: readonly number[]])[];
   readonly options: Readonly<Record<string, unknown>>;
@@ -62,14 +61,13 @@ export async function trainOnce(
   const at = (output: string) => join(directory, output);
   await run([
     ...["sft", "--in.tokens", tokens, "--in.model", source, "--max_updates", "1", "--lr", "1e-3"],
-    ...["--out.policy", at("policy"), "--out.state", at("state"), "--out.metrics", at("metrics.arrow")],
+    ...["--out.policy", at("policy"), "--out.metrics", at("metrics.arrow")],
   ]);
   const metrics = readMetrics(at("metrics.arrow")).filter(({ step }) => step === 0);
   return {
     name,
     source,
     policy: at("policy"),
-    state: at("state"),
     rows,
     options: params.parse({}),
     metrics: Object.fromEntries(metrics.map(({ name, value }) => [name, value])),

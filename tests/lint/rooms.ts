@@ -28,7 +28,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/models": ["tensor", "random", "autodiff", "files"],
   "lib/rl": ["tensor", "autodiff"],
   "lib/train": ["tensor", "random", "files", "onnx", "autodiff", "ort", "models", "rl"],
-  "lib/generate": ["tensor", "random", "onnx", "autodiff", "ort", "models", "train"],
+  "lib/generate": ["tensor", "random", "onnx", "autodiff", "ort", "contracts", "models", "train"],
   "lib/reward": ["tensor", "files", "contracts", "models", "rl", "train"],
   "lib/evals": ["tensor", "text"],
   "lib/contracts": ["tensor", "arrow", "files"],

@@ -10,6 +10,7 @@ import { digestDirectory } from "@/lib/files/digest.ts";
 import { Generator } from "@/lib/generate/generator.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
+import { atOnce } from "@/lib/train/breathe.ts";
 import { stage } from "@/stages/ppo-update/main.ts";
 import { runStage, type StageRun } from "./run_stage.ts";
 import type { TemporaryDirectory } from "./temporary_directory.ts";
@@ -57,7 +58,7 @@ export function scoredRows(
     eosIds: [2],
     seed: 1,
     batchSize: 64,
-    untempered: true,
+    logprobsT1: true,
   });
   const reward = new RewardModel(MODELS, {
     members: [{ path: "sft", digest: digestDirectory(SFT).digest }],
@@ -69,7 +70,7 @@ export function scoredRows(
     eosIds: [2],
     calibration: {},
   });
-  return reward.score(
+  return atOnce(reward.score(
     answers.map(({ responseIds, logprobs, logprobsT1, finishReason }, i) => ({
       id: prompts[i]!.id,
       promptId: `p${i}`,
@@ -81,9 +82,8 @@ export function scoredRows(
       finishReason,
       meta: "{}",
     })),
-    { path: SFT },
-    1,
-  );
+    { sft: { path: SFT }, bosId: 1 },
+  ));
 }
 
 /** What a round starts from, as paths. */

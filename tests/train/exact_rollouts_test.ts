@@ -86,11 +86,11 @@ Deno.test("exact rollouts say the same as plain ones, and are equal bytes in any
   assertEquals(exact.map(({ responseIds }) => responseIds), plain.map(({ responseIds }) => responseIds));
 });
 
-Deno.test("a cut distribution cannot be exact", async () => {
+Deno.test("exact=true is an error with top-k", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(() => answers(directory, { exact: true, top_k: 4 }), UsageError);
   assertEquals(
     error.message,
-    "Cannot answer exactly as top_k must be 0 and top_p 1, for the policy that is trained is not cut: they are 4 and 1",
+    "exact=true requires top_k=0 and top_p=1, got top_k=4 and top_p=1",
   );
 });

@@ -1,0 +1,163 @@
+/**
+ * Runs the models for calibration and preflight: samples responses and computes their log-probabilities under all models of a
+ * reward. In: models and prompts. Out: statistics.
+ * @module
+ */
+import type { PromptRow } from "@/lib/contracts/prompts.ts";
+import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import { parsedMeta, type RolloutRow } from "@/lib/contracts/rollouts.ts";
+import { stoppable } from "@/lib/contracts/stop.ts";
+import type { Checker } from "@/lib/evals/checker.ts";
+import { Generator } from "@/lib/generate/generator.ts";
+import { sampleResponses } from "@/lib/generate/sample_responses.ts";
+import { permutation } from "@/lib/random/shuffle.ts";
+import { makeKey } from "@/lib/random/uniform.ts";
+import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
+import { rewardLogprobs, type RewardSources } from "@/lib/reward/reward_model.ts";
+import { type RewardLogprobs, scoredRows } from "@/lib/reward/scored_rows.ts";
+import { inTurns } from "@/lib/train/breathe.ts";
+import { type Calibration, checkCalibration, responseStatistics } from "./calibrate.ts";
+import type { RewardPart, RewardParts } from "./check_models.ts";
+import type { Params } from "./params.ts";
+import { type Preflight, preflight, rated } from "./preflight.ts";
+
+/** What calibration and preflight need, whatever the reward's models are. */
+export interface Setup {
+  /** the SFT model, from which PPO starts */
+  readonly sft: RewardPart;
+  readonly eosIds: readonly number[];
+  readonly params: Params;
+  readonly seed: number;
+  /** shows what is being done */
+  readonly message: (text: string) => void;
+  /** called after every step of a model; may throw to stop */
+  readonly onPiece: () => void;
+}
+
+/** A reward, and what its calibration and preflight need. */
+export interface RewardSetup extends Setup {
+  readonly sources: RewardSources;
+  readonly manifest: RewardManifest;
+  readonly parts: RewardParts;
+}
+
+/** Responses with their log-probabilities under all models. */
+export interface Measured {
+  readonly rows: readonly RolloutRow[];
+  /** `members` are those of the reward */
+  readonly logprobs: RewardLogprobs;
+  /** under each SFT model, [K][rows][R]: the members, or the models that a soup averages */
+  readonly perModel: RewardLogprobs["members"];
+}
+
+/** Samples responses from a model at temperature 1. */
+function sampleFrom(
+  { params, seed, onPiece, eosIds }: Setup,
+  { path, digest }: RewardPart,
+  which: { readonly name: string; readonly prompts: readonly PromptRow[]; readonly samplesPerPrompt: number },
+): Promise<RolloutRow[]> {
+  const { model, parameters } = frozenNetwork(path, digest);
+  return sampleResponses(new Generator(model, parameters), {
+    ...which,
+    sampling: { temperature: 1 },
+    maxNewTokens: params.max_new_tokens,
+    batchSize: params.batch_size,
+    eosIds,
+    seed,
+    onStep: onPiece,
+  });
+}
+
+/**
+ * Computes the log-probabilities of responses under the models of a reward.
+ * @param averaged the models that a soup averages; empty if the members are SFT models themselves
+ */
+export async function measure(
+  { sft, eosIds, onPiece }: Setup,
+  sources: RewardSources,
+  rows: readonly RolloutRow[],
+  averaged: readonly RewardPart[] = [],
+): Promise<Measured> {
+  const all = { ...sources, members: [...sources.members, ...averaged] };
+  const work = rewardLogprobs(all, rows, { sft, bosId: sft.bosId, eosIds });
+  const logprobs = await inTurns(stoppable(work, onPiece)), count = sources.members.length;
+  return {
+    rows,
+    logprobs: { ...logprobs, members: logprobs.members.slice(0, count) },
+    perModel: averaged.length === 0 ? logprobs.members : logprobs.members.slice(count),
+  };
+}
+
+/** Computes the log-probabilities of responses under the models of `setup`'s reward. */
+function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows: readonly RolloutRow[]) {
+  return measure(setup, sources, rows, manifest.combine === "soup" ? parts.members : []);
+}
+
+/**
+ * Compares the rewards of responses of the SFT model and of the baseline, which is the base unless another is given.
+ * @throws {DataError} if SFT responses have a lower mean reward than the others, by more than chance
+ */
+export async function calibrate(
+  setup: RewardSetup,
+  prompts: readonly PromptRow[],
+): Promise<{ readonly calibration: Calibration; readonly measured: Measured }> {
+  const { manifest, parts, params, seed, message, sft } = setup, { base, baseline = base } = parts;
+  const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
+    .slice(0, params.calibration_prompts).sort();
+  const some = Array.from(drawn, (i) => prompts[i]!), samplesPerPrompt = params.samples_per_prompt;
+  const sampled = (part: RewardPart, name: string) => {
+    message(`calibration: sampling ${some.length} × ${samplesPerPrompt} responses from ${name}`);
+    return sampleFrom(setup, part, { name: `calibration/${name}`, prompts: some, samplesPerPrompt });
+  };
+  const statisticsOf = ({ rows, logprobs }: Measured) =>
+    responseStatistics(scoredRows(rows, logprobs, manifest), manifest);
+  const measured = await measureReward(setup, await sampled(sft, "sft")), ofSft = statisticsOf(measured);
+  const others = statisticsOf(await measure(setup, setup.sources, await sampled(baseline, baseline.role)));
+  const calibration: Calibration = baseline === base
+    ? { sft: ofSft, base: others }
+    : { sft: ofSft, baseline: others };
+  const { members: [member], floor, floorBoth, tokenCap, eosBound } = manifest;
+  const isPaperReward = manifest.members.length === 1 && member!.digest === sft.digest &&
+    [floor, floorBoth ?? null, tokenCap ?? null, eosBound].every((guard) => guard === null);
+  checkCalibration(calibration, { isPaperReward });
+  return { calibration, measured };
+}
+
+/** Responses of the SFT model for a preflight, with their scores by a checker. */
+export interface CheckedResponses {
+  readonly rows: readonly RolloutRow[];
+  readonly scores: readonly number[];
+}
+
+/**
+ * Samples several responses of the SFT model to each of the first prompts and scores them by the checker.
+ * @throws {DataError} if the meta of a prompt is not a JSON object, or lacks what the checker requires
+ */
+export async function checkedResponses(
+  setup: Setup,
+  options: {
+    readonly prompts: readonly PromptRow[];
+    readonly checker: Checker;
+    readonly text: (ids: Int32Array) => string;
+  },
+): Promise<CheckedResponses> {
+  const { params, message, sft } = setup, prompts = options.prompts.slice(0, params.preflight_prompts);
+  const samplesPerPrompt = params.preflight_samples;
+  message(`preflight: sampling ${prompts.length} × ${samplesPerPrompt} responses from sft`);
+  const rows = await sampleFrom(setup, sft, { name: "preflight", prompts, samplesPerPrompt });
+  const scores = rows.map((row) => {
+    const response = options.text(row.responseIds), ended = row.finishReason !== "length";
+    return options.checker({ meta: parsedMeta(row), response, ended }).score!;
+  });
+  return { rows, scores };
+}
+
+/** Compares the scores of the best and worst responses by reward with the average ones. */
+export async function runPreflight(
+  setup: RewardSetup,
+  { rows, scores }: CheckedResponses,
+): Promise<{ readonly preflight: Preflight; readonly measured: Measured }> {
+  const measured = await measureReward(setup, rows);
+  const scored = scoredRows(rows, measured.logprobs, setup.manifest);
+  return { preflight: preflight(rated(scored, scores)), measured };
+}

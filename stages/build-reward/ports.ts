@@ -1,0 +1,49 @@
+/** Inputs and outputs of `build-reward`. @module */
+import type { Ports, StageContext } from "@/lib/contracts/stage.ts";
+import type { Params } from "./params.ts";
+
+/** The models of the reward, and what calibration and preflight need. */
+export const inputs = {
+  members: {
+    contract: ["model", "models"],
+    description: "SFT models; one is the paper's reward",
+    many: "list",
+  },
+  base: { contract: "model", description: "model before SFT" },
+  baseline: {
+    contract: "model",
+    description: "baseline model, subtracted instead of the base",
+    optional: true,
+  },
+  checkpoints: {
+    contract: ["model", "models"],
+    description: "intermediate SFT checkpoints, candidates of reward_checkpoint=auto",
+    many: "list",
+    optional: true,
+  },
+  sft: {
+    contract: "model",
+    description: "SFT model that calibration and preflight sample from",
+    optional: true,
+  },
+  prompts: { contract: "prompts@1", description: "prompts of the calibration", optional: true },
+  eval_prompts: {
+    contract: "prompts@1",
+    description: "prompts of the preflight; default: prompts",
+    optional: true,
+  },
+  checker: {
+    contract: "file",
+    description: "module that exports check(), instead of the parameter checker",
+    optional: true,
+  },
+} as const satisfies Ports;
+
+/** The reward and its report. */
+export const outputs = {
+  reward: { contract: "reward", description: "reward.json with its models" },
+  report: { contract: "report", description: "report.json: calibration, preflight, warnings" },
+} as const satisfies Ports;
+
+/** What the stage's function receives. */
+export type Context = StageContext<Params, typeof inputs, typeof outputs>;

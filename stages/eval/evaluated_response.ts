@@ -1,0 +1,46 @@
+/** A response with its metrics. @module */
+import type { DecodingMode } from "@/lib/contracts/evals.ts";
+import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { SampleRow } from "@/lib/contracts/samples.ts";
+
+/** A response, the model and the decoding mode that it was sampled with. */
+export interface SampledResponse {
+  readonly model: string;
+  readonly mode: DecodingMode;
+  readonly row: RolloutRow;
+}
+
+/** A response with its metrics. */
+export interface EvaluatedResponse extends SampledResponse {
+  /** decoded, without special tokens */
+  readonly response: string;
+  /** metrics that are averaged over responses */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** nats per token under the base, and the number of tokens; undefined if not measured or no token is left */
+  readonly baseNll: { readonly mean: number; readonly tokens: number } | undefined;
+}
+
+/**
+ * Returns rows of `samples@1`: the responses to the first `keptPrompts` prompts (0: all), grouped by prompt.
+ * @param promptIds of all prompts, in their order
+ * @param options.promptText returns the text of a response's prompt
+ */
+export function evaluationSamples(
+  responses: readonly EvaluatedResponse[],
+  promptIds: readonly string[],
+  options: { readonly keptPrompts: number; readonly promptText: (row: RolloutRow) => string },
+): SampleRow[] {
+  const kept = options.keptPrompts === 0 ? promptIds : promptIds.slice(0, options.keptPrompts);
+  const byPrompt = Map.groupBy(responses, ({ row }) => row.promptId);
+  return kept.flatMap((promptId) =>
+    (byPrompt.get(promptId) ?? []).map(({ model, mode, row, response, metrics, baseNll }): SampleRow => ({
+      model,
+      mode,
+      promptId,
+      prompt: options.promptText(row),
+      response,
+      finishReason: row.finishReason,
+      scores: JSON.stringify({ ...metrics, ...(baseNll ? { base_nll: baseNll.mean } : {}) }),
+    }))
+  );
+}

@@ -1,0 +1,31 @@
+/** Inputs and outputs of `eval`. @module */
+import type { Ports, StageContext } from "@/lib/contracts/stage.ts";
+import type { Params } from "./params.ts";
+
+/** Models, prompts, and sources of metrics. */
+export const inputs = {
+  models: { contract: "model", description: "models to compare, by name", many: "map" },
+  prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
+  reward: { contract: "reward", description: "for the metric reward", optional: true },
+  base: { contract: "model", description: "for base_nll; default: the reward's base", optional: true },
+  sft: { contract: "model", description: "for kl_to_sft", optional: true },
+  validation: {
+    contract: "tokens@1",
+    description: "held-out demonstrations, for validation_nll",
+    optional: true,
+  },
+  checker: {
+    contract: "file",
+    description: "module that exports check(), instead of the parameter checker",
+    optional: true,
+  },
+} as const satisfies Ports;
+
+/** Metrics and responses. */
+export const outputs = {
+  evals: { contract: "evals@1", description: "metrics by model and decoding mode" },
+  samples: { contract: "samples@1", description: "responses to the first prompts, with their metrics" },
+} as const satisfies Ports;
+
+/** What the stage's function receives. */
+export type Context = StageContext<Params, typeof inputs, typeof outputs>;

@@ -1,0 +1,46 @@
+/** Inputs and outputs of `sft`. @module */
+import type { Ports, StageContext } from "@/lib/contracts/stage.ts";
+import type { Params } from "./params.ts";
+
+/** What is trained, and on what. */
+export const inputs = {
+  tokens: { contract: "tokens@1", description: "demonstrations, for objective nll only", optional: true },
+  pairs: { contract: "pairs@1", description: "preference pairs, for dpo and spin only", optional: true },
+  reference: {
+    contract: "model",
+    description: "reference model of dpo and spin; default: the initial model",
+    optional: true,
+  },
+  model: { contract: "model", description: "initial model; an adapter is trained as an adapter" },
+  validation: {
+    contract: "tokens@1",
+    description: "held-out demonstrations for validation_loss",
+    optional: true,
+  },
+  match_updates: {
+    contract: "metrics@1",
+    description: "PPO metrics: train for as many updates as its policy",
+    many: "list",
+    optional: true,
+  },
+} as const satisfies Ports;
+
+/** The trained model and its metrics. */
+export const outputs = {
+  policy: {
+    contract: "model",
+    description: "fine-tuned model, or an adapter with its base if lora_rank > 0",
+  },
+  checkpoints: {
+    contract: "models",
+    description: "intermediate checkpoints by number of updates, if checkpoint_every > 0",
+    optional: true,
+  },
+  metrics: {
+    contract: "metrics@1",
+    description: "loss, grad_norm and lr per update; accuracy, margin, … of pairs; updates, validation_loss",
+  },
+} as const satisfies Ports;
+
+/** What the stage's function receives. */
+export type Context = StageContext<Params, typeof inputs, typeof outputs>;
