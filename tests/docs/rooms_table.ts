@@ -13,7 +13,7 @@ const HOLDS: Readonly<Record<string, string>> = {
   "lib/text": "tokenizers and their special tokens",
   "lib/demonstrations":
     "users' files of any format and layout as conversations and texts, with every bad row named",
-  "lib/onnx": "graphs as data, the encoder to protobuf, a printer",
+  "lib/onnx": "graphs as data, the encoder to protobuf",
   "lib/autodiff": "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
   "lib/ort": "ONNX Runtime's C API through FFI: the only owner of native pointers",
   "lib/models": "config.json to pure functions over parameters, a file per family; checkpoints in and out",
