@@ -39,7 +39,7 @@ Deno.test("one profiler is on at a time", () => {
   assertThrows(
     () => profileSessions("other"),
     RangeError,
-    `Cannot profile sessions as one profiler must be on at a time: one writes ${prefix}`,
+    `Profiling is already on: another profiler writes ${prefix}`,
   );
   profiler.end();
   profileSessions(prefix).end();
