@@ -12,7 +12,7 @@ import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
 import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
-import { atOnce, type Work } from "@/lib/train/breathe.ts";
+import { runSync, type Work } from "@/lib/train/event_loop.ts";
 import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { prefill } from "./prefill.ts";
@@ -98,7 +98,7 @@ export class Generator {
    * @throws {UsageError} if a prompt is empty or leaves no room for `maxNewTokens`
    */
   generate(options: GenerationOptions): Generated[] {
-    return atOnce(this.steps(options));
+    return runSync(this.steps(options));
   }
 
   /** `generate()` as work that yields after every decoding step. One at a time: the cache is the generator's. */

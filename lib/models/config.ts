@@ -1,6 +1,6 @@
 /** Reads config.json and finds the family that it names. @module */
 import { join } from "node:path";
-import { readWholeFile } from "@/lib/files/whole_file.ts";
+import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { gemma } from "./gemma.ts";
 import { gemma2 } from "./gemma2.ts";
@@ -59,29 +59,9 @@ function isOwnCode(autoMap: unknown, type: string): boolean {
     Object.entries(autoMap!).every(([auto, path]) => /^AutoTokenizer/.test(auto) || own.test(String(path)));
 }
 
-/** config.json of a model directory. @throws {DataError} if it is missing or no JSON object */
+/** Reads config.json of a model directory. @throws {DataError} if it is missing or not a JSON object */
 export function readConfig(directory: string): Record<string, unknown> {
-  const path = join(directory, "config.json");
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(readWholeFile(path)));
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(
-      `Cannot read ${path} as it must be JSON: ${(cause as Error).message}`,
-      { file: path },
-      { cause },
-    );
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new DataError(
-      `Cannot read ${path} as it must be a JSON object: it is ${
-        Array.isArray(json) ? "a list" : typeof json
-      }`,
-      { file: path },
-    );
-  }
-  return json as Record<string, unknown>;
+  return readJsonObject(join(directory, "config.json"));
 }
 
 /**

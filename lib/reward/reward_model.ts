@@ -9,7 +9,7 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import { atOnce, type Work } from "@/lib/train/breathe.ts";
+import { runSync, type Work } from "@/lib/train/event_loop.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs, tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import { frozenNetwork } from "./frozen_networks.ts";
@@ -133,7 +133,7 @@ export class RewardModel {
     bosId: number | null,
     progress?: ScoringProgress,
   ): ScoredRow[] {
-    return atOnce(this.steps(rows, sft, bosId, progress));
+    return runSync(this.steps(rows, sft, bosId, progress));
   }
 
   /** `score()` as work that yields after every micro-batch. */

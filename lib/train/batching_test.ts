@@ -50,12 +50,12 @@ Deno.test("positions predict the targets: the token after a position is the targ
 Deno.test("gatherTokens() and scatterTokens() are each other's reverse", () => {
   fc.assert(
     fc.property(sequences, (rows) => {
-      const figures = rows.map(({ targets }, i) => Float32Array.from(targets, (t) => i + t / 128));
+      const values = rows.map(({ targets }, i) => Float32Array.from(targets, (t) => i + t / 128));
       const back = rows.map(() => new Float32Array(0));
       for (const micro of microBatches(rows, 512)) {
-        scatterTokens(micro, rows, gatherTokens(micro, figures), back);
+        scatterTokens(micro, rows, gatherTokens(micro, values), back);
       }
-      assertEquals(back, figures);
+      assertEquals(back, values);
     }),
     { seed: 3, numRuns: 100 },
   );

@@ -7,7 +7,7 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { rewardLogprobs, type RewardSources } from "@/lib/reward/reward_model.ts";
 import type { RewardLogprobs } from "@/lib/reward/scored_rows.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { type AnswerRequest, sampleAnswers } from "./answers.ts";
 import type { RewardPart } from "./check_models.ts";
 import type { Params } from "./params.ts";
@@ -67,7 +67,7 @@ export async function hear(
   const all = { ...sources, members: [...sources.members, ...parts] }, goes: RewardLogprobs[] = [];
   for (let start = 0; start < rows.length; start += ROWS_PER_GO) {
     const group = rows.slice(start, start + ROWS_PER_GO);
-    goes.push(atOnce(rewardLogprobs(all, group, { sft, bosId: sft.bosId, eosIds })));
+    goes.push(runSync(rewardLogprobs(all, group, { sft, bosId: sft.bosId, eosIds })));
     await pause();
   }
   const own = sources.members.length;

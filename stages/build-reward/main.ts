@@ -15,7 +15,7 @@ import { publishDirectory } from "@/lib/files/publish.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { breathe } from "@/lib/train/breathe.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
 import { type CheckedAnswers, checkedAnswers } from "./build_reward.ts";
 import { openParts, type RewardParts } from "./check_models.ts";
 import { checkRequest } from "./check_request.ts";
@@ -96,7 +96,7 @@ async function run(
   const evalPrompts = promptsOf("eval_prompts", inputs.eval_prompts as string | undefined, parts) ?? prompts;
   const tell = (message: string) => progress({ message });
   const pause = async () => {
-    await breathe();
+    await yieldToEventLoop();
     if (!signal.aborted) return;
     throw new TryAgainError("Cannot finish build-reward as a stop was asked for: nothing of it is kept");
   };

@@ -8,7 +8,7 @@ import { writeSamples } from "@/lib/contracts/samples.ts";
 import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
-import { breathe } from "@/lib/train/breathe.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
 import { evaluate } from "./evaluate.ts";
 import { type Params, params } from "./params.ts";
 import { readInputs } from "./read_inputs.ts";
@@ -45,7 +45,7 @@ async function run(
   configureRuntime({ threads });
   const evaluation = await readInputs(inputs, params);
   const pause = async () => {
-    await breathe();
+    await yieldToEventLoop();
     if (!signal.aborted) return;
     throw new TryAgainError("Cannot finish eval as a stop was asked for: nothing of it is kept");
   };

@@ -48,7 +48,6 @@ async function run(
   const { model, parameters } = borrowLanguageModel(policy, handOver);
   // All prompts, not this round's only: a later round would find the others too late.
   checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
-    action: "answer",
     file: inputs.prompts as string,
     column: "prompt_ids",
     newTokens: params.max_new_tokens,

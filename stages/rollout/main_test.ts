@@ -179,8 +179,10 @@ Deno.test("all prompts that leave no room are refused at once, even those that t
     await assertRejects(
       () => runStage(directory, { rows, params: { rollouts } }),
       DataError,
-      `Cannot answer ${directory.file("prompts.arrow")} as a row must fit the model's context of ` +
-        '64 tokens less 20 new ones and its 96 ids: "p3" has 45 tokens; "p9" has 45 tokens',
+      `${
+        directory.file("prompts.arrow")
+      }: a row must have at most 44 tokens (the model's context of 64 minus 20 ` +
+        'new ones) and ids below 96, got "p3" with 45 tokens; "p9" with 45 tokens',
     );
   }
 });

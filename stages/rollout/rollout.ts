@@ -4,7 +4,7 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import { exactSteps } from "@/lib/generate/exact.ts";
 import type { Generated, GenerationPrompt, Generator } from "@/lib/generate/generator.ts";
 import type { StopWatch } from "@/lib/text/stop_strings.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Network } from "@/lib/train/network.ts";
 import type { Params } from "./params.ts";
@@ -85,9 +85,9 @@ function answersOf(
     ...(onStep ? { onStep } : {}),
   };
   if (exact) {
-    return inTurns(exactSteps(generator, exact, { ...common, temperature, ...(stops ? { stops } : {}) }));
+    return runYielding(exactSteps(generator, exact, { ...common, temperature, ...(stops ? { stops } : {}) }));
   }
-  return inTurns(generator.steps({
+  return runYielding(generator.steps({
     ...common,
     sampling: { temperature, topK: top_k, topP: top_p },
     untempered: true,

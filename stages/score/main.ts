@@ -15,7 +15,7 @@ import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { inTurns, type Work } from "@/lib/train/breathe.ts";
+import { runYielding, type Work } from "@/lib/train/event_loop.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import { endpointReward } from "./endpoint_reward.ts";
 import { addExternalReward, type ExternalReward } from "./external_reward.ts";
@@ -57,13 +57,12 @@ async function run(context: StageContext<Params>): Promise<void> {
   checkSameTokenizer({ rollouts: digest, sft: tokenizerDigest(sft), reward: tokenizerDigest(base) });
   const sequences = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
   checkFits(sequences, reward.base().model, {
-    action: "score",
     file: inputs.rollouts as string,
     column: "response_ids",
   });
   const { bosId } = loadSpecialIds(sft);
   const work = reward.steps(rows, { path: sft }, bosId, (step, total) => progress({ step, total }));
-  const scored = await inTurns(stoppable(work, signal));
+  const scored = await runYielding(stoppable(work, signal));
   // What throughput is measured by: prompts and responses, once per model that was asked.
   const { members, baseline } = reward.manifest;
   const models = members.length + 2 + (baseline ? 1 : 0);

@@ -12,7 +12,7 @@ import { type LoadedModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
-import { breathe } from "@/lib/train/breathe.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
 import { Network } from "@/lib/train/network.ts";
 import { writeVectors } from "@/lib/train/optimizer_file.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
@@ -140,7 +140,7 @@ async function run(context: StageContext<Params>): Promise<void> {
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
       await checkpoints.add(index + 1, (to) => writeDirectory(to, source, loaded));
     }
-    await breathe();
+    await yieldToEventLoop();
     const last = index + 1 === total;
     if (scratch && !last && (signal.aborted || performance.now() - savedAt > KEEP_EVERY_MS)) {
       await saveProgress(scratch, network.parameters, optimizer, metrics);

@@ -65,7 +65,7 @@ export function readObjective({ inputs, params, model, seed }: Reading): Objecti
     ids,
   }));
   for (const reader of [model, network.model]) {
-    checkFits(named, reader, { action: "train on", file, column: "prompt_ids" });
+    checkFits(named, reader, { file, column: "prompt_ids" });
   }
   return pairObjective(subsampled(rows, seed, params.subsample), network, params);
 }
@@ -82,7 +82,6 @@ export function readRows(
   const rows = params.pack ? packed(stored, params.pack_length || model.contextLength) : stored;
   checkSameTokenizer({ [port]: digest, model: tokenizerDigest(inputs.model as string) });
   checkFits(rows.map(({ id, inputIds: ids }) => ({ id, ids })), model, {
-    action: port === "tokens" ? "train on" : "measure the loss on",
     file,
     column: "input_ids",
   });

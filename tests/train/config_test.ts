@@ -85,16 +85,16 @@ Deno.test("an activation or a rope scaling that is not known is refused with tho
   assertEquals(unknown.endsWith(': it is "spiral"'), true, unknown);
 });
 
-Deno.test("a file that is missing, no JSON or no object is refused by its path", () => {
+Deno.test("a file that is missing, not JSON or not an object is rejected with its path", () => {
   using directory = new TemporaryDirectory();
-  const path = directory.file("config.json");
-  assertEquals(assertThrows(() => readConfig(directory.path), DataError).message.includes(path), true);
-  directory.write("config.json", "{ broken");
-  const broken = assertThrows(() => readConfig(directory.path), DataError).message;
-  assertEquals(broken.startsWith(`Cannot read ${path} as it must be `), true, broken);
-  directory.write("config.json", "[1]");
-  const list = assertThrows(() => readConfig(directory.path), DataError).message;
-  assertEquals(list.startsWith(`Cannot read ${path} as it must be a JSON object`), true, list);
+  const messageOf = () => assertThrows(() => readConfig(directory.path), DataError).message;
+  const messages = [messageOf()];
+  for (const text of ["{ broken", "[1]"]) {
+    directory.write("config.json", text);
+    messages.push(messageOf());
+  }
+  for (const message of messages) assertEquals(message.includes(directory.file("config.json")), true, message);
+  assertEquals(new Set(messages).size, 3);
 });
 
 Deno.test("absent fields have the defaults of transformers' LlamaConfig", () => {
@@ -137,4 +137,12 @@ Deno.test("a sequence classifier is a critic", () => {
     "score.weight",
     [1, 16],
   ]);
+});
+
+Deno.test("bug: config.json with a key twice was read; the strict reader rejects it by name", () => {
+  using directory = new TemporaryDirectory();
+  directory.write("config.json", '{"model_type": "llama", "hidden_size": 16, "hidden_size": 32}');
+  const { message } = assertThrows(() => readConfig(directory.path), DataError);
+  assertEquals(message.includes(directory.file("config.json")), true, message);
+  assertEquals(message.includes("hidden_size"), true, message);
 });
