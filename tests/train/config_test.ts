@@ -93,7 +93,9 @@ Deno.test("a file that is missing, not JSON or not an object is rejected with it
     directory.write("config.json", text);
     messages.push(messageOf());
   }
-  for (const message of messages) assertEquals(message.includes(directory.file("config.json")), true, message);
+  for (const message of messages) {
+    assertEquals(message.includes(directory.file("config.json")), true, message);
+  }
   assertEquals(new Set(messages).size, 3);
 });
 
