@@ -76,7 +76,7 @@ const SPELLINGS: readonly (readonly [string, Fields, Fields])[] = [
 ];
 
 for (const [name, change, expected] of SPELLINGS) {
-  Deno.test(`a config is understood: ${name}`, () => {
+  Deno.test(`a config is read: ${name}`, () => {
     const model = modelFromConfig({ ...SMALL, ...change }), { attention } = model.blocks[0]!;
     const { headDim, rope } = attention;
     const found: Record<string, unknown> = {
@@ -111,7 +111,7 @@ Deno.test("the scaling llama3 is the same in both spellings, and its frequencies
   });
 });
 
-Deno.test("what would change the arithmetic and is not supported is refused by name", () => {
+Deno.test("unsupported fields that would change the arithmetic are rejected by name", () => {
   const refusal = (change: Fields) =>
     assertThrows(() => modelFromConfig({ ...SMALL, ...change }), DataError).message;
   const refused: Readonly<Record<string, unknown>> = {
@@ -123,19 +123,19 @@ Deno.test("what would change the arithmetic and is not supported is refused by n
   };
   for (const [field, value] of Object.entries(refused)) {
     const message = refusal({ [field]: value });
-    assert(message.startsWith(`Cannot read config.json as it must describe a model: ${field}`), message);
+    assert(message.startsWith(`config.json: ${field}`), message);
     assert(!message.includes(";"), "one wrong field, one problem");
   }
   for (const field of ["rope_scaling", "rope_parameters"]) {
     const unknown = refusal({ [field]: { rope_type: "spiral", factor: 2 } });
     assert(
-      unknown.startsWith("Cannot read rope_scaling as its type must be one of default, linear, "),
+      unknown.startsWith("config.json: the type of rope_scaling must be one of default, linear, "),
       unknown,
     );
-    assert(unknown.endsWith(': it is "spiral"'), unknown);
+    assert(unknown.endsWith(', got "spiral"'), unknown);
   }
   const activation = refusal({ hidden_act: "softsign" });
-  assert(activation.endsWith(': it is "softsign"'), activation);
+  assert(activation.endsWith(', got "softsign"'), activation);
 });
 
 const VARIANTS: Readonly<Record<string, Fields>> = {

@@ -340,7 +340,7 @@ Deno.test("a state of another training is refused with the tensors that it lacks
   const error = await assertRejects(() => update(directory, { ...START, state }, ROWS), DataError);
   assert(
     error.message.startsWith(
-      `Cannot read ${state}/optimizer.safetensors as it must hold the state of this model's training: ` +
+      `${state}/optimizer.safetensors: not the optimizer state of this model: ` +
         "policy.exp_avg.model.embed_tokens.weight is missing; ",
     ),
     error.message,

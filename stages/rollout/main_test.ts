@@ -199,7 +199,7 @@ Deno.test("a policy with another tokenizer, or a critic, is refused", async () =
   await assertRejects(
     () => runStage(directory, { policy: critic }),
     DataError,
-    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+    `${critic}: a language model is required, got a critic`,
   );
 });
 

@@ -277,7 +277,7 @@ Deno.test("rows that the models cannot read, another tokenizer, or a critic are 
   await assertRejects(
     () => score(directory, paper, ROWS, `${SRPPO}/critic`),
     DataError,
-    `Cannot take ${SRPPO}/critic as a language model must have a head over its vocabulary: it is a critic`,
+    `${SRPPO}/critic: a language model is required, got a critic`,
   );
 });
 

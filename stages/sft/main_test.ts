@@ -351,6 +351,6 @@ Deno.test("a critic is no model to fine-tune", async () => {
     async () =>
       runStage(directory.file("out"), { tokens: await write(directory), inputs: { model: critic } }),
     DataError,
-    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+    `${critic}: a language model is required, got a critic`,
   );
 });

@@ -8,12 +8,10 @@ import { readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { params } from "@/stages/sft/params.ts";
+import { FAMILY_GOLDENS } from "@/tests/support/golden_families.ts";
 
 /** Goldens that are trained: every family, and llama from bfloat16 and float16. */
-export const TRAINED: readonly string[] = [
-  ...["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2"],
-  ...["smollm3", "llama_bf16", "llama_f16"],
-];
+export const TRAINED: readonly string[] = [...FAMILY_GOLDENS, "llama_bf16", "llama_f16"];
 
 /** What torch needs to make the same update. */
 export interface UpdateCase {
