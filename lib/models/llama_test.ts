@@ -71,7 +71,7 @@ const SPELLINGS: readonly (readonly [string, Fields, Fields])[] = [
   ],
   ["dtype", { dtype: "bfloat16" }, {}],
   ["torch_dtype", { torch_dtype: "float16" }, {}],
-  ["dropout, which training here has none of", { attention_dropout: 0.1 }, {}],
+  ["dropout, which training here does not use", { attention_dropout: 0.1 }, {}],
   ["no window", { sliding_window: null }, {}],
 ];
 

@@ -75,7 +75,7 @@ Deno.test("warmupStepsOf() rounds down and is at least 1", () => {
   assertEquals([warmupStepsOf(0.1, 252), warmupStepsOf(0.1, 5), warmupStepsOf(0, 100)], [25, 1, 1]);
 });
 
-Deno.test("policyWarmupFactor() waits for the critic, then rises to 1", () => {
+Deno.test("policyWarmupFactor() is 0 during the critic's warm-up, then rises to 1", () => {
   const factors = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) =>
     policyWarmupFactor(i, { criticWarmupIterations: 3, lrWarmupIterations: 5 })
   );

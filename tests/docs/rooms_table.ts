@@ -16,7 +16,7 @@ const HOLDS: Readonly<Record<string, string>> = {
   "lib/onnx": "graphs as data, the encoder to protobuf",
   "lib/autodiff": "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
   "lib/ort": "ONNX Runtime's C API through FFI: the only owner of native pointers",
-  "lib/models": "config.json to pure functions over parameters, a file per family; checkpoints in and out",
+  "lib/models": "config.json to pure functions over parameters; model families; checkpoints in and out",
   "lib/rl": "advantages, KL estimators, whitening, rewards, losses: pure",
   "lib/train":
     "networks (blocks and head bound to buffers), micro-batches, AdamW, schedules, scoring of tokens",
