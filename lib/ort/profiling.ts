@@ -21,16 +21,16 @@ export function profileSessions(prefix: string): Profiler {
   if (active) {
     throw new RangeError(`Profiling is already on: another profiler writes ${active.prefix}`);
   }
-  const own = active = { prefix, open: new Set<EndProfile>(), made: 0 };
+  const profiling = active = { prefix, open: new Set<EndProfile>(), made: 0 };
   const stop = () => {
-    if (active === own) active = undefined;
+    if (active === profiling) active = undefined;
   };
   return {
     stop,
     end() {
       stop();
-      for (const endProfile of own.open) endProfile();
-      own.open.clear();
+      for (const endProfile of profiling.open) endProfile();
+      profiling.open.clear();
     },
   };
 }
@@ -51,7 +51,7 @@ export function joinProfile(): ProfiledSession | undefined {
   let end: EndProfile | undefined;
   return {
     prefix: `${prefix}-${active.made++}`,
-    opened: (own) => open.add(end = own),
+    opened: (endProfile) => open.add(end = endProfile),
     closed: () => end && open.delete(end),
   };
 }

@@ -13,7 +13,7 @@ function runOnce(): Session {
   return session;
 }
 
-Deno.test("sessions made while profiling is on write a profile each, others none", () => {
+Deno.test("each session created while profiling is on writes a profile, others do not", () => {
   using directory = new TemporaryDirectory();
   const before = runOnce();
   const profiler = profileSessions(directory.file("p"));
@@ -33,7 +33,7 @@ Deno.test("sessions made while profiling is on write a profile each, others none
   for (const session of [before, inside, after]) session[Symbol.dispose]();
 });
 
-Deno.test("one profiler is on at a time", () => {
+Deno.test("a second profiler is rejected while one is on", () => {
   using directory = new TemporaryDirectory();
   const prefix = directory.file("p"), profiler = profileSessions(prefix);
   assertThrows(

@@ -1,4 +1,4 @@
-/** Model directories in and out: equal bits, critics, and errors that list every offender. @module */
+/** Reading and writing model directories: equal bits, critics, and errors that list every offender. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
@@ -15,7 +15,7 @@ const SEQUENCES = [{ ids: [5, 17, 3, 80, 42, 9], targets: [1, 2, 3, 4, 5] }, {
   targets: [2],
 }];
 
-/** A copy of a model directory whose tensors `change` may alter. */
+/** Returns a copy of a model directory with changed tensors. */
 function changed(from: string, change: (tensors: Map<string, HostTensor>) => void): TemporaryDirectory {
   const directory = new TemporaryDirectory();
   Deno.copyFileSync(join(from, "config.json"), directory.file("config.json"));
@@ -54,7 +54,7 @@ for (const name of ["llama", "llama3_rope", "llama_bf16", "llama_f16", "llama_sh
   });
 }
 
-Deno.test("a critic from a causal model has its trunk, values of zero, weights of its own, and survives a file", () => {
+Deno.test("a critic initialised from a language model has its trunk, values of zero and a copy of the weights, and is read as written", () => {
   const causal = loadModel(`${FAMILIES}/llama`), critic = criticFrom(causal);
   assertEquals(critic.model.headKind, "score");
   assertEquals(critic.model.config.architectures, ["LlamaForSequenceClassification"]);

@@ -33,9 +33,9 @@ export const attentionPrimitive = definePrimitive<{ scale: number }>({
     let dp = g && matmul(g, v!, { transB: true });
     let inner = g && reduceSum(mul(g, o!), [-1], { keepDims: true });
     if (gP) { // the probabilities are an output too: second derivatives meet their cotangent
-      const own = reduceSum(mul(gP, p!), [-1], { keepDims: true });
+      const fromProbabilities = reduceSum(mul(gP, p!), [-1], { keepDims: true });
       dp = dp ? add(dp, gP) : gP;
-      inner = inner ? add(inner, own) : own;
+      inner = inner ? add(inner, fromProbabilities) : fromProbabilities;
     }
     const ds = mul(p!, sub(dp!, inner!));
     return [

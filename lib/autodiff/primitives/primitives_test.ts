@@ -1,6 +1,6 @@
 /**
- * Every primitive against finite differences in f64, first and second order where it is smooth. The first test walks
- * the registry: a primitive without a case fails it.
+ * Every primitive against finite differences in f64, first and second order where it is smooth. The first test fails for
+ * a primitive without a case.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
@@ -103,12 +103,12 @@ const CASES: Record<string, Case[]> = {
   })),
 };
 
-/** f32 kernels only: checked in f32 against differences of a f32 function, with the bound that its rounding allows. */
+/** Primitives with f32 kernels only: checked in f32 below. */
 const F32_ONLY = { erf: 2e-3, gelu: 2e-3 };
-/** Forward only: nothing to differentiate; that it refuses is checked below. */
+/** Forward only: a test below checks the error message. */
 const FORWARD_ONLY = ["groupQueryAttention"];
 
-Deno.test("every primitive of the registry has a gradient check", () => {
+Deno.test("every primitive has a gradient check", () => {
   const checked = [...Object.keys(CASES), ...Object.keys(F32_ONLY), ...FORWARD_ONLY].sort();
   assertEquals(checked, Object.keys(PRIMITIVES).sort());
 });
@@ -172,7 +172,7 @@ Deno.test("second derivatives: the gradient of a gradient equals central differe
   }
 });
 
-Deno.test("ties: maximum and minimum give the gradient to the first operand, clip to x at its bounds", () => {
+Deno.test("equal operands: maximum and minimum give the gradient to the first one, clip to x at its bounds", () => {
   const x = { dtype: "f64", shape: [3], data: Float64Array.of(1, 2, 3) } as const;
   const gradients = (fn: TracedFunction, inputs: HostTensor[]) =>
     evaluateVjp(fn, inputs).cotangents.map((c) => Array.from(c!.data as Float64Array));

@@ -16,15 +16,15 @@ export function adaptedModel(adapter: Adapter): Model {
   const { base, maps } = adapter;
   const scalesByKind = new Map<string, Readonly<Record<string, number>>>();
   const blocks = base.blocks.map((block, layer): Block => {
-    const own = maps.filter((map) => map.layer === layer);
-    if (own.length === 0) return block;
+    const adapted = maps.filter((map) => map.layer === layer);
+    if (adapted.length === 0) return block;
     const additions: Record<string, PartParameters[string]> = {}, scales: Record<string, number> = {};
-    for (const map of own) {
+    for (const map of adapted) {
       const names = lowRankNames(map.local), [a, b] = adapterSpecs(map);
       Object.assign(additions, { [names.a]: a, [names.b]: b });
       scales[names.scale] = map.scale;
     }
-    const described = own.map(({ local, rank, scale }) => `${local}:${rank}:${scale}`).join();
+    const described = adapted.map(({ local, rank, scale }) => `${local}:${rank}:${scale}`).join();
     const kind = `${block.kind}+lora(${described})`;
     scalesByKind.set(kind, scales);
     return { ...block, kind, parameters: { ...block.parameters, ...additions } };
