@@ -66,6 +66,7 @@ export function rmsDecoder(input: ConfigInput, config: RmsConfig, parts: RmsPart
   const norm = (x: Value, weight: Value) =>
     rmsNorm(x, normOffset === 0 ? weight : add(weight, normOffset), epsilon);
   const normIf = (x: Value, weight: Value | undefined) => weight ? norm(x, weight) : x;
+  // queries or keys, [N, heads·D]
   const normHeads = (x: Value, weight: Value | undefined, headDim: number) => {
     if (!weight || parts.queryKeyNorm === "all") return normIf(x, weight);
     const [tokens, width] = x.shape as readonly [number, number];

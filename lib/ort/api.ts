@@ -45,7 +45,6 @@ function openApi() {
     run: slot(9, ["pointer", "pointer", "buffer", "buffer", "usize", "buffer", "usize", "buffer"], "pointer"), // (session, run options, names, values, n, names, n, values)
     createSessionOptions: slot(10, ["buffer"], "pointer"), // (out)
     enableProfiling: slot(14, ["pointer", "buffer"], "pointer"), // (options, prefix)
-    disableCpuMemArena: slot(19, ["pointer"], "pointer"), // (options)
     setSessionGraphOptimizationLevel: slot(23, ["pointer", "u32"], "pointer"), // (options, level)
     createTensorWithData: slot(
       49,

@@ -21,7 +21,7 @@ import { workspaceGeneration, workspaceValue } from "./workspace.ts";
 /** Tokens per run of the head graph; the last chunk is padded to a multiple of CHUNK_STEP. */
 const CHUNK = 1024, CHUNK_STEP = 128;
 
-/** Batch shapes with bound graphs per network: a plan keeps its graphs, so this bounds them as MOST_GRAPHS does. */
+/** Plans per network. A plan refers to its graphs: a graph that left the cache is released when no plan has it. */
 const MOST_PLANS = 64;
 
 /** Buffers and bound runs for one batch shape. */

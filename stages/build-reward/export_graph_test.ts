@@ -12,6 +12,7 @@ import { makeKey } from "@/lib/random/uniform.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { backward, Trace } from "@/lib/autodiff/mod.ts";
+import { FAMILY_GOLDENS } from "@/tests/support/golden_families.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { writeRewardGraph } from "./export_graph.ts";
 import { ofOwnTokens } from "./token_shapes.ts";
@@ -159,7 +160,7 @@ Deno.test("reward.onnx combines by mean minus deviation", () => checkExport("lla
 Deno.test("reward.onnx holds other shapes of the family: scaled rotary embedding", () =>
   checkExport("llama3_rope", {}, 1));
 
-for (const family of ["mistral", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2", "smollm3"]) {
+for (const family of FAMILY_GOLDENS) {
   Deno.test(`reward.onnx holds any family: ${family}`, () => checkExport(family, {}, 1));
 }
 

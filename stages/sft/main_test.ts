@@ -309,7 +309,7 @@ Deno.test("rows that do not fit the model are refused before training, those of 
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: good, inputs: { validation: long } }),
     DataError,
-    `Cannot measure the loss on ${long} ${fault}`,
+    `${long}: ${fault}`,
   );
   const silent = await write(
     directory,

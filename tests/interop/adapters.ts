@@ -10,9 +10,11 @@ import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
+import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
 const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 
+/** Changes of `CONFIG` by golden family; families without an entry adapt all linear maps. */
 const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
   llama: { rankStabilised: true, rankPattern: { "1.self_attn.q_proj": 5 }, excluded: ["0.mlp.up_proj"] },
   mistral: { targets: ["q_proj", "v_proj"] },
@@ -24,7 +26,6 @@ const CASES: Readonly<Record<string, Partial<LoraConfig>>> = {
   phi3: { targets: ".*\\.(qkv|gate_up)_proj" },
   gpt2: { targets: ["c_attn", "mlp.c_proj"], alphaPattern: { c_attn: 7 } },
   gpt_neox: { targets: ["query_key_value", "dense"], layers: [1] },
-  olmo2: { targets: "all-linear" },
   smollm3: { targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] },
 };
 
@@ -38,9 +39,9 @@ export interface AdapterCase {
 
 /** Writes the adapters below `home`, with numbers in B as if they were trained. */
 export function writeAdapters(home: string): AdapterCase[] {
-  return Object.entries(CASES).map(([family, change]) => {
-    const baseDirectory = join(projectRoot, "fixtures/goldens/families", family), path = join(home, family);
-    const config = { ...CONFIG, ...change };
+  return FAMILY_GOLDENS.map((family) => {
+    const baseDirectory = join(projectRoot, GOLDEN_FOLDER, family), path = join(home, family);
+    const config = { ...CONFIG, ...CASES[family] };
     const loaded = newAdapter(loadFrozenModel(baseDirectory), config, { baseDirectory, seed: 1 });
     const { model, parameters } = loaded;
     for (const { name } of parameters.specs) {
