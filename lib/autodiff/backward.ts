@@ -1,18 +1,18 @@
-/** Reverse-mode differentiation: walks a trace from its end and adds the equations of the gradient to it. @module */
+/** Reverse-mode differentiation: walks a trace backwards and adds the equations of the gradient to it. @module */
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { add } from "./primitives/arithmetic.ts";
 import { isFloat } from "./primitive.ts";
 import type { Equation, Value } from "./value.ts";
 
-/** An output with what flows into it. */
+/** An output and its cotangent. */
 export interface Seed {
   readonly output: Value;
   readonly cotangent: Value;
 }
 
 /**
- * Cotangents of `wrt` under Σ ⟨output, cotangent⟩ of the seeds. A value that the outputs do not depend on gets
- * undefined. The equations are appended to the trace of the outputs.
+ * Returns the gradients of Σ ⟨output, cotangent⟩ with respect to `wrt`; undefined for a value that the outputs do not
+ * depend on. The equations are appended to the trace of the outputs.
  */
 export function backward(seeds: readonly Seed[], wrt: readonly Value[]): (Value | undefined)[] {
   const trace = seeds[0]!.output.trace;
@@ -21,7 +21,7 @@ export function backward(seeds: readonly Seed[], wrt: readonly Value[]): (Value 
     const before = cotangents.get(value.name);
     cotangents.set(value.name, before ? add(before, cotangent) : cotangent);
   };
-  const reaches = new Set(wrt.map((v) => v.name)); // values that depend on wrt: the only ones worth a cotangent
+  const reaches = new Set(wrt.map((v) => v.name)); // values that depend on wrt: no others need a cotangent
   for (const { inputs, outputs } of trace.equations) {
     if (inputs.some((v) => reaches.has(v.name))) {
       for (const v of outputs) if (isFloat(v.dtype)) reaches.add(v.name);
@@ -35,8 +35,7 @@ export function backward(seeds: readonly Seed[], wrt: readonly Value[]): (Value 
     const outgoing = primitive.vjp({ inputs, outputs, params, cotangents: incoming });
     if (outgoing.length !== inputs.length) {
       throw new UnsupportedOpError(
-        `Cannot differentiate ${primitive.name} as its vjp must give one cotangent per input: ` +
-          `${outgoing.length} for ${inputs.length}`,
+        `${primitive.name}: vjp must return one cotangent per input, got ${outgoing.length} for ${inputs.length}`,
       );
     }
     outgoing.forEach((cotangent, i) => {
@@ -47,9 +46,9 @@ export function backward(seeds: readonly Seed[], wrt: readonly Value[]): (Value 
 }
 
 /**
- * Values that equations from index `mark` on read and that earlier equations made: what a backward graph needs from
- * the forward one.
- * @param keep which of them are saved; the others are computed again from saved ones and inputs
+ * Returns the values that equations before index `mark` compute and later ones read: what the forward graph saves for
+ * the backward graph.
+ * @param keep which of them are saved; the others are recomputed from saved values and inputs
  */
 export function residuals(
   equations: readonly Equation[],

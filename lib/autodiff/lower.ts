@@ -1,24 +1,24 @@
-/** Turns a part of a trace into an ONNX graph: what the outputs need, down to the values that are given. @module */
+/** Turns a part of a trace into an ONNX graph: all equations between the given values and the outputs. @module */
 import { type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
 import type { OnnxGraph, OnnxNode } from "@/lib/onnx/graph.ts";
 import type { Value } from "./value.ts";
 
-/** Where the graph begins and ends. */
+/** Inputs and outputs of the graph. */
 export interface GraphBounds {
   readonly name?: string;
-  /** values given at each run; those that the outputs do not need are left out */
+  /** values given at each run; unused ones are left out */
   readonly inputs: readonly Value[];
   /** values given once, when the session is made */
   readonly weights?: readonly Value[];
   /** graph outputs by name */
   readonly outputs: Readonly<Record<string, Value>>;
-  /** shapes to declare instead of the traced ones, with strings for sizes that differ from run to run */
+  /** declared shapes that replace the traced ones; a string is a size that may change between runs */
   readonly symbolic?: Readonly<Record<string, readonly (number | string)[]>>;
 }
 
 /**
- * The graph that computes `outputs` from `inputs`. Any value of the trace may be an input: what lies before it is cut
- * off, so that saved intermediates can be fed in.
+ * Returns the graph that computes `outputs` from `inputs`. Any value of the trace may be an input, for example a saved
+ * intermediate; the equations before it are then left out.
  */
 export function lower(bounds: GraphBounds): OnnxGraph {
   const outputs = Object.entries(bounds.outputs);
@@ -41,7 +41,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
     return name;
   };
   for (const { primitive, params, inputs, outputs } of equations) {
-    // An output that is given from outside must not be made twice under one name.
+    // An output that is also a graph input must not be defined twice under one name.
     const names = outputs.map((v) => given.has(v.name) ? `.t${temporaries++}` : v.name);
     primitive.lower({
       inputs: inputs.map((v) => v.name),
@@ -68,7 +68,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
       },
     });
   }
-  // ONNX wants outputs under their own names, also where one value leaves twice or an input passes through.
+  // Each output needs its own name in ONNX, also where two outputs are one value or an output is an input.
   for (const [name, value] of outputs) {
     nodes.push({ opType: "Identity", domain: "", inputs: [value.name], outputs: [name], attributes: {} });
   }
@@ -91,7 +91,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
   };
 }
 
-/** Drops the Identity of an output whose value is made in this graph and gives the value the output's name instead. */
+/** Removes the Identity of each output that this graph computes and renames the value to the output instead. */
 function renameOutputs(
   nodes: readonly OnnxNode[],
   outputs: readonly (readonly [value: string, name: string])[],

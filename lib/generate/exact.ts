@@ -14,7 +14,7 @@ import type { Model } from "@/lib/models/model.ts";
 import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import { microBatches, scatterTokens, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import type { Work } from "@/lib/train/breathe.ts";
+import type { Work } from "@/lib/train/event_loop.ts";
 import { exactProgram } from "@/lib/train/exact_program.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { SCORING_BUDGET } from "@/lib/train/token_logprobs.ts";

@@ -5,7 +5,7 @@ import { normal } from "@/lib/random/normal.ts";
 import { makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
 import { microBatches, scatterTokens, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { Network } from "@/lib/train/network.ts";
 import { policyProgram } from "@/lib/train/ppo_programs.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
@@ -39,7 +39,7 @@ function noisy(): Generator {
 const policy = () => new Generator(model, parameters);
 
 const exactly = (proposer: Pick<Generator, "steps">, options: Partial<ExactOptions> = {}): Generated[] =>
-  atOnce(exactSteps(proposer, network, { ...OPTIONS, ...options }));
+  runSync(exactSteps(proposer, network, { ...OPTIONS, ...options }));
 
 const sequencesOf = (responses: readonly Generated[]): Sequence[] =>
   responses.map(({ responseIds }, i) => {
@@ -112,7 +112,7 @@ for (
     }));
     const maxNewTokens = Math.min(32, model.contextLength - 30);
     const options = { ...OPTIONS, prompts, maxNewTokens, eosIds: [2] };
-    const responses = atOnce(exactSteps(new Generator(model, parameters), network, options));
+    const responses = runSync(exactSteps(new Generator(model, parameters), network, options));
     const sequences = responses.map(({ responseIds }, i): Sequence => {
       const before = prompts[i]!.ids, ids = Int32Array.from([...before, ...responseIds]);
       return { ids, targets: targetsFrom(before.length, ids.length) };
@@ -188,7 +188,7 @@ Deno.test("a network whose bits change from pass to pass is noticed", () => {
     return run(pass);
   };
   assertThrows(
-    () => atOnce(exactSteps(policy(), shaky, { ...OPTIONS, prompts: OPTIONS.prompts.slice(0, 1) })),
+    () => runSync(exactSteps(policy(), shaky, { ...OPTIONS, prompts: OPTIONS.prompts.slice(0, 1) })),
     UnavailableError,
     "exact=true requires that the training graph gives a token the same bits in every batch: it drew token",
   );

@@ -13,7 +13,7 @@ import { type Key, makeKey, uniform } from "@/lib/random/uniform.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
-import { atOnce, type Work } from "@/lib/train/breathe.ts";
+import { runSync, type Work } from "@/lib/train/event_loop.ts";
 import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { prefill } from "./prefill.ts";
@@ -99,7 +99,7 @@ export class Generator {
    * @throws {UsageError} if a prompt is empty or leaves no room for `maxNewTokens`
    */
   generate(options: GenerationOptions): Generated[] {
-    return atOnce(this.steps(options));
+    return runSync(this.steps(options));
   }
 
   /** Does `generate()` as work that yields after every decoding step. One call at a time: they share the cache. */

@@ -5,7 +5,7 @@
  */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { exactSteps } from "./exact.ts";
 import type { GenerationOptions, Generator } from "./generator.ts";
@@ -42,7 +42,7 @@ export async function sampleResponses(
     })
   );
   const options = { ...common, prompts: requests.map(({ id, prompt }) => ({ id, ids: prompt.promptIds })) };
-  const responses = await inTurns(
+  const responses = await runYielding(
     exact
       ? exactSteps(generator, exact, { ...options, temperature: sampling.temperature, stops })
       : generator.steps({ ...options, sampling, logprobsT1: true, onToken: stops?.() }),

@@ -23,12 +23,10 @@ const ACTIVATIONS: Readonly<Record<string, (x: Value) => Value>> = {
   tanh,
 };
 
-/** The function called `name`. @param field where the config says so @throws {DataError} if it is not known */
+/** Returns the activation `name`. @param field field of the config @throws {DataError} if it is not supported */
 export function activation(name: string, field = "hidden_act"): (x: Value) => Value {
   const fn = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
   if (fn) return fn;
   const known = Object.keys(ACTIVATIONS).join(", ");
-  throw new DataError(
-    `Cannot read the config as ${field} must be one of ${known}: it is ${JSON.stringify(name)}`,
-  );
+  throw new DataError(`${field} must be one of ${known}, got ${JSON.stringify(name)}`);
 }

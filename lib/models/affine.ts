@@ -1,12 +1,12 @@
 /**
- * Linear maps with an optional bias and an optional low-rank addition: their parameters, and applying them. All maps
- * of all blocks go through here, so that an adapter needs no family to know of it.
+ * Linear maps with an optional bias and an optional low-rank addition: their parameters, and applying them. All families
+ * use these functions for all maps of their blocks, so adapters work for every family.
  * @module
  */
 import { add, linear, matmul, mul, type Value } from "@/lib/autodiff/mod.ts";
 import type { ParameterSpec, PartParameters, PartValues } from "./model.ts";
 
-/** What a linear map is called and how large it is. */
+/** Name and size of a linear map. */
 export interface AffineSpec {
   /** its name in a checkpoint, without `.weight` */
   readonly module: string;
@@ -15,7 +15,7 @@ export interface AffineSpec {
   readonly bias: boolean;
 }
 
-/** `<local>` [out, in] and, with a bias, `<local>Bias` [out]. */
+/** Returns `<local>` [out, in] and, with a bias, `<local>Bias` [out]. */
 export function affineParameters(local: string, { module, out, inner, bias }: AffineSpec): PartParameters {
   return {
     [local]: { name: `${module}.weight`, shape: [out, inner] },
@@ -23,7 +23,7 @@ export function affineParameters(local: string, { module, out, inner, bias }: Af
   };
 }
 
-/** `<local>` stored [in, out], as transformers' Conv1D has it, and `<local>Bias` [out]. */
+/** Returns `<local>` stored [in, out], as in transformers' Conv1D, and `<local>Bias` [out]. */
 export function conv1dParameters(
   local: string,
   { module, out, inner }: Omit<AffineSpec, "bias">,
@@ -34,29 +34,29 @@ export function conv1dParameters(
   };
 }
 
-/** x·Wᵀ + b, where there is a bias: [N, in] → [N, out]. */
+/** Returns x·Wᵀ + b: [N, in] → [N, out]. The bias is optional. */
 export function affine(p: PartValues, local: string, x: Value): Value {
   return withAdditions(p, local, x, linear(x, p[local]!));
 }
 
-/** x·W + b for W [in, out]: [N, in] → [N, out]. */
+/** Returns x·W + b for W [in, out]: [N, in] → [N, out]. */
 export function conv1d(p: PartValues, local: string, x: Value): Value {
   return withAdditions(p, local, x, matmul(x, p[local]!));
 }
 
-/** Names of a map's low-rank addition (Hu et al. 2021, arXiv:2106.09685, §4.1): s·(x·Aᵀ)·Bᵀ. */
+/** Returns the names of a map's low-rank addition s·(x·Aᵀ)·Bᵀ (Hu et al. 2021, arXiv:2106.09685, §4.1). */
 export function lowRankNames(
   local: string,
 ): { readonly a: string; readonly b: string; readonly scale: string } {
   return { a: `${local}.loraA`, b: `${local}.loraB`, scale: `${local}.loraScale` };
 }
 
-/** Whether a parameter of a block is the weight of a linear map: all other matrices of a model are embeddings. */
+/** Returns whether a parameter of a block is the weight of a linear map: blocks have no other matrices. */
 export function isMap({ shape }: ParameterSpec): boolean {
   return shape.length === 2;
 }
 
-/** Width in and out of a linear map. */
+/** Returns the input and output width of a linear map. */
 export function mapSizes(
   { shape, transposed }: ParameterSpec,
 ): { readonly inner: number; readonly out: number } {
@@ -66,7 +66,7 @@ export function mapSizes(
 
 function withAdditions(p: PartValues, local: string, x: Value, product: Value): Value {
   const names = lowRankNames(local), a = p[names.a], bias = p[`${local}Bias`];
-  // The scale goes onto the narrow product, [N, r].
+  // The narrow product [N, r] is scaled: it is the cheapest.
   const adapted = a ? add(product, linear(mul(linear(x, a), p[names.scale]!), p[names.b]!)) : product;
   return bias ? add(adapted, bias) : adapted;
 }

@@ -1,6 +1,6 @@
 /**
- * Frozen weights, once in memory however many models stand on them: base, SFT model and policy of a run are one
- * checkpoint with different adapters.
+ * Frozen weights that several models share in memory: base, SFT model and policy of a run may be one checkpoint with
+ * different adapters.
  * @module
  */
 import { basename, join } from "node:path";
@@ -11,14 +11,14 @@ import { type LoadedModel, loadPlainModel } from "./plain_checkpoint.ts";
 
 const SINGLE = "model.safetensors";
 
-/** Models that somebody still holds, by the digest of their files. */
-const held = new Map<string, WeakRef<LoadedModel["parameters"]>>();
+/** Weights that are still referenced, by the digest of their files. */
+const shared = new Map<string, WeakRef<LoadedModel["parameters"]>>();
 
-/** Digests of files that were read, by what tells whether a file has changed. */
+/** Digests of files, by place, size and time of change. */
 const digests = new Map<string, string>();
 
 /**
- * The files that config and weights of a model directory are made of.
+ * Returns the names of the files with config and weights of a model directory.
  * @throws {DataError} if the weights cannot be opened
  */
 export function checkpointFiles(directory: string): string[] {
@@ -29,21 +29,21 @@ export function checkpointFiles(directory: string): string[] {
 }
 
 /**
- * The plain model of a directory, whose weights nobody may write to: they are those of every other model with the same
- * files. They leave memory with the last model that has them.
+ * Reads a plain model whose weights are read-only: all models with the same files share them. They leave memory with
+ * the last model that uses them.
  * @throws {DataError} as `loadPlainModel()`
  */
 export function sharedModel(directory: string): LoadedModel {
-  readConfig(directory); // its message is better than that of a digest
+  readConfig(directory); // fails with a better message than a digest
   const lines = checkpointFiles(directory).map((name) => `${digestOf(join(directory, name))}  ${name}\n`);
-  const key = digestBytes(lines.join("")), known = held.get(key)?.deref();
+  const key = digestBytes(lines.join("")), known = shared.get(key)?.deref();
   const loaded = loadPlainModel(directory, { known });
-  held.set(key, new WeakRef(loaded.parameters));
-  for (const [other, reference] of held) if (!reference.deref()) held.delete(other);
+  shared.set(key, new WeakRef(loaded.parameters));
+  for (const [other, reference] of shared) if (!reference.deref()) shared.delete(other);
   return loaded;
 }
 
-/** A file's digest. Files are published whole and never written to again, so place, size and time tell one from another. */
+/** Returns a file's digest. Published files do not change, so place, size and time identify one. */
 function digestOf(path: string): string {
   const { dev, ino, size, mtime } = Deno.statSync(path);
   const key = `${dev}:${ino ?? path}:${size}:${mtime?.getTime()}`;

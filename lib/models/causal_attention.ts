@@ -1,4 +1,4 @@
-/** Attention over whole right-padded rows, as training and scoring use it. @module */
+/** Causal attention over whole right-padded rows, for training and scoring. @module */
 import {
   add,
   attention,
@@ -20,12 +20,11 @@ import type { AttentionSpec, BlockContext, Rope } from "./model.ts";
 import { ropeTables } from "./rope_frequencies.ts";
 
 /**
- * What is added to the scores of tokens that a position must not see. Rows are right-padded, so causality alone keeps
- * padding out; e^(−1e9) is 0, so nothing leaks.
+ * Added to the scores of hidden tokens: e^(−1e9) is 0. Padding is on the right, so the causal mask also hides it.
  */
 const HIDDEN = -1e9;
 
-/** Queries that meet the keys before them together; the keys after them are left out, not only masked. */
+/** Queries per block; scores with the keys after a block are not computed. */
 const QUERY_BLOCK = 32;
 
 /** Positions first … end − 1 of a row. */
@@ -34,7 +33,7 @@ interface Span {
   readonly end: number;
 }
 
-/** 0 where a query may see a key, else HIDDEN: [queries·groups, keys]; the heads of a group are neighbouring rows. */
+/** Returns 0 for visible keys, else HIDDEN: [queries·groups, keys]; the heads of a group are neighbouring rows. */
 function causalMask(queries: Span, keys: Span, groups: number, window: number | null): Float32Array {
   const width = keys.end - keys.first,
     mask = new Float32Array((queries.end - queries.first) * groups * width);
@@ -49,24 +48,24 @@ function causalMask(queries: Span, keys: Span, groups: number, window: number | 
   return mask;
 }
 
-/** cos and sin of every token of a batch, [B·T, pairs] each, for rotations that depend on the length of a row. */
+/** cos and sin of every token of a batch, [B·T, pairs], for rotations that depend on the length of a row. */
 export interface TokenAngles {
   readonly cos: Value;
   readonly sin: Value;
 }
 
-/** What causal attention takes besides its rows. */
+/** Options of causal attention. */
 export interface CausalAttentionOptions {
-  /** for layers whose rotation depends on the length of a row; without it rows lie within the model's context */
+  /** for layers whose rotation depends on the length of a row; without it rows must be within the model's context */
   readonly angles?: TokenAngles | undefined;
-  /** told the rotated keys and the values, [B, kvHeads, T, D]: what a cache holds */
+  /** called with the rotated keys and the values, [B, kvHeads, T, D], for a key/value cache */
   readonly seen?: (key: Value, value: Value) => void;
 }
 
 /**
- * Attention of B rows of T tokens: softmax(scale·q·kᵀ + mask)·v per head, positions from 0. The query heads that share
- * a key head are stacked as rows, so that keys and values are never repeated. Queries go in blocks, each with the keys
- * that it can see: about half of the scores of long rows are never computed.
+ * Returns attention of B rows of T tokens: softmax(scale·q·kᵀ + mask)·v per head, positions from 0. The query heads that
+ * share a key head are stacked as rows, so keys and values are not repeated. Queries are computed in blocks, each with
+ * the keys before its end: about half of the scores of long rows are not computed.
  */
 export function causalAttention(
   trace: Trace,
@@ -77,10 +76,10 @@ export function causalAttention(
   return {
     attend(q: Value, k: Value, v: Value, spec: AttentionSpec): Value {
       const { heads, kvHeads, headDim } = spec, groups = heads / kvHeads, batch = rows * kvHeads;
-      const turn = spec.rope
-        ? rotation(trace, { tokens: rows * length, length, angles, dtype: q.dtype }, spec.rope)
-        : undefined;
-      const rotated = (x: Value, n: number) => turn ? turn(reshape(x, [rows * length, n, 1, headDim])) : x;
+      const rotate = spec.rope &&
+        rotation(trace, { tokens: rows * length, length, angles, dtype: q.dtype }, spec.rope);
+      const rotated = (x: Value, n: number) =>
+        rotate ? rotate(reshape(x, [rows * length, n, 1, headDim])) : x;
       // [B·T, kvHeads·w] → [B, kvHeads, T, w]
       const split = (x: Value, width: number) =>
         transpose(reshape(x, [rows, length, kvHeads, width]), [0, 2, 1, 3]);
@@ -99,11 +98,11 @@ export function causalAttention(
           [(block.end - block.first) * groups, visible.end - visible.first],
           causalMask(block, visible, groups, spec.window),
         );
-        const some = slice(queries, 1, block.first * groups, block.end * groups);
-        const [before, what] = [keys, values].map((x) => slice(x, 1, visible.first, visible.end));
+        const query = slice(queries, 1, block.first * groups, block.end * groups);
+        const [key, value] = [keys, values].map((x) => slice(x, 1, visible.first, visible.end));
         return spec.softcap === null
-          ? attention(some, before!, what!, mask, spec.scale)
-          : softcappedAttention(some, before!, what!, mask, { scale: spec.scale, softcap: spec.softcap });
+          ? attention(query, key!, value!, mask, spec.scale)
+          : softcappedAttention(query, key!, value!, mask, { scale: spec.scale, softcap: spec.softcap });
       });
       const joined = reshape(concat(mixed, 1), [rows, kvHeads, length, groups * headDim]);
       return reshape(transpose(joined, [0, 2, 1, 3]), [rows * length, heads * headDim]);
@@ -111,7 +110,7 @@ export function causalAttention(
   };
 }
 
-/** Blocks of queries of a row: of equal length, but for the last. */
+/** Returns the blocks of queries of a row; all but the last have equal length. */
 function blocksOf(length: number): Span[] {
   const count = Math.max(1, Math.floor(length / QUERY_BLOCK)), size = Math.ceil(length / count);
   return Array.from(
@@ -132,7 +131,7 @@ function softcappedAttention(
   return matmul(softmax(add(mul(tanh(scores), softcap), mask)), v);
 }
 
-/** Rotates x[B·T, n, 1, D], each token by its position. */
+/** Returns the function that rotates x[B·T, n, 1, D], each token by its position. */
 function rotation(
   trace: Trace,
   { tokens, length, angles, dtype }: Pick<CausalAttentionOptions, "angles"> & {
@@ -147,8 +146,8 @@ function rotation(
     return trace.constant(hostTensor("i64", [tokens, 1], values));
   };
   if (spec.atLength && angles) { // a table row for every token of the batch
-    const own = ids((token) => token);
-    return (x) => rope(x, own, angles.cos, angles.sin);
+    const rows = ids((token) => token);
+    return (x) => rope(x, rows, angles.cos, angles.sin);
   }
   const tables = ropeTables(spec, length), half = spec.frequencies.length;
   const [cos, sin] = [tables.cos, tables.sin].map((table) => constantOf(trace, dtype, [length, half], table));

@@ -1,8 +1,4 @@
-/**
- * Model directories, plain in the Hugging Face layout or adapters in PEFT's: everything that takes a model directory
- * takes either.
- * @module
- */
+/** Model directories: plain ones in the Hugging Face layout, and adapters in PEFT's layout. @module */
 import { join } from "node:path";
 import type { GiveFile, HandOver } from "@/lib/files/hand_over.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -17,8 +13,8 @@ import { type LoadedModel, loadPlainModel, writePlainModel } from "./plain_check
 export type { LoadedModel } from "./plain_checkpoint.ts";
 
 /**
- * Reads a model directory; weights are widened to f32. An adapter's base is shared with other adapters on it.
- * @param handOver where to look for the weights before the disk
+ * Reads a model directory; weights are converted to f32. Adapters on one base share its weights.
+ * @param handOver files in memory, used instead of those on disk
  * @throws {DataError} if the config or a file is bad, a weight is missing, has another shape, is not finite, or is not
  *   part of the model; all offenders are listed
  */
@@ -37,8 +33,8 @@ export function loadLanguageModel(directory: string, handOver?: HandOver): Loade
 }
 
 /**
- * Reads a language model to look at: weights that another stage of this process handed over are not copied, so the
- * caller must not write to them.
+ * Reads a language model without copying weights that another stage of this process handed over: the caller must not
+ * write to them.
  * @throws {DataError} if it holds a critic, or as `loadModel()`
  */
 export function borrowLanguageModel(directory: string, handOver: HandOver | undefined): LoadedModel {
@@ -49,7 +45,7 @@ export function borrowLanguageModel(directory: string, handOver: HandOver | unde
 }
 
 /**
- * Reads a language model that nobody will train: its weights may be shared with others.
+ * Reads a language model that is not trained: its weights may be shared with other models.
  * @throws {DataError} if it holds a critic, or as `loadModel()`
  */
 export function loadFrozenModel(directory: string): LoadedModel {
@@ -60,13 +56,13 @@ export function loadFrozenModel(directory: string): LoadedModel {
 function checkLanguageModel(loaded: LoadedModel, directory: string): LoadedModel {
   if (loaded.model.headKind === "lm") return loaded;
   throw new DataError(
-    `Cannot take ${directory} as a language model must have a head over its vocabulary: it is a critic`,
+    `${directory}: a language model is required, got a critic`,
     { file: directory },
   );
 }
 
 /**
- * The model of a directory without its weights; of an adapter: its base.
+ * Reads the model of a directory without its weights; for an adapter, that of its base.
  * @throws {DataError} if a config is bad
  */
 export function readModel(directory: string): Model {
@@ -75,8 +71,8 @@ export function readModel(directory: string): Model {
 }
 
 /**
- * The critic that a causal model starts: the same trunk with a head of zeros, an adapter folded in.
- * Weights are copied: the critic is trained on its own, all of it.
+ * Returns a critic initialised from a language model: the same trunk, with an adapter merged, and a head of zeros. The
+ * weights are copied: all of them are trained.
  */
 export function criticFrom(loaded: LoadedModel): LoadedModel {
   const { model, parameters } = mergedModel(loaded);
@@ -90,15 +86,15 @@ export function criticFrom(loaded: LoadedModel): LoadedModel {
 }
 
 /**
- * Writes a model into an existing directory in the layout that it was read from; its tokenizer is no part of it.
- * @param give where the weights are given away
+ * Writes a model into an existing directory in the layout that it was read from, without its tokenizer.
+ * @param give called to hand the weights over in memory instead of writing them
  */
 export function writeModel(directory: string, loaded: LoadedModel, give?: GiveFile): void {
   if (loaded.model.adapter) writeAdapter(directory, loaded, give);
   else writePlainModel(directory, loaded, give);
 }
 
-/** Writes a model as a plain checkpoint, an adapter folded in. */
+/** Writes a model as a plain checkpoint, with an adapter merged. */
 export function writeMerged(directory: string, loaded: LoadedModel): void {
   writePlainModel(directory, mergedModel(loaded));
 }

@@ -1,20 +1,20 @@
-/** Checkpoints as they are met: of the bare trunk, with buffers, with a tied head stored; and critics of every family. @module */
+/** Variants of checkpoints: the trunk alone, with buffers, with a tied head stored; and critics of every family. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { f32, type HostTensor } from "@/lib/tensor/tensor.ts";
+import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { criticFrom, loadModel, writeModel } from "./checkpoint.ts";
+import { FAMILIES } from "./families.ts";
 
-const FAMILIES = "fixtures/goldens/families";
-
-/** A copy of a family's checkpoint whose tensors `change` names anew or adds to. */
+/** Returns a copy of a family's checkpoint with other tensors. */
 function changed(
   family: string,
   change: (tensors: ReadonlyMap<string, HostTensor>) => Map<string, HostTensor>,
 ): TemporaryDirectory {
-  const directory = new TemporaryDirectory(), from = join(FAMILIES, family);
+  const directory = new TemporaryDirectory(), from = join(GOLDEN_FOLDER, family);
   Deno.copyFileSync(join(from, "config.json"), directory.file("config.json"));
   using file = openSafetensors(join(from, "model.safetensors"));
   const tensors = change(new Map(file.names.map((name) => [name, file.read(name)])));
@@ -36,13 +36,13 @@ for (
 ) {
   Deno.test(`${family}: a checkpoint whose names lack "${prefix}" has the same weights`, () => {
     using directory = changed(family, (tensors) => renamed(tensors, (name) => name.replace(prefix, "")));
-    const found = loadModel(directory.path), wanted = loadModel(join(FAMILIES, family));
+    const found = loadModel(directory.path), wanted = loadModel(join(GOLDEN_FOLDER, family));
     assertEquals(found.parameters.specs, wanted.parameters.specs);
     assertEquals(found.parameters.data, wanted.parameters.data);
   });
 }
 
-Deno.test("buffers, and the weights of a tied head, may be stored and are not read", () => {
+Deno.test("buffers, and the weights of a tied head, are ignored", () => {
   const stored: Readonly<Record<string, Readonly<Record<string, number[]>>>> = {
     gpt2: {
       "transformer.h.0.attn.bias": [1, 1, 4, 4],
@@ -64,55 +64,40 @@ Deno.test("buffers, and the weights of a tied head, may be stored and are not re
       }
       return all;
     });
-    const wanted = loadModel(join(FAMILIES, family));
+    const wanted = loadModel(join(GOLDEN_FOLDER, family));
     assertEquals(loadModel(directory.path).parameters.data, wanted.parameters.data, family);
   }
 });
 
-Deno.test("what only looks like a buffer has no place: a bias of a family without one, a head that is not tied", () => {
+Deno.test("tensors that only look like buffers are rejected: a bias of a family without one, a head that is not tied", () => {
   using directory = changed("mistral", (tensors) => {
     const bias = f32([48], new Float32Array(48));
     return new Map([...tensors, ["model.layers.0.attn.bias", bias], ["embed_out.weight", bias]]);
   });
   assertEquals(
     assertThrows(() => loadModel(directory.path), DataError).message,
-    `Cannot load ${directory.path} as its weights must be those that config.json describes: ` +
-      "embed_out.weight of model.safetensors has no place in the model; " +
-      "model.layers.0.attn.bias of model.safetensors has no place in the model",
+    `${directory.path}: weights do not match config.json: ` +
+      "embed_out.weight of model.safetensors is not a parameter of the model; " +
+      "model.layers.0.attn.bias of model.safetensors is not a parameter of the model",
   );
 });
 
-Deno.test("a trunk without its head is no language model unless the head is tied", () => {
+Deno.test("a trunk without its head is rejected unless the head is tied", () => {
   using directory = changed("mistral", (tensors) => {
     const trunk = [...tensors].filter(([name]) => name !== "lm_head.weight");
     return renamed(new Map(trunk), (name) => name.replace("model.", ""));
   });
   assertEquals(
     assertThrows(() => loadModel(directory.path), DataError).message,
-    `Cannot load ${directory.path} as its weights must be those that config.json describes: ` +
-      "lm_head.weight is missing",
+    `${directory.path}: weights do not match config.json: lm_head.weight is missing`,
   );
 });
 
-const CRITICS = {
-  llama: "LlamaForSequenceClassification",
-  mistral: "MistralForSequenceClassification",
-  qwen2: "Qwen2ForSequenceClassification",
-  qwen3: "Qwen3ForSequenceClassification",
-  gemma: "GemmaForSequenceClassification",
-  gemma2: "Gemma2ForSequenceClassification",
-  gemma3: "Gemma3TextForSequenceClassification",
-  phi3: "Phi3ForSequenceClassification",
-  gpt2: "GPT2ForSequenceClassification",
-  gpt_neox: "GPTNeoXForSequenceClassification",
-  olmo2: "Olmo2ForSequenceClassification",
-  smollm3: "SmolLM3ForSequenceClassification",
-};
-
-for (const [family, architecture] of Object.entries(CRITICS)) {
-  Deno.test(`${family}: its critic is called as transformers spells it, and survives a file`, () => {
-    const causal = loadModel(join(FAMILIES, family)), critic = criticFrom(causal);
-    assertEquals(critic.model.config.architectures, [architecture]);
+FAMILY_GOLDENS.forEach((family, i) => {
+  const { className } = Object.values(FAMILIES)[i]!;
+  Deno.test(`${family}: its critic has the architecture of transformers, and is read as it was written`, () => {
+    const causal = loadModel(join(GOLDEN_FOLDER, family)), critic = criticFrom(causal);
+    assertEquals(critic.model.config.architectures, [`${className}ForSequenceClassification`]);
     critic.parameters.view("score.weight").fill(0.25);
     using directory = new TemporaryDirectory();
     writeModel(directory.path, critic);
@@ -122,4 +107,4 @@ for (const [family, architecture] of Object.entries(CRITICS)) {
     const trunk = causal.model.blocks[0]!.parameters, [name] = Object.values(trunk).map(({ name }) => name);
     assertEquals(again.parameters.view(name!), causal.parameters.view(name!));
   });
-}
+});

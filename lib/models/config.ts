@@ -1,37 +1,10 @@
-/** Reads config.json and finds the family that it names. @module */
+/** Reads config.json and builds the model of the family that it names. @module */
 import { join } from "node:path";
-import { readWholeFile } from "@/lib/files/whole_file.ts";
+import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { gemma } from "./gemma.ts";
-import { gemma2 } from "./gemma2.ts";
-import { gemma3 } from "./gemma3.ts";
-import { gpt2 } from "./gpt2.ts";
-import { gptNeoX } from "./gpt_neox.ts";
-import { llama } from "./llama.ts";
-import { mistral } from "./mistral.ts";
+import { isSet } from "./config_fields.ts";
+import { FAMILIES } from "./families.ts";
 import type { Model } from "./model.ts";
-import { olmo2 } from "./olmo2.ts";
-import type { ConfigInput } from "./parse_config.ts";
-import { phi3 } from "./phi3.ts";
-import { qwen2 } from "./qwen2.ts";
-import { qwen3 } from "./qwen3.ts";
-import { smollm3 } from "./smollm3.ts";
-
-/** Families by `model_type`. */
-export const FAMILIES: Readonly<Record<string, (input: ConfigInput) => Model>> = {
-  llama,
-  mistral,
-  qwen2,
-  qwen3,
-  gemma,
-  gemma2,
-  gemma3_text: gemma3,
-  phi3,
-  gpt2,
-  gpt_neox: gptNeoX,
-  olmo2,
-  smollm3,
-};
 
 /** Fields that change the weights or the arithmetic of any family and are not supported. */
 const UNSUPPORTED = [
@@ -44,14 +17,9 @@ const UNSUPPORTED = [
   "attn_sinks",
 ];
 
-/** False for what exporters write where there is nothing: null, 0, false, an empty list or object. */
-export function says(value: unknown): boolean {
-  return typeof value === "object" && value !== null ? Object.keys(value).length > 0 : Boolean(value);
-}
-
 /**
- * True for code that was part of a repository before transformers had the family: it computes the same. A tokenizer's
- * code is no matter of the model.
+ * Returns whether `auto_map` names only the family's own code, which computes the same: repositories contain it from
+ * the time before transformers had the family. The code of a tokenizer is ignored.
  */
 function isOwnCode(autoMap: unknown, type: string): boolean {
   const own = new RegExp(`^(.*--)?(configuration|modeling)_${type}\\.`);
@@ -59,57 +27,39 @@ function isOwnCode(autoMap: unknown, type: string): boolean {
     Object.entries(autoMap!).every(([auto, path]) => /^AutoTokenizer/.test(auto) || own.test(String(path)));
 }
 
-/** config.json of a model directory. @throws {DataError} if it is missing or no JSON object */
+/** Reads config.json of a model directory. @throws {DataError} if it is missing or not a JSON object */
 export function readConfig(directory: string): Record<string, unknown> {
-  const path = join(directory, "config.json");
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(readWholeFile(path)));
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(
-      `Cannot read ${path} as it must be JSON: ${(cause as Error).message}`,
-      { file: path },
-      { cause },
-    );
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    throw new DataError(
-      `Cannot read ${path} as it must be a JSON object: it is ${
-        Array.isArray(json) ? "a list" : typeof json
-      }`,
-      { file: path },
-    );
-  }
-  return json as Record<string, unknown>;
+  return readJsonObject(join(directory, "config.json"));
 }
 
 /**
- * The model that a config describes. The head is a critic's where `architectures` names a sequence classifier.
+ * Returns the model of a config. It is a critic if `architectures` names a sequence classifier.
  * @throws {DataError} if the family or a field is not supported, before any weight is read
  */
 export function modelFromConfig(
   json: Readonly<Record<string, unknown>>,
   options: { readonly path?: string; readonly headKind?: "lm" | "score" } = {},
 ): Model {
-  const path = options.path ?? "config.json";
-  const type = json.model_type;
+  const path = options.path ?? "config.json", type = json.model_type;
+  const reject = (problem: string) => new DataError(`${path}: ${problem}`, { file: path });
   const family = typeof type === "string" && Object.hasOwn(FAMILIES, type) ? FAMILIES[type] : undefined;
   if (!family) {
-    const known = Object.keys(FAMILIES).join(", ");
-    throw new DataError(
-      `Cannot read ${path} as model_type must be one of ${known}: it is ${JSON.stringify(type)}`,
-      { file: path },
+    throw reject(
+      type === undefined
+        ? 'missing field "model_type"'
+        : `model_type must be one of ${Object.keys(FAMILIES).join(", ")}, got ${JSON.stringify(type)}`,
     );
   }
-  const present = UNSUPPORTED.filter((key) => says(json[key]));
-  if (says(json.auto_map) && !isOwnCode(json.auto_map, type as string)) present.push("auto_map");
-  if (present.length > 0) {
-    throw new DataError(`Cannot read ${path} as these fields are not supported: ${present.join(", ")}`, {
-      file: path,
-    });
-  }
+  const present = UNSUPPORTED.filter((key) => isSet(json[key]));
+  if (isSet(json.auto_map) && !isOwnCode(json.auto_map, type as string)) present.push("auto_map");
+  if (present.length > 0) throw reject(`these fields are not supported: ${present.join(", ")}`);
   const architecture = Array.isArray(json.architectures) ? String(json.architectures[0]) : "";
   const isScore = architecture.endsWith("ForSequenceClassification");
-  return family({ json, path, headKind: options.headKind ?? (isScore ? "score" : "lm") });
+  const headKind = options.headKind ?? (isScore ? "score" : "lm");
+  try {
+    return family.build({ json, path, headKind, className: family.className });
+  } catch (error) {
+    if (error instanceof DataError && error.where.file === undefined) throw reject(error.message);
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-/** Where padding, windows, rotation and the end of the context meet: decoding and training must agree there too. @module */
+/** Decoding and training agree at the end of the context, with padding, windows and rotation. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Generator } from "@/lib/generate/generator.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
@@ -24,7 +24,7 @@ function family(type: string, change: Fields): Model {
   return modelFromConfig({ model_type: type, ...(type === "gpt2" ? GPT2 : SIZES), ...change });
 }
 
-/** Weights that keep activations near 1. */
+/** Returns weights that keep activations near 1. */
 function randomWeights(model: Model): ParameterVector {
   const parameters = new ParameterVector(parametersOf(model)), next = numbers(5);
   for (const { name, shape } of parameters.specs) {
@@ -35,7 +35,7 @@ function randomWeights(model: Model): ParameterVector {
   return parameters;
 }
 
-/** Where padding, windows and the end of the context meet. */
+/** Combinations of padding, windows and the end of the context. */
 const EDGES: readonly (readonly [string, string, Fields])[] = [
   ["a context that ends within a bucket of lengths", "gpt2", { n_positions: 21 }],
   ["a window of one token", "mistral", { sliding_window: 1, max_position_embeddings: 21 }],
@@ -81,7 +81,7 @@ for (const [what, type, change] of EDGES) {
   });
 }
 
-Deno.test("a row means the same in any batch where its rotation depends on its length", () => {
+Deno.test("results of a row do not depend on the batch if its rotation depends on its length", () => {
   const model = family("llama", {
     ...{ max_position_embeddings: 8, rope_scaling: { rope_type: "dynamic", factor: 3 } },
   });

@@ -1,9 +1,10 @@
 /**
- * What all families have in common: embeddings, blocks, a final normalisation, and a head that is tied to the
- * embeddings, has weights of its own, or gives a critic's one number. A family says what differs.
+ * The structure of all families: embeddings, blocks, a final normalisation, and a head that is tied to the embeddings,
+ * has its own weights, or is a critic's single output.
  * @module
  */
 import { div, linear, mul, tanh, type Value } from "@/lib/autodiff/mod.ts";
+import type { ConfigInput } from "./family.ts";
 import type {
   AttentionSpec,
   Block,
@@ -13,26 +14,19 @@ import type {
   PartParameters,
   PartValues,
 } from "./model.ts";
-import type { ConfigInput } from "./parse_config.ts";
 
-/** A layer before it is known which others it shares graphs with. */
-export interface Layer {
-  readonly attention: AttentionSpec;
-  readonly parameters: PartParameters;
-}
-
-/** What makes a family. */
+/** The parts of a family's model. */
 export interface DecoderParts {
-  readonly modelType: string;
-  readonly classifierName: string;
   readonly contextLength: number;
-  /** what names of the trunk begin with, `model.` in most families */
+  /** prefix of the names of the trunk, `model.` in most families */
   readonly prefix: string;
-  /** buffers that some checkpoints hold */
+  /** buffers that some checkpoints contain */
   readonly buffers?: readonly RegExp[];
   /** the first one is that of the tokens, [V,C] */
   readonly embeddings: readonly [EmbeddingTable, ...EmbeddingTable[]];
-  readonly layers: readonly Layer[];
+  /** one per layer */
+  readonly attention: readonly AttentionSpec[];
+  blockParameters(layer: number, attention: AttentionSpec): PartParameters;
   applyBlock(block: Block, parameters: PartValues, x: Value, context: BlockContext): Value;
   readonly finalNorm: PartParameters;
   normalise(parameters: PartValues, x: Value): Value;
@@ -40,7 +34,7 @@ export interface DecoderParts {
   readonly outputName: string;
   /** the output weights are the token embeddings */
   readonly tied: boolean;
-  /** weight of a norm that changes nothing, where it is not 1 */
+  /** norm weight of the identity, if it is not 1 */
   readonly neutralNorm?: number;
   /** c of c·tanh(logit / c) */
   readonly logitSoftcap?: number | null;
@@ -49,17 +43,17 @@ export interface DecoderParts {
 /** Rotary frequencies are computed from the config; older exporters store them. */
 const ROTARY_BUFFER = /\brotary_emb\.inv_freq$/;
 
-/** The model of a family. Layers that attend alike share their compiled graphs. */
-export function decoder(input: ConfigInput, parts: DecoderParts): Model {
+/** Returns the model of a family. Layers with equal attention share their compiled graphs. */
+export function decoder({ json, headKind, className }: ConfigInput, parts: DecoderParts): Model {
   const { embeddings: [{ parameter: table }], outputName, tied, logitSoftcap: cap } = parts;
   const [vocabSize, hiddenSize] = table.shape as readonly [number, number];
-  const isLanguageModel = input.headKind === "lm";
+  const isLanguageModel = headKind === "lm";
   const output = tied ? table : { name: outputName, shape: table.shape };
   const score = { name: "score.weight", shape: [1, hiddenSize] };
   return {
-    config: input.json,
-    modelType: parts.modelType,
-    classifierName: parts.classifierName,
+    config: json,
+    modelType: String(json.model_type),
+    classifierName: `${className}ForSequenceClassification`,
     checkpoint: {
       prefix: parts.prefix,
       ignored: [
@@ -69,12 +63,12 @@ export function decoder(input: ConfigInput, parts: DecoderParts): Model {
       ],
     },
     ...(parts.neutralNorm === undefined ? {} : { neutralNorm: parts.neutralNorm }),
-    headKind: input.headKind,
+    headKind,
     vocabSize,
     hiddenSize,
     contextLength: parts.contextLength,
     embeddings: parts.embeddings,
-    blocks: blocksOf(parts.layers),
+    blocks: blocksOf(parts),
     applyBlock: parts.applyBlock,
     head: { ...parts.finalNorm, output: isLanguageModel ? output : score },
     normalise: parts.normalise,
@@ -85,14 +79,15 @@ export function decoder(input: ConfigInput, parts: DecoderParts): Model {
   };
 }
 
-function blocksOf(layers: readonly Layer[]): Block[] {
+function blocksOf(parts: DecoderParts): Block[] {
   const kinds: string[] = [];
-  return layers.map(({ attention, parameters }) => {
+  return parts.attention.map((attention, layer) => {
     const key = JSON.stringify({
       ...attention,
       rope: attention.rope && [attention.rope.attentionFactor, ...attention.rope.frequencies],
     });
     if (!kinds.includes(key)) kinds.push(key);
-    return { kind: `decoder.${kinds.indexOf(key)}`, attention, parameters };
+    const kind = `decoder.${kinds.indexOf(key)}`;
+    return { kind, attention, parameters: parts.blockParameters(layer, attention) };
   });
 }

@@ -1,11 +1,12 @@
 /**
- * Families by their configs: defaults of transformers' config classes, older spellings, refusals by name, names in
- * checkpoints. That they compute the right thing is shown by tests/goldens.
+ * Families by their configs: defaults of transformers' config classes, older field names, rejected fields, names in
+ * checkpoints. tests/goldens checks their arithmetic.
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { modelFromConfig } from "./config.ts";
+import { FAMILIES } from "./families.ts";
 import { type Model, parametersOf } from "./model.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -23,11 +24,11 @@ function family(type: string, change: Fields = {}): Model {
   return modelFromConfig({ model_type: type, ...(type === "gpt2" ? GPT2 : SIZES), ...change });
 }
 
-function refusal(type: string, change: Fields): string {
+function rejection(type: string, change: Fields): string {
   return assertThrows(() => family(type, change), DataError).message;
 }
 
-/** What a model is made of, in few words. */
+/** Returns the main properties of a model. */
 function outline(model: Model) {
   const { attention } = model.blocks[0]!, names = parametersOf(model).map(({ name }) => name);
   return {
@@ -47,7 +48,7 @@ function outline(model: Model) {
 const PLAIN = { softcap: null, windows: [null, null], biases: 0 };
 const EMBEDDING = "model.embed_tokens.weight";
 
-/** Sizes given, every other field left out. */
+/** Properties of a model with given sizes and no other field. */
 const DEFAULTS: Readonly<Record<string, ReturnType<typeof outline>>> = {
   llama: {
     ...PLAIN,
@@ -109,6 +110,10 @@ for (const [type, expected] of Object.entries(DEFAULTS)) {
     assertEquals(outline(family(type, change)), expected));
 }
 
+Deno.test("every family has a test of its defaults", () => {
+  assertEquals([...Object.keys(DEFAULTS), "qwen2", "qwen3"].sort(), Object.keys(FAMILIES).sort());
+});
+
 Deno.test("qwen2 and qwen3: absent fields have the defaults of transformers' config classes", () => {
   const wide = { num_attention_heads: 32, hidden_size: 64 }; // 32 key heads by default
   const common = { ...PLAIN, kvHeads: 32, context: 32768, output: "lm_head.weight" };
@@ -152,11 +157,11 @@ const WINDOWS: readonly (readonly [string, Fields, (number | null)[]])[] = [
 ];
 
 for (const [type, change, windows] of WINDOWS) {
-  Deno.test(`${type} sees windows of ${JSON.stringify(windows)} with ${JSON.stringify(change)}`, () =>
+  Deno.test(`${type} has windows ${JSON.stringify(windows)} with ${JSON.stringify(change)}`, () =>
     assertEquals(family(type, change).blocks.map(({ attention }) => attention.window), windows));
 }
 
-Deno.test("gemma3_text: layers with a window have a rotation of their own, in both spellings", () => {
+Deno.test("gemma3_text: layers with a window have another rotation, with the field names of both versions", () => {
   const bases = (change: Fields) =>
     family("gemma3_text", { head_dim: 8, sliding_window_pattern: 2, ...change }).blocks
       .map(({ attention }) => Math.round(attention.rope!.frequencies[1]! ** -4));
@@ -169,7 +174,7 @@ Deno.test("gemma3_text: layers with a window have a rotation of their own, in bo
   assertEquals(bases({ rope_parameters }), [20, 500]);
 });
 
-Deno.test("gpt2: second spellings are read, and what is said twice must be said alike", () => {
+Deno.test("gpt2: second names of fields are read, and two names must have one value", () => {
   const json = {
     ...{ model_type: "gpt2", vocab_size: 40, hidden_size: 32, num_hidden_layers: 1 },
     ...{ num_attention_heads: 4, max_position_embeddings: 20 },
@@ -177,8 +182,8 @@ Deno.test("gpt2: second spellings are read, and what is said twice must be said 
   const model = modelFromConfig(json);
   assertEquals([model.hiddenSize, model.blocks.length, model.contextLength], [32, 1, 20]);
   assertEquals(
-    refusal("gpt2", { hidden_size: 64, num_hidden_layers: 2 }),
-    "Cannot read config.json as it must describe a model: hidden_size: must equal n_embd, which is 32: 64",
+    rejection("gpt2", { hidden_size: 64, num_hidden_layers: 2 }),
+    "config.json: hidden_size must equal n_embd (32), got 64",
   );
 });
 
@@ -190,7 +195,7 @@ Deno.test("gpt2: scores may be unscaled, or scaled by layer: layers then differ"
   assertEquals([kinds({}), kinds({ scale_attn_by_inverse_layer_idx: true })], [1, 2]);
 });
 
-Deno.test("gpt_neox: the family's own spellings of θ and the rotated share count, and those of transformers 5", () => {
+Deno.test("gpt_neox: θ and the rotated share are read by the family's own names and those of transformers 5", () => {
   const rope = (change: Fields) =>
     family("gpt_neox", { hidden_size: 128, ...change }).blocks[0]!.attention.rope!;
   const theta = (change: Fields) =>
@@ -200,91 +205,95 @@ Deno.test("gpt_neox: the family's own spellings of θ and the rotated share coun
   const rope_parameters = { rope_type: "default", rope_theta: 81, partial_rotary_factor: 0.5 };
   assertEquals([rope({ rope_parameters }).frequencies.length, theta({ rope_parameters })], [4, 81]);
   assertEquals(
-    refusal("gpt_neox", { rope_theta: 500, partial_rotary_factor: 1 }),
-    "Cannot read config.json as it must describe a model: rope_theta: must equal rotary_emb_base, which is 10000: " +
-      "500; partial_rotary_factor: must equal rotary_pct, which is 0.25: 1",
+    rejection("gpt_neox", { rope_theta: 500, partial_rotary_factor: 1 }),
+    "config.json: rope_theta must equal rotary_emb_base (10000), got 500; " +
+      "partial_rotary_factor must equal rotary_pct (0.25), got 1",
   );
 });
 
-const REFUSED: readonly (readonly [string, Fields, string])[] = [
-  ["mistral", { attention_bias: true }, "attention_bias: must be false: its projections have no bias"],
+const REJECTED: readonly (readonly [type: string, change: Fields, problem: string])[] = [
+  ["mistral", { attention_bias: true }, "attention_bias must be false: its projections have no bias"],
   [
     "mistral",
     { layer_types: ["sliding_attention", "full_attention"] },
-    "layer_types: must all be sliding_attention, as all layers attend alike: full_attention",
+    "layer_types must all be sliding_attention: all layers of this family are equal, got full_attention",
   ],
   [
     "llama",
     { final_logit_softcapping: 30 },
-    "final_logit_softcapping: must be null: this family has no soft cap",
+    "final_logit_softcapping must be null: this family has no soft cap",
   ],
   [
     "llama",
     { layer_types: ["chunked_attention", "full_attention"] },
-    "layer_types: must all be full_attention, as all layers attend alike: chunked_attention",
+    "layer_types must all be full_attention: all layers of this family are equal, got chunked_attention",
   ],
-  ["gpt_neox", { num_key_value_heads: 2 }, "num_key_value_heads: must be 8 in this family: 2"],
-  ["gpt_neox", { head_dim: 6 }, "head_dim: must be 4 in this family: 6"],
+  ["llama", { hidden_size: undefined }, 'missing field "hidden_size"'],
+  ["gpt_neox", { num_key_value_heads: 2 }, "num_key_value_heads must be 8 in this family, got 2"],
+  ["gpt_neox", { head_dim: 6 }, "head_dim must be 4 in this family, got 6"],
   [
     "qwen2",
     { num_key_value_heads: 8, layer_types: ["linear_attention", "full_attention"] },
-    "layer_types.0: must be sliding_attention or full_attention, others are not supported: " +
-    '"linear_attention"',
+    'layer_types.0 must be sliding_attention or full_attention, got "linear_attention"',
   ],
   [
     "qwen3",
     { num_key_value_heads: 8, layer_types: ["full_attention"] },
-    "layer_types: must have one entry per layer, 2: 1",
+    "layer_types must have one entry per layer (2), got 1",
   ],
   [
     "qwen2",
     { num_key_value_heads: 8, layer_types: ["sliding_attention", "full_attention"] },
-    "sliding_window: must be a number, as layers with sliding_attention need it",
+    "sliding_window must be a number: layers with sliding_attention need it",
   ],
-  ["gemma", { num_key_value_heads: undefined }, "num_key_value_heads: must divide num_attention_heads 8: 16"],
+  [
+    "gemma",
+    { num_key_value_heads: undefined },
+    "num_key_value_heads must divide num_attention_heads (8), got 16",
+  ],
   [
     "gemma2",
     { use_bidirectional_attention: true },
-    "use_bidirectional_attention: must be false: attention " +
-    "must be causal",
+    "use_bidirectional_attention must be false: attention must be causal",
   ],
   [
     "gemma3_text",
     { attn_logit_softcapping: 50 },
-    "attn_logit_softcapping: must be null: Gemma 3 has no soft " +
-    "cap on attention",
+    "attn_logit_softcapping must be null: Gemma 3 has no soft cap on attention",
   ],
-  ["phi3", { lm_head_bias: true }, "lm_head_bias: must be false: its output has no bias"],
+  ["phi3", { lm_head_bias: true }, "lm_head_bias must be false: its output has no bias"],
   [
     "phi3",
     { rope_scaling: { type: "linear", factor: 2 } },
-    'rope_scaling: must be of type longrope (once called su, yarn): it is "linear"',
+    'rope_scaling must be of type longrope (formerly su or yarn), got "linear"',
   ],
-  ["phi3", { head_dim: 5 }, "head_dim: must be even for rotary embedding: 5"],
+  ["phi3", { head_dim: 5 }, "head_dim must be even for rotary embedding, got 5"],
   [
     "gpt2",
     { add_cross_attention: true },
-    "add_cross_attention: must be false: there is no encoder to attend to",
+    "add_cross_attention must be false: there is no encoder to attend to",
   ],
-  ["gpt2", { n_head: 5 }, "n_head: must divide n_embd 32: 5"],
-  ["gpt_neox", { sliding_window: 8 }, "sliding_window: must be null: this family sees the whole context: 8"],
+  ["gpt2", { n_head: 5 }, "n_head must divide n_embd (32), got 5"],
+  [
+    "gpt_neox",
+    { sliding_window: 8 },
+    "sliding_window must be null: this family attends to the whole context, got 8",
+  ],
   [
     "olmo2",
     { partial_rotary_factor: 0.5 },
-    "partial_rotary_factor: must be 1: this family rotates whole heads",
+    "partial_rotary_factor must be 1: this family rotates whole heads",
   ],
-  ["smollm3", { no_rope_layers: [1] }, "no_rope_layers: must have one entry per layer, 2: 1"],
+  ["smollm3", { no_rope_layers: [1] }, "no_rope_layers must have one entry per layer (2), got 1"],
 ];
 
-for (const [type, change, problem] of REFUSED) {
-  Deno.test(`${type} refuses ${JSON.stringify(change)}`, () =>
-    assertEquals(
-      refusal(type, change),
-      `Cannot read config.json as it must describe a model: ${problem}`,
-    ));
+for (const [type, change, problem] of REJECTED) {
+  Deno.test(`${type} rejects ${JSON.stringify(change)}`, () => {
+    assertEquals(rejection(type, change), `config.json: ${problem}`);
+  });
 }
 
-Deno.test("the field of an activation that is not known is named as the family spells it", () => {
+Deno.test("an unsupported activation is reported with the field name of the family", () => {
   for (
     const [type, field] of [
       ["gpt2", "activation_function"],
@@ -293,19 +302,19 @@ Deno.test("the field of an activation that is not known is named as the family s
       ["gpt_neox", "hidden_act"],
     ] as const
   ) {
-    const message = refusal(type, { [field]: "softsign" });
-    assert(message.startsWith(`Cannot read the config as ${field} must be one of silu, `), message);
+    const message = rejection(type, { [field]: "softsign" });
+    assert(message.startsWith(`config.json: ${field} must be one of silu, `), message);
   }
 });
 
-Deno.test("experts, sinks, quantized weights and foreign code are refused; empty fields and own code are not", () => {
+Deno.test("experts, sinks, quantized weights and foreign code are rejected; empty fields and own code are accepted", () => {
   assertEquals(
-    refusal("qwen3", { num_experts: 8, attention_sinks: 4, quantization_config: { bits: 4 } }),
-    "Cannot read config.json as these fields are not supported: quantization_config, num_experts, attention_sinks",
+    rejection("qwen3", { num_experts: 8, attention_sinks: 4, quantization_config: { bits: 4 } }),
+    "config.json: these fields are not supported: quantization_config, num_experts, attention_sinks",
   );
   assertEquals(
-    refusal("llama", { auto_map: { AutoModelForCausalLM: "modeling_other.OtherForCausalLM" } }),
-    "Cannot read config.json as these fields are not supported: auto_map",
+    rejection("llama", { auto_map: { AutoModelForCausalLM: "modeling_other.OtherForCausalLM" } }),
+    "config.json: these fields are not supported: auto_map",
   );
   family("gpt2", { pruned_heads: {} });
   family("llama", { sliding_window: 2048, layer_types: ["full_attention", "full_attention"] });

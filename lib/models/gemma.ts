@@ -1,56 +1,174 @@
 /**
- * Gemma (Gemma Team 2024, arXiv:2403.08295). Fields and defaults are those of transformers' GemmaConfig: heads have 256
- * dimensions where the config does not say. As in transformers, `hidden_act` counts and `hidden_activation` does not.
+ * Gemma (Gemma Team 2024, arXiv:2403.08295), Gemma 2 (2024, arXiv:2408.00118) and Gemma 3, text (2025,
+ * arXiv:2503.19786): RMS norms by 1 + w, token embeddings times √C. Fields and defaults are those of transformers'
+ * GemmaConfig, Gemma2Config and Gemma3TextConfig; the model type of Gemma 3's text model is `gemma3_text`.
  * @module
  */
 import { z } from "zod";
-import { gemmaDecoder } from "./gemma_parts.ts";
-import type { Model } from "./model.ts";
 import {
   absent,
   checkHeads,
-  checkLikeLayers,
-  type ConfigInput,
-  LIKE_LAYERS,
-  NO_SOFTCAP,
+  checkUniformLayers,
+  checkWindows,
+  LAYER_TYPES,
+  layerWindows,
   parseConfig,
   positive,
-  SIZES,
-  WHOLE_ROTARY,
-} from "./parse_config.ts";
-import { rotaryAttention } from "./pre_norm_decoder.ts";
-import { contextLengthOf } from "./rotary.ts";
+  RMS_FIELDS,
+  UNIFORM_LAYERS,
+  type Windows,
+} from "./config_fields.ts";
+import type { ConfigInput, Family } from "./family.ts";
+import type { AttentionSpec, Model } from "./model.ts";
+import { type RmsConfig, rmsDecoder, type RmsParts, rotaryAttention } from "./rms_decoder.ts";
+import type { RopeScaling } from "./rope_frequencies.ts";
 
-const GemmaConfig = z.looseObject({
-  ...SIZES,
-  ...LIKE_LAYERS,
-  ...NO_SOFTCAP,
-  ...WHOLE_ROTARY,
-  num_key_value_heads: positive.nullable().default(16),
+const FIELDS = {
+  ...RMS_FIELDS,
   head_dim: positive.default(256),
-  hidden_act: z.string().default("gelu_pytorch_tanh"),
   max_position_embeddings: positive.default(8192),
-  rms_norm_eps: z.number().nonnegative().default(1e-6),
   attention_bias: z.boolean().default(false),
-  mlp_bias: absent("its MLP has no bias"),
   tie_word_embeddings: z.boolean().default(true),
   use_bidirectional_attention: absent("attention must be causal"),
+};
+
+const GemmaConfig = z.looseObject({
+  ...FIELDS,
+  ...UNIFORM_LAYERS,
+  num_key_value_heads: positive.nullable().default(16),
+  // As in transformers, `hidden_activation` is ignored.
+  hidden_act: z.string().default("gelu_pytorch_tanh"),
 }).superRefine((config, context) => {
   checkHeads(config, context);
-  checkLikeLayers(config, context, { windowed: false });
+  checkUniformLayers(config, context);
 });
 
-/** A Gemma from its config. @throws {DataError} if a field is missing, out of range, or not supported */
-export function gemma(input: ConfigInput): Model {
-  const config = parseConfig(GemmaConfig, input), attention = rotaryAttention(config, null);
-  return gemmaDecoder(input, config, {
-    modelType: "gemma",
-    classifierName: "GemmaForSequenceClassification",
-    contextLength: contextLengthOf(config, [attention.rope]),
-    attention: new Array(config.num_hidden_layers).fill(attention),
-    activation: { name: config.hidden_act, field: "hidden_act" },
-    postNorms: false,
-    queryKeyNorm: false,
-    logitSoftcap: null,
+const NEWER_FIELDS = {
+  ...FIELDS,
+  ...LAYER_TYPES,
+  num_key_value_heads: positive.nullable().default(4),
+  hidden_act: z.unknown().optional(),
+  hidden_activation: z.string().default("gelu_pytorch_tanh"),
+  query_pre_attn_scalar: z.number().positive().default(256),
+  sliding_window: positive.nullable().default(4096),
+};
+
+const cap = z.number().positive().nullable();
+const Gemma2Config = z.looseObject({
+  ...NEWER_FIELDS,
+  attn_logit_softcapping: cap.default(50),
+  final_logit_softcapping: cap.default(30),
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkWindows(gemma2Windows(config), config, context);
+});
+
+const Gemma3Config = z.looseObject({
+  ...NEWER_FIELDS,
+  rope_theta: z.number().positive().default(1000000),
+  rope_local_base_freq: z.number().positive().default(10000),
+  max_position_embeddings: positive.default(131072),
+  /** one layer in `sliding_window_pattern` has no window: the older form of `layer_types` */
+  sliding_window_pattern: positive.default(6),
+  attn_logit_softcapping: z.null("must be null: Gemma 3 has no soft cap on attention").optional(),
+  final_logit_softcapping: cap.nullish(),
+}).superRefine((config, context) => {
+  checkHeads(config, context);
+  checkWindows(gemma3Windows(config), config, context);
+});
+
+type LayerFields = Pick<
+  z.output<z.ZodObject<typeof NEWER_FIELDS>>,
+  "layer_types" | "num_hidden_layers" | "sliding_window"
+>;
+
+function gemma2Windows(config: LayerFields): Windows {
+  return layerWindows(config, config.sliding_window, (layer) => layer % 2 === 0);
+}
+
+function gemma3Windows(config: LayerFields & { readonly sliding_window_pattern: number }): Windows {
+  const pattern = config.sliding_window_pattern;
+  return layerWindows(config, config.sliding_window, (layer) => (layer + 1) % pattern !== 0);
+}
+
+/** Layers with a window have another rotation; transformers 5 nests the fields of both. */
+function gemma3Attention(
+  config: z.output<typeof Gemma3Config>,
+  window: number | null | undefined,
+): AttentionSpec {
+  const type = window === null ? "full_attention" : "sliding_attention";
+  const nested = config.rope_parameters?.[type] as RopeScaling;
+  const local = { rope_theta: config.rope_local_base_freq, rope_scaling: null, rope_parameters: null };
+  const rotation = nested !== undefined ? { rope_parameters: nested } : window === null ? {} : local;
+  return {
+    ...rotaryAttention({ ...config, ...rotation }, window),
+    scale: 1 / Math.sqrt(config.query_pre_attn_scalar),
+  };
+}
+
+function gemmaDecoder(
+  input: ConfigInput,
+  config: RmsConfig & { readonly attention_bias: boolean },
+  parts: RmsParts,
+): Model {
+  const bias = config.attention_bias;
+  return rmsDecoder(input, config, {
+    ...parts,
+    biases: { qkv: bias, o: bias },
+    normOffset: 1,
+    embeddingFactor: Math.fround(Math.sqrt(config.hidden_size)), // rounded to float32, as in transformers
   });
 }
+
+/** The family `gemma`. */
+export const gemma: Family = {
+  className: "Gemma",
+  features: "norms by 1 + w, embeddings times √hidden_size",
+  rejected: "a window, MLP biases, bidirectional attention",
+  build(input) {
+    const config = parseConfig(GemmaConfig, input);
+    return gemmaDecoder(input, config, {
+      attention: new Array(config.num_hidden_layers).fill(rotaryAttention(config, null)),
+      activation: { name: config.hidden_act },
+    });
+  },
+};
+
+/** The family `gemma2`. */
+export const gemma2: Family = {
+  className: "Gemma2",
+  features:
+    "four norms per block, soft caps on scores and logits, windows in every other layer, `query_pre_attn_scalar`",
+  rejected: "MLP biases, bidirectional attention",
+  build(input) {
+    const config = parseConfig(Gemma2Config, input);
+    return gemmaDecoder(input, config, {
+      attention: gemma2Windows(config).map((window) => ({
+        ...rotaryAttention(config, window),
+        scale: 1 / Math.sqrt(config.query_pre_attn_scalar),
+        softcap: config.attn_logit_softcapping,
+      })),
+      activation: { name: config.hidden_activation, field: "hidden_activation" },
+      norms: "both",
+      logitSoftcap: config.final_logit_softcapping,
+    });
+  },
+};
+
+/** The family `gemma3_text`. */
+export const gemma3: Family = {
+  className: "Gemma3Text",
+  features:
+    "q and k normalised per head; windows by `layer_types` or `sliding_window_pattern`, with another rotation (`rope_local_base_freq`)",
+  rejected: "`attn_logit_softcapping`, bidirectional attention, `gemma3` with images",
+  build(input) {
+    const config = parseConfig(Gemma3Config, input);
+    return gemmaDecoder(input, config, {
+      attention: gemma3Windows(config).map((window) => gemma3Attention(config, window)),
+      activation: { name: config.hidden_activation, field: "hidden_activation" },
+      norms: "both",
+      queryKeyNorm: "head",
+      logitSoftcap: config.final_logit_softcapping ?? null,
+    });
+  },
+};

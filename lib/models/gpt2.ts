@@ -1,19 +1,20 @@
 /**
  * GPT-2 (Radford et al. 2019): learned positions, pre-norm blocks with biases everywhere, q, k and v in one matrix. Its
- * linear maps are stored [in, out], as Conv1D of transformers has them. Fields, their second spellings and defaults are
- * those of transformers' GPT2Config.
+ * linear maps are stored [in, out], as in Conv1D of transformers. Fields, their second names and defaults are those of
+ * transformers' GPT2Config.
  * @module
  */
 import { z } from "zod";
 import { add, slice } from "@/lib/autodiff/mod.ts";
 import { activation } from "./activations.ts";
 import { conv1d, conv1dParameters } from "./affine.ts";
+import { absent, addIssue, parseConfig, positive } from "./config_fields.ts";
 import { decoder } from "./decoder.ts";
+import type { ConfigInput, Family } from "./family.ts";
 import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
 import type { AttentionSpec, Model, PartParameters } from "./model.ts";
-import { absent, type ConfigInput, parseConfig, positive } from "./parse_config.ts";
 
-/** Second spellings, which transformers takes for the first ones. */
+/** Second names that transformers accepts. */
 const ALIASES: Readonly<Record<string, string>> = {
   hidden_size: "n_embd",
   max_position_embeddings: "n_positions",
@@ -36,45 +37,43 @@ const Gpt2Config = z.looseObject({
   tie_word_embeddings: z.boolean().default(true),
 }).superRefine((config, context) => {
   const { n_embd: width, n_head: heads } = config;
-  const issue = (path: string, message: string) =>
-    context.addIssue({ code: "custom", path: [path], message });
-  if (width % heads !== 0) issue("n_head", `must divide n_embd ${width}: ${heads}`);
+  if (width % heads !== 0) addIssue(context, "n_head", `must divide n_embd (${width}), got ${heads}`);
   for (const [alias, name] of Object.entries(ALIASES)) {
     const value = config[alias] ?? config[name];
-    if (value !== config[name]) issue(alias, `must equal ${name}, which is ${config[name]}: ${value}`);
+    if (value !== config[name]) {
+      addIssue(context, alias, `must equal ${name} (${config[name]}), got ${value}`);
+    }
   }
 });
 
 type Config = z.output<typeof Gpt2Config>;
 
-/** The fields under their first names. */
-function renamed(input: ConfigInput): ConfigInput {
+/** The family `gpt2`. */
+export const gpt2: Family = {
+  className: "GPT2",
+  features:
+    "matrices stored [in, out], learned positions, `n_inner`, scores unscaled or scaled by layer; second names (`hidden_size` for `n_embd` …)",
+  rejected: "`add_cross_attention`",
+  build,
+};
+
+function build(input: ConfigInput): Model {
   const json: Record<string, unknown> = { ...input.json };
   for (const [alias, name] of Object.entries(ALIASES)) json[name] ??= json[alias];
-  return { ...input, json };
-}
-
-/** A GPT-2 from its config. @throws {DataError} if a field is missing, out of range, or not supported */
-export function gpt2(input: ConfigInput): Model {
-  const config = parseConfig(Gpt2Config, renamed(input)),
-    { n_embd: width, layer_norm_epsilon: epsilon } = config;
+  const config = parseConfig(Gpt2Config, { ...input, json });
+  const { n_embd: width, layer_norm_epsilon: epsilon } = config, at = "transformer.";
   const act = activation(config.activation_function, "activation_function");
-  const at = "transformer.",
-    table = (name: string, rows: number) => ({ name: at + name, shape: [rows, width] });
+  const table = (name: string, rows: number) => ({ name: at + name, shape: [rows, width] });
   return decoder(input, {
-    modelType: "gpt2",
-    classifierName: "GPT2ForSequenceClassification",
     contextLength: config.n_positions,
     prefix: at,
-    buffers: [/^(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)$/], // the causal mask and what it hides with
+    buffers: [/^(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)$/], // the causal mask and its value for hidden tokens
     embeddings: [
       { parameter: table("wte.weight", config.vocab_size), index: "token", factor: 1 },
       { parameter: table("wpe.weight", config.n_positions), index: "position", factor: 1 },
     ],
-    layers: Array.from({ length: config.n_layer }, (_, layer) => ({
-      attention: attentionOf(config, layer),
-      parameters: blockParameters(config, `${at}h.${layer}.`),
-    })),
+    attention: Array.from({ length: config.n_layer }, (_, layer) => attentionOf(config, layer)),
+    blockParameters: (layer) => blockParameters(config, `${at}h.${layer}.`),
     applyBlock({ attention: spec }, p, x, context) {
       const qkv = conv1d(p, "qkv", applyLayerNorm(p, "attentionNorm", x, epsilon));
       const [q, k, v] = [0, 1, 2].map((i) => slice(qkv, 1, i * width, (i + 1) * width));

@@ -1,6 +1,6 @@
 /**
- * GPT-NeoX and Pythia (Black et al. 2022, arXiv:2204.06745; Biderman et al. 2023, arXiv:2304.01373): layer norms, rotation
- * of a part of each head, q, k and v of each head side by side in one matrix, attention and MLP side by side on the same
+ * GPT-NeoX and Pythia (Black et al. 2022, arXiv:2204.06745; Biderman et al. 2023, arXiv:2304.01373): layer norms, partial
+ * rotation of heads, q, k and v of each head side by side in one matrix, attention and MLP in parallel on the same
  * input. Fields and defaults are those of transformers' GPTNeoXConfig.
  * @module
  */
@@ -8,25 +8,27 @@ import { z } from "zod";
 import { add, reshape, slice, type Value } from "@/lib/autodiff/mod.ts";
 import { activation } from "./activations.ts";
 import { affine, affineParameters } from "./affine.ts";
-import { decoder } from "./decoder.ts";
-import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
-import type { AttentionSpec, BlockContext, Model, PartParameters, PartValues } from "./model.ts";
 import {
+  addIssue,
   checkHeads,
-  checkLikeLayers,
-  type ConfigInput,
-  LIKE_LAYERS,
+  checkUniformLayers,
   NO_SOFTCAP,
   parseConfig,
   positive,
   ROTARY,
   SIZES,
-} from "./parse_config.ts";
-import { checkRotated, contextLengthOf, ropeOf, rotatedDims } from "./rotary.ts";
+  UNIFORM_LAYERS,
+} from "./config_fields.ts";
+import { decoder } from "./decoder.ts";
+import type { ConfigInput, Family } from "./family.ts";
+import { applyLayerNorm, layerNormParameters } from "./layer_norm.ts";
+import type { AttentionSpec, BlockContext, Model, PartParameters, PartValues } from "./model.ts";
+import { rotaryAttention } from "./rms_decoder.ts";
+import { checkRotated, contextLengthOf } from "./rotary.ts";
 
 const GptNeoXConfig = z.looseObject({
   ...SIZES,
-  ...LIKE_LAYERS,
+  ...UNIFORM_LAYERS,
   ...NO_SOFTCAP,
   ...ROTARY,
   rope_theta: z.number().positive().nullish(),
@@ -42,62 +44,66 @@ const GptNeoXConfig = z.looseObject({
   use_parallel_residual: z.boolean().default(true),
   tie_word_embeddings: z.boolean().default(false),
 }).superRefine((config, context) => {
+  const headDim = config.hidden_size / config.num_attention_heads;
   checkHeads(config, context, { wholeRotary: false });
-  checkLikeLayers(config, context, { windowed: false });
-  checkRotated(config.hidden_size / config.num_attention_heads, rotaryOf(config).share, context);
-  const fixed = (field: "num_key_value_heads" | "head_dim", size: number) => {
+  checkUniformLayers(config, context);
+  checkRotated(headDim, rotaryOf(config).share, context);
+  const fixed = { num_key_value_heads: config.num_attention_heads, head_dim: headDim };
+  for (const [field, size] of Object.entries(fixed)) {
     const value = config[field] ?? size;
-    if (value === size) return;
-    context.addIssue({ code: "custom", path: [field], message: `must be ${size} in this family: ${value}` });
-  };
-  fixed("num_key_value_heads", config.num_attention_heads);
-  fixed("head_dim", config.hidden_size / config.num_attention_heads);
-  // transformers 4 reads the family's own spellings; the general ones must not say something else
-  const differ = (general: "rope_theta" | "partial_rotary_factor", own: "rotary_emb_base" | "rotary_pct") => {
-    const value = config[general];
-    if (typeof value !== "number" || value === config[own] || config.rope_parameters) return;
-    const message = `must equal ${own}, which is ${config[own]}: ${value}`;
-    context.addIssue({ code: "custom", path: [general], message });
-  };
-  differ("rope_theta", "rotary_emb_base");
-  differ("partial_rotary_factor", "rotary_pct");
+    if (value !== size) addIssue(context, field, `must be ${size} in this family, got ${value}`);
+  }
+  // transformers 4 reads the family's own names; the general names must not contradict them.
+  const general = { rope_theta: "rotary_emb_base", partial_rotary_factor: "rotary_pct" } as const;
+  for (const [field, own] of Object.entries(general)) {
+    const value = config[field];
+    if (typeof value !== "number" || value === config[own] || config.rope_parameters) continue;
+    addIssue(context, field, `must equal ${own} (${config[own]}), got ${value}`);
+  }
 });
 
 type Config = z.output<typeof GptNeoXConfig>;
 
-/** θ and the share of a head that is rotated; transformers 5 has both in `rope_parameters`. */
+/** Returns θ and the share of a head that is rotated; transformers 5 has both in `rope_parameters`. */
 function rotaryOf(
-  { rotary_emb_base: base, rotary_pct: share, rope_parameters: newer }: Pick<
+  { rotary_emb_base: base, rotary_pct: share, rope_parameters: nested }: Pick<
     Config,
     "rotary_emb_base" | "rotary_pct" | "rope_parameters"
   >,
 ): { theta: number; share: number } {
   const pick = (value: unknown, otherwise: number) => typeof value === "number" ? value : otherwise;
-  return { theta: pick(newer?.rope_theta, base), share: pick(newer?.partial_rotary_factor, share) };
+  return { theta: pick(nested?.rope_theta, base), share: pick(nested?.partial_rotary_factor, share) };
 }
 
-/** A GPT-NeoX from its config. @throws {DataError} if a field is missing, out of range, or not supported */
-export function gptNeoX(input: ConfigInput): Model {
+/** The family `gpt_neox`. */
+export const gptNeoX: Family = {
+  className: "GPTNeoX",
+  features:
+    "`rotary_pct` of each head rotated, attention and MLP in parallel or in sequence, q, k and v interleaved per head, optional attention biases",
+  rejected:
+    "`num_key_value_heads` and `head_dim` that do not follow from the heads, a window, `rope_theta` that differs from `rotary_emb_base`",
+  build,
+};
+
+function build(input: ConfigInput): Model {
   const config = parseConfig(GptNeoXConfig, input), { hidden_size: width, layer_norm_eps: epsilon } = config;
-  const attention = attentionOf(config), act = activation(config.hidden_act), at = "gpt_neox.";
+  const { theta, share } = rotaryOf(config), rotary = { ...config, rope_theta: theta };
+  const attention = rotaryAttention(rotary, null, share);
+  const act = activation(config.hidden_act), at = "gpt_neox.";
   const mlp = (p: PartValues, x: Value) =>
     affine(p, "down", act(affine(p, "up", applyLayerNorm(p, "mlpNorm", x, epsilon))));
   return decoder(input, {
-    modelType: "gpt_neox",
-    classifierName: "GPTNeoXForSequenceClassification",
-    contextLength: contextLengthOf(config as Config & { rope_theta: number }, [attention.rope]),
+    contextLength: contextLengthOf(rotary, [attention.rope]),
     prefix: at,
-    // the causal mask and what it hides with
+    // the causal mask and its value for hidden tokens
     buffers: [/^(gpt_neox\.)?layers\.\d+\.attention\.(bias|masked_bias)$/],
     embeddings: [{
       parameter: { name: `${at}embed_in.weight`, shape: [config.vocab_size, width] },
       index: "token",
       factor: 1,
     }],
-    layers: Array.from({ length: config.num_hidden_layers }, (_, layer) => ({
-      attention,
-      parameters: blockParameters(config, `${at}layers.${layer}.`),
-    })),
+    attention: new Array(config.num_hidden_layers).fill(attention),
+    blockParameters: (layer) => blockParameters(config, `${at}layers.${layer}.`),
     applyBlock({ attention: spec }, p, x, context) {
       const mixed = attend(p, applyLayerNorm(p, "attentionNorm", x, epsilon), spec, context);
       if (config.use_parallel_residual) return add(add(mlp(p, x), mixed), x);
@@ -121,33 +127,16 @@ function attend(p: PartValues, x: Value, spec: AttentionSpec, context: BlockCont
   return affine(p, "o", context.attend(q!, k!, v!, spec));
 }
 
-function attentionOf(config: Config): AttentionSpec {
-  const heads = config.num_attention_heads, headDim = config.hidden_size / heads;
-  const { theta, share } = rotaryOf(config), rotated = rotatedDims(headDim, share);
-  return {
-    heads,
-    kvHeads: heads,
-    headDim,
-    scale: 1 / Math.sqrt(headDim),
-    softcap: null,
-    window: null,
-    rope: rotated === 0 ? null : ropeOf({ ...config, rope_theta: theta }, rotated),
-  };
-}
-
 function blockParameters(config: Config, at: string): PartParameters {
-  const { hidden_size: width, intermediate_size: inner, attention_bias: bias } = config;
+  const { hidden_size: width, intermediate_size: inner, attention_bias } = config;
+  const map = (local: string, module: string, out: number, inner: number, bias = true) =>
+    affineParameters(local, { module: at + module, out, inner, bias });
   return {
     ...layerNormParameters("attentionNorm", `${at}input_layernorm`, width),
-    ...affineParameters("qkv", {
-      module: `${at}attention.query_key_value`,
-      out: 3 * width,
-      inner: width,
-      bias,
-    }),
-    ...affineParameters("o", { module: `${at}attention.dense`, out: width, inner: width, bias }),
+    ...map("qkv", "attention.query_key_value", 3 * width, width, attention_bias),
+    ...map("o", "attention.dense", width, width, attention_bias),
     ...layerNormParameters("mlpNorm", `${at}post_attention_layernorm`, width),
-    ...affineParameters("up", { module: `${at}mlp.dense_h_to_4h`, out: inner, inner: width, bias: true }),
-    ...affineParameters("down", { module: `${at}mlp.dense_4h_to_h`, out: width, inner, bias: true }),
+    ...map("up", "mlp.dense_h_to_4h", inner, width),
+    ...map("down", "mlp.dense_4h_to_h", width, inner),
   };
 }

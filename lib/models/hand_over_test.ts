@@ -1,4 +1,4 @@
-/** Models that one stage hands to the next in memory: equal to those on disk, and nobody's weights change under another. @module */
+/** Models handed over in memory: equal to those on disk, and writing to one does not change another. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import type { FileContent, HandOver } from "@/lib/files/hand_over.ts";
@@ -26,7 +26,7 @@ function equal(found: LoadedModel, wanted: LoadedModel): void {
   assertEquals(found.parameters.data, wanted.parameters.data);
 }
 
-Deno.test("a model from memory is the model; who reads it gets a copy, who borrows it the weights themselves", () => {
+Deno.test("a model from memory equals the one on disk; loadModel() copies its weights, borrowLanguageModel() does not", () => {
   using directory = new TemporaryDirectory();
   const wanted = loadModel(LLAMA), handOver = handed(directory, wanted);
   const [read, borrowed] = [
@@ -61,7 +61,7 @@ Deno.test("a critic and an adapter pass through memory as well", () => {
   equal(borrowLanguageModel(other.path, handOver), adapter);
 });
 
-Deno.test("weights in memory are checked as those on disk are", () => {
+Deno.test("weights in memory are checked like those on disk", () => {
   using directory = new TemporaryDirectory();
   const model = loadModel(LLAMA), handOver = handed(directory, model);
   const { name } = model.parameters.specs[0]!, file = join(directory.path, "model.safetensors");

@@ -1,8 +1,8 @@
 /**
- * A model before its first update: random weights for a directory that has a config.json and no checkpoint, as
- * transformers' `_init_weights` draws them. Matrices and embeddings are normal with deviation `initializer_range`, norms
- * change nothing, biases are 0. transformers also scales GPT-2's residual projections down and zeroes the padding
- * token's embedding; here all matrices are alike.
+ * Random initial weights for a directory that has a config.json and no checkpoint, as in transformers' `_init_weights`:
+ * matrices and embeddings are normal with standard deviation `initializer_range`, norms are the identity, biases are 0.
+ * transformers also scales down GPT-2's residual projections and zeroes the padding token's embedding; here all matrices
+ * are initialised alike.
  * @module
  */
 import { join } from "node:path";
@@ -14,26 +14,25 @@ import { parametersOf } from "./model.ts";
 import { ParameterVector } from "./parameters.ts";
 import type { LoadedModel } from "./plain_checkpoint.ts";
 
-/** The deviation that every family of transformers has as its default. */
+/** Default standard deviation of every family in transformers. */
 const INITIALIZER_RANGE = 0.02;
 
-/** Files that hold weights, readable here or not, and the configuration of an adapter, whose weights are elsewhere. */
+/** Files with weights in any format, and the config of an adapter, whose weights are elsewhere. */
 const WEIGHTS = /\.(safetensors|bin|pt|pth|ckpt|h5|msgpack|gguf)$|\.index\.json$|^adapter_config\.json$/;
 
-/** Whether a directory has a config.json and nothing that could be weights. */
+/** Returns whether a directory has a config.json and no file that could contain weights. */
 export function isWithoutWeights(directory: string): boolean {
   try {
     const names = Array.from(Deno.readDirSync(directory), ({ name }) => name);
     return names.includes("config.json") && !names.some((name) => WEIGHTS.test(name));
   } catch {
-    return false; // whoever opens it says why
+    return false; // opening it fails with the reason
   }
 }
 
 /**
- * The model of a directory's config.json with random weights. Each parameter has a stream of its own, so that its
- * numbers do not depend on the others.
- * @throws {DataError} if the config is bad, or its initializer_range is no positive number
+ * Returns the model of a directory's config.json with random weights. Each parameter has its own random stream.
+ * @throws {DataError} if the config is invalid, or its initializer_range is not a positive number
  */
 export function initialModel(directory: string, seed: number): LoadedModel {
   const path = join(directory, "config.json");
@@ -41,9 +40,7 @@ export function initialModel(directory: string, seed: number): LoadedModel {
   const std = model.config.initializer_range ?? INITIALIZER_RANGE;
   if (typeof std !== "number" || !(std > 0 && std < Infinity)) {
     throw new DataError(
-      `Cannot initialise ${path} as initializer_range must be a positive number: it is ${
-        JSON.stringify(std)
-      }`,
+      `${path}: initializer_range must be a positive number, got ${JSON.stringify(std)}`,
       { file: path },
     );
   }

@@ -1,20 +1,18 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
+import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { initialModel, isWithoutWeights } from "./initial_model.ts";
 
-const FAMILIES = "fixtures/goldens/families";
-
 function configOnly(family: string, changes: Record<string, unknown> = {}): TemporaryDirectory {
   const directory = new TemporaryDirectory();
-  const config = JSON.parse(Deno.readTextFileSync(`${FAMILIES}/${family}/config.json`));
+  const config = JSON.parse(Deno.readTextFileSync(`${GOLDEN_FOLDER}/${family}/config.json`));
   directory.write("config.json", JSON.stringify({ ...config, ...changes }));
   return directory;
 }
 
-Deno.test("matrices are normal with initializer_range, norms change nothing, biases are 0, in every family", () => {
-  for (const { name: family } of Deno.readDirSync(FAMILIES)) {
-    if (!Deno.statSync(`${FAMILIES}/${family}`).isDirectory) continue;
+Deno.test("matrices are normal with initializer_range, norms are the identity, biases are 0, in every family", () => {
+  for (const family of GOLDEN_NAMES) {
     using directory = configOnly(family, { initializer_range: 0.05 });
     assert(isWithoutWeights(directory.path));
     const { parameters, model } = initialModel(directory.path, 7);
@@ -33,23 +31,21 @@ Deno.test("matrices are normal with initializer_range, norms change nothing, bia
   }
 });
 
-Deno.test("equal seeds give equal weights, others others; weights that are there are not replaced", () => {
+Deno.test("equal seeds give equal weights, other seeds others; existing weights are not replaced", () => {
   using directory = configOnly("llama");
   const dataOf = (seed: number) => initialModel(directory.path, seed).parameters.data;
   assertEquals(dataOf(1), dataOf(1));
   assert(dataOf(1)[0] !== dataOf(2)[0]);
-  assertEquals(isWithoutWeights(`${FAMILIES}/llama`), false);
+  assertEquals(isWithoutWeights(`${GOLDEN_FOLDER}/llama`), false);
   directory.write("pytorch_model.bin", "");
   assertEquals([isWithoutWeights(directory.path), isWithoutWeights("no_such")], [false, false]);
 });
 
-Deno.test("an initializer_range that is no deviation is refused", () => {
+Deno.test("an initializer_range that is not positive is rejected", () => {
   using directory = configOnly("llama", { initializer_range: -1 });
   assertThrows(
     () => initialModel(directory.path, 1),
     DataError,
-    `Cannot initialise ${
-      directory.file("config.json")
-    } as initializer_range must be a positive number: it is -1`,
+    `${directory.file("config.json")}: initializer_range must be a positive number, got -1`,
   );
 });

@@ -1,50 +1,36 @@
 /**
- * Llama (Touvron et al. 2023, arXiv:2302.13971; Llama 3: arXiv:2407.21783): pre-norm blocks of rotary grouped-query
- * attention and a gated MLP. Fields and defaults are those of transformers' LlamaConfig, but for the sizes of the network:
- * a config without them is a broken one, not a Llama of 7 billion parameters.
+ * Llama (Touvron et al. 2023, arXiv:2302.13971; Llama 3: arXiv:2407.21783). Fields and defaults are those of
+ * transformers' LlamaConfig, except that sizes of the network have no default.
  * @module
  */
 import { z } from "zod";
-import type { Model } from "./model.ts";
-import {
-  checkHeads,
-  checkLikeLayers,
-  type ConfigInput,
-  LIKE_LAYERS,
-  NO_SOFTCAP,
-  parseConfig,
-  positive,
-  SIZES,
-  WHOLE_ROTARY,
-} from "./parse_config.ts";
-import { preNormDecoder, uniformLayers } from "./pre_norm_decoder.ts";
+import { checkHeads, checkUniformLayers, parseConfig, RMS_FIELDS, UNIFORM_LAYERS } from "./config_fields.ts";
+import type { Family } from "./family.ts";
+import { rmsDecoder, rotaryAttention } from "./rms_decoder.ts";
 
 const LlamaConfig = z.looseObject({
-  ...SIZES,
-  ...LIKE_LAYERS,
-  ...NO_SOFTCAP,
-  ...WHOLE_ROTARY,
-  num_key_value_heads: positive.nullish(),
-  head_dim: positive.nullish(),
-  hidden_act: z.string().default("silu"),
-  max_position_embeddings: positive.default(2048),
-  rms_norm_eps: z.number().nonnegative().default(1e-6),
+  ...RMS_FIELDS,
+  ...UNIFORM_LAYERS,
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
-  tie_word_embeddings: z.boolean().default(false),
   pretraining_tp: z.literal(1, "must be 1: split products are not supported").default(1),
 }).superRefine((config, context) => {
   checkHeads(config, context);
-  checkLikeLayers(config, context, { windowed: false });
+  checkUniformLayers(config, context);
 });
 
-/** A Llama from its config. @throws {DataError} if a field is missing, out of range, or not supported */
-export function llama(input: ConfigInput): Model {
-  const config = parseConfig(LlamaConfig, input), bias = config.attention_bias;
-  return preNormDecoder(input, config, {
-    modelType: "llama",
-    classifierName: "LlamaForSequenceClassification",
-    attention: uniformLayers(config, { window: null }),
-    biases: { qkv: bias, o: bias, mlp: config.mlp_bias },
-  });
-}
+/** The family `llama`. */
+export const llama: Family = {
+  className: "Llama",
+  features:
+    "grouped, multi-query or full heads; any `head_dim`; optional attention and MLP biases; tied or separate output",
+  rejected: "`pretraining_tp` above 1, a window shorter than the context, partial rotation",
+  build(input) {
+    const config = parseConfig(LlamaConfig, input), bias = config.attention_bias;
+    return rmsDecoder(input, config, {
+      attention: new Array(config.num_hidden_layers).fill(rotaryAttention(config, null)),
+      activation: { name: config.hidden_act },
+      biases: { qkv: bias, o: bias, mlp: config.mlp_bias },
+    });
+  },
+};

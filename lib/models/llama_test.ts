@@ -1,4 +1,4 @@
-/** Llamas as configs in the wild spell them, and every variant of the block: gradients, decoding. @module */
+/** Llama configs of several exporters, and every variant of the block: gradients, decoding. @module */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { Generator } from "@/lib/generate/generator.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -31,7 +31,7 @@ const LLAMA3 = {
   original_max_position_embeddings: 16,
 };
 
-/** Weights that keep activations near 1; biases and norms that are far from doing nothing. */
+/** Returns weights that keep activations near 1; biases and norms are far from the identity. */
 function randomWeights(model: Model, seed = 11): ParameterVector {
   const parameters = new ParameterVector(parametersOf(model)), next = numbers(seed);
   for (const { name, shape } of parameters.specs) {
@@ -71,12 +71,12 @@ const SPELLINGS: readonly (readonly [string, Fields, Fields])[] = [
   ],
   ["dtype", { dtype: "bfloat16" }, {}],
   ["torch_dtype", { torch_dtype: "float16" }, {}],
-  ["dropout, which training here has none of", { attention_dropout: 0.1 }, {}],
+  ["dropout, which training here does not use", { attention_dropout: 0.1 }, {}],
   ["no window", { sliding_window: null }, {}],
 ];
 
 for (const [name, change, expected] of SPELLINGS) {
-  Deno.test(`a config is understood: ${name}`, () => {
+  Deno.test(`a config is read: ${name}`, () => {
     const model = modelFromConfig({ ...SMALL, ...change }), { attention } = model.blocks[0]!;
     const { headDim, rope } = attention;
     const found: Record<string, unknown> = {
@@ -93,7 +93,7 @@ for (const [name, change, expected] of SPELLINGS) {
   });
 }
 
-Deno.test("the scaling llama3 is the same in both spellings, and its frequencies are those of transformers' formula", () => {
+Deno.test("the scaling llama3 is equal with both field names, and its frequencies are those of transformers' formula", () => {
   const frequencies = (fields: Fields) =>
     modelFromConfig({ ...SMALL, head_dim: 12, ...fields }).blocks[0]!.attention.rope!.frequencies;
   const outer = frequencies({ rope_theta: 100, rope_scaling: { rope_type: "llama3", ...LLAMA3 } });
@@ -111,31 +111,31 @@ Deno.test("the scaling llama3 is the same in both spellings, and its frequencies
   });
 });
 
-Deno.test("what would change the arithmetic and is not supported is refused by name", () => {
-  const refusal = (change: Fields) =>
+Deno.test("unsupported fields that would change the arithmetic are rejected by name", () => {
+  const rejection = (change: Fields) =>
     assertThrows(() => modelFromConfig({ ...SMALL, ...change }), DataError).message;
-  const refused: Readonly<Record<string, unknown>> = {
+  const rejected: Readonly<Record<string, unknown>> = {
     sliding_window: 16,
     pretraining_tp: 2,
     partial_rotary_factor: 0.5,
     rope_theta: -1,
     rope_parameters: { rope_type: "default", rope_theta: "1e4" },
   };
-  for (const [field, value] of Object.entries(refused)) {
-    const message = refusal({ [field]: value });
-    assert(message.startsWith(`Cannot read config.json as it must describe a model: ${field}`), message);
+  for (const [field, value] of Object.entries(rejected)) {
+    const message = rejection({ [field]: value });
+    assert(message.startsWith(`config.json: ${field}`), message);
     assert(!message.includes(";"), "one wrong field, one problem");
   }
   for (const field of ["rope_scaling", "rope_parameters"]) {
-    const unknown = refusal({ [field]: { rope_type: "spiral", factor: 2 } });
+    const unknown = rejection({ [field]: { rope_type: "spiral", factor: 2 } });
     assert(
-      unknown.startsWith("Cannot read rope_scaling as its type must be one of default, linear, "),
+      unknown.startsWith("config.json: the type of rope_scaling must be one of default, linear, "),
       unknown,
     );
-    assert(unknown.endsWith(': it is "spiral"'), unknown);
+    assert(unknown.endsWith(', got "spiral"'), unknown);
   }
-  const activation = refusal({ hidden_act: "softsign" });
-  assert(activation.endsWith(': it is "softsign"'), activation);
+  const activation = rejection({ hidden_act: "softsign" });
+  assert(activation.endsWith(', got "softsign"'), activation);
 });
 
 const VARIANTS: Readonly<Record<string, Fields>> = {
@@ -205,7 +205,7 @@ for (const [name, change] of Object.entries(VARIANTS)) {
     loss(true);
     const next = numbers(5), epsilon = 4e-3;
     for (const { name: weight } of parameters.specs) {
-      // Along the gradient itself plus a random direction: a wrong size and a wrong direction both show.
+      // Along the gradient plus a random direction: this detects a wrong size and a wrong direction.
       const gradient = Float64Array.from(network.gradients!.view(weight)), norm = Math.hypot(...gradient);
       const random = gradient.map(() => 2 * next() - 1), size = Math.hypot(...random);
       const direction = gradient.map((g, i) => g / norm + random[i]! / size);
@@ -219,7 +219,7 @@ for (const [name, change] of Object.entries(VARIANTS)) {
       view.set(before);
       // Rounding of a loss near 4 in f32 is 5e-7, over 2ε; the third derivative adds about ε².
       const bound = 5e-3 * norm + 1e-4;
-      assert(norm > 1e-3, `the gradient of ${weight} is ${norm}: nothing is tested`);
+      assert(norm > 1e-3, `the gradient of ${weight} is ${norm}: this tests nothing`);
       assert(Math.abs(found - expected) < bound, `${weight}: ${found} is not ${expected} ± ${bound}`);
     }
   });

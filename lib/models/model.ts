@@ -1,12 +1,12 @@
 /**
- * What a language model is to the rest of the project: data about its parameters, and pure functions of symbolic
- * values. Training, scoring and generation run any model through this interface; a family fills it in one file.
- * Attention is a hook: training passes causal attention over whole rows, generation one that reads a cache.
+ * The interface of a language model: data about its parameters, and pure functions of symbolic values. Training, scoring
+ * and generation use no other knowledge of a model. Attention is passed in: training uses causal attention over whole
+ * rows, generation attention over a cache.
  * @module
  */
 import type { Value } from "@/lib/autodiff/mod.ts";
 import type { Shape } from "@/lib/tensor/tensor.ts";
-import type { Adapter } from "./lora/adapter.ts";
+import type { AdaptedMap, LoraConfig } from "./lora/adapter.ts";
 
 /** A weight: its name in Hugging Face checkpoints, and its shape. */
 export interface ParameterSpec {
@@ -19,37 +19,37 @@ export interface ParameterSpec {
 /** Weights of one part of a model by the local names that its function uses. */
 export type PartParameters = Readonly<Record<string, ParameterSpec>>;
 
-/** The same, as values of a trace. */
+/** Weights of one part as values of a trace. */
 export type PartValues = Readonly<Record<string, Value>>;
 
-/** Rotary embedding: how fast each pair of dimensions turns. The first 2·pairs dimensions of a head are rotated. */
+/** Rotary embedding: the frequency of each pair of dimensions. The first 2·pairs dimensions of a head are rotated. */
 export interface Rope {
   /** radians per position, one per pair of rotated dimensions */
   readonly frequencies: Float64Array;
-  /** factor on cos and sin (1 but for some kinds of scaling) */
+  /** factor on cos and sin (not 1 only for some types of scaling) */
   readonly attentionFactor: number;
   /**
-   * The frequencies of a row of `length` tokens, where the kind of scaling stretches with the row; null where they are
-   * `frequencies` for every row. Rows within the model's context have `frequencies` in either case.
+   * Returns the frequencies of a row of `length` tokens, if the scaling depends on the length; null if they are
+   * `frequencies` for every row. Rows within the model's context always have `frequencies`.
    */
   readonly atLength: ((length: number) => Float64Array) | null;
 }
 
-/** How queries, keys and values of one layer meet. */
+/** Attention of one layer. */
 export interface AttentionSpec {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
   /** factor on q·k */
   readonly scale: number;
-  /** c of c·tanh(score / c) on the scaled scores; null leaves them as they are */
+  /** c of c·tanh(score / c) on the scaled scores; null: no soft cap */
   readonly softcap: number | null;
-  /** tokens that a position sees, itself included; null is all before it */
+  /** number of tokens that a position attends to, including itself; null: all before it */
   readonly window: number | null;
   readonly rope: Rope | null;
 }
 
-/** What a block is given besides its weights and its input. */
+/** The attention function that a block calls. */
 export interface BlockContext {
   /** q [N,heads·D], k and v [N,kvHeads·D], not yet rotated → [N,heads·D] */
   attend(q: Value, k: Value, v: Value, spec: AttentionSpec): Value;
@@ -62,18 +62,18 @@ export interface EmbeddingTable {
   readonly factor: number;
 }
 
-/** One decoder block. Blocks of one kind differ in their weights only, so they share compiled graphs. */
+/** One decoder block. Blocks of one kind differ only in their weights, so they share compiled graphs. */
 export interface Block {
   readonly kind: string;
   readonly attention: AttentionSpec;
   readonly parameters: PartParameters;
 }
 
-/** How checkpoints of a family may differ from the names of its parameters. */
+/** Tensor names in checkpoints that differ from the names of the parameters. */
 export interface CheckpointNames {
-  /** what the names of the trunk begin with; files of the bare trunk leave it out */
+  /** prefix of the names of the trunk; files of the trunk alone do not have it */
   readonly prefix: string;
-  /** tensors that some files hold and that carry nothing: buffers, and the output weights where they are tied */
+  /** tensors that are ignored: buffers, and the output weights if they are tied */
   readonly ignored: readonly RegExp[];
 }
 
@@ -82,14 +82,14 @@ export interface Model {
   /** config.json as it was read; written back unchanged */
   readonly config: Readonly<Record<string, unknown>>;
   readonly modelType: string;
-  /** the architecture that a critic of this family has in config.json */
+  /** architecture of a critic of this family in config.json */
   readonly classifierName: string;
   readonly checkpoint: CheckpointNames;
-  /** weight of a norm that changes nothing, where it is not 1: norms that multiply by 1 + w have 0 */
+  /** norm weight of the identity, if it is not 1: it is 0 for norms that multiply by 1 + w */
   readonly neutralNorm?: number;
   /** `lm`: logits over the vocabulary; `score`: one number per position (a critic) */
   readonly headKind: "lm" | "score";
-  /** low-rank additions to some maps; the parameters of the model itself are frozen then */
+  /** low-rank additions to some maps; the other parameters are frozen */
   readonly adapter?: Adapter;
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -107,7 +107,17 @@ export interface Model {
   project(parameters: PartValues, hidden: Value): Value;
 }
 
-/** All parameters of a model, each once. */
+/** A low-rank adapter and its base. */
+export interface Adapter {
+  readonly config: LoraConfig;
+  readonly maps: readonly AdaptedMap[];
+  /** the model without the additions */
+  readonly base: Model;
+  /** directory of the base's weights */
+  readonly baseDirectory: string;
+}
+
+/** Returns all parameters of a model, each once. */
 export function parametersOf(model: Model): ParameterSpec[] {
   const all = new Map<string, ParameterSpec>();
   const add = (spec: ParameterSpec) => all.set(spec.name, spec);

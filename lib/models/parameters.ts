@@ -1,29 +1,29 @@
 /**
- * All weights of a model in one flat array, each a view of it. Copying, clipping and the optimizer then work on one
- * vector. Matrices come first: weight decay applies to a prefix. Weights that are never trained may lie in a second
- * vector, the backbone, which many vectors share.
+ * All weights of a model in one flat array, so that copying, clipping and the optimizer work on one vector. Matrices come
+ * first: weight decay applies to a prefix. Frozen weights may be in a second vector, the backbone, which several vectors
+ * share.
  * @module
  */
 import { DataError } from "@/lib/tensor/errors.ts";
 import { sizeOf } from "@/lib/tensor/tensor.ts";
 import type { ParameterSpec } from "./model.ts";
 
-/** What a vector may have besides its specs. */
+/** Options of a vector. */
 export interface ParameterVectorOptions {
-  /** taken over without a copy; zeros by default */
+  /** used without a copy; zeros by default */
   readonly data?: Float32Array<ArrayBuffer>;
-  /** frozen weights: `view()` finds those that the vector itself does not have */
+  /** frozen weights, for parameters that the vector does not have */
   readonly backbone?: ParameterVector | undefined;
 }
 
 /** A flat vector with a named view for every parameter; also the layout of gradients and optimizer moments. */
 export class ParameterVector {
-  /** the vector's own parameters, without those of the backbone */
+  /** parameters of the vector, without those of the backbone */
   readonly specs: readonly ParameterSpec[];
   readonly data: Float32Array<ArrayBuffer>;
-  /** elements of the tensors of rank 2 and more, which come first and are the ones that decay */
+  /** number of elements with weight decay: tensors of rank 2 and more, which come first */
   readonly decayed: number;
-  /** frozen weights beside these; nothing may write to them */
+  /** frozen weights; read-only */
   readonly backbone: ParameterVector | undefined;
   readonly #places = new Map<string, { readonly begin: number; readonly end: number }>();
 
@@ -41,36 +41,32 @@ export class ParameterVector {
     this.backbone = backbone;
     this.data = data ?? new Float32Array(size);
     if (this.data.length !== size) {
-      throw new RangeError(
-        `Cannot lay out ${size} parameters as the vector must be as long: ${this.data.length}`,
-      );
+      throw new RangeError(`A vector of ${size} parameters must have that length, got ${this.data.length}`);
     }
   }
 
-  /** Whether the parameter is one of the vector's own. */
+  /** Returns whether the vector itself has the parameter. */
   has(name: string): boolean {
     return this.#places.has(name);
   }
 
   /**
-   * The elements of one parameter; writing to it writes to the vector, or to the backbone that others share.
+   * Returns the elements of one parameter as a view of the vector, or of the shared backbone.
    * @throws {DataError} if neither has it
    */
   view(name: string): Float32Array<ArrayBuffer> {
     const place = this.#places.get(name);
     if (place) return this.data.subarray(place.begin, place.end);
     if (this.backbone) return this.backbone.view(name);
-    throw new DataError(
-      `Cannot find parameter "${name}" as the model must have it: it has ${this.specs.length} others`,
-    );
+    throw new DataError(`Parameter "${name}" is not one of the ${this.specs.length} of this model`);
   }
 
-  /** A vector of the same layout with its own copy of the elements, on the same backbone. */
+  /** Returns a copy on the same backbone. */
   clone(): ParameterVector {
     return new ParameterVector(this.specs, { data: this.data.slice(), backbone: this.backbone });
   }
 
-  /** A zeroed vector of the same layout, without a backbone. */
+  /** Returns a vector of zeros with the same layout, without a backbone. */
   zeros(): ParameterVector {
     return new ParameterVector(this.specs);
   }

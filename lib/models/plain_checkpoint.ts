@@ -1,13 +1,14 @@
 /** Plain model directories in the Hugging Face layout: config.json and safetensors, in and out. @module */
 import { basename, join } from "node:path";
 import { type CheckpointFiles, openCheckpointFiles } from "@/lib/files/checkpoint_files.ts";
-import type { FileContent, GiveFile, HandOver } from "@/lib/files/hand_over.ts";
-import { writeSafetensors } from "@/lib/files/safetensors.ts";
+import type { GiveFile, HandOver } from "@/lib/files/hand_over.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { hostTensor, sameShape, sizeOf } from "@/lib/tensor/tensor.ts";
+import { listed } from "@/lib/tensor/listed.ts";
+import { sizeOf } from "@/lib/tensor/tensor.ts";
 import { modelFromConfig, readConfig } from "./config.ts";
 import { type Model, parametersOf, type ParameterSpec } from "./model.ts";
 import { ParameterVector } from "./parameters.ts";
+import { weightProblems, writeWeights } from "./weight_files.ts";
 
 const WEIGHTS = "model.safetensors";
 
@@ -17,13 +18,13 @@ export interface LoadedModel {
   readonly parameters: ParameterVector;
 }
 
-/** Where weights may come from beside the disk, and whose they are. */
+/** Sources of weights other than the disk, and their owner. */
 export interface LoadOptions {
-  /** the weights of the same files, where they are in memory already */
+  /** the weights of the same files, if they are in memory */
   readonly known?: ParameterVector | undefined;
-  /** where to look for the files before the disk */
+  /** files in memory, used instead of those on disk */
   readonly handOver?: HandOver | undefined;
-  /** true: the caller does not write to the weights, so that they need not be its own */
+  /** true: the caller does not write to the weights, so they may be shared */
   readonly borrow?: boolean;
 }
 
@@ -45,35 +46,28 @@ function loadParameters(
   using files = openCheckpointFiles(directory, handOver);
   const specs = parametersOf(model), { ignored } = model.checkpoint;
   const stored = storedName(model.checkpoint.prefix, files.names);
-  const names = new Set(specs.map((s) => stored(s.name)));
+  const storedSpecs = specs.map((spec) => ({ ...spec, name: stored(spec.name) }));
+  const names = new Set(storedSpecs.map(({ name }) => name));
+  const extra = files.names.filter((name) =>
+    !names.has(name) && !ignored.some((pattern) => pattern.test(name))
+  );
   const problems = [
-    ...specs.filter((s) => !files.has(stored(s.name))).map((s) => `${stored(s.name)} is missing`),
-    ...specs.flatMap(({ name, shape }) => {
-      const found = files.has(stored(name)) ? files.shape(stored(name)) : shape;
-      return sameShape(found, shape)
-        ? []
-        : [`${stored(name)} is [${found.join(",")}], not [${shape.join(",")}]`];
-    }),
-    ...files.names.filter((n) => !names.has(n) && !ignored.some((pattern) => pattern.test(n))).map((n) =>
-      `${n} of ${basename(files.path(n))} has no place in the model`
-    ),
+    ...weightProblems(storedSpecs, (name) => files.has(name) ? files.shape(name) : undefined),
+    ...extra.map((name) => `${name} of ${basename(files.path(name))} is not a parameter of the model`),
   ];
   if (problems.length > 0) {
-    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : "";
-    throw new DataError(
-      `Cannot load ${directory} as its weights must be those that config.json describes: ` +
-        problems.slice(0, 10).join("; ") + more,
-      { file: directory },
-    );
+    throw new DataError(`${directory}: weights do not match config.json: ${listed(problems)}`, {
+      file: directory,
+    });
   }
-  const lent = borrow ? borrowedVector(files, specs, stored) : undefined;
-  if (lent) return lent;
+  const borrowed = borrow ? borrowedVector(files, specs, stored) : undefined;
+  if (borrowed) return borrowed;
   const parameters = new ParameterVector(specs);
   for (const { name } of specs) files.readFloat32(stored(name), parameters.view(name));
   return parameters;
 }
 
-/** The vector that the files were written from, if it is in memory and laid out as one of these specs. */
+/** Returns the vector that the files were written from, if it is in memory and has the layout of these specs. */
 function borrowedVector(
   files: CheckpointFiles,
   specs: readonly ParameterSpec[],
@@ -91,13 +85,13 @@ function borrowedVector(
   if (begin + 4 * size > buffer.byteLength) return undefined;
   const vector = new ParameterVector(specs, { data: new Float32Array(buffer, begin, size) });
   const fits = specs.every(({ name }) => {
-    const [given, wanted] = [views.get(name)!, vector.view(name)];
-    return given.buffer === buffer && given.byteOffset === wanted.byteOffset;
+    const { buffer: own, byteOffset } = views.get(name)!;
+    return own === buffer && byteOffset === vector.view(name).byteOffset;
   });
   return fits ? vector : undefined;
 }
 
-/** What a parameter is called in files with these tensors: files of the bare trunk leave its prefix out. */
+/** Returns a function from parameter names to names in files with these tensors: files of the trunk alone have no prefix. */
 function storedName(prefix: string, names: readonly string[]): (name: string) => string {
   if (names.some((name) => name.startsWith(prefix))) return (name) => name;
   return (name) => name.startsWith(prefix) ? name.slice(prefix.length) : name;
@@ -105,7 +99,7 @@ function storedName(prefix: string, names: readonly string[]): (name: string) =>
 
 /**
  * Writes config.json and model.safetensors (f32) into an existing directory.
- * @param give where the weights are given away
+ * @param give called to hand the weights over in memory instead of writing them
  */
 export function writePlainModel(
   directory: string,
@@ -115,10 +109,6 @@ export function writePlainModel(
   const { torch_dtype: _, ...rest } = model.config as Record<string, unknown>;
   const config = { ...rest, dtype: "float32", torch_dtype: "float32" };
   Deno.writeTextFileSync(join(directory, "config.json"), JSON.stringify(config, null, 2) + "\n");
-  const tensors = parametersOf(model).map(({ name, shape }) => ({
-    name,
-    tensor: hostTensor("f32", shape, parameters.view(name)),
-  }));
-  const given = give && ((content: FileContent) => give(WEIGHTS, content));
-  writeSafetensors(join(directory, WEIGHTS), tensors, { format: "pt" }, given);
+  const view = (name: string) => parameters.view(name);
+  writeWeights(join(directory, WEIGHTS), parametersOf(model), view, give);
 }

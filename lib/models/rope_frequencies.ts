@@ -1,15 +1,15 @@
 /**
- * Rotary frequencies from a Hugging Face config, with the kinds of scaling that stretch a context.
+ * Rotary frequencies of a Hugging Face config, with the types of scaling that extend a context.
  * Source: transformers 4.57 `modeling_rope_utils.py`.
  * @module
  */
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Rope } from "./model.ts";
 
-/** `rope_scaling` (or `rope_parameters`) of a config, as far as it says how to scale. */
+/** `rope_scaling` (or `rope_parameters`) of a config. */
 export type RopeScaling = Readonly<Record<string, unknown>> | null | undefined;
 
-/** Lengths that some kinds of scaling refer to. */
+/** Lengths that some types of scaling use. */
 export interface RopeContext {
   /** `max_position_embeddings` */
   readonly maxPositions: number;
@@ -17,7 +17,7 @@ export interface RopeContext {
   readonly originalMaxPositions?: number | null | undefined;
 }
 
-/** What a kind of scaling is made from. */
+/** Inputs of a type of scaling. */
 interface Source extends RopeContext {
   readonly theta: number;
   readonly dim: number;
@@ -30,23 +30,23 @@ function plain(theta: number, dim: number): Float64Array {
   return Float64Array.from({ length: Math.ceil(dim / 2) }, (_, i) => theta ** (-2 * i / dim));
 }
 
-function refusal(kind: string, requirement: string, value: unknown): DataError {
+function invalid(kind: string, requirement: string, value: unknown): DataError {
   return new DataError(
-    `Cannot read rope_scaling as "${kind}" needs ${requirement}: it is ${JSON.stringify(value)}`,
+    `rope_scaling of type "${kind}" must have ${requirement}, got ${JSON.stringify(value)}`,
   );
 }
 
 function number({ scaling, kind }: Source, key: string): number {
   const value = optional({ scaling, kind }, key);
   if (value !== undefined) return value;
-  throw refusal(kind, `a positive number "${key}"`, scaling[key]);
+  throw invalid(kind, `a positive number "${key}"`, scaling[key]);
 }
 
 function optional({ scaling, kind }: Pick<Source, "scaling" | "kind">, key: string): number | undefined {
   const value = scaling[key];
   if (value === undefined || value === null) return undefined;
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return value;
-  throw refusal(kind, `a positive number "${key}"`, value);
+  throw invalid(kind, `a positive number "${key}"`, value);
 }
 
 /** Llama 3's scaling: low frequencies by 1/factor, high ones unchanged, a smooth change between them. */
@@ -55,7 +55,7 @@ function llama3(source: Source): Rope {
   const low = number(source, "low_freq_factor"), high = number(source, "high_freq_factor");
   const original = number(source, "original_max_position_embeddings");
   const frequencies = plain(source.theta, source.dim).map((frequency) => {
-    const turns = original * frequency / (2 * Math.PI); // turns within the original context
+    const turns = original * frequency / (2 * Math.PI); // rotations within the original context
     if (turns > high) return frequency;
     if (turns < low) return frequency / factor;
     const smooth = (turns - low) / (high - low);
@@ -65,9 +65,9 @@ function llama3(source: Source): Rope {
 }
 
 /**
- * NTK scaling that begins where a row leaves the context: θ grows by (s·L/M − (s − 1))^(d/(d−2)) for a row of L tokens
- * in a context of M. transformers takes for L the padded length of the batch; here it is the row's own, so that a row
- * means the same in any batch.
+ * NTK scaling of rows beyond the context: θ grows by (s·L/M − (s − 1))^(d/(d−2)) for a row of L tokens in a context of M.
+ * In transformers L is the padded length of the batch; here it is the length of the row, so that the result does not
+ * depend on the batch.
  */
 function dynamic(source: Source): Rope {
   const { theta, dim, maxPositions } = source, factor = number(source, "factor");
@@ -78,13 +78,13 @@ function dynamic(source: Source): Rope {
   return { frequencies: plain(theta, dim), attentionFactor: 1, atLength };
 }
 
-/** YaRN (Peng et al. 2023, arXiv:2309.00071, §3): between interpolation by 1/factor and none, by turns in the context. */
+/** YaRN (Peng et al. 2023, arXiv:2309.00071, §3): between interpolation by 1/factor and none, by rotations in the context. */
 function yarn(source: Source): Rope {
   const { theta, dim, scaling } = source, factor = number(source, "factor");
   const original = optional(source, "original_max_position_embeddings") ?? source.maxPositions;
   const fast = optional(source, "beta_fast") ?? 32, slow = optional(source, "beta_slow") ?? 1;
   const round = scaling.truncate === undefined || scaling.truncate === null || scaling.truncate === true;
-  // the dimension that turns so many times within the original context
+  // the dimension with so many rotations within the original context
   const dimension = (turns: number) =>
     dim * Math.log(original / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
   const first = Math.max(round ? Math.floor(dimension(fast)) : dimension(fast), 0);
@@ -97,7 +97,7 @@ function yarn(source: Source): Rope {
   return { frequencies, attentionFactor: yarnFactor(source, factor), atLength: null };
 }
 
-/** The factor on cos and sin: given, or 0.1·m·ln s + 1, or its ratio for two m (eq. 22 of the paper). */
+/** Returns the factor on cos and sin: configured, or 0.1·m·ln s + 1, or its ratio for two m (eq. 22 of the paper). */
 function yarnFactor(source: Source, factor: number): number {
   const magnitude = (m: number) => factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1;
   const m = optional(source, "mscale"), all = optional(source, "mscale_all_dim");
@@ -105,7 +105,7 @@ function yarnFactor(source: Source, factor: number): number {
     (m !== undefined && all !== undefined ? magnitude(m) / magnitude(all) : magnitude(1));
 }
 
-/** LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per frequency, one list within the original context, one beyond. */
+/** LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor per frequency, from one list within the original context and another beyond it. */
 function longrope(source: Source): Rope {
   const { theta, dim, scaling, kind, maxPositions } = source;
   const original = source.originalMaxPositions ?? maxPositions;
@@ -113,7 +113,7 @@ function longrope(source: Source): Rope {
     const list = scaling[key], count = Math.ceil(dim / 2);
     const fits = Array.isArray(list) && list.length === count &&
       list.every((x) => typeof x === "number" && Number.isFinite(x) && x > 0);
-    if (!fits) throw refusal(kind, `a list "${key}" of ${count} positive numbers`, list);
+    if (!fits) throw invalid(kind, `a list "${key}" of ${count} positive numbers`, list);
     return list as readonly number[];
   };
   const scaled = (list: readonly number[]) => plain(theta, dim).map((frequency, i) => frequency / list[i]!);
@@ -144,29 +144,28 @@ const KINDS: Readonly<Record<string, (source: Source) => Rope>> = {
   llama3,
 };
 
-/** Keys that do not say how to scale: a dictionary of nothing else needs no type. */
+/** Keys that do not concern scaling: with no other keys, a type is optional. */
 const UNSCALED = new Set(["rope_theta", "partial_rotary_factor"]);
 
-/** The type of scaling; `rope_type`, or `type` as it was called first. @throws {DataError} if it is not clear */
+/** Returns the type of scaling: `rope_type`, or its older name `type`. @throws {DataError} if they differ */
 export function ropeKind(scaling: RopeScaling): unknown {
   const { rope_type: name, type: older } = scaling ?? {};
   if (name !== undefined && older !== undefined && name !== older) {
     throw new DataError(
-      `Cannot read rope_scaling as rope_type and type must not differ: they are ${
-        JSON.stringify(name)
-      } and ` +
-        JSON.stringify(older),
+      `rope_type and type of rope_scaling must be equal, got ${JSON.stringify(name)} and ${
+        JSON.stringify(older)
+      }`,
     );
   }
   const kind = name ?? older;
-  const untold = Object.keys(scaling ?? {}).filter((key) => !UNSCALED.has(key));
-  return kind === undefined && untold.length === 0 ? "default" : kind;
+  const scaled = Object.keys(scaling ?? {}).filter((key) => !UNSCALED.has(key));
+  return kind === undefined && scaled.length === 0 ? "default" : kind;
 }
 
 /**
- * The rotation of a model.
+ * Returns the rotation of a model.
  * @param dim rotated dimensions per head
- * @throws {DataError} if the kind of scaling is not known or lacks a number
+ * @throws {DataError} if the type of scaling is not supported or a number is missing
  */
 export function ropeFrequencies(
   theta: number,
@@ -178,9 +177,7 @@ export function ropeFrequencies(
   const make = typeof kind === "string" && Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
   if (make) return make({ ...context, theta, dim, scaling: scaling ?? {}, kind: kind as string });
   throw new DataError(
-    `Cannot read rope_scaling as its type must be one of ${Object.keys(KINDS).join(", ")}: it is ${
-      JSON.stringify(kind)
-    }`,
+    `the type of rope_scaling must be one of ${Object.keys(KINDS).join(", ")}, got ${JSON.stringify(kind)}`,
   );
 }
 
@@ -190,7 +187,7 @@ export interface RopeTables {
   readonly sin: Float32Array<ArrayBuffer>;
 }
 
-/** cos and sin of the angles of positions 0 … length − 1 in a row within the model's context. */
+/** Returns cos and sin of the angles of positions 0 … length − 1 in a row within the model's context. */
 export function ropeTables(rope: Rope, length: number): RopeTables {
   const size = length * rope.frequencies.length;
   const tables = { cos: new Float32Array(size), sin: new Float32Array(size) };
@@ -198,7 +195,7 @@ export function ropeTables(rope: Rope, length: number): RopeTables {
   return tables;
 }
 
-/** Writes the angles of positions 0 … length − 1 under `frequencies` into tables, from row `start` on. */
+/** Writes cos and sin of the angles of positions 0 … length − 1 into tables, from row `start` on. */
 export function fillRopeTables(
   rope: Rope,
   frequencies: Float64Array,

@@ -1,4 +1,4 @@
-/** Kinds of rope scaling against numbers that transformers 4.57 gives (`ROPE_INIT_FUNCTIONS`, 12 dimensions). @module */
+/** Types of rope scaling against numbers from transformers 4.57 (`ROPE_INIT_FUNCTIONS`, 12 dimensions). @module */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Rope } from "./model.ts";
@@ -122,34 +122,32 @@ Deno.test("ropeTables() hold cos and sin of position · frequency, times the att
   assertEquals(sin, Float32Array.from(angles, (angle) => 2 * Math.sin(angle)));
 });
 
-Deno.test("a scaling that is not clear is refused by what is wrong with it", () => {
+Deno.test("an invalid scaling is rejected with the reason", () => {
   const refusal = (scaling: RopeScaling) =>
     assertThrows(() => ropeFrequencies(10000, 12, scaling), DataError).message;
   assertEquals(
     refusal({ rope_type: "mrope" }),
-    "Cannot read rope_scaling as its type must be one of default, linear, dynamic, yarn, longrope, llama3: " +
-      'it is "mrope"',
+    'the type of rope_scaling must be one of default, linear, dynamic, yarn, longrope, llama3, got "mrope"',
   );
   assertEquals(
     refusal({ factor: 2 }),
-    "Cannot read rope_scaling as its type must be one of default, linear, dynamic, yarn, longrope, llama3: " +
-      "it is undefined",
+    "the type of rope_scaling must be one of default, linear, dynamic, yarn, longrope, llama3, got undefined",
   );
   assertEquals(
     refusal({ rope_type: "yarn", type: "linear", factor: 2 }),
-    'Cannot read rope_scaling as rope_type and type must not differ: they are "yarn" and "linear"',
+    'rope_type and type of rope_scaling must be equal, got "yarn" and "linear"',
   );
   assertEquals(
     refusal({ rope_type: "yarn" }),
-    'Cannot read rope_scaling as "yarn" needs a positive number "factor": it is undefined',
+    'rope_scaling of type "yarn" must have a positive number "factor", got undefined',
   );
   assertEquals(
     refusal({ rope_type: "yarn", factor: 2, beta_fast: "32" }),
-    'Cannot read rope_scaling as "yarn" needs a positive number "beta_fast": it is "32"',
+    'rope_scaling of type "yarn" must have a positive number "beta_fast", got "32"',
   );
   assertEquals(
     refusal({ rope_type: "longrope", short_factor: [1, 2], long_factor: [1, 2, 3, 4, 5, 6] }),
-    'Cannot read rope_scaling as "longrope" needs a list "short_factor" of 6 positive numbers: it is [1,2]',
+    'rope_scaling of type "longrope" must have a list "short_factor" of 6 positive numbers, got [1,2]',
   );
 });
 

@@ -23,7 +23,7 @@ function valueInfo({ name, dtype, shape }: ValueInfo) {
   return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype], shape: { dim } } } };
 }
 
-/** The bytes of a model that holds `graph`. Equal graphs give equal bytes. */
+/** Returns `graph` as the bytes of an ONNX model. Equal graphs give equal bytes. */
 export function encodeModel(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
   const constants = graph.initializers.map(({ name, tensor: { dtype, shape, data } }) => ({
     name,
@@ -31,7 +31,7 @@ export function encodeModel(graph: OnnxGraph): Uint8Array<ArrayBuffer> {
     dataType: ELEMENT_TYPE[dtype],
     rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }));
-  // The location is never opened: the session replaces these by the buffers that it is given.
+  // The location is never opened: the session replaces these weights by the buffers passed at creation.
   const externals = graph.externals.map(({ name, dtype, shape }) => ({
     name,
     dims: [...shape],

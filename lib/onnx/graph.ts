@@ -1,14 +1,14 @@
-/** An ONNX graph as plain data: what the emitter fills, the encoder writes and the printer shows. @module */
+/** An ONNX graph as plain data. @module */
 import type { DType } from "@/lib/tensor/dtype.ts";
 import type { HostTensor, Shape } from "@/lib/tensor/tensor.ts";
 
 /** Opset of the default domain. 21: later ones lose random operators on CPU and Dropout on CUDA. */
 export const OPSET = 21;
 
-/** An attribute. `{ float }` marks a number that is a float in ONNX although it may look like an integer. */
+/** An attribute. `{ float }` is a float in ONNX; a plain number is an integer. */
 export type Attribute = number | readonly number[] | string | { readonly float: number };
 
-/** One operator application. Empty names are left-out optional inputs. */
+/** One application of an operator. An empty name stands for an optional input that is left out. */
 export interface OnnxNode {
   readonly opType: string;
   /** "" is ai.onnx */
@@ -32,14 +32,14 @@ export interface Initializer {
   readonly tensor: HostTensor;
 }
 
-/** A weight that the session is given at creation: declared here by type only. */
+/** A weight that is passed to the session at creation; the model declares its type only. */
 export interface ExternalInitializer {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: Shape;
 }
 
-/** A graph; nodes are in an order in which every value is made before it is used. */
+/** A graph; every value is computed before the nodes that use it. */
 export interface OnnxGraph {
   readonly name: string;
   readonly nodes: readonly OnnxNode[];

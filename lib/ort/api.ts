@@ -9,11 +9,11 @@ import { libraryPath, ORT_VERSION } from "./library.ts";
 
 const API_VERSION = 30;
 
-/** A native handle; null where the API takes or gives none. */
+/** A native handle, or null. */
 export type Pointer = Deno.PointerValue;
 
-/** A failure that ONNX Runtime reported. */
-export class OrtError extends Error {
+/** An error reported by ONNX Runtime. */
+class OrtError extends Error {
   override name = "OrtError";
 }
 
@@ -24,8 +24,7 @@ function openApi() {
   const api = getApi.call(API_VERSION);
   if (api === null) {
     throw new UnavailableError(
-      `Cannot use ONNX Runtime as its C API version ${API_VERSION} is needed (${ORT_VERSION} has it): ` +
-        `${libraryPath()} is older`,
+      `ONNX Runtime ${ORT_VERSION} or later is required (C API version ${API_VERSION}); ${libraryPath()} is older`,
     );
   }
   const table = new Deno.UnsafePointerView(api);
@@ -46,7 +45,6 @@ function openApi() {
     run: slot(9, ["pointer", "pointer", "buffer", "buffer", "usize", "buffer", "usize", "buffer"], "pointer"), // (session, run options, names, values, n, names, n, values)
     createSessionOptions: slot(10, ["buffer"], "pointer"), // (out)
     enableProfiling: slot(14, ["pointer", "buffer"], "pointer"), // (options, prefix)
-    disableCpuMemArena: slot(19, ["pointer"], "pointer"), // (options)
     setSessionGraphOptimizationLevel: slot(23, ["pointer", "u32"], "pointer"), // (options, level)
     createTensorWithData: slot(
       49,
@@ -64,7 +62,6 @@ function openApi() {
     disablePerSessionThreads: slot(120, ["pointer"], "pointer"), // (options)
     createThreadingOptions: slot(121, ["buffer"], "pointer"), // (out)
     releaseThreadingOptions: slot(122, ["pointer"], "void"),
-    addSessionConfigEntry: slot(130, ["pointer", "buffer", "buffer"], "pointer"), // (options, key, value)
     setGlobalIntraOpNumThreads: slot(147, ["pointer", "i32"], "pointer"), // (threading, n)
     setGlobalInterOpNumThreads: slot(148, ["pointer", "i32"], "pointer"), // (threading, n)
     setGlobalSpinControl: slot(149, ["pointer", "i32"], "pointer"), // (threading, allow)
@@ -75,12 +72,12 @@ function openApi() {
 
 let opened: ReturnType<typeof openApi> | undefined;
 
-/** The API table; the library is opened at the first call. */
+/** Returns the API table; the first call opens the library. */
 export function ortApi(): ReturnType<typeof openApi> {
   return opened ??= openApi();
 }
 
-/** Throws what `status` reports; null is success. */
+/** Throws the error of `status`; null is success. @throws {OrtError} with ONNX Runtime's message */
 export function check(status: Pointer): void {
   if (status === null) return;
   const message = Deno.UnsafePointerView.getCString(ortApi().getErrorMessage(status)!);
@@ -88,23 +85,23 @@ export function check(status: Pointer): void {
   throw new OrtError(message);
 }
 
-/** NUL-terminated UTF-8. */
+/** Returns NUL-terminated UTF-8. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text + "\0");
 }
 
-/** A place where the API writes one pointer. */
+/** Returns a buffer to which the API writes one pointer. */
 export function outPointer(): BigUint64Array<ArrayBuffer> {
   return new BigUint64Array(1);
 }
 
-/** The pointer that was written to `out`. */
+/** Returns the pointer that was written to `out`. */
 export function written(out: BigUint64Array<ArrayBuffer>): Pointer {
   return Deno.UnsafePointer.create(out[0]!);
 }
 
 /**
- * The address of a buffer that the caller keeps alive. `.buffer` is touched first: V8 keeps short typed arrays inside
+ * Returns the address of a buffer that the caller keeps alive. `.buffer` is touched first: V8 keeps short typed arrays inside
  * its moving heap until then.
  */
 export function addressOf(view: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): bigint {

@@ -1,6 +1,6 @@
 /**
- * Finds the ONNX Runtime shared library that npm `onnxruntime-node` ships. `nodeModulesDir: auto` in deno.json gives
- * it a fixed path inside the project, so that permissions can name it.
+ * Finds the shared library of ONNX Runtime in npm `onnxruntime-node`. With `nodeModulesDir: auto` in deno.json it has a
+ * fixed path inside the project, which permissions can name.
  * @module
  */
 import { UnavailableError } from "@/lib/tensor/errors.ts";
@@ -11,18 +11,18 @@ const PLATFORM: Readonly<Record<string, { folder: string; pattern: RegExp }>> = 
   windows: { folder: "win32", pattern: /^onnxruntime\.dll$/ },
 };
 
-/** The version of npm `onnxruntime-node` that the API table of this folder was checked against. */
+/** Version of npm `onnxruntime-node` that the API table in `api.ts` was checked against. */
 export const ORT_VERSION = "1.30.0";
 
-/** The folder that holds the library for this machine, whether it exists or not. */
-export function libraryFolder(): URL {
+/** Returns the folder of the library for this machine; it may not exist. */
+function libraryFolder(): URL {
   const platform = PLATFORM[Deno.build.os]?.folder ?? Deno.build.os;
   const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
   return new URL(`../../node_modules/onnxruntime-node/bin/napi-v6/${platform}/${arch}/`, import.meta.url);
 }
 
 /**
- * Path of the shared library.
+ * Returns the path of the shared library.
  * @throws {UnavailableError} if the package is not installed or has no library for this platform
  */
 export function libraryPath(): string {
@@ -37,8 +37,7 @@ export function libraryPath(): string {
   const name = names.filter((n) => PLATFORM[Deno.build.os]?.pattern.test(n)).sort().at(-1);
   if (name === undefined) {
     throw new UnavailableError(
-      `Cannot load ONNX Runtime as npm package onnxruntime-node must be installed: ` +
-        `there is no library in ${path}; run "deno install"`,
+      `ONNX Runtime is not installed: no library in ${path}. Run "deno install"`,
     );
   }
   return path + name;

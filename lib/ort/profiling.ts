@@ -1,63 +1,57 @@
-/**
- * Profiles of whole programs: while profiling is on, every session that is made writes one, without the code that makes
- * it knowing.
- * @module
- */
+/** Profiles of whole programs: while profiling is on, every new session writes a profile. @module */
 
-/** What ends a session's profile. */
+/** Ends a session's profile. */
 type EndProfile = () => void;
 
-/** Profiling that was switched on. */
+/** Profiling that is on. */
 export interface Profiler {
-  /** Leaves sessions that are made from now on alone. */
+  /** Stops profiling new sessions. */
   stop(): void;
-  /** Stops, and ends the profiles: their files are complete then. */
+  /** Stops, and completes the files of all profiles. */
   end(): void;
 }
 
 let active: { readonly prefix: string; readonly open: Set<EndProfile>; made: number } | undefined;
 
 /**
- * Profiles every session that is made from now on, in files `<prefix>-<number>_<time>.json`.
- * @throws {RangeError} if profiling is on already
+ * Starts to profile new sessions into files `<prefix>-<number>_<time>.json`.
+ * @throws {RangeError} if profiling is already on
  */
 export function profileSessions(prefix: string): Profiler {
   if (active) {
-    throw new RangeError(
-      `Cannot profile sessions as one profiler must be on at a time: one writes ${active.prefix}`,
-    );
+    throw new RangeError(`Profiling is already on: another profiler writes ${active.prefix}`);
   }
-  const own = active = { prefix, open: new Set<EndProfile>(), made: 0 };
+  const profiling = active = { prefix, open: new Set<EndProfile>(), made: 0 };
   const stop = () => {
-    if (active === own) active = undefined;
+    if (active === profiling) active = undefined;
   };
   return {
     stop,
     end() {
       stop();
-      for (const endProfile of own.open) endProfile();
-      own.open.clear();
+      for (const endProfile of profiling.open) endProfile();
+      profiling.open.clear();
     },
   };
 }
 
-/** A new session's part in the profiling that is on, if it is. */
+/** The profile of a new session. */
 export interface ProfiledSession {
   readonly prefix: string;
-  /** to be told once the session is made, how its profile ends */
+  /** Registers the function that ends the profile; called after the session was created. */
   opened(end: EndProfile): void;
-  /** to be told that the session is gone, and its profile with it */
+  /** Forgets the profile; called when the session is released. */
   closed(): void;
 }
 
-/** For sessions: undefined unless profiling is on. */
+/** Returns the profile of a new session; undefined if profiling is off. */
 export function joinProfile(): ProfiledSession | undefined {
   if (!active) return undefined;
   const { open, prefix } = active;
   let end: EndProfile | undefined;
   return {
     prefix: `${prefix}-${active.made++}`,
-    opened: (own) => open.add(end = own),
+    opened: (endProfile) => open.add(end = endProfile),
     closed: () => end && open.delete(end),
   };
 }

@@ -13,7 +13,7 @@ function runOnce(): Session {
   return session;
 }
 
-Deno.test("sessions made while profiling is on write a profile each, others none", () => {
+Deno.test("each session created while profiling is on writes a profile, others do not", () => {
   using directory = new TemporaryDirectory();
   const before = runOnce();
   const profiler = profileSessions(directory.file("p"));
@@ -33,13 +33,13 @@ Deno.test("sessions made while profiling is on write a profile each, others none
   for (const session of [before, inside, after]) session[Symbol.dispose]();
 });
 
-Deno.test("one profiler is on at a time", () => {
+Deno.test("a second profiler is rejected while one is on", () => {
   using directory = new TemporaryDirectory();
   const prefix = directory.file("p"), profiler = profileSessions(prefix);
   assertThrows(
     () => profileSessions("other"),
     RangeError,
-    `Cannot profile sessions as one profiler must be on at a time: one writes ${prefix}`,
+    `Profiling is already on: another profiler writes ${prefix}`,
   );
   profiler.end();
   profileSessions(prefix).end();

@@ -21,7 +21,7 @@ function start(threads: number): Runtime {
   const threading = written(options);
   check(api.setGlobalIntraOpNumThreads(threading, threads));
   check(api.setGlobalInterOpNumThreads(threading, 1));
-  // Spinning workers pick up the next operator at once; with more threads than cores they would steal time instead.
+  // Spinning workers start the next operator without delay; with more threads than cores they would take time from others.
   check(api.setGlobalSpinControl(threading, threads <= navigator.hardwareConcurrency ? 1 : 0));
   const env = outPointer();
   const warnings = 3; // ORT_LOGGING_LEVEL_ERROR: warnings about unused initializers are expected
@@ -33,24 +33,24 @@ function start(threads: number): Runtime {
 }
 
 /**
- * Fixes the number of threads (default: all cores) before the first session is made.
- * @throws {RangeError} if the runtime already runs with another number
+ * Sets the number of threads (default: all cores); must be called before the first session is created.
+ * @throws {RangeError} if the runtime already has another number
  */
 export function configureRuntime(options: { readonly threads: number }): void {
   if (runtime && runtime.threads !== options.threads) {
     throw new RangeError(
-      `Cannot use ${options.threads} threads as the pool of a process is made once: it has ${runtime.threads}`,
+      `The number of threads of a process cannot change: it is ${runtime.threads}, got ${options.threads}`,
     );
   }
   runtime ??= start(options.threads);
 }
 
-/** The running environment; starts it with one thread per core if nothing was configured. */
+/** Returns the environment; starts it with one thread per core if it was not configured. */
 export function ortRuntime(): Runtime {
   return runtime ??= start(navigator.hardwareConcurrency);
 }
 
-/** ONNX Runtime's own description of its build: commit, options. */
+/** Returns ONNX Runtime's description of its build: commit, options. */
 export function buildInfo(): string {
   return Deno.UnsafePointerView.getCString(ortApi().getBuildInfoString()!);
 }

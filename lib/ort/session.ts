@@ -1,6 +1,6 @@
 /**
- * A compiled graph, and runs of it whose inputs and outputs are bound to tensors once and then repeated: a run costs
- * a few microseconds above its arithmetic.
+ * A compiled graph and its runs: inputs and outputs are bound to tensors once, then a run costs a few microseconds above
+ * its arithmetic.
  * @module
  */
 import { addressOf, check, cString, ortApi, outPointer, type Pointer, written } from "./api.ts";
@@ -11,22 +11,18 @@ import type { TensorValue } from "./tensor_value.ts";
 /** How a session is compiled. */
 export interface SessionOptions {
   /**
-   * weights for initializers that the graph declares with external data; shared with ONNX Runtime, not copied, but
-   * it may keep repacked copies of its own: later changes of these buffers are not seen
+   * weights for initializers that the graph declares with external data. ONNX Runtime shares them, but may keep
+   * repacked copies: later changes of these buffers have no effect
    */
   readonly initializers?: Readonly<Record<string, TensorValue>>;
   /** false: run the graph as it is (some of ONNX Runtime's fusions have no f64 kernel); default true */
   readonly optimize?: boolean;
-  /** file prefix: write a profile of all runs until `endProfiling()` */
-  readonly profile?: string;
-  /** further entries for AddSessionConfigEntry */
-  readonly config?: Readonly<Record<string, string>>;
 }
 
-/** Tensors by the graph's input or output names. */
+/** Tensors by the names of the graph's inputs or outputs. */
 export type Bindings = Readonly<Record<string, TensorValue>>;
 
-/** A run with everything bound. */
+/** A run with bound inputs and outputs. */
 export interface PreparedRun {
   /** Computes the outputs into their bound buffers. Blocks the thread. */
   run(): void;
@@ -49,12 +45,8 @@ export class Session implements Disposable {
     const native = written(made);
     check(api.disablePerSessionThreads(native));
     check(api.setSessionGraphOptimizationLevel(native, options.optimize === false ? 0 : 99));
-    for (const [key, value] of Object.entries(options.config ?? {})) {
-      check(api.addSessionConfigEntry(native, cString(key), cString(value)));
-    }
-    const profiled = options.profile === undefined ? joinProfile() : undefined;
-    const profile = options.profile ?? profiled?.prefix;
-    if (profile !== undefined) check(api.enableProfiling(native, cString(profile)));
+    const profiled = joinProfile();
+    if (profiled) check(api.enableProfiling(native, cString(profiled.prefix)));
     const weights = Object.entries(options.initializers ?? {});
     if (weights.length > 0) {
       const names = BigUint64Array.from(weights, ([name]) => this.#nameAddress(name));
@@ -71,7 +63,7 @@ export class Session implements Disposable {
     this.#handle = written(out);
     released.register(this, this.#handle, this);
     this.#profiled = profiled;
-    profiled?.opened(() => this.endProfiling());
+    profiled?.opened(() => this.#endProfiling());
   }
 
   #nameAddress(name: string): bigint {
@@ -120,17 +112,16 @@ export class Session implements Disposable {
     this.prepare(inputs, outputs).run();
   }
 
-  /** Ends profiling and gives the path of the profile. */
-  endProfiling(): string {
+  /** Completes the file of the profile. */
+  #endProfiling(): void {
     const allocator = outPointer(), path = outPointer();
     check(ortApi().getAllocator(allocator));
     check(ortApi().sessionEndProfiling(this.#handle, written(allocator), path));
-    return Deno.UnsafePointerView.getCString(written(path)!);
   }
 
   [Symbol.dispose](): void {
     if (!released.unregister(this)) return;
-    this.#profiled?.closed(); // the library ends the profile of a session that goes
+    this.#profiled?.closed(); // releasing the session ends its profile
     ortApi().releaseSession(this.#handle);
     this.#handle = null;
   }

@@ -1,6 +1,6 @@
 /**
- * A tensor that native code may read and write: owns the JavaScript buffer and the OrtValue over it, so that the
- * garbage collector cannot take the memory while ONNX Runtime holds its address.
+ * A tensor that native code may read and write: owns the JavaScript buffer and the OrtValue over it, so that the buffer
+ * is not collected while ONNX Runtime has its address.
  * @module
  */
 import { type DType, ELEMENT_TYPE, type TypedArray } from "@/lib/tensor/dtype.ts";
@@ -12,7 +12,7 @@ const released = new FinalizationRegistry<bigint>((handle) =>
   ortApi().releaseValue(Deno.UnsafePointer.create(handle))
 );
 
-/** An OrtValue over a host buffer, without a copy. Dispose it, or leave it to the garbage collector. */
+/** An OrtValue over a host buffer, without a copy. The garbage collector releases it unless it was disposed. */
 export class TensorValue implements Disposable {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -40,12 +40,12 @@ export class TensorValue implements Disposable {
     released.register(this, this.#handle, this);
   }
 
-  /** A value over a new zeroed buffer. */
+  /** Returns a value over a new zeroed buffer. */
   static zeros(dtype: DType, shape: Shape): TensorValue {
     return new TensorValue(hostTensor(dtype, shape));
   }
 
-  /** The OrtValue's address, for binding. Whoever stores it keeps this object alive. */
+  /** Address of the OrtValue, for binding. Code that stores it must keep this object alive. */
   get handle(): bigint {
     return this.#handle;
   }
@@ -55,7 +55,7 @@ export class TensorValue implements Disposable {
   }
 }
 
-/** f32 data of `value`. */
+/** Returns the f32 data of `value`. */
 export function float32Of(value: TensorValue): Float32Array<ArrayBuffer> {
   return value.data as Float32Array<ArrayBuffer>;
 }

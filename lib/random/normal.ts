@@ -5,10 +5,10 @@ import { type Key, toUnit } from "./uniform.ts";
 const block = new Uint32Array(4);
 
 /**
- * Standard normal number `index` of a stream (Box–Muller): one block of Philox gives u and v, and these the pair
- * √(−2 ln(1−u))·cos 2πv and √(−2 ln(1−u))·sin 2πv for an even and the next odd index. 1−u is in (0, 1], so the logarithm is finite.
+ * Returns standard normal number `index` of a stream (Box–Muller): one block of Philox is u and v, and the pair
+ * √(−2 ln(1−u))·cos 2πv and √(−2 ln(1−u))·sin 2πv has an even and the next odd index. 1−u is in (0, 1], so the logarithm is finite.
  *
- * Source: Box and Muller 1958. The values come from the same blocks as `uniform`'s: give the two different keys.
+ * Source: Box and Muller 1958. `uniform` uses the same blocks: use different keys for the two.
  *
  * @param index non-negative safe integer
  */
@@ -20,20 +20,14 @@ export function normal(key: Key, index: number): number {
   return radius * (index % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
 }
 
-/**
- * Overwrites `out[i]` with `mean + std · normal(key, i)`.
- * @throws {RangeError} if `std` is negative or not finite
- */
+/** Sets `out[i]` to `std · normal(key, i)`. @throws {RangeError} if `std` is negative or not finite */
 export function fillNormal(
   out: Float32Array | Float64Array,
   key: Key,
-  options: { readonly mean?: number; readonly std?: number } = {},
+  { std = 1 }: { readonly std?: number } = {},
 ): void {
-  const { mean = 0, std = 1 } = options;
   if (!(std >= 0 && std < Infinity)) {
-    throw new RangeError(
-      `Cannot draw normal numbers as their deviation must be finite and at least 0: ${std}`,
-    );
+    throw new RangeError(`The standard deviation must be finite and at least 0, got ${std}`);
   }
-  for (let i = 0; i < out.length; i++) out[i] = mean + std * normal(key, i);
+  for (let i = 0; i < out.length; i++) out[i] = std * normal(key, i);
 }

@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10: a keyed bijection of 128-bit counters that passes as random. There is no state to carry: the
- * random number `n` of a stream is a function of (key, n), whoever asks and in whatever order.
+ * Philox4x32-10: a keyed bijection of 128-bit counters whose outputs pass statistical tests of randomness. It has no
+ * state: random number `n` of a stream is a function of (key, n), so the order of the calls does not matter.
  * Source: Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3 and table 2.
  * @module
  */
@@ -12,7 +12,7 @@ const W0 = 0x9e3779b9;
 const W1 = 0xbb67ae85;
 
 /**
- * One block of four random words, written to `out[0..3]`.
+ * Writes one block of four random words to `out[0..3]`.
  *
  * The ten rounds run on plain integers of 32 bits; nothing is allocated.
  *

@@ -1,13 +1,13 @@
-/** Orders of rows that follow from a key. @module */
+/** Random orders of rows by key. @module */
 import { type Key, uniform } from "./uniform.ts";
 
 /**
- * A uniformly drawn order of 0 … n−1 (Fisher–Yates, from the end).
+ * Returns a uniformly drawn order of 0 … n−1 (Fisher–Yates, from the end).
  *
  * The draw at place i is ⌊u·(i+1)⌋ with u on a grid of 2⁻⁵³: orders differ in probability by less than n·2⁻⁵².
  *
- * @param n how many, a non-negative integer
- * @param options.counter number of the first random number used, default 0; n − 1 numbers are used, one per place
+ * @param n number of elements, a non-negative integer
+ * @param options.counter counter of the first random number, default 0; n − 1 numbers are used
  * @throws {RangeError} if n is not a non-negative integer below 2³¹
  * @example Every index appears once
  * ```ts
@@ -23,7 +23,7 @@ export function permutation(
   options: { readonly counter?: number } = {},
 ): Int32Array<ArrayBuffer> {
   if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31) {
-    throw new RangeError(`Cannot draw an order as its length must be an integer from 0 to 2^31 - 1: ${n}`);
+    throw new RangeError(`The length of an order must be an integer from 0 to 2^31 - 1, got ${n}`);
   }
   const order = Int32Array.from({ length: n }, (_, i) => i);
   let counter = options.counter ?? 0;

@@ -34,10 +34,10 @@ Deno.test("minibatches cut from permutation() use each row once an epoch, in ano
   assertNotEquals(epochs[0], epochs[1]);
 });
 
-Deno.test("permutation() refuses a length that is no count", () => {
+Deno.test("permutation() rejects a length that is not a count", () => {
   assertThrows(
     () => permutation(-1, makeKey(0)),
     RangeError,
-    "Cannot draw an order as its length must be an integer from 0 to 2^31 - 1: -1",
+    "The length of an order must be an integer from 0 to 2^31 - 1, got -1",
   );
 });

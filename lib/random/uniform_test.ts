@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { makeKey, toUnit, uniform } from "./uniform.ts";
 
 Deno.test("uniform() has the moments and the histogram of U[0, 1)", () => {
@@ -34,6 +34,34 @@ Deno.test("uniform() tells counters apart that differ above the 32nd bit", () =>
   const key = makeKey(3, "far");
   const seen = new Set([0, 2 ** 32, 2 ** 33, 2 ** 52, 2 ** 52 + 2 ** 32].map((c) => uniform(key, c)));
   assertEquals(seen.size, 5);
+});
+
+Deno.test("makeKey() is bytes 6 to 13 of SHA-256 of the JSON text", () => {
+  // printf '[7,"sft",0]' | sha256sum
+  assertEquals(makeKey(7, "sft", 0), { k0: 0xf6f9e9df, k1: 0x5ab75467 });
+});
+
+Deno.test("makeKey() keeps borders and types of labels apart", () => {
+  const keys = [
+    makeKey(1),
+    makeKey(1, "a", "b"),
+    makeKey(1, "ab"),
+    makeKey(1, "a,b"),
+    makeKey(1, 1),
+    makeKey(1, "1"),
+    makeKey(11),
+    makeKey(1, "b", "a"),
+  ];
+  assertEquals(new Set(keys.map(({ k0, k1 }) => `${k0} ${k1}`)).size, keys.length);
+});
+
+Deno.test("makeKey() rejects numbers that are not safe integers", () => {
+  assertThrows(() => makeKey(-1), RangeError, "The seed must be a non-negative safe integer, got -1");
+  assertThrows(
+    () => makeKey(1, "a", NaN, 0.5),
+    RangeError,
+    "Numeric labels of a random stream must be safe integers, got NaN, 0.5",
+  );
 });
 
 Deno.test("toUnit() reaches 0 and 1 − 2⁻⁵³ and no further", () => {

@@ -54,7 +54,7 @@ Deno.test("a critic is not a frozen language model", () => {
   assertThrows(
     () => frozenNetwork(`${MODELS}/critic`),
     DataError,
-    `Cannot take ${MODELS}/critic as a language model must have a head over its vocabulary: it is a critic`,
+    `${MODELS}/critic: a language model is required, got a critic`,
   );
 });
 

@@ -9,7 +9,7 @@ import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import type { Work } from "@/lib/train/breathe.ts";
+import type { Work } from "@/lib/train/event_loop.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import { frozenNetwork, holdNetworks } from "./frozen_networks.ts";

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { digestDirectory } from "@/lib/files/digest.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { tokenLogits } from "@/lib/train/token_logits.ts";
 import { frozenNetwork } from "./frozen_networks.ts";
 import { baseNll, responseSequence, RewardModel } from "./reward_model.ts";
@@ -23,7 +23,7 @@ const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / 
 
 Deno.test("baseNll() is the mean over the text after BOS, against logits in float64", () => {
   const rows = [response(40, 41, 42, EOS), response(7), response(9, 8, 7, 6, 5)];
-  const found = atOnce(baseNll(base, rows, { bosId: BOS, eosIds: [EOS] }));
+  const found = runSync(baseNll(base, rows, { bosId: BOS, eosIds: [EOS] }));
   const texts = [[40, 41, 42], [7], [9, 8, 7, 6, 5]];
   found.forEach(({ mean: nll, tokens }, i) => {
     assertAlmostEquals(nll!, mean(nats([BOS, ...texts[i]!])), 1e-5);
@@ -33,17 +33,17 @@ Deno.test("baseNll() is the mean over the text after BOS, against logits in floa
 
 Deno.test("baseNll() leaves every EOS token out, and is null where no token is left", () => {
   const ends = { bosId: BOS, eosIds: [EOS, 3] };
-  const [other, none, empty] = atOnce(baseNll(base, [response(40, 41, 3), response(EOS), response()], ends));
+  const [other, none, empty] = runSync(baseNll(base, [response(40, 41, 3), response(EOS), response()], ends));
   assertAlmostEquals(other!.mean!, mean(nats([BOS, 40, 41])), 1e-5);
   assertEquals([none, empty], [{ mean: null, tokens: 0 }, { mean: null, tokens: 0 }]);
   // Without an EOS id, the token is text.
-  const [kept] = atOnce(baseNll(base, [response(40, EOS)], { bosId: BOS, eosIds: [] }));
+  const [kept] = runSync(baseNll(base, [response(40, EOS)], { bosId: BOS, eosIds: [] }));
   assertEquals(kept!.tokens, 2);
 });
 
 Deno.test("baseNll() of a model without BOS counts from the second token", () => {
   const rows = [response(40, 41, 42, EOS), response(40, EOS)];
-  const [three, one] = atOnce(baseNll(base, rows, { bosId: null, eosIds: [EOS] }));
+  const [three, one] = runSync(baseNll(base, rows, { bosId: null, eosIds: [EOS] }));
   assertAlmostEquals(three!.mean!, mean(nats([40, 41, 42])), 1e-5);
   assertEquals(three!.tokens, 2);
   assertEquals(one, { mean: null, tokens: 0 });
@@ -83,7 +83,7 @@ Deno.test("RewardModel: progress is reported before each model; combinations min
       finishReason: "eos" as const,
       meta: "{}",
     };
-    const [scored] = atOnce(reward.score([row], {
+    const [scored] = runSync(reward.score([row], {
       sft: { path: `${MODELS}/sft` },
       bosId: BOS,
       progress: (done, total) => reported.push([done, total]),

@@ -3,14 +3,12 @@
  * graph over chunks that stay in the cache. ε is added after the bias-corrected root, as PyTorch does.
  * @module
  */
-import { add, div, mul, sqrt, sub, Trace, type Value } from "@/lib/autodiff/mod.ts";
-import { lower } from "@/lib/autodiff/lower.ts";
-import { reduceSum } from "@/lib/autodiff/mod.ts";
+import { add, div, mul, reduceSum, sqrt, sub, Trace } from "@/lib/autodiff/mod.ts";
 import type { ParameterVector } from "@/lib/models/parameters.ts";
-import { encodeModel } from "@/lib/onnx/encode.ts";
-import { type PreparedRun, Session } from "@/lib/ort/session.ts";
+import type { PreparedRun } from "@/lib/ort/session.ts";
 import { float32Of, TensorValue } from "@/lib/ort/tensor_value.ts";
 import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { CompiledGraph } from "./compiled_graph.ts";
 import { cached } from "./graph_cache.ts";
 
 /** Elements per run of the update graph: four vectors of it fit a core's second-level cache. */
@@ -21,46 +19,39 @@ export interface AdamWOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** decoupled decay per step is lr · weightDecay; on matrices only */
+  /** decoupled decay of matrices per step: lr · weightDecay */
   readonly weightDecay: number;
-  /** gradients are scaled down to this global norm; null leaves them */
+  /** gradients are clipped to this global norm; null: not clipped */
   readonly maxGradNorm: number | null;
 }
 
 const SCALARS = ["firstRate", "secondRate", "decay", "stepSize", "floor"] as const;
+type ScalarName = (typeof SCALARS)[number];
 
 /**
  * m ← β₁m + firstRate·g; v ← β₂v + secondRate·g²; w ← decay·w − stepSize·m / (√v + floor), where g is the gradient before
  * clipping. With c the clipping factor and r = √(1−β₂ᵗ), the scalars make that the algorithm's step: firstRate = (1−β₁)c,
- * secondRate = (1−β₂)c², decay = 1 − lr·λ, stepSize = lr·r / (1−β₁ᵗ), floor = ε·r. Every factor that is moved from a
- * vector to a scalar saves a pass over it; these passes are what the optimizer's time goes into.
+ * secondRate = (1−β₂)c², decay = 1 − lr·λ, stepSize = lr·r / (1−β₁ᵗ), floor = ε·r. Most of the optimizer's time is passes
+ * over vectors: every factor that is moved from a vector to a scalar saves one.
  */
-function updateGraph(n: number, { beta1, beta2 }: AdamWOptions, decays: boolean): Session {
+function updateGraph(n: number, { beta1, beta2 }: AdamWOptions, decays: boolean): CompiledGraph {
   return cached(`adamw/${n}/${beta1}/${beta2}/${decays}`, () => {
     const trace = new Trace();
     const vector = (name: string) => trace.input(name, "f32", [n]);
-    const [w, g, m, v] = ["w", "g", "m", "v"].map(vector) as [Value, Value, Value, Value];
-    const [firstRate, secondRate, decay, stepSize, floor] = SCALARS.map((name) =>
-      trace.input(name, "f32", [])
-    ) as [Value, Value, Value, Value, Value];
-    const m1 = add(mul(m, beta1), mul(g, firstRate));
-    const v1 = add(mul(v, beta2), mul(mul(g, g), secondRate));
-    const w1 = sub(decays ? mul(w, decay) : w, div(mul(m1, stepSize), add(sqrt(v1), floor)));
-    const graph = lower({
-      name: "adamw",
-      inputs: [w, g, m, v, firstRate, secondRate, ...(decays ? [decay] : []), stepSize, floor],
-      outputs: { newW: w1, newM: m1, newV: v1 },
-    });
-    return new Session(encodeModel(graph));
+    const scalar = (name: ScalarName) => trace.input(name, "f32", []);
+    const w = vector("w"), g = vector("g"), m = vector("m"), v = vector("v");
+    const newM = add(mul(m, beta1), mul(g, scalar("firstRate")));
+    const newV = add(mul(v, beta2), mul(mul(g, g), scalar("secondRate")));
+    const decayed = decays ? mul(w, scalar("decay")) : w;
+    const newW = sub(decayed, div(mul(newM, scalar("stepSize")), add(sqrt(newV), scalar("floor"))));
+    return new CompiledGraph({ name: "adamw", inputs: trace.inputs, outputs: { newW, newM, newV } });
   });
 }
 
-function squareSumGraph(n: number): Session {
+function squareSumGraph(n: number): CompiledGraph {
   return cached(`squareSum/${n}`, () => {
-    const trace = new Trace(), g = trace.input("g", "f32", [n]);
-    return new Session(
-      encodeModel(lower({ name: "square_sum", inputs: [g], outputs: { sum: reduceSum(mul(g, g)) } })),
-    );
+    const g = new Trace().input("g", "f32", [n]);
+    return new CompiledGraph({ name: "square_sum", inputs: [g], outputs: { sum: reduceSum(mul(g, g)) } });
   });
 }
 
@@ -73,10 +64,12 @@ interface ChunkRun {
 export class AdamW {
   readonly firstMoment: ParameterVector;
   readonly secondMoment: ParameterVector;
-  /** steps made */
+  /** number of steps so far */
   step = 0;
   readonly #options: AdamWOptions;
-  readonly #scalars: Record<(typeof SCALARS)[number], TensorValue>;
+  readonly #scalars = Object.fromEntries(
+    SCALARS.map((name) => [name, TensorValue.zeros("f32", [])]),
+  ) as Record<ScalarName, TensorValue>;
   readonly #sum = TensorValue.zeros("f32", []);
   readonly #chunks: readonly ChunkRun[];
 
@@ -88,44 +81,26 @@ export class AdamW {
     this.#options = options;
     this.firstMoment = parameters.zeros();
     this.secondMoment = parameters.zeros();
-    const scalar = () => TensorValue.zeros("f32", []);
-    this.#scalars = {
-      firstRate: scalar(),
-      secondRate: scalar(),
-      decay: scalar(),
-      stepSize: scalar(),
-      floor: scalar(),
-    };
-    const { decay, ...others } = this.#scalars;
-    const chunks: ChunkRun[] = [];
-    const size = parameters.data.length, bounds = [0, parameters.decayed, size];
-    for (let part = 0; part < 2; part++) {
-      const decays = part === 0 && options.weightDecay !== 0;
-      const scalars = decays ? { ...others, decay } : others;
-      for (let start = bounds[part]!; start < bounds[part + 1]!; start += CHUNK) {
-        const n = Math.min(CHUNK, bounds[part + 1]! - start);
-        const value = (vector: ParameterVector) =>
-          new TensorValue(hostTensor("f32", [n], vector.data.subarray(start, start + n)));
-        const [w, g, m, v] = [parameters, gradients, this.firstMoment, this.secondMoment].map(value) as [
-          TensorValue,
-          TensorValue,
-          TensorValue,
-          TensorValue,
-        ];
-        chunks.push({
+    const chunksOf = (start: number, end: number, decays: boolean) =>
+      Array.from({ length: Math.ceil((end - start) / CHUNK) }, (_, i): ChunkRun => {
+        const from = start + i * CHUNK, n = Math.min(CHUNK, end - from);
+        const [w, g, m, v] = [parameters, gradients, this.firstMoment, this.secondMoment].map(({ data }) =>
+          new TensorValue(hostTensor("f32", [n], data.subarray(from, from + n)))
+        ) as [TensorValue, TensorValue, TensorValue, TensorValue];
+        const inputs = { w, g, m, v, ...this.#scalars };
+        return {
           squareSum: squareSumGraph(n).prepare({ g }, { sum: this.#sum }),
-          update: updateGraph(n, options, decays).prepare({ w, g, m, v, ...scalars }, {
-            newW: w,
-            newM: m,
-            newV: v,
-          }),
-        });
-      }
-    }
-    this.#chunks = chunks;
+          update: updateGraph(n, options, decays).prepare(inputs, { newW: w, newM: m, newV: v }),
+        };
+      });
+    const { decayed, data: { length } } = parameters;
+    this.#chunks = [
+      ...chunksOf(0, decayed, options.weightDecay !== 0),
+      ...chunksOf(decayed, length, false),
+    ];
   }
 
-  /** The global L2 norm of the gradients. */
+  /** Returns the global L2 norm of the gradients. */
   gradNorm(): number {
     let sum = 0;
     for (const chunk of this.#chunks) {
@@ -137,15 +112,14 @@ export class AdamW {
 
   /**
    * Clips, updates the parameters at learning rate `lr`, and zeroes the gradients.
-   * @param norm of the gradients, where it is known already
-   * @returns the gradient norm before clipping; where it is not finite nothing is updated
+   * @param norm gradient norm, if already known
+   * @returns the gradient norm before clipping; if it is not finite, the parameters are not updated
    */
   update(lr: number, norm = this.gradNorm()): number {
     const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = this.#options;
     if (Number.isFinite(norm)) {
       this.step++;
-      const set = (name: (typeof SCALARS)[number], value: number) =>
-        float32Of(this.#scalars[name])[0] = value;
+      const set = (name: ScalarName, value: number) => float32Of(this.#scalars[name])[0] = value;
       const clip = maxGradNorm === null ? 1 : Math.min(1, maxGradNorm / (norm + 1e-6));
       const root = Math.sqrt(1 - beta2 ** this.step);
       set("firstRate", (1 - beta1) * clip);

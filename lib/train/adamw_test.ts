@@ -1,4 +1,4 @@
-/** What the goldens of AdamW do not single out: where ε stands, and what clipping leaves of a gradient. @module */
+/** Properties of AdamW that its goldens do not separate: the place of ε, and the clipped gradient. @module */
 import { assert, assertAlmostEquals } from "@std/assert";
 import fc from "fast-check";
 import { ParameterVector } from "@/lib/models/parameters.ts";
@@ -7,7 +7,7 @@ import { AdamW, type AdamWOptions } from "./adamw.ts";
 const OPTIONS: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: null };
 const SHAPES = [{ name: "w", shape: [2, 3] }, { name: "b", shape: [4] }];
 
-/** One step from weights of 0 at `lr`; the optimizer with what it made of them. */
+/** Makes one step from weights of 0 at `lr`. */
 function oneStep(gradient: ArrayLike<number>, lr: number, options: Partial<AdamWOptions>) {
   const parameters = new ParameterVector(SHAPES), gradients = parameters.zeros();
   gradients.data.set(gradient);
@@ -22,11 +22,11 @@ Deno.test("AdamW adds ε after the bias-corrected root, as PyTorch does and Tens
   const { parameters } = oneStep(new Array(10).fill(g), lr, { epsilon });
   // In the first step the corrected moments are g and g²: lr·g / (√g² + ε) is half of lr.
   for (const w of parameters.data) assertAlmostEquals(w, -lr / 2, 1e-7);
-  // Before the correction ε would count 1/√(1 − β₂) times as much.
+  // Added before the correction, ε would have 1/√(1 − β₂) times the effect.
   assert(Math.abs(lr * g / (g + epsilon / Math.sqrt(1 - 0.999)) - lr / 2) > 0.04);
 });
 
-Deno.test("the norm of what AdamW learns from is at most max_grad_norm, its direction stays (statement 11)", () => {
+Deno.test("AdamW clips the gradient norm to max_grad_norm and keeps its direction (statement 11)", () => {
   const gradient = fc.array(fc.double({ min: -50, max: 50, noNaN: true }), { minLength: 10, maxLength: 10 });
   fc.assert(
     fc.property(gradient, fc.double({ min: 0.01, max: 20, noNaN: true }), (drawn, maxGradNorm) => {
@@ -46,7 +46,7 @@ Deno.test("the norm of what AdamW learns from is at most max_grad_norm, its dire
   );
 });
 
-Deno.test("a gradient within max_grad_norm is learned from as it is (statement 11)", () => {
+Deno.test("a gradient within max_grad_norm is not changed (statement 11)", () => {
   const g = Float32Array.from({ length: 10 }, (_, i) => (i - 4.5) / 20);
   const free = oneStep(g, 0.1, {}), bound = oneStep(g, 0.1, { maxGradNorm: length(g) * 1.01 });
   assert(free.norm === bound.norm && free.optimizer.firstMoment.data.some((m) => m !== 0));

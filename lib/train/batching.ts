@@ -1,63 +1,60 @@
 /**
- * Micro-batches of right-padded rows under a token budget. Rows of similar length go together, and lengths are rounded
- * up to a few values, so that padding stays small and few graphs are compiled.
+ * Micro-batches of right-padded rows within a token budget. Rows of similar length share a batch, and lengths are rounded
+ * up to a few values, so that there is little padding and few graphs are compiled.
  * @module
  */
 import type { TokenBatch } from "./embedding.ts";
 
-/** A token sequence, and which of its tokens count. */
+/** A token sequence, and which of its tokens are supervised or scored. */
 export interface Sequence {
   readonly ids: ArrayLike<number>;
-  /** indices of the tokens that are supervised or scored, ascending, each at least 1: token t is predicted at t − 1 */
+  /** indices of these tokens, ascending, each at least 1: token t is predicted at t − 1 */
   readonly targets: ArrayLike<number>;
 }
 
 /** Some sequences as one batch. */
 export interface MicroBatch {
   readonly batch: TokenBatch;
-  /** which sequences, by index; row b holds sequence members[b] */
+  /** indices of the sequences; row b holds sequence members[b] */
   readonly members: readonly number[];
-  /** positions that predict the targets, in the order of members and targets: indices into [B·T] */
+  /** positions that predict the targets, as indices into [B·T], in the order of members and targets */
   readonly positions: Int32Array;
   /** ids of the targets, one per position */
   readonly targetIds: Int32Array;
 }
 
-/** Rounds a row length up: multiples of 8 to 64, then of 16 to 256, then of 64. */
+/** Rounds a row length up to a multiple of 8 (up to 64), 16 (up to 256) or 64. */
 function bucketOf(length: number): number {
   const step = length <= 64 ? 8 : length <= 256 ? 16 : 64;
   return Math.max(8, Math.ceil(length / step) * step);
 }
 
-/** Tokens `from` … end of a sequence as targets. */
+/** Returns tokens `from` … end of a sequence as targets. */
 export function targetsFrom(from: number, length: number): Int32Array {
   return Int32Array.from({ length: Math.max(0, length - from) }, (_, i) => from + i);
 }
 
 /**
- * Groups sequences into micro-batches of at most `tokenBudget` tokens of B·T (one row may exceed it). Which rows meet
- * depends on the sequences alone. A sequence without targets is in none.
+ * Groups sequences into micro-batches of at most `tokenBudget` tokens of B·T (one row may exceed it). The groups depend
+ * on the lengths of the sequences only. Sequences without targets are left out.
  */
 export function microBatches(sequences: readonly Sequence[], tokenBudget: number): MicroBatch[] {
-  // The last token predicts nothing that is asked for, so it is not fed.
-  const fed = sequences.map(({ ids }) => Math.max(1, ids.length - 1));
-  const order = fed.map((_, i) => i).filter((i) => sequences[i]!.targets.length > 0).sort((a, b) =>
-    fed[b]! - fed[a]! || a - b
+  // The last token predicts no target, so it is not an input.
+  const lengths = sequences.map(({ ids }) => Math.max(1, ids.length - 1));
+  const order = lengths.map((_, i) => i).filter((i) => sequences[i]!.targets.length > 0).sort((a, b) =>
+    lengths[b]! - lengths[a]! || a - b
   );
   const groups: number[][] = [];
-  let current: number[] = [], length = 0;
+  let length = 0;
   for (const i of order) {
-    if (current.length === 0 || (current.length + 1) * length > tokenBudget) {
-      if (current.length > 0) groups.push(current);
-      current = [];
-      length = bucketOf(fed[i]!);
+    const group = groups.at(-1);
+    if (group && (group.length + 1) * length <= tokenBudget) group.push(i);
+    else {
+      groups.push([i]);
+      length = bucketOf(lengths[i]!);
     }
-    current.push(i);
   }
-  if (current.length > 0) groups.push(current);
-  return groups.map((members) =>
-    pack(sequences, members, bucketOf(Math.max(...members.map((i) => fed[i]!))))
-  );
+  return groups.map((members) => pack(sequences, members, bucketOf(lengths[members[0]!]!))); // the longest is first
 }
 
 function pack(sequences: readonly Sequence[], members: readonly number[], length: number): MicroBatch {
@@ -81,7 +78,7 @@ function pack(sequences: readonly Sequence[], members: readonly number[], length
   };
 }
 
-/** Per-token figures of the sequences, one array per sequence, in the order of a micro-batch's positions. */
+/** Returns per-token values of the sequences (one array each) in the order of a micro-batch's positions. */
 export function gatherTokens(micro: MicroBatch, perSequence: readonly ArrayLike<number>[]): Float32Array {
   const out = new Float32Array(micro.positions.length);
   let at = 0;
@@ -92,17 +89,17 @@ export function gatherTokens(micro: MicroBatch, perSequence: readonly ArrayLike<
   return out;
 }
 
-/** The reverse: splits figures per position by sequence, into `out[member]`. */
+/** Reverses `gatherTokens()`: writes the values of each sequence to `out[member]`. */
 export function scatterTokens(
   micro: MicroBatch,
   sequences: readonly Sequence[],
-  figures: Float32Array,
+  values: Float32Array,
   out: Float32Array[],
 ): void {
   let at = 0;
   for (const member of micro.members) {
     const count = sequences[member]!.targets.length;
-    out[member] = figures.slice(at, at + count);
+    out[member] = values.slice(at, at + count);
     at += count;
   }
 }

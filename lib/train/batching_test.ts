@@ -11,7 +11,7 @@ const sequences = fc.array(
   { minLength: 1, maxLength: 40 },
 );
 
-Deno.test("microBatches() hold every sequence with targets once, within the budget", () => {
+Deno.test("microBatches() contain every sequence with targets once, within the budget", () => {
   fc.assert(
     fc.property(sequences, fc.integer({ min: 100, max: 2000 }), (rows, budget) => {
       const batches = microBatches(rows, budget);
@@ -47,25 +47,25 @@ Deno.test("positions predict the targets: the token after a position is the targ
   );
 });
 
-Deno.test("gatherTokens() and scatterTokens() are each other's reverse", () => {
+Deno.test("scatterTokens() is the inverse of gatherTokens()", () => {
   fc.assert(
     fc.property(sequences, (rows) => {
-      const figures = rows.map(({ targets }, i) => Float32Array.from(targets, (t) => i + t / 128));
+      const values = rows.map(({ targets }, i) => Float32Array.from(targets, (t) => i + t / 128));
       const back = rows.map(() => new Float32Array(0));
       for (const micro of microBatches(rows, 512)) {
-        scatterTokens(micro, rows, gatherTokens(micro, figures), back);
+        scatterTokens(micro, rows, gatherTokens(micro, values), back);
       }
-      assertEquals(back, figures);
+      assertEquals(back, values);
     }),
     { seed: 3, numRuns: 100 },
   );
 });
 
-Deno.test("microBatches() of sequences without targets are none: scoring nothing gives nothing", () => {
+Deno.test("sequences without targets give no micro-batches", () => {
   assertEquals(microBatches([{ ids: [1], targets: [] }], 512), []);
 });
 
-Deno.test("similar lengths meet: padding stays under a fifth on lengths from 30 to 80", () => {
+Deno.test("similar lengths share a batch: padding is below a fifth for lengths from 30 to 80", () => {
   const rows = Array.from({ length: 256 }, (_, i): Sequence => {
     const length = 30 + (i * 37) % 51;
     return { ids: new Int32Array(length).fill(3), targets: targetsFrom(1, length) };

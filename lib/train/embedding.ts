@@ -1,6 +1,6 @@
 /**
- * Embedding lookups and their gradients, on the host: a gather is a copy of rows, and the sum over repeated ids needs
- * a fixed order, which ONNX Runtime's fast scatter does not keep.
+ * Embedding lookups and their gradients, on the host: a lookup copies rows, and the sum over repeated ids needs a fixed
+ * order, which ONNX Runtime's fast scatter does not have.
  * @module
  */
 import type { EmbeddingTable } from "@/lib/models/model.ts";
@@ -12,17 +12,17 @@ export interface TokenBatch {
   readonly ids: Int32Array;
   readonly rows: number;
   readonly length: number;
-  /** tokens of each row, those included that are not fed; the rotation of some models depends on them. Default: `length` */
+  /** number of tokens of each row, including the last one, which is not an input; the rotation of some models depends on them. Default: `length` */
   readonly lengths?: readonly number[];
 }
 
-/** The row that a token reads. Padding may reach beyond the positions that a model has: it reads the last one. */
+/** Returns the table row of a token. Padding beyond the last position of a model uses the last row. */
 function indexOf(table: EmbeddingTable, batch: TokenBatch, token: number): number {
   if (table.index === "token") return batch.ids[token]!;
   return Math.min(token % batch.length, table.parameter.shape[0]! - 1);
 }
 
-/** x[token] = Σ factor · table[index] into `x` [B·T, C]. */
+/** Writes x[token] = Σ factor · table[index] to `x` [B·T, C]. */
 export function embed(
   tables: readonly EmbeddingTable[],
   weights: ParameterVector,
@@ -35,14 +35,16 @@ export function embed(
     for (let token = 0; token < batch.ids.length; token++) {
       const from = indexOf(table, batch, token) * size, to = token * size;
       if (order === 0 && factor === 1) x.set(rows.subarray(from, from + size), to);
-      else {for (let c = 0; c < size; c++) {
+      else {
+        for (let c = 0; c < size; c++) {
           x[to + c] = (order === 0 ? 0 : x[to + c]!) + rows[from + c]! * factor;
-        }}
+        }
+      }
     }
   });
 }
 
-/** Adds factor · dx[token] to the gradient of the row that each token read. */
+/** Adds factor · dx[token] to the gradient of the table row of each token. */
 export function embedBackward(
   tables: readonly EmbeddingTable[],
   gradients: ParameterVector,

@@ -1,11 +1,11 @@
-/** The order in which rows are trained on: a shuffle after the other, cut into batches. @module */
+/** The order in which rows are trained on: one shuffle after another, split into batches. @module */
 import { permutation } from "@/lib/random/shuffle.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 
 /**
- * Rows of batch `index`: batches are cut from shuffles of all rows laid end to end, so that every row comes once per
- * pass and no batch is short. With fewer rows than a batch holds, rows repeat within it.
- * @param rows how many there are
+ * Returns the rows of batch `index`. The shuffles of all epochs are concatenated and split into batches: every row is
+ * used once per epoch, and all batches have equal size. With fewer rows than `batchSize`, a batch repeats rows.
+ * @param rows number of rows
  */
 export function batchRows(seed: number, rows: number, batchSize: number, index: number): number[] {
   const out: number[] = [];

@@ -1,9 +1,8 @@
-/** Runs traced functions on ONNX Runtime, in the type of their inputs: for tests, goldens and small computations. @module */
-import { backward, broadcastTo, lower, Trace, type Value } from "@/lib/autodiff/mod.ts";
-import { encodeModel } from "@/lib/onnx/encode.ts";
-import { Session } from "@/lib/ort/session.ts";
+/** Runs traced functions on ONNX Runtime in the type of their inputs, for tests and goldens. @module */
+import { backward, broadcastTo, Trace, type Value } from "@/lib/autodiff/mod.ts";
 import { TensorValue } from "@/lib/ort/tensor_value.ts";
 import type { HostTensor } from "@/lib/tensor/tensor.ts";
+import { CompiledGraph } from "./compiled_graph.ts";
 
 /** A function of symbolic values. */
 export type TracedFunction = (...inputs: Value[]) => Value | readonly Value[];
@@ -14,14 +13,14 @@ function runTrace(
   outputs: readonly Value[],
 ): HostTensor[] {
   const named = Object.fromEntries(outputs.map((value, i) => [`out${i}`, value]));
-  const graph = lower({ inputs, outputs: named });
-  using session = new Session(encodeModel(graph), { optimize: false });
-  const given = new Map(inputs.map((value, i) => [value.name, tensors[i]!]));
-  const bound = graph.inputs.map(({ name }) => [name, new TensorValue(given.get(name)!)] as const);
+  // Some of ONNX Runtime's fusions have no f64 kernel.
+  const graph = new CompiledGraph({ inputs, outputs: named }, { optimize: false });
+  using _session = graph.session;
+  const given = inputs.map((value, i) => [value.name, new TensorValue(tensors[i]!)] as const);
   const results = Object.entries(named).map(([name, { dtype, shape }]) =>
     [name, TensorValue.zeros(dtype, shape)] as const
   );
-  session.run(Object.fromEntries(bound), Object.fromEntries(results));
+  graph.prepare(Object.fromEntries(given), Object.fromEntries(results)).run();
   return results.map(([, { dtype, shape, data }]) => ({ dtype, shape, data }));
 }
 
@@ -30,7 +29,7 @@ function traceInputs(tensors: readonly HostTensor[]): Value[] {
   return tensors.map(({ dtype, shape }, i) => trace.input(`in${i}`, dtype, shape));
 }
 
-/** The outputs of `fn` at `inputs`. */
+/** Returns the outputs of `fn` at `inputs`. */
 export function evaluate(fn: TracedFunction, inputs: readonly HostTensor[]): HostTensor[] {
   const values = traceInputs(inputs);
   const out = fn(...values);
@@ -38,8 +37,8 @@ export function evaluate(fn: TracedFunction, inputs: readonly HostTensor[]): Hos
 }
 
 /**
- * The vector-Jacobian product of `fn`: outputs, and the cotangents of the inputs in `wrt` under those of the outputs
- * (default: ones). An input that the outputs do not depend on gets undefined.
+ * Returns the vector-Jacobian product of `fn`: its outputs, and the cotangents of the inputs in `wrt` for given
+ * cotangents of the outputs (default: ones); undefined for an input that the outputs do not depend on.
  */
 export function evaluateVjp(
   fn: TracedFunction,
@@ -61,14 +60,4 @@ export function evaluateVjp(
   const results = runTrace([...values, ...seedInputs], [...inputs, ...given], [...outputs, ...present]);
   const found = results.slice(outputs.length);
   return { outputs: results.slice(0, outputs.length), cotangents: gradients.map((g) => g && found.shift()!) };
-}
-
-/** A scalar function's value and its gradient with respect to the inputs in `wrt` (default: all). */
-export function valueAndGrad(
-  fn: (...inputs: Value[]) => Value,
-  inputs: readonly HostTensor[],
-  wrt?: readonly number[],
-): { value: number; gradients: (HostTensor | undefined)[] } {
-  const { outputs, cotangents } = evaluateVjp(fn, inputs, wrt ? { wrt } : {});
-  return { value: Number(outputs[0]!.data[0]), gradients: cotangents };
 }

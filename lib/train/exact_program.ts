@@ -1,11 +1,11 @@
-/** The head program of exact answers: log-probabilities as training has them, and the distribution that they belong to. @module */
+/** The head program of exact sampling: log-probabilities as training computes them, and their distribution. @module */
 import { exp, tokenLogprob } from "@/lib/autodiff/mod.ts";
 import { tempered } from "@/lib/rl/token_logprobs.ts";
 import type { HeadProgram } from "./head_program.ts";
 import { ownLogprobsProgram } from "./ppo_programs.ts";
 
 /**
- * log p(id) in nats under the sampler's temperature and at temperature 1, and p of every token under the former.
+ * Computes log p(id) in nats at the sampling temperature and at temperature 1, and p of every token at the former.
  * Tokens: id → logprob, untempered [n], probabilities [n,V].
  */
 export function exactProgram(temperature: number): HeadProgram {

@@ -1,9 +1,7 @@
-/** What a model can read: token ids that it has, in rows no longer than its context. @module */
+/** Checks that rows fit a model: their length its context, their token ids its vocabulary. @module */
 import type { Model } from "@/lib/models/model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-
-/** Rows that a message spells out; the rest is counted. */
-const SHOWN = 5;
+import { listed } from "@/lib/tensor/listed.ts";
 
 /** A row of a file. */
 export interface NamedIds {
@@ -11,48 +9,45 @@ export interface NamedIds {
   readonly ids: ArrayLike<number>;
 }
 
-/** What the rows are for, as messages say it. */
-export interface Reading {
-  /** the verb with its preposition: `train on`, `answer` */
-  readonly action: string;
+/** Source of the rows, for messages. */
+export interface RowSource {
   readonly file: string;
-  /** where the ids stand */
+  /** column of the ids */
   readonly column: string;
-  /** tokens that follow a row, default 0 */
+  /** number of tokens that will follow a row, default 0 */
   readonly newTokens?: number;
 }
 
 /**
- * Checks that a model can read rows: row and new tokens within `contextLength`, every id below `vocabSize`. An id
- * beyond the table would read another weight instead of failing.
+ * Checks that rows and their new tokens fit `contextLength` and that every id is in the vocabulary. A larger id would
+ * not fail later: it would read another weight.
  * @throws {DataError} naming the rows that do not fit
  */
 export function checkFits(
   rows: readonly NamedIds[],
-  model: Pick<Model, "contextLength" | "vocabSize">,
-  { action, file, column, newTokens = 0 }: Reading,
+  { contextLength, vocabSize }: Pick<Model, "contextLength" | "vocabSize">,
+  { file, column, newTokens = 0 }: RowSource,
 ): void {
-  const { contextLength, vocabSize } = model, problems: string[] = [];
+  const problems: string[] = [];
   let first: number | undefined;
   rows.forEach(({ id, ids }, row) => {
+    const faults: string[] = [];
+    if (ids.length + newTokens > contextLength) faults.push(`${ids.length} tokens`);
     const foreign = Array.prototype.find.call(ids, (token: number) => token < 0 || token >= vocabSize);
-    const long = ids.length + newTokens > contextLength;
-    if (!long && foreign === undefined) return;
+    if (foreign !== undefined) faults.push(`id ${foreign}`);
+    if (faults.length === 0) return;
     first ??= row;
-    const faults = [
-      ...(long ? [`${ids.length} tokens`] : []),
-      ...(foreign === undefined ? [] : [`id ${foreign}`]),
-    ];
-    problems.push(`"${id}" has ${faults.join(" and ")}`);
+    problems.push(`"${id}" with ${faults.join(" and ")}`);
   });
   if (first === undefined) return;
-  const room = newTokens > 0
-    ? `${contextLength} tokens less ${newTokens} new ones`
-    : `${contextLength} tokens`;
-  const more = problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : "";
+  const reason = `the model's context of ${contextLength}${
+    newTokens > 0 ? ` minus ${newTokens} new ones` : ""
+  }`;
   throw new DataError(
-    `Cannot ${action} ${file} as a row must fit the model's context of ${room} and its ${vocabSize} ids: ` +
-      problems.slice(0, SHOWN).join("; ") + more,
+    `${file}: a row must have at most ${
+      contextLength - newTokens
+    } tokens (${reason}) and ids below ${vocabSize}, got ` +
+      listed(problems, { most: 5 }),
     { file, column, row: first },
   );
 }

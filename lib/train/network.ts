@@ -14,15 +14,18 @@ import { blockGraphs } from "./block_graphs.ts";
 import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
 import { headGraph } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
+import { RecentlyUsed } from "./recently_used.ts";
 import { type RowAngles, rowAngles } from "./row_angles.ts";
 import { workspaceGeneration, workspaceValue } from "./workspace.ts";
 
-/** Tokens that go through the head at a time; a last chunk is padded up to a multiple of CHUNK_STEP. */
+/** Tokens per run of the head graph; the last chunk is padded to a multiple of CHUNK_STEP. */
 const CHUNK = 1024, CHUNK_STEP = 128;
+
+/** Plans per network. A plan refers to its graphs: a graph that left the cache is released when no plan has it. */
+const MOST_PLANS = 64;
 
 /** Buffers and bound runs for one batch shape. */
 interface Plan {
-  readonly generation: number;
   readonly x: Float32Array;
   readonly last: Float32Array;
   readonly dlast: Float32Array;
@@ -32,10 +35,10 @@ interface Plan {
   readonly backward: readonly PreparedRun[];
 }
 
-/** Per-token inputs of a head program, one element per position that counts. */
+/** Per-token inputs of a head program, one element per position of the pass. */
 export type TokenInputs = Readonly<Record<string, ArrayLike<number>>>;
 
-/** What a pass is asked to do. */
+/** Inputs of one pass. */
 export interface Pass {
   readonly batch: TokenBatch;
   /** positions that go to the head, as indices into [B·T], ascending */
@@ -47,11 +50,11 @@ export interface Pass {
   readonly train?: boolean;
 }
 
-/** Figures of a pass. */
+/** Results of a pass. */
 export interface PassResult {
-  /** the program's loss, summed over chunks; 0 where it has none */
+  /** the program's loss, summed over chunks; 0 if it has none */
   readonly loss: number;
-  /** the program's per-token outputs, row-major: one figure per position, or as many as the program gives a token */
+  /** the program's per-token outputs, row-major: one or several values per position */
   readonly tokens: Readonly<Record<string, Float32Array>>;
 }
 
@@ -60,12 +63,14 @@ export class Network {
   readonly gradients: ParameterVector | undefined;
   readonly #signature: string;
   readonly #values = new Map<string, TensorValue>();
-  readonly #plans = new Map<string, Plan>();
+  readonly #plans = new RecentlyUsed<Plan>(MOST_PLANS);
+  /** workspace generation of the plans */
+  #generation = 0;
 
   /**
    * @param parameters held, not copied: writing to them changes the network. A trainable network has gradients for
    *   them, and none for their backbone
-   * @throws {DataError} if an adapter is to be trained whose training drops inputs
+   * @throws {DataError} if a trainable adapter has dropout
    */
   constructor(
     readonly model: Model,
@@ -77,7 +82,7 @@ export class Network {
     this.#signature = modelSignature(model);
   }
 
-  /** One pass over one micro-batch. */
+  /** Runs one micro-batch. */
   run(pass: Pass): PassResult {
     const { batch } = pass, train = pass.train === true;
     const plan = this.#plan(batch.rows, batch.length, train);
@@ -94,13 +99,9 @@ export class Network {
     return result;
   }
 
-  /** Weights of a part as bindings under `prefix`. */
-  #bind(
-    prefix: string,
-    part: PartParameters,
-    vector: ParameterVector,
-    kind: "w" | "g",
-  ): Record<string, TensorValue> {
+  /** Returns the weights (`w.`), gradients to read (`g.`) or gradients to write (`a.`) of a part as bindings. */
+  #bind(prefix: "w." | "g." | "a.", part: PartParameters): Record<string, TensorValue> {
+    const kind = prefix === "w." ? "w" : "g", vector = kind === "w" ? this.parameters : this.gradients!;
     return Object.fromEntries(
       Object.entries(part).map(([local, { name, shape }]) => {
         const key = `${kind}:${name}`;
@@ -113,26 +114,28 @@ export class Network {
     );
   }
 
-  /** Those of a part that have gradients. */
+  /** Returns the parameters of a part that have gradients. */
   #trained(part: PartParameters): PartParameters {
     return Object.fromEntries(Object.entries(part).filter(([, { name }]) => this.gradients!.has(name)));
   }
 
   #plan(rows: number, length: number, train: boolean): Plan {
-    const key = `${rows}x${length}/${train}`;
-    const known = this.#plans.get(key);
-    if (known && known.generation === workspaceGeneration()) return known;
-    let plan = this.#makePlan(rows, length, train);
-    // Growing a buffer while the plan was made leaves it with both the old and the new one: make it again.
-    if (plan.generation !== workspaceGeneration()) plan = this.#makePlan(rows, length, train);
-    this.#plans.set(key, plan);
-    return plan;
+    while (true) {
+      const generation = workspaceGeneration();
+      if (generation !== this.#generation) this.#plans.clear(); // plans on outgrown buffers would keep them in memory
+      this.#generation = generation;
+      const plan = this.#plans.get(
+        `${rows}x${length}/${train}`,
+        () => this.#makePlan(rows, length, train),
+      );
+      // A buffer that grew while the plan was created is bound partly in its old and partly in its new place.
+      if (generation === workspaceGeneration()) return plan;
+    }
   }
 
   #makePlan(rows: number, length: number, train: boolean): Plan {
     const { model } = this, tokens = rows * length, shape = [tokens, model.hiddenSize];
-    const generation = workspaceGeneration();
-    // Without a backward pass two buffers taking turns are enough.
+    // Without a backward pass two alternating buffers are enough.
     const activation = (i: number) => workspaceValue(train ? `x${i}` : `turn${i % 2}`, shape);
     const acts = model.blocks.map((_, i) => activation(i)).concat(activation(model.blocks.length));
     const grads = [workspaceValue("dx0", shape), workspaceValue("dx1", shape)];
@@ -141,34 +144,18 @@ export class Network {
     model.blocks.forEach((block, i) => {
       const trained = train ? this.#trained(block.parameters) : undefined;
       const graphs = blockGraphs(model, this.#signature, block, { rows, length, trained });
-      const weights = this.#bind("w.", block.parameters, this.parameters, "w");
+      const given = { x: acts[i]!, ...angles?.inputs, ...this.#bind("w.", block.parameters) };
       const saved = graphs.residuals.map(({ name, shape }) =>
         [name, workspaceValue(`r${i}.${name}`, shape)] as const
       );
-      const pick = (names: readonly string[], from: Record<string, TensorValue>) =>
-        Object.fromEntries(names.map((name) => [name, from[name]!]));
-      const residualOutputs = Object.fromEntries(saved.map(([name, value]) => [`r.${name}`, value]));
-      forward.push(graphs.forward.prepare(
-        pick(graphs.forwardInputs, { x: acts[i]!, ...angles?.inputs, ...weights }),
-        { y: acts[i + 1]!, ...residualOutputs },
-      ));
+      const kept = Object.fromEntries(saved.map(([name, value]) => [`r.${name}`, value]));
+      forward.push(graphs.forward.prepare(given, { y: acts[i + 1]!, ...kept }));
       if (!trained) return;
-      const accumulators = this.#bind("g.", trained, this.gradients!, "g");
-      const outputs = this.#bind("a.", trained, this.gradients!, "g");
-      const inputs = {
-        x: acts[i]!,
-        ...angles?.inputs,
-        ...weights,
-        dy: grads[(i + 1) % 2]!,
-        ...accumulators,
-        ...Object.fromEntries(saved),
-      };
-      backward.unshift(
-        graphs.backward.prepare(pick(graphs.backwardInputs, inputs), { dx: grads[i % 2]!, ...outputs }),
-      );
+      const dy = grads[(i + 1) % 2]!, dx = grads[i % 2]!;
+      const inputs = { ...given, dy, ...this.#bind("g.", trained), ...Object.fromEntries(saved) };
+      backward.unshift(graphs.backward!.prepare(inputs, { dx, ...this.#bind("a.", trained) }));
     });
     return {
-      generation,
       x: float32Of(acts[0]!),
       last: float32Of(acts.at(-1)!),
       dlast: float32Of(grads[model.blocks.length % 2]!),
@@ -179,76 +166,72 @@ export class Network {
     };
   }
 
-  #head({ positions, program, tokens, scalars = {} }: Pass, plan: Plan, train: boolean): PassResult {
-    const { model } = this, width = model.hiddenSize, total = positions.length;
-    const results: Record<string, Float32Array> = {};
+  #head(pass: Pass, plan: Plan, train: boolean): PassResult {
+    const { positions, program } = pass, { model } = this, width = model.hiddenSize, total = positions.length;
+    const tokens: Record<string, Float32Array> = {};
     const trained = train ? this.#trained(model.head) : undefined;
     let loss = 0;
     for (let start = 0; start < total; start += CHUNK) {
-      const count = Math.min(CHUNK, total - start);
-      const n = Math.ceil(count / CHUNK_STEP) * CHUNK_STEP;
-      const graph = headGraph(model, this.#signature, program, { n, trained });
+      const count = Math.min(CHUNK, total - start), n = Math.ceil(count / CHUNK_STEP) * CHUNK_STEP;
+      const { graph, tokenOutputs, hasLoss } = headGraph(model, this.#signature, program, { n, trained });
       const x = workspaceValue("head.x", [n, width]), dx = workspaceValue("head.dx", [n, width]);
-      const rows = float32Of(x);
+      const hidden = float32Of(x);
       for (let i = 0; i < count; i++) {
         const from = positions[start + i]! * width;
-        rows.set(plan.last.subarray(from, from + width), i * width);
+        hidden.set(plan.last.subarray(from, from + width), i * width);
       }
-      rows.fill(0, count * width);
-      const inputs: Record<string, TensorValue> = {
-        x,
-        ...this.#bind("w.", model.head, this.parameters, "w"),
-      };
-      for (const [name, dtype] of Object.entries(program.tokens)) {
-        inputs[`t.${name}`] = new TensorValue(
-          hostTensor(dtype, [n], chunkOf(tokens[name]!, dtype, start, count, n)),
-        );
-      }
-      for (const name of program.scalars) {
-        inputs[`s.${name}`] = new TensorValue(hostTensor("f32", [], Float32Array.of(scalars[name]!)));
-      }
-      const outputs: Record<string, TensorValue> = {};
-      for (const { name, shape } of graph.tokenOutputs) {
-        outputs[`o.${name}`] = TensorValue.zeros("f32", shape);
-      }
-      if (graph.hasLoss) outputs.loss = TensorValue.zeros("f32", []);
+      hidden.fill(0, count * width);
+      const inputs = { x, ...this.#bind("w.", model.head), ...programInputs(pass, start, count, n) };
+      const outputs: Record<string, TensorValue> = Object.fromEntries(
+        tokenOutputs.map(({ name, shape }) => [`o.${name}`, TensorValue.zeros("f32", shape)]),
+      );
+      if (hasLoss) outputs.loss = TensorValue.zeros("f32", []);
       if (trained) {
-        Object.assign(inputs, this.#bind("g.", trained, this.gradients!, "g"));
-        Object.assign(outputs, { dx, ...this.#bind("a.", trained, this.gradients!, "g") });
+        Object.assign(inputs, this.#bind("g.", trained));
+        Object.assign(outputs, { dx, ...this.#bind("a.", trained) });
       }
-      graph.session.run(Object.fromEntries(graph.inputs.map((name) => [name, inputs[name]!])), outputs);
-      for (const { name, shape } of graph.tokenOutputs) {
-        const width = sizeOf(shape) / n;
-        const all = results[name] ??= new Float32Array(total * width);
-        all.set(float32Of(outputs[`o.${name}`]!).subarray(0, count * width), start * width);
+      graph.prepare(inputs, outputs).run();
+      for (const { name, shape } of tokenOutputs) {
+        const size = sizeOf(shape) / n, all = tokens[name] ??= new Float32Array(total * size);
+        all.set(float32Of(outputs[`o.${name}`]!).subarray(0, count * size), start * size);
       }
       if (outputs.loss) loss += float32Of(outputs.loss)[0]!;
-      if (train) {
-        const gradient = float32Of(dx);
-        for (let i = 0; i < count; i++) {
-          plan.dlast.set(gradient.subarray(i * width, (i + 1) * width), positions[start + i]! * width);
-        }
+      if (!train) continue;
+      const gradient = float32Of(dx);
+      for (let i = 0; i < count; i++) {
+        plan.dlast.set(gradient.subarray(i * width, (i + 1) * width), positions[start + i]! * width);
       }
     }
-    return { loss, tokens: results };
+    return { loss, tokens };
   }
 }
 
 function checkTrainable({ adapter }: Model): void {
   const dropout = adapter?.config.dropout ?? 0;
   if (dropout === 0) return;
-  throw new DataError(`Cannot train the adapter as its lora_dropout must be 0: it is ${dropout}`);
+  throw new DataError(`lora_dropout of an adapter to be trained must be 0, got ${dropout}`);
 }
 
-function chunkOf(values: ArrayLike<number>, dtype: "f32" | "i64", start: number, count: number, n: number) {
-  const out = dtype === "f32" ? new Float32Array(n) : new BigInt64Array(n);
-  for (let i = 0; i < count; i++) {
-    out[i] = dtype === "f32" ? values[start + i]! : BigInt(values[start + i]!) as never;
+/** Returns the token inputs `t.*` of a chunk, padded with zeros to n, and the scalars `s.*`. */
+function programInputs({ program, tokens, scalars = {} }: Pass, start: number, count: number, n: number) {
+  const inputs: Record<string, TensorValue> = {};
+  for (const [name, dtype] of Object.entries(program.tokens)) {
+    const tensor = hostTensor(dtype, [n]), values = tokens[name]!;
+    for (let i = 0; i < count; i++) {
+      tensor.data[i] = dtype === "f32" ? values[start + i]! : BigInt(values[start + i]!) as never;
+    }
+    inputs[`t.${name}`] = new TensorValue(tensor);
   }
-  return out;
+  for (const name of program.scalars) {
+    inputs[`s.${name}`] = new TensorValue(hostTensor("f32", [], Float32Array.of(scalars[name]!)));
+  }
+  return inputs;
 }
 
-/** Networks with one signature share compiled graphs: their configs describe the same arithmetic. */
+/**
+ * Returns a digest of the config: networks with equal digests share compiled graphs, because their configs describe
+ * the same arithmetic.
+ */
 export function modelSignature(model: Model): string {
   const { architectures: _a, torch_dtype: _t, dtype: _d, num_labels: _n, ...config } = model.config as Record<
     string,

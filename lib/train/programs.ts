@@ -1,4 +1,4 @@
-/** Head programs that need no reinforcement learning: scoring, supervised loss, and a critic's values. @module */
+/** Head programs without reinforcement learning: scoring, supervised loss, and a critic's values. @module */
 import { div, exp, mul, neg, reduceSum, reshape, tokenLogprob } from "@/lib/autodiff/mod.ts";
 import type { HeadProgram } from "./head_program.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Angles of rotary embedding where they depend on the length of a row: filled in for every batch, one table row per
- * token. Models with such a rotation have one of them.
+ * Angles of rotary embedding that depend on the length of a row: filled in for every batch, one table row per token.
+ * Models with such a rotation have one of them.
  * @module
  */
 import type { Model, Rope } from "@/lib/models/model.ts";
@@ -9,7 +9,7 @@ import { float32Of, type TensorValue } from "@/lib/ort/tensor_value.ts";
 import type { TokenBatch } from "./embedding.ts";
 import { workspaceValue } from "./workspace.ts";
 
-/** Tables [B·T, pairs] for one batch shape. */
+/** Tables [B·T, pairs] of one batch shape. */
 export interface RowAngles {
   /** graph inputs by name */
   readonly inputs: Readonly<Record<"cos" | "sin", TensorValue>>;
@@ -17,12 +17,12 @@ export interface RowAngles {
   fill(batch: TokenBatch): void;
 }
 
-/** The rotation of a model that depends on the length of a row; undefined where none does. */
+/** Returns the rotation of a model that depends on the length of a row; undefined if none does. */
 export function stretchedRope(model: Model): Rope | undefined {
   return model.blocks.map(({ attention }) => attention.rope).find((rope) => rope?.atLength) ?? undefined;
 }
 
-/** Tables for batches of `tokens` tokens; undefined where the model needs none. */
+/** Returns tables for batches of `tokens` tokens; undefined if the model needs none. */
 export function rowAngles(model: Model, tokens: number): RowAngles | undefined {
   const rope = stretchedRope(model);
   if (!rope) return undefined;

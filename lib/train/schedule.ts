@@ -1,6 +1,6 @@
 /**
- * Learning rates over the steps of a run, as factors of the base rate. Two conventions are in use: transformers counts a warm-up
- * from 0, so its first update moves nothing; the quickstart counts from 1. Steps are numbered from 0.
+ * Learning-rate schedules, as factors of the base rate. Two conventions are in use: the warm-up of transformers starts at
+ * 0, so its first update changes nothing; that of the quickstart starts at 1/w. Steps are numbered from 0.
  * @module
  */
 
@@ -20,19 +20,19 @@ export interface Schedule {
   readonly warmupSteps: number;
   /** factor at the end of `linear` and `cosine`, in [0, 1]; default 0 */
   readonly minRatio?: number;
-  /** waves of `cosine` after the warm-up; default 0.5, down once */
+  /** number of cosine periods after the warm-up; default 0.5, one decay */
   readonly cycles?: number;
 }
 
 /**
- * The factor of step s as `transformers.get_scheduler` gives it: s/w while s < w, then the shape over the rest.
+ * Returns the factor of step s as in `transformers.get_scheduler`: s/w while s < w, then the shape over the other steps.
  *
  * f(s) = s/w for s < w; after it, with p = (s − w)/max(1, n − w): constant 1, linear m + (1−m)·max(0, 1−p), cosine m + (1−m)·½(1 + cos 2πcp), c = cycles = ½.
- * Source: transformers 4.57, optimization.py (`linear`, `cosine`, `constant_with_warmup`, `cosine_with_min_lr`). As there, a cosine rises again after the last step.
+ * Source: transformers 4.57, optimization.py (`linear`, `cosine`, `constant_with_warmup`, `cosine_with_min_lr`). As in transformers, a cosine rises again after the last step.
  *
  * @param step s, from 0
  * @throws {RangeError} if a setting is out of range
- * @example The first update of a warm-up moves nothing
+ * @example The first update of a warm-up has factor 0
  * ```ts
  * import { transformersFactor } from "@/lib/train/schedule.ts";
  * import { assertEquals } from "@std/assert";
@@ -48,10 +48,10 @@ export function transformersFactor(step: number, schedule: Schedule): number {
 }
 
 /**
- * The factor of step s as the quickstart's reference gives it: the first update already moves by 1/w.
+ * Returns the factor of step s as in the quickstart's reference: the first update has factor 1/w.
  *
  * f(s) = min(1, (s+1)/w) · shape(max(0, s − w)/max(1, n − w)), shapes as in {@linkcode transformersFactor}.
- * Steps w−1 and w both have factor 1, and the last step, n − 1, is one short of the minimum. A warm-up of 0 steps counts as 1.
+ * Steps w−1 and w both have factor 1, and the minimum would be reached one step after the last, n − 1. A warm-up of 0 steps counts as 1.
  *
  * @param step s, from 0
  * @throws {RangeError} if a setting is out of range
@@ -71,27 +71,27 @@ export function quickstartFactor(step: number, schedule: Schedule): number {
   return Math.min(1, (step + 1) / warmupSteps) * shapeFactor(progress, schedule);
 }
 
-/** Steps of a warm-up given as a share of the run: ⌊ratio · total⌋ and at least 1, as in the quickstart's reference. */
+/** Returns the steps of a warm-up from its share of the run: ⌊ratio · total⌋ and at least 1, as in the quickstart's reference. */
 export function warmupStepsOf(ratio: number, totalSteps: number): number {
   return Math.max(1, Math.floor(ratio * totalSteps));
 }
 
 /**
- * The policy's factor in round i of PPO: 0 while only the critic learns, then 1/w, 2/w, … 1.
+ * Returns the policy's factor in PPO iteration i: 0 during the critic's warm-up, then 1/w, 2/w, … 1.
  *
- * f(i) = clip((i − criticRounds + 1)/max(1, warmupRounds), 0, 1).
+ * f(i) = clip((i − criticWarmupIterations + 1)/max(1, lrWarmupIterations), 0, 1).
  *
- * @param round i, from 0
+ * @param iteration i, from 0
  */
-export function policyRoundFactor(
-  round: number,
-  options: { readonly criticRounds: number; readonly warmupRounds: number },
+export function policyWarmupFactor(
+  iteration: number,
+  options: { readonly criticWarmupIterations: number; readonly lrWarmupIterations: number },
 ): number {
-  const { criticRounds, warmupRounds } = options;
-  return Math.min(1, Math.max(0, round - criticRounds + 1) / Math.max(1, warmupRounds));
+  const { criticWarmupIterations, lrWarmupIterations } = options;
+  return Math.min(1, Math.max(0, iteration - criticWarmupIterations + 1) / Math.max(1, lrWarmupIterations));
 }
 
-/** The shape after the warm-up at `progress`, 0 at its start and 1 at its end. */
+/** Returns the shape after the warm-up at `progress`: 0 at its start, 1 at its end. */
 function shapeFactor(progress: number, { kind, minRatio = 0, cycles = 0.5 }: Schedule): number {
   switch (kind) {
     case "constant":
@@ -106,12 +106,10 @@ function shapeFactor(progress: number, { kind, minRatio = 0, cycles = 0.5 }: Sch
 function checkSchedule(step: number, { totalSteps, warmupSteps, minRatio = 0 }: Schedule): void {
   const bad: string[] = [];
   for (const [name, count] of Object.entries({ step, totalSteps, warmupSteps })) {
-    if (!Number.isInteger(count) || count < 0) bad.push(`${name} is ${count}, not a non-negative integer`);
+    if (!Number.isInteger(count) || count < 0) {
+      bad.push(`${name} must be a non-negative integer, got ${count}`);
+    }
   }
-  if (!(minRatio >= 0 && minRatio <= 1)) bad.push(`minRatio is ${minRatio}, not in [0, 1]`);
-  if (bad.length > 0) {
-    throw new RangeError(
-      `Cannot compute a learning rate as its schedule must be in range: ${bad.join(", ")}`,
-    );
-  }
+  if (!(minRatio >= 0 && minRatio <= 1)) bad.push(`minRatio must be in [0, 1], got ${minRatio}`);
+  if (bad.length > 0) throw new RangeError(`Invalid learning-rate schedule: ${bad.join("; ")}`);
 }

@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
-  policyRoundFactor,
+  policyWarmupFactor,
   quickstartFactor,
   type Schedule,
   SCHEDULES,
@@ -75,19 +75,19 @@ Deno.test("warmupStepsOf() rounds down and is at least 1", () => {
   assertEquals([warmupStepsOf(0.1, 252), warmupStepsOf(0.1, 5), warmupStepsOf(0, 100)], [25, 1, 1]);
 });
 
-Deno.test("policyRoundFactor() waits for the critic, then rises to 1", () => {
+Deno.test("policyWarmupFactor() is 0 during the critic's warm-up, then rises to 1", () => {
   const factors = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) =>
-    policyRoundFactor(i, { criticRounds: 3, warmupRounds: 5 })
+    policyWarmupFactor(i, { criticWarmupIterations: 3, lrWarmupIterations: 5 })
   );
   assertEquals(factors, [0, 0, 0, 0.2, 0.4, 0.6, 0.8, 1, 1]);
-  assertEquals(policyRoundFactor(0, { criticRounds: 0, warmupRounds: 0 }), 1);
+  assertEquals(policyWarmupFactor(0, { criticWarmupIterations: 0, lrWarmupIterations: 0 }), 1);
 });
 
 Deno.test("transformersFactor() names every setting that is out of range", () => {
   assertThrows(
     () => transformersFactor(-1, { kind: "linear", totalSteps: 1.5, warmupSteps: 0, minRatio: 2 }),
     RangeError,
-    "Cannot compute a learning rate as its schedule must be in range: step is -1, not a non-negative integer, " +
-      "totalSteps is 1.5, not a non-negative integer, minRatio is 2, not in [0, 1]",
+    "Invalid learning-rate schedule: step must be a non-negative integer, got -1; " +
+      "totalSteps must be a non-negative integer, got 1.5; minRatio must be in [0, 1], got 2",
   );
 });

@@ -1,13 +1,13 @@
 /**
- * Whole logits, for goldens and for comparing implementations. Training and scoring never hold them: [tokens, vocabulary]
- * is the largest array that a language model can make.
+ * Whole logits, for goldens and for comparing implementations. Training and scoring do not store them: [tokens,
+ * vocabulary] is the largest array of a language model.
  * @module
  */
 import type { TokenBatch } from "./embedding.ts";
 import type { HeadProgram } from "./head_program.ts";
 import type { Network } from "./network.ts";
 
-/** The projection as it is. */
+/** The projection itself. */
 const LOGITS: HeadProgram = {
   key: "logits",
   tokens: {},
@@ -16,7 +16,7 @@ const LOGITS: HeadProgram = {
 };
 
 /**
- * Logits at some positions of a batch.
+ * Returns the logits at some positions of a batch.
  *
  * @param positions indices into [B·T], ascending
  * @returns f32[positions, V], row-major

@@ -1,18 +1,18 @@
-/** Figures of whole sets of sequences under a fixed network: log-probabilities and values per token. @module */
-import { atOnce, type Work } from "./breathe.ts";
+/** Log-probabilities and values per token of many sequences under a fixed network. @module */
+import { runSync, type Work } from "./event_loop.ts";
 import { microBatches, scatterTokens, type Sequence } from "./batching.ts";
 import type { HeadProgram } from "./head_program.ts";
 import type { Network } from "./network.ts";
 import { LOGPROBS, VALUES } from "./programs.ts";
 
 /**
- * Tokens of a micro-batch that only goes forward. Measured at the quickstart's shape: 1024 is a fifth faster than 4096,
- * because activations stay in the cache and short rows do not wait for long ones.
+ * Tokens of a micro-batch without a backward pass. Measured at the quickstart's shape: 1024 is a fifth faster than 4096,
+ * because activations stay in the cache and less padding is computed.
  */
 export const SCORING_BUDGET = 1024;
 
 /**
- * log p(token | tokens before it) in nats, for the targets of every sequence.
+ * Returns log p(token | tokens before it) in nats, for the targets of every sequence.
  * @returns one array per sequence, as long as its targets
  */
 export function tokenLogprobs(
@@ -20,24 +20,24 @@ export function tokenLogprobs(
   sequences: readonly Sequence[],
   tokenBudget = SCORING_BUDGET,
 ): Float32Array[] {
-  return atOnce(figures(network, sequences, LOGPROBS, "logprob", tokenBudget));
+  return runSync(perToken(network, sequences, LOGPROBS, "logprob", tokenBudget));
 }
 
-/** `tokenLogprobs()` as work that yields after every micro-batch. */
+/** Returns `tokenLogprobs()` as work that yields after every micro-batch. */
 export function tokenLogprobsWork(network: Network, sequences: readonly Sequence[]): Work<Float32Array[]> {
-  return figures(network, sequences, LOGPROBS, "logprob", SCORING_BUDGET);
+  return perToken(network, sequences, LOGPROBS, "logprob", SCORING_BUDGET);
 }
 
-/** A critic's values at the states that predict the targets. */
+/** Returns a critic's values at the states that predict the targets. */
 export function tokenValues(
   network: Network,
   sequences: readonly Sequence[],
   tokenBudget = SCORING_BUDGET,
 ): Float32Array[] {
-  return atOnce(figures(network, sequences, VALUES, "value", tokenBudget));
+  return runSync(perToken(network, sequences, VALUES, "value", tokenBudget));
 }
 
-function* figures(
+function* perToken(
   network: Network,
   sequences: readonly Sequence[],
   program: HeadProgram,

@@ -10,9 +10,10 @@ import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
 import { backward, Trace } from "@/lib/autodiff/mod.ts";
+import { FAMILY_GOLDENS } from "@/tests/support/golden_families.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { writeRewardGraph } from "./export_graph.ts";
 import { ofOwnTokens } from "./token_shapes.ts";
@@ -113,7 +114,7 @@ async function checkExport(
   const file = directory.file("reward.onnx");
   writeRewardGraph(file, reward);
   const sft = { path: join(directory.path, "members/0"), digest: reward.manifest.members[0]!.digest };
-  const scored = atOnce(reward.score(ROWS.map(rolloutOf), { sft, bosId: 1 }));
+  const scored = runSync(reward.score(ROWS.map(rolloutOf), { sft, bosId: 1 }));
   const expected = scored.map(({ tokenRewards }) => tokenRewards);
   assert(expected.flatMap((row) => [...row]).some((x) => Math.abs(x) > 0.01), "rewards must differ from 0");
   if (given.floor || given.floorBoth) {
@@ -160,7 +161,7 @@ Deno.test("reward.onnx combines by mean minus deviation", () => checkExport("lla
 
 Deno.test("reward.onnx supports scaled rotary embedding", () => checkExport("llama3_rope", {}, 1));
 
-for (const family of ["mistral", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox", "olmo2", "smollm3"]) {
+for (const family of FAMILY_GOLDENS) {
   Deno.test(`reward.onnx supports the family ${family}`, () => checkExport(family, {}, 1));
 }
 

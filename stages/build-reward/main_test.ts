@@ -14,7 +14,7 @@ import { checkNeeds } from "@/lib/pipeline/task.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -83,7 +83,7 @@ async function rollout(response: readonly number[]): Promise<RolloutRow> {
 }
 
 function scoredBy(reward: RewardModel, sft: string, rows: readonly RolloutRow[]): ScoredRow[] {
-  return atOnce(reward.score(rows, { sft: { path: sft }, bosId: 1 }));
+  return runSync(reward.score(rows, { sft: { path: sft }, bosId: 1 }));
 }
 
 Deno.test("the paper's reward: one member, calibrated; KL is above 0 on SFT responses and below on base responses", async () => {

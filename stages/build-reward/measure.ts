@@ -15,7 +15,7 @@ import { makeKey } from "@/lib/random/uniform.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { rewardLogprobs, type RewardSources } from "@/lib/reward/reward_model.ts";
 import { type RewardLogprobs, scoredRows } from "@/lib/reward/scored_rows.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import { type Calibration, checkCalibration, responseStatistics } from "./calibrate.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
 import type { Params } from "./params.ts";
@@ -80,7 +80,7 @@ export async function measure(
 ): Promise<Measured> {
   const all = { ...sources, members: [...sources.members, ...averaged] };
   const work = rewardLogprobs(all, rows, { sft, bosId: sft.bosId, eosIds });
-  const logprobs = await inTurns(stoppable(work, onPiece)), count = sources.members.length;
+  const logprobs = await runYielding(stoppable(work, onPiece)), count = sources.members.length;
   return {
     rows,
     logprobs: { ...logprobs, members: logprobs.members.slice(0, count) },

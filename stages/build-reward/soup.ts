@@ -6,7 +6,8 @@
  */
 import type { LoadedModel } from "@/lib/models/checkpoint.ts";
 import { adaptedModel, adapterSpecs } from "@/lib/models/lora/adapted_model.ts";
-import { type Adapter, adapterNames } from "@/lib/models/lora/adapter.ts";
+import { adapterNames } from "@/lib/models/lora/adapter.ts";
+import type { Adapter } from "@/lib/models/model.ts";
 import { ParameterVector } from "@/lib/models/parameters.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";

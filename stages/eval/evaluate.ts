@@ -13,7 +13,7 @@ import type { Sampling } from "@/lib/generate/sampler.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/text/stop_strings.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
 import { metricRows } from "./metrics.ts";
 import type { Params } from "./params.ts";
@@ -64,7 +64,7 @@ export async function evaluateModels(
     }
     if (validation) {
       const metric = "validation_nll",
-        value = await inTurns(stoppable(validationNll(network, validation), onPiece));
+        value = await runYielding(stoppable(validationNll(network, validation), onPiece));
       validationRows.push({ model, metric, ...value });
     }
   }

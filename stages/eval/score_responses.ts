@@ -8,7 +8,7 @@ import { stoppable } from "@/lib/contracts/stop.ts";
 import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
 import { baseNll, responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import type { EvaluatedResponse, SampledResponse } from "./evaluated_response.ts";
 import type { Evaluation } from "./read_inputs.ts";
@@ -84,7 +84,7 @@ async function modelMetrics(
   if (reward) {
     // Without an SFT model the first member takes its place: it is scored anyway, and KL is left out below.
     const reference = sft ?? reward.sources().members[0]!;
-    const scored = await inTurns(stoppable(reward.score(rows, { sft: reference, bosId }), onPiece));
+    const scored = await runYielding(stoppable(reward.score(rows, { sft: reference, bosId }), onPiece));
     rewards = scored.map(({ rawReward }) => rawReward);
     sftLogprobs = scored.map((row) => row.sftLogprobs);
     const ends = new Set(reward.manifest.eosIds);
@@ -94,12 +94,12 @@ async function modelMetrics(
     });
   } else if (sft) {
     const work = tokenLogprobsWork(frozenNetwork(sft.path, sft.digest), rows.map(responseSequence));
-    sftLogprobs = await inTurns(stoppable(work, onPiece));
+    sftLogprobs = await runYielding(stoppable(work, onPiece));
   }
   if (base && base.digest !== reward?.manifest.base.digest) {
     const options = { bosId, eosIds: reward?.manifest.eosIds ?? eosIds };
     const work = baseNll(frozenNetwork(base.path, base.digest), rows, options);
-    const found = await inTurns(stoppable(work, onPiece));
+    const found = await runYielding(stoppable(work, onPiece));
     fluency = found.map(({ mean, tokens }) => mean === null ? undefined : { mean, tokens });
   }
   const metrics = rows.map((row, i) => ({

@@ -1,6 +1,6 @@
 /** Computes the negative log-likelihood of held-out demonstrations. @module */
 import type { Sequence } from "@/lib/train/batching.ts";
-import type { Work } from "@/lib/train/breathe.ts";
+import type { Work } from "@/lib/train/event_loop.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
 import { clusterMean, type MeanError } from "./cluster_mean.ts";

@@ -15,7 +15,7 @@ export interface Given {
 /** @throws {DataError} naming rows that the policy cannot read or that hold no token to learn from */
 export function checkRows({ scored: { file, rows }, tokens }: Given, model: Model): void {
   const sequences = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
-  checkFits(sequences, model, { action: "learn from", file, column: "response_ids" });
+  checkFits(sequences, model, { file, column: "response_ids" });
   const empty = rows.filter(({ responseIds }) => responseIds.length === 0).map(({ id }) => `"${id}"`);
   if (empty.length > 0) {
     const more = empty.length > 5 ? ` and ${empty.length - 5} more` : "";
@@ -28,5 +28,5 @@ export function checkRows({ scored: { file, rows }, tokens }: Given, model: Mode
   }
   if (tokens.file === undefined || !tokens.demonstrations) return;
   const demonstrations = tokens.demonstrations.rows.map(({ id, inputIds }) => ({ id, ids: inputIds }));
-  checkFits(demonstrations, model, { action: "learn from", file: tokens.file, column: "input_ids" });
+  checkFits(demonstrations, model, { file: tokens.file, column: "input_ids" });
 }

@@ -3,8 +3,8 @@ import type { StageContext } from "@/lib/contracts/stage.ts";
 import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
-import { breathe } from "@/lib/train/breathe.ts";
-import { policyRoundFactor, transformersFactor } from "@/lib/train/schedule.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
+import { policyWarmupFactor, transformersFactor } from "@/lib/train/schedule.ts";
 import { advantagesOf } from "./advantages.ts";
 import { criticHeads, NO_HEADS } from "./critic_heads.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
@@ -122,7 +122,10 @@ function ratesOf(
   hasCritic: boolean,
 ): { readonly lr: number; readonly criticLr: number; readonly moves: boolean } {
   const criticRounds = hasCritic ? params.critic_warmup_iterations : 0;
-  const factor = policyRoundFactor(round, { criticRounds, warmupRounds: params.lr_warmup_iterations });
+  const factor = policyWarmupFactor(round, {
+    criticWarmupIterations: criticRounds,
+    lrWarmupIterations: params.lr_warmup_iterations,
+  });
   const { lr_schedule: kind, schedule_iterations: totalSteps } = params;
   // Beyond its last round a schedule stays where it ended: a cosine would rise again.
   const falls = totalSteps === null
@@ -142,7 +145,7 @@ function reporter(
 ) {
   return async (step: number, total: number, soFar: Readonly<Record<string, number>>) => {
     progress({ step, total, fields: { kl_to_sft, reward, response_length, ...soFar } });
-    await breathe();
+    await yieldToEventLoop();
     if (signal.aborted) {
       throw new TryAgainError("Cannot finish ppo-update as a stop was asked for: the round is not kept");
     }

@@ -324,7 +324,7 @@ Deno.test("rows without a token, or that the policy cannot read, are refused by 
   const long = { ...ROWS[2]!, promptIds: new Int32Array(64).fill(5) };
   const refused = await assertRejects(() => update(directory, START, [long]), DataError);
   assert(
-    /^Cannot learn from \S+ as a row must fit the model's context of 64 tokens and its 96 ids: "0\/p2\/0" has \d+ tokens$/
+    /^\S+: a row must have at most 64 tokens \(the model's context of 64\) and ids below 96, got "0\/p2\/0" with \d+ tokens$/
       .test(refused.message),
     refused.message,
   );
@@ -340,7 +340,7 @@ Deno.test("a state of another training is refused with the tensors that it lacks
   const error = await assertRejects(() => update(directory, { ...START, state }, ROWS), DataError);
   assert(
     error.message.startsWith(
-      `Cannot read ${state}/optimizer.safetensors as it must hold the state of this model's training: ` +
+      `${state}/optimizer.safetensors: not the optimizer state of this model: ` +
         "policy.exp_avg.model.embed_tokens.weight is missing; ",
     ),
     error.message,

@@ -6,7 +6,7 @@ import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { type LogprobGap, logprobGap, truncatedImportance } from "@/lib/rl/importance_sampling.ts";
 import { responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { breathe } from "@/lib/train/breathe.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
 import { microBatches, scatterTokens } from "@/lib/train/batching.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { ownLogprobsProgram } from "@/lib/train/ppo_programs.ts";
@@ -41,7 +41,7 @@ export async function ownRollouts(
     const { tokens } = network.run({ batch, positions, program, tokens: { id: targetIds } });
     scatterTokens(micro, sequences, tokens.logprob!, logprobs);
     scatterTokens(micro, sequences, tokens.untempered!, untempered);
-    await breathe();
+    await yieldToEventLoop();
   }
   const sampled = rows.map((row) => row.logprobs), gap = logprobGap(logprobs, sampled);
   checkGap(gap, rows, params);

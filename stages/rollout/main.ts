@@ -92,7 +92,6 @@ function checkRequest(
     throw new UsageError(`exact=true requires top_k=0 and top_p=1, got top_k=${top_k} and top_p=${top_p}`);
   }
   checkFits(prompts.map(({ id, promptIds: ids }) => ({ id, ids })), model, {
-    action: "answer",
     file,
     column: "prompt_ids",
     newTokens,

@@ -172,8 +172,10 @@ Deno.test("all prompts that leave no room for a response are listed, also those 
     await assertRejects(
       () => runStage(directory, { rows, params: { prompts_per_iteration } }),
       DataError,
-      `Cannot answer ${directory.file("prompts.arrow")} as a row must fit the model's context of ` +
-        '64 tokens less 20 new ones and its 96 ids: "p3" has 45 tokens; "p9" has 45 tokens',
+      `${
+        directory.file("prompts.arrow")
+      }: a row must have at most 44 tokens (the model's context of 64 minus 20 ` +
+        'new ones) and ids below 96, got "p3" with 45 tokens; "p9" with 45 tokens',
     );
   }
 });
@@ -191,7 +193,7 @@ Deno.test("a policy with another tokenizer, or a critic, is an error", async () 
   await assertRejects(
     () => runStage(directory, { policy: critic }),
     DataError,
-    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+    `${critic}: a language model is required, got a critic`,
   );
 });
 

@@ -15,7 +15,7 @@ import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { inTurns } from "@/lib/train/breathe.ts";
+import { runYielding } from "@/lib/train/event_loop.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
 import { endpointReward } from "./endpoint_reward.ts";
 import { addExternalReward, type ExternalReward } from "./external_reward.ts";
@@ -60,7 +60,6 @@ async function run(context: Context): Promise<void> {
   checkSameTokenizer({ rollouts: digest, ...digests });
   const sequences = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
   checkFits(sequences, reward.base().model, {
-    action: "score",
     file: inputs.rollouts,
     column: "response_ids",
   });
@@ -69,7 +68,7 @@ async function run(context: Context): Promise<void> {
     bosId: loadSpecialIds(inputs.sft).bosId,
     progress: (step, total) => progress({ step, total }),
   });
-  const scored = await inTurns(stoppable(work, () => checkStop(signal, "this iteration")));
+  const scored = await runYielding(stoppable(work, () => checkStop(signal, "this iteration")));
   // Throughput counts prompts and responses once per model.
   const { members, baseline } = reward.manifest, models = members.length + (baseline ? 3 : 2);
   progress({ fields: { tokens: models * sequences.reduce((sum, { ids }) => sum + ids.length, 0) } });

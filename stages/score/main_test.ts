@@ -265,8 +265,8 @@ Deno.test("rows that do not fit the models, another tokenizer, or a critic are e
   await assertRejects(
     () => score(directory, paper, bad),
     DataError,
-    `Cannot score ${file} as a row must fit the model's context of 64 tokens and its 96 ids: ` +
-      '"long" has 65 tokens; "foreign" has id 96',
+    `${file}: a row must have at most 64 tokens (the model's context of 64) and ids below 96, got ` +
+      '"long" with 65 tokens; "foreign" with id 96',
   );
   await assertRejects(
     () => score(directory, paper, ROWS, SFT, "ef".repeat(32)),
@@ -277,7 +277,7 @@ Deno.test("rows that do not fit the models, another tokenizer, or a critic are e
   await assertRejects(
     () => score(directory, paper, ROWS, `${SRPPO}/critic`),
     DataError,
-    `Cannot take ${SRPPO}/critic as a language model must have a head over its vocabulary: it is a critic`,
+    `${SRPPO}/critic: a language model is required, got a critic`,
   );
 });
 

@@ -117,7 +117,7 @@ Deno.test("a target that names no linear map is an error before training", async
   );
   assertEquals(
     message,
-    "Cannot adapt the model as lora_target_modules must name linear maps of its blocks: target_modules: c_attn " +
-      "names none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+    "lora_target_modules: target_modules must be among q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, " +
+      "down_proj, got c_attn",
   );
 });

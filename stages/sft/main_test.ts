@@ -307,17 +307,17 @@ Deno.test("rows that do not fit the model are an error before training, those of
   using directory = new TemporaryDirectory();
   const good = await write(directory),
     long = await write(directory, demonstrations(7, (i) => i < 6 ? 65 : 64));
-  const fault = "as a row must fit the model's context of 64 tokens and its 96 ids: " +
-    [0, 1, 2, 3, 4].map((i) => `"d${i}" has 65 tokens`).join("; ") + "; and 1 more";
+  const fault = "a row must have at most 64 tokens (the model's context of 64) and ids below 96, got " +
+    [0, 1, 2, 3, 4].map((i) => `"d${i}" with 65 tokens`).join("; ") + "; and 1 more";
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: long }),
     DataError,
-    `Cannot train on ${long} ${fault}`,
+    `${long}: ${fault}`,
   );
   await assertRejects(
     () => runStage(directory.file("out"), { tokens: good, inputs: { validation: long } }),
     DataError,
-    `Cannot measure the loss on ${long} ${fault}`,
+    `${long}: ${fault}`,
   );
   const silent = await write(
     directory,
@@ -361,6 +361,6 @@ Deno.test("a critic cannot be fine-tuned", async () => {
     async () =>
       runStage(directory.file("out"), { tokens: await write(directory), inputs: { model: critic } }),
     DataError,
-    `Cannot take ${critic} as a language model must have a head over its vocabulary: it is a critic`,
+    `${critic}: a language model is required, got a critic`,
   );
 });

@@ -244,8 +244,8 @@ Deno.test("pairs that do not fit the model, or of another tokenizer, are an erro
   const error = await assertRejects(() => run(directory.file("out"), { pairs: long }), DataError);
   assertEquals(
     error.message,
-    `Cannot train on ${long} as a row must fit the model's context of 64 tokens and its 96 ids: ` +
-      '"pair 0, chosen" has 66 tokens; "pair 0, rejected" has 65 tokens',
+    `${long}: a row must have at most 64 tokens (the model's context of 64) and ids below 96, got ` +
+      '"pair 0, chosen" with 66 tokens; "pair 0, rejected" with 65 tokens',
   );
   const other = await write(directory, pairs(2), "ab".repeat(32));
   await assertRejects(

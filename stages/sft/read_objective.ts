@@ -59,7 +59,7 @@ export function readObjective({ inputs, params, model, seed }: DataSource): Obje
     ids,
   }));
   for (const reader of [model, network.model]) {
-    checkFits(named, reader, { action: "train on", file, column: "prompt_ids" });
+    checkFits(named, reader, { file, column: "prompt_ids" });
   }
   return pairObjective(subsampled(rows, seed, params.subsample), network, params);
 }
@@ -76,7 +76,6 @@ export function readRows(
   const rows = params.pack ? packed(stored, params.pack_length || model.contextLength) : stored;
   checkSameTokenizer({ [port]: digest, model: tokenizerDigest(inputs.model) });
   checkFits(rows.map(({ id, inputIds: ids }) => ({ id, ids })), model, {
-    action: port === "tokens" ? "train on" : "measure the loss on",
     file,
     column: "input_ids",
   });

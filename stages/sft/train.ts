@@ -9,7 +9,7 @@ import { makeKey } from "@/lib/random/uniform.ts";
 import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import type { Sequence } from "@/lib/train/batching.ts";
-import { breathe } from "@/lib/train/breathe.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
 import { batchRows } from "@/lib/train/epoch_order.ts";
 import type { Network } from "@/lib/train/network.ts";
 import { quickstartFactor, warmupStepsOf } from "@/lib/train/schedule.ts";
@@ -64,7 +64,7 @@ export async function train(
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
       await checkpoint(index + 1);
     }
-    await breathe();
+    await yieldToEventLoop();
     if (index + 1 === total) break;
     if (scratch && (signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS)) {
       await saveProgress(scratch, network.parameters, optimizer, rows);

@@ -1,43 +1,42 @@
 /**
 /**
- * Generates parts of the documentation: docs/stages.md, docs/report.schema.json, and the table of rooms in
- * docs/architecture.md.
+ * Generates parts of the documentation: docs/stages.md, docs/report.schema.json, the table of rooms in
+ * docs/architecture.md, and the table of model families in docs/families.md.
  * @module
  */
 import { join } from "node:path";
 import { z } from "zod";
 import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
 import { ReportSchema } from "@/lib/report/report_schema.ts";
+import { familiesTable } from "./families_table.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
-
-const ROOMS_PAGE = "docs/architecture.md";
-const ROOMS_PART = /(<!-- rooms: made by deno task docs -->\n)[\s\S]*?(<!-- end of rooms -->)/;
 
 /** Returns the text of the file at `path` from the root of the project. */
 export function projectText(path: string): string {
   return Deno.readTextFileSync(join(projectRoot, path));
 }
 
-/** Returns the expected text of generated pages, by path. @throws {TypeError} if architecture.md has no place for the table */
+/** Returns the generated pages by path. @throws {TypeError} if a page has no marks for its table */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   const stages = await Promise.all((await stagesInOrder()).map(registry.load));
-  const page = projectText(ROOMS_PAGE);
-  if (!ROOMS_PART.test(page)) {
-    throw new TypeError(
-      `${ROOMS_PAGE} must have both marks of the generated table`,
-    );
-  }
-  const rooms = roomsTable();
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
     ["docs/report.schema.json", reportSchema()],
-    [
-      ROOMS_PAGE,
-      await formatted(page.replace(ROOMS_PART, (_, begin, end) => `${begin}\n${rooms}\n\n${end}`)),
-    ],
+    ["docs/architecture.md", await withPart("docs/architecture.md", "rooms", roomsTable())],
+    ["docs/families.md", await withPart("docs/families.md", "families", familiesTable())],
   ]);
+}
+
+/** Returns a page with `part` between its two marks. */
+function withPart(page: string, name: string, part: string): Promise<string> {
+  const marks = new RegExp(
+    `(<!-- ${name}: made by deno task docs -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`,
+  );
+  const text = projectText(page);
+  if (!marks.test(text)) throw new TypeError(`${page} must contain the two marks of the part "${name}"`);
+  return formatted(text.replace(marks, (_, begin, end) => `${begin}\n${part}\n\n${end}`));
 }
 
 /** Returns the JSON Schema of report.json. */

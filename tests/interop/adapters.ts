@@ -10,7 +10,7 @@ import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
 import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
 import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
-import { FAMILY_NAMES } from "@/tests/support/family_names.ts";
+import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
 const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 
@@ -26,7 +26,6 @@ const CHANGES: Readonly<Record<string, Partial<LoraConfig>>> = {
   phi3: { targets: ".*\\.(qkv|gate_up)_proj" },
   gpt2: { targets: ["c_attn", "mlp.c_proj"], alphaPattern: { c_attn: 7 } },
   gpt_neox: { targets: ["query_key_value", "dense"], layers: [1] },
-  olmo2: { targets: "all-linear" },
   smollm3: { targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] },
 };
 
@@ -40,8 +39,8 @@ export interface AdapterCase {
 
 /** Writes the adapters below `home`, with random numbers in B as after training. */
 export function writeAdapters(home: string): AdapterCase[] {
-  return FAMILY_NAMES.map((family) => {
-    const baseDirectory = join(projectRoot, "fixtures/goldens/families", family), path = join(home, family);
+  return FAMILY_GOLDENS.map((family) => {
+    const baseDirectory = join(projectRoot, GOLDEN_FOLDER, family), path = join(home, family);
     const config = { ...CONFIG, ...CHANGES[family] };
     const loaded = newAdapter(loadFrozenModel(baseDirectory), config, { baseDirectory, seed: 1 });
     const { model, parameters } = loaded;

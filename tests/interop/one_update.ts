@@ -8,10 +8,10 @@ import { readMetrics } from "@/lib/contracts/metrics.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { writeTokens } from "@/lib/contracts/tokens.ts";
 import { params } from "@/stages/sft/params.ts";
-import { FAMILY_NAMES } from "@/tests/support/family_names.ts";
+import { FAMILY_GOLDENS } from "@/tests/support/golden_families.ts";
 
 /** Goldens that are trained: every family, and llama from bfloat16 and float16. */
-export const TRAINED: readonly string[] = [...FAMILY_NAMES, "llama_bf16", "llama_f16"];
+export const TRAINED: readonly string[] = [...FAMILY_GOLDENS, "llama_bf16", "llama_f16"];
 
 /** What torch needs to compute the same update. */
 export interface UpdateCase {

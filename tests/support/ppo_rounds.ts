@@ -10,7 +10,7 @@ import { digestDirectory } from "@/lib/files/digest.ts";
 import { Generator } from "@/lib/generate/generator.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { RewardModel } from "@/lib/reward/reward_model.ts";
-import { atOnce } from "@/lib/train/breathe.ts";
+import { runSync } from "@/lib/train/event_loop.ts";
 import { stage } from "@/stages/ppo-update/main.ts";
 import { runStage, type StageRun } from "./run_stage.ts";
 import type { TemporaryDirectory } from "./temporary_directory.ts";
@@ -70,7 +70,7 @@ export function scoredRows(
     eosIds: [2],
     calibration: {},
   });
-  return atOnce(reward.score(
+  return runSync(reward.score(
     answers.map(({ responseIds, logprobs, logprobsT1, finishReason }, i) => ({
       id: prompts[i]!.id,
       promptId: `p${i}`,

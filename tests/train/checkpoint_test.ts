@@ -1,4 +1,4 @@
-/** Model directories in and out: equal bits, critics, and errors that list every offender. @module */
+/** Reading and writing model directories: equal bits, critics, and errors that list every offender. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
@@ -15,7 +15,7 @@ const SEQUENCES = [{ ids: [5, 17, 3, 80, 42, 9], targets: [1, 2, 3, 4, 5] }, {
   targets: [2],
 }];
 
-/** A copy of a model directory whose tensors `change` may alter. */
+/** Returns a copy of a model directory with changed tensors. */
 function changed(from: string, change: (tensors: Map<string, HostTensor>) => void): TemporaryDirectory {
   const directory = new TemporaryDirectory();
   Deno.copyFileSync(join(from, "config.json"), directory.file("config.json"));
@@ -30,7 +30,7 @@ function changed(from: string, change: (tensors: Map<string, HostTensor>) => voi
 }
 
 function refusal(directory: string, problems: string): string {
-  return `Cannot load ${directory} as its weights must be those that config.json describes: ${problems}`;
+  return `${directory}: weights do not match config.json: ${problems}`;
 }
 
 for (const name of ["llama", "llama3_rope", "llama_bf16", "llama_f16", "llama_sharded"]) {
@@ -54,7 +54,7 @@ for (const name of ["llama", "llama3_rope", "llama_bf16", "llama_f16", "llama_sh
   });
 }
 
-Deno.test("a critic from a causal model has its trunk, values of zero, weights of its own, and survives a file", () => {
+Deno.test("a critic initialised from a language model has its trunk, values of zero and a copy of the weights, and is read as written", () => {
   const causal = loadModel(`${FAMILIES}/llama`), critic = criticFrom(causal);
   assertEquals(critic.model.headKind, "score");
   assertEquals(critic.model.config.architectures, ["LlamaForSequenceClassification"]);
@@ -75,7 +75,7 @@ Deno.test("a critic from a causal model has its trunk, values of zero, weights o
   assert(first!.every((value) => value !== 0));
 });
 
-Deno.test("every missing, misshapen and unknown tensor is listed", () => {
+Deno.test("every tensor that is missing, unknown or of another shape is listed", () => {
   using directory = changed(`${FAMILIES}/llama`, (tensors) => {
     tensors.delete("model.norm.weight");
     tensors.delete("model.layers.1.mlp.up_proj.weight");
@@ -89,14 +89,15 @@ Deno.test("every missing, misshapen and unknown tensor is listed", () => {
     DataError,
     refusal(
       directory.path,
-      "model.layers.1.mlp.up_proj.weight is missing; model.norm.weight is missing; " +
-        `model.layers.0.input_layernorm.weight is [3], not [${model.hiddenSize}]; ` +
-        "adapter of model.safetensors has no place in the model; model.layers.7.mlp.up_proj.weight of model.safetensors has no place in the model",
+      `model.layers.0.input_layernorm.weight must have shape [${model.hiddenSize}], got [3]; ` +
+        "model.layers.1.mlp.up_proj.weight is missing; model.norm.weight is missing; " +
+        "adapter of model.safetensors is not a parameter of the model; " +
+        "model.layers.7.mlp.up_proj.weight of model.safetensors is not a parameter of the model",
     ),
   );
 });
 
-Deno.test("a long list of offenders is cut, with how many more there are", () => {
+Deno.test("a long list of offenders is shortened, with the number of the others", () => {
   using directory = changed(`${FAMILIES}/llama`, (tensors) => tensors.clear());
   const count = loadModel(`${FAMILIES}/llama`).parameters.specs.length;
   const { message } = assertThrows(() => loadModel(directory.path), DataError);
@@ -104,7 +105,7 @@ Deno.test("a long list of offenders is cut, with how many more there are", () =>
   assert(message.endsWith(` is missing; and ${count - 10} more`), message);
 });
 
-Deno.test("a weight that is no number is refused by its position", () => {
+Deno.test("a weight that is NaN is rejected with its position", () => {
   using directory = changed(`${FAMILIES}/llama`, (tensors) => {
     (tensors.get("model.norm.weight")!.data as Float32Array)[2] = NaN;
   });
@@ -116,7 +117,7 @@ Deno.test("a weight that is no number is refused by its position", () => {
   );
 });
 
-Deno.test("what exporters add without meaning is no offender: rotary frequencies, and the head of a tied model", () => {
+Deno.test("tensors without effect are ignored: rotary frequencies, and the head of a tied model", () => {
   const source = `${FAMILIES}/llama`, loaded = loadModel(source);
   assertEquals(loaded.model.config.tie_word_embeddings, true);
   using directory = changed(source, (tensors) => {

@@ -1,6 +1,7 @@
-/** Configs: what is refused, with every field that is wrong, and what defaults mean. @module */
+/** Configs: error messages with every invalid field, and defaults. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import { modelFromConfig, readConfig } from "@/lib/models/config.ts";
+import { FAMILIES } from "@/lib/models/families.ts";
 import { parametersOf } from "@/lib/models/model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
@@ -16,37 +17,40 @@ const CONFIG = {
   num_key_value_heads: 2,
 };
 
-/** The message that a config with some fields changed is refused with. */
-function refusal(change: Record<string, unknown>): string {
+/** Returns the error message for a config with some fields changed. */
+function rejection(change: Record<string, unknown>): string {
   return assertThrows(() => modelFromConfig({ ...CONFIG, ...change }), DataError).message;
 }
 
-Deno.test("a family that is not known is refused", () => {
-  for (const type of ["gpt9", undefined, null, 3, "constructor", "__proto__"]) {
-    const message = refusal({ model_type: type });
-    assertEquals(message.startsWith("Cannot read config.json as model_type must be one of "), true, message);
-    assertEquals(message.endsWith(`: it is ${JSON.stringify(type)}`), true, message);
+Deno.test("an unknown family is rejected with the supported ones", () => {
+  for (const type of ["gpt9", null, 3, "constructor", "__proto__"]) {
+    assertEquals(
+      rejection({ model_type: type }),
+      `config.json: model_type must be one of ${Object.keys(FAMILIES).join(", ")}, got ${
+        JSON.stringify(type)
+      }`,
+    );
   }
+  assertEquals(rejection({ model_type: undefined }), 'config.json: missing field "model_type"');
 });
 
-Deno.test("fields that would change the arithmetic and are not supported are listed", () => {
+Deno.test("unsupported fields that would change the arithmetic are listed", () => {
   assertEquals(
-    refusal({ quantization_config: { bits: 4 }, auto_map: { AutoModel: "x.py" }, pruned_heads: null }),
-    "Cannot read config.json as these fields are not supported: quantization_config, auto_map",
+    rejection({ quantization_config: { bits: 4 }, auto_map: { AutoModel: "x.py" }, pruned_heads: null }),
+    "config.json: these fields are not supported: quantization_config, auto_map",
   );
 });
 
-Deno.test("all fields that are wrong are named at once", () => {
-  const message = refusal({
+Deno.test("all invalid fields are listed at once", () => {
+  const message = rejection({
     hidden_size: -16,
     num_hidden_layers: 1.5,
     vocab_size: "40",
     rms_norm_eps: -1,
     tie_word_embeddings: "yes",
   });
-  assertEquals(message.startsWith("Cannot read config.json as it must describe a model: "), true);
-  const fields = message.split(": ").slice(1).join(": ").split("; ").map((issue) => issue.split(": ")[0])
-    .sort();
+  assertEquals(message.startsWith("config.json: "), true);
+  const fields = message.replace("config.json: ", "").split("; ").map((issue) => issue.split(": ")[0]).sort();
   assertEquals(fields, [
     "hidden_size",
     "num_hidden_layers",
@@ -56,45 +60,51 @@ Deno.test("all fields that are wrong are named at once", () => {
   ]);
 });
 
-Deno.test("heads that do not fit are refused", () => {
-  const describe = "Cannot read config.json as it must describe a model: ";
+Deno.test("numbers of heads that do not divide are rejected", () => {
   assertEquals(
-    refusal({ num_key_value_heads: 3 }),
-    `${describe}num_key_value_heads: must divide num_attention_heads 4: 3`,
+    rejection({ num_key_value_heads: 3 }),
+    "config.json: num_key_value_heads must divide num_attention_heads (4), got 3",
   );
   assertEquals(
-    refusal({ hidden_size: 18 }),
-    `${describe}num_attention_heads: must divide hidden_size 18 without head_dim`,
+    rejection({ hidden_size: 18 }),
+    "config.json: hidden_size must be a multiple of num_attention_heads (4) without head_dim, got 18",
   );
-  assertEquals(refusal({ head_dim: 5 }), `${describe}head_dim: must be even for rotary embedding: 5`);
+  assertEquals(
+    rejection({ head_dim: 5 }),
+    "config.json: head_dim must be even for rotary embedding, got 5",
+  );
 });
 
-Deno.test("an activation or a rope scaling that is not known is refused with those that are", () => {
+Deno.test("an unknown activation or rope scaling is rejected with the supported ones", () => {
   assertEquals(
-    refusal({ hidden_act: "softsign" }),
-    "Cannot read the config as hidden_act must be one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, " +
-      "gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, quick_gelu, relu, relu2, sigmoid, tanh: " +
-      'it is "softsign"',
+    rejection({ hidden_act: "softsign" }),
+    "config.json: hidden_act must be one of silu, swish, gelu, gelu_python, gelu_new, gelu_fast, " +
+      "gelu_accurate, gelu_pytorch_tanh, gelu_python_tanh, quick_gelu, relu, relu2, sigmoid, tanh, " +
+      'got "softsign"',
   );
   assertEquals(
-    refusal({ rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: "1" } }),
-    'Cannot read rope_scaling as "llama3" needs a positive number "low_freq_factor": it is "1"',
+    rejection({ rope_scaling: { rope_type: "llama3", factor: 8, low_freq_factor: "1" } }),
+    'config.json: rope_scaling of type "llama3" must have a positive number "low_freq_factor", got "1"',
   );
-  const unknown = refusal({ rope_scaling: { type: "spiral" } });
-  assertEquals(unknown.startsWith("Cannot read rope_scaling as its type must be one of "), true, unknown);
-  assertEquals(unknown.endsWith(': it is "spiral"'), true, unknown);
+  assertEquals(
+    rejection({ rope_scaling: { type: "spiral" } }),
+    "config.json: the type of rope_scaling must be one of default, linear, dynamic, yarn, longrope, llama3, " +
+      'got "spiral"',
+  );
 });
 
-Deno.test("a file that is missing, no JSON or no object is refused by its path", () => {
+Deno.test("a file that is missing, not JSON or not an object is rejected with its path", () => {
   using directory = new TemporaryDirectory();
-  const path = directory.file("config.json");
-  assertEquals(assertThrows(() => readConfig(directory.path), DataError).message.includes(path), true);
-  directory.write("config.json", "{ broken");
-  const broken = assertThrows(() => readConfig(directory.path), DataError).message;
-  assertEquals(broken.startsWith(`Cannot read ${path} as it must be `), true, broken);
-  directory.write("config.json", "[1]");
-  const list = assertThrows(() => readConfig(directory.path), DataError).message;
-  assertEquals(list.startsWith(`Cannot read ${path} as it must be a JSON object`), true, list);
+  const messageOf = () => assertThrows(() => readConfig(directory.path), DataError).message;
+  const messages = [messageOf()];
+  for (const text of ["{ broken", "[1]"]) {
+    directory.write("config.json", text);
+    messages.push(messageOf());
+  }
+  for (const message of messages) {
+    assertEquals(message.includes(directory.file("config.json")), true, message);
+  }
+  assertEquals(new Set(messages).size, 3);
 });
 
 Deno.test("absent fields have the defaults of transformers' LlamaConfig", () => {
@@ -137,4 +147,12 @@ Deno.test("a sequence classifier is a critic", () => {
     "score.weight",
     [1, 16],
   ]);
+});
+
+Deno.test("bug: config.json with a key twice was read; the strict reader rejects it by name", () => {
+  using directory = new TemporaryDirectory();
+  directory.write("config.json", '{"model_type": "llama", "hidden_size": 16, "hidden_size": 32}');
+  const { message } = assertThrows(() => readConfig(directory.path), DataError);
+  assertEquals(message.includes(directory.file("config.json")), true, message);
+  assertEquals(message.includes("hidden_size"), true, message);
 });

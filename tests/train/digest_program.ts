@@ -1,6 +1,6 @@
 /**
- * Prints digests of what a fixed small training and generation gives, as JSON on one line. Run with a number of threads:
- * the pool of a process is made once.
+ * Prints digests of the results of a fixed small training and generation, as JSON on one line. The argument is the number
+ * of threads, which a process cannot change.
  * @module
  */
 import { digestBytes } from "@/lib/files/digest.ts";

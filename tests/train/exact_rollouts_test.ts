@@ -1,4 +1,4 @@
-/** Exact rollouts through the stages: PPO begins at a ratio of exactly 1 without asking the policy again. @module */
+/** Exact rollouts through the stages: the first ratio of PPO is exactly 1 with the sampled log-probabilities. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
 import { readRollouts, type RolloutRow } from "@/lib/contracts/rollouts.ts";
@@ -18,17 +18,17 @@ const PROMPTS = Array.from({ length: 24 }, (_, i): PromptRow => ({
   meta: "{}",
 }));
 
-async function answers(directory: TemporaryDirectory, params: object, policy = SFT): Promise<string> {
+async function rollouts(directory: TemporaryDirectory, params: object, policy = SFT): Promise<string> {
   const prompts = directory.file("prompts.arrow");
   await writePrompts(prompts, { rows: PROMPTS, tokenizerDigest: DIGEST });
-  const { rollouts } = await runStage(rollout, directory.file(crypto.randomUUID()), {
+  const outputs = await runStage(rollout, directory.file(crypto.randomUUID()), {
     inputs: { prompts, policy },
     params: { prompts_per_iteration: 0, samples_per_prompt: 4, max_new_tokens: 40, ...params },
   });
-  return rollouts!;
+  return outputs.rollouts!;
 }
 
-/** Any reward will do: the first ratio does not depend on it. */
+/** Returns rows with any reward: the first ratio does not depend on it. */
 function scored(rows: readonly RolloutRow[]): ScoredRow[] {
   return rows.map((row, i) => {
     const { logprobs } = row, tokenRewards = logprobs.map((_, t) => t === 0 ? i % 3 : 0);
@@ -39,11 +39,11 @@ function scored(rows: readonly RolloutRow[]): ScoredRow[] {
 
 async function firstRatio(
   directory: TemporaryDirectory,
-  rollouts: string,
+  path: string,
   policy: string,
   given: object = {},
 ) {
-  const rows = scored(readRollouts(rollouts).rows);
+  const rows = scored(readRollouts(path).rows);
   const params = { old_logprobs: "sampled", minibatch_size: 96, epochs: 1, ...given };
   const { metrics } = await update(directory, { policy, critic: CRITIC }, rows, { params });
   return metrics.first_ratio_deviation;
@@ -52,7 +52,7 @@ async function firstRatio(
 Deno.test("with exact rollouts the first minibatch's ratio is exactly 1; with plain ones it is nearly", async () => {
   using directory = new TemporaryDirectory();
   for (const temperature of [1, 0.8]) {
-    const [exact, plain] = [true, false].map((exact) => answers(directory, { exact, temperature }));
+    const [exact, plain] = [true, false].map((exact) => rollouts(directory, { exact, temperature }));
     assertEquals(await firstRatio(directory, await exact!, SFT, { temperature }), 0);
     assertEquals(await firstRatio(directory, await exact!, SFT, { temperature, kl_placement: "loss" }), 0);
     const deviation = await firstRatio(directory, await plain!, SFT, { temperature });
@@ -60,7 +60,7 @@ Deno.test("with exact rollouts the first minibatch's ratio is exactly 1; with pl
   }
 });
 
-Deno.test("exact rollouts of an adapter are those of the adapter as it is trained, not of its merged weights", async () => {
+Deno.test("exact rollouts of an adapter use the separate adapter as in training, not the merged weights", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.file("tokens.arrow");
   const rows = PROMPTS.map(({ id, promptIds }) => ({
@@ -74,13 +74,13 @@ Deno.test("exact rollouts of an adapter are those of the adapter as it is traine
     inputs: { tokens, model: SFT },
     params: { lora_rank: 4, max_updates: 4, lr: 1e-2 },
   });
-  assertEquals(await firstRatio(directory, await answers(directory, { exact: true }, policy!), policy!), 0);
+  assertEquals(await firstRatio(directory, await rollouts(directory, { exact: true }, policy!), policy!), 0);
 });
 
-Deno.test("exact rollouts say the same as plain ones, and are equal bytes in any batch", async () => {
+Deno.test("exact rollouts have the responses of plain ones, and equal bytes in any batch", async () => {
   using directory = new TemporaryDirectory();
-  const plain = readRollouts(await answers(directory, {})).rows, files = [];
-  for (const batch_size of [3, 64]) files.push(await answers(directory, { exact: true, batch_size }));
+  const plain = readRollouts(await rollouts(directory, {})).rows, files = [];
+  for (const batch_size of [3, 64]) files.push(await rollouts(directory, { exact: true, batch_size }));
   assertEquals(digestFile(files[0]!), digestFile(files[1]!));
   const exact = readRollouts(files[0]!).rows;
   assertEquals(exact.map(({ responseIds }) => responseIds), plain.map(({ responseIds }) => responseIds));
@@ -88,7 +88,7 @@ Deno.test("exact rollouts say the same as plain ones, and are equal bytes in any
 
 Deno.test("exact=true is an error with top-k", async () => {
   using directory = new TemporaryDirectory();
-  const error = await assertRejects(() => answers(directory, { exact: true, top_k: 4 }), UsageError);
+  const error = await assertRejects(() => rollouts(directory, { exact: true, top_k: 4 }), UsageError);
   assertEquals(
     error.message,
     "exact=true requires top_k=0 and top_p=1, got top_k=4 and top_p=1",

@@ -1,28 +1,12 @@
 /**
- * A response has the same bits whoever else is in the batch, for every family: windows, soft caps, layer norms and GELU
- * go through other kernels than Llama's do.
+ * The bits of a response do not depend on the batch, for every family: windows, soft caps, layer norms and GELU use other
+ * kernels than Llama.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { Generator } from "@/lib/generate/generator.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
-
-const FAMILIES = [
-  ...[
-    "mistral",
-    "qwen2",
-    "qwen3",
-    "gemma",
-    "gemma2",
-    "gemma3",
-    "phi3",
-    "gpt2",
-    "gpt_neox",
-    "olmo2",
-    "smollm3",
-  ],
-  "llama_rope_yarn",
-];
+import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
 /** Ragged prompts, some longer than the windows. */
 const PROMPTS = Array.from({ length: 8 }, (_, i) => ({
@@ -30,9 +14,9 @@ const PROMPTS = Array.from({ length: 8 }, (_, i) => ({
   ids: Int32Array.from({ length: 1 + (i * 5) % 23 }, (_, t) => (i * 13 + t * 7) % 96),
 }));
 
-for (const family of FAMILIES) {
+for (const family of [...FAMILY_GOLDENS, "llama_rope_yarn"]) {
   Deno.test(`${family}: responses have equal bits in any batch and order`, () => {
-    const { model, parameters } = loadModel(`fixtures/goldens/families/${family}`);
+    const { model, parameters } = loadModel(`${GOLDEN_FOLDER}/${family}`);
     const responses = (batchSize: number, prompts = PROMPTS) => {
       const generated = new Generator(model, parameters).generate({
         prompts,

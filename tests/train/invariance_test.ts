@@ -1,6 +1,6 @@
 /**
- * What must not matter to a pass: how rows are batched, what padding holds, who else is in the batch, which positions
- * are asked for, and what ran before.
+ * Invariances of a pass: its results do not depend on the batching of rows, the content of padding, the other rows of the
+ * batch, the other positions of the pass, or earlier passes.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -23,7 +23,7 @@ import { allTargets, raggedSequences } from "@/tests/support/ragged_sequences.ts
 
 const { model, parameters } = loadModel("fixtures/goldens/families/llama_sharded");
 const RUNS = { numRuns: 12, seed: 20251024 };
-const ALL = 1 << 20; // a token budget that nothing exceeds
+const ALL = 1 << 20; // a token budget that no batch exceeds
 
 /** Loss and gradient of the mean over all targets, from micro-batches that `change` may alter. */
 function lossAndGradient(
@@ -66,7 +66,7 @@ function assertWithin(
   }
 }
 
-Deno.test("gradients are those of the whole batch whatever the token budget of a micro-batch", () => {
+Deno.test("gradients do not depend on the token budget of micro-batches", () => {
   const budgets = fc.integer({ min: 1, max: 160 });
   fc.assert(
     fc.property(raggedSequences(model.vocabSize), budgets, (sequences, tokenBudget) => {
@@ -82,7 +82,7 @@ Deno.test("gradients are those of the whole batch whatever the token budget of a
   );
 });
 
-Deno.test("what padding holds changes no bit of the loss and of any gradient", () => {
+Deno.test("the content of padding changes no bit of the loss and the gradients", () => {
   const id = fc.nat(model.vocabSize - 1);
   fc.assert(
     fc.property(raggedSequences(model.vocabSize), fc.infiniteStream(id), (sequences, stream) => {
@@ -96,7 +96,7 @@ Deno.test("what padding holds changes no bit of the loss and of any gradient", (
   );
 });
 
-Deno.test("padding is not told by its id: the end token is learned, and may stand in the padding (statements 15 and 34)", () => {
+Deno.test("padding is not recognised by its id: the end token is trained on, and may occur in the padding (statements 15 and 34)", () => {
   for (const end of [0, 2, model.vocabSize - 1]) { // 0 is what rows are filled up with
     const sequences: Sequence[] = [
       allTargets({ ids: [1, 7, 9, end], targets: [] }),
@@ -138,7 +138,7 @@ Deno.test("a row that is all padding changes no log-probability and no gradient"
   );
 });
 
-Deno.test("a row's log-probabilities do not depend on the rows beside it", () => {
+Deno.test("a row's log-probabilities do not depend on the other rows of the batch", () => {
   fc.assert(
     fc.property(raggedSequences(model.vocabSize), (ragged) => {
       const sequences = ragged.map(allTargets), network = new Network(model, parameters);
@@ -152,7 +152,7 @@ Deno.test("a row's log-probabilities do not depend on the rows beside it", () =>
   );
 });
 
-Deno.test("a token's log-probability does not depend on which other positions are asked for", () => {
+Deno.test("a token's log-probability does not depend on the other positions of the pass", () => {
   fc.assert(
     fc.property(raggedSequences(model.vocabSize), (sequences) => {
       const network = new Network(model, parameters);
@@ -176,7 +176,7 @@ Deno.test("a token's log-probability does not depend on the tokens after it", ()
   assert(logits(ids.with(3, 95)).some((x, i) => x !== logits(ids)[i]));
 });
 
-Deno.test("a pass gives the same bits after larger and smaller ones", () => {
+Deno.test("a pass gives equal bits after larger and smaller passes", () => {
   const network = new Network(model, parameters, { trainable: true });
   const sequenceOf = (length: number): Sequence =>
     allTargets({ ids: Array.from({ length }, (_, t) => (t * 53 + length) % 96), targets: [] });
@@ -197,7 +197,7 @@ Deno.test("a pass gives the same bits after larger and smaller ones", () => {
   assertEquals(once(small), first);
 });
 
-Deno.test("gradients add up over passes, and a pass that does not train leaves them alone", () => {
+Deno.test("gradients add up over passes, and a pass without training does not change them", () => {
   const network = new Network(model, parameters, { trainable: true });
   const [micro] = microBatches([{ ids: [1, 2, 3, 4, 5], targets: [2, 4] }], ALL);
   const { batch, positions, targetIds } = micro!;
@@ -213,7 +213,7 @@ Deno.test("gradients add up over passes, and a pass that does not train leaves t
   assert(once.some((g) => g !== 0));
 });
 
-Deno.test("training drops nothing: its log-probabilities are those of scoring, in every pass (statement 24)", () => {
+Deno.test("training uses no dropout: its log-probabilities are those of scoring, in every pass (statement 24)", () => {
   const network = new Network(model, parameters, { trainable: true });
   const sequences = [12, 30, 7].map((length): Sequence =>
     allTargets({ ids: Array.from({ length }, (_, t) => (t * 29 + length) % 96), targets: [] })
@@ -240,7 +240,7 @@ Deno.test("training drops nothing: its log-probabilities are those of scoring, i
   }
 });
 
-Deno.test("a value depends on the prompt and the tokens before its own, not on its own and later ones (statement 14)", () => {
+Deno.test("a value depends on the prompt and earlier tokens, not on its own token and later ones (statement 14)", () => {
   const critic = loadModel("fixtures/goldens/srppo/critic"), ids = [1, 17, 40, 8, 23, 61, 9, 30], first = 3;
   const network = new Network(critic.model, critic.parameters), targets = targetsFrom(first, ids.length);
   const values = (given: number[]) => [...tokenValues(network, [{ ids: given, targets }])[0]!];
@@ -248,7 +248,7 @@ Deno.test("a value depends on the prompt and the tokens before its own, not on i
   assertEquals(plain.length, ids.length - first);
   ids.forEach((id, t) => {
     const changed = values(ids.with(t, id + 1));
-    // value k stands before response token first + k: it has seen the tokens 0 … first + k − 1
+    // value k precedes response token first + k: it depends on the tokens 0 … first + k − 1
     changed.forEach((value, k) =>
       assertEquals(value === plain[k], t >= first + k, `value ${k} and token ${t}`)
     );

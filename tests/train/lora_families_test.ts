@@ -1,6 +1,7 @@
 /**
- * Adapters on every family, all linear maps of all blocks: decoding with the adapter folded in gives what training
- * finds with it beside the weights, so both layouts, fused maps and biases are right; and training touches it alone.
+ * Adapters on every family and all linear maps of all blocks: decoding with the merged adapter gives the
+ * log-probabilities of training with the separate adapter, so both layouts, fused maps and biases are correct; and
+ * training changes the adapter only.
  * @module
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
@@ -15,14 +16,14 @@ import { Network } from "@/lib/train/network.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
 import { numbers } from "@/tests/support/check_grads.ts";
+import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
-const FAMILIES = "fixtures/goldens/families";
 const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };
 const PROMPTS = [[3, 7, 1, 9, 12, 30], [6, 11], [5, 4, 40, 2, 19, 33, 21, 8, 60]];
 
-/** An adapter with numbers in B too, as training leaves it. */
+/** Returns an adapter with nonzero B, as after training. */
 function adapted(family: string, change: Partial<LoraConfig> = {}): LoadedModel {
-  const baseDirectory = `${FAMILIES}/${family}`, next = numbers(7);
+  const baseDirectory = `${GOLDEN_FOLDER}/${family}`, next = numbers(7);
   const loaded = newAdapter(loadFrozenModel(baseDirectory), { ...CONFIG, ...change }, {
     baseDirectory,
     seed: 3,
@@ -35,13 +36,8 @@ function adapted(family: string, change: Partial<LoraConfig> = {}): LoadedModel 
   return loaded;
 }
 
-const FAMILY_NAMES = [
-  ...["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3", "gpt2", "gpt_neox"],
-  ...["olmo2", "smollm3"],
-];
-
-for (const family of FAMILY_NAMES) {
-  Deno.test(`${family}: an adapter folded in decodes to the log-probabilities that it has in training`, () => {
+for (const family of FAMILY_GOLDENS) {
+  Deno.test(`${family}: a merged adapter decodes to the log-probabilities of training`, () => {
     const { model, parameters } = adapted(family);
     const maps = model.blocks.flatMap((block) =>
       Object.values(block.parameters).filter(({ name, shape }) =>
@@ -70,7 +66,7 @@ for (const family of FAMILY_NAMES) {
         effect = Math.max(effect, Math.abs(x - without[i]![t]!));
       })
     );
-    assert(effect > 1e-2, `the adapter changes log-probabilities by no more than ${effect}`);
+    assert(effect > 1e-2, `the adapter changes log-probabilities by only ${effect}`);
   });
 }
 
@@ -103,7 +99,7 @@ for (const family of ["llama", "gpt2", "gemma2"]) {
   });
 }
 
-Deno.test("layers of other ranks, and layers without an adapter, train beside each other", () => {
+Deno.test("layers with other ranks, and layers without an adapter, are trained together", () => {
   const loaded = adapted("llama", {
     targets: ["q_proj", "1.mlp.up_proj"],
     rankPattern: { "1.self_attn.q_proj": 5 },
@@ -116,7 +112,7 @@ Deno.test("layers of other ranks, and layers without an adapter, train beside ea
   assert(last.parameters.data.some((x, i) => x !== before.data[i]));
 });
 
-Deno.test("the critic of an adapter is plain, with the adapter folded into its trunk", () => {
+Deno.test("the critic of an adapter is plain, with the adapter merged into its trunk", () => {
   const loaded = adapted("llama"), critic = criticFrom(loaded), merged = mergedModel(loaded);
   assertEquals([critic.model.headKind, critic.model.adapter], ["score", undefined]);
   const name = "model.layers.1.mlp.up_proj.weight";

@@ -1,6 +1,6 @@
 /**
- * A whole run with adapters, stage by stage: sft and reward members as adapters on one base, rounds of PPO that train
- * the adapter, and an evaluation of everything.
+ * A whole run with adapters, stage by stage: sft and reward members as adapters on one base, iterations of PPO that train
+ * the adapter, and an evaluation of all models.
  * @module
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
@@ -31,7 +31,7 @@ const TEXTS = [
   "A cat sat.",
 ];
 
-Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters; the base stays one and the same", async () => {
+Deno.test("sft, build-reward, rollout, score, ppo-update and eval accept adapters, and all share one base", async () => {
   using directory = new TemporaryDirectory();
   const digest = tokenizerDigest(BASE), tokenizer = loadTokenizer(BASE), eos = 2;
   const encoded = await tokenizer.encodeAll(TEXTS);
@@ -73,7 +73,7 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
       inputs: { rollouts: rollouts!, reward: reward!, sft: policy },
     });
     if (iteration === 0) {
-      for (const row of readScored(scored!).rows) { // sampled with the adapter folded in, scored with it beside
+      for (const row of readScored(scored!).rows) { // sampled with the merged adapter, scored with the separate one
         row.logprobs.forEach((x, t) => assertAlmostEquals(x, row.sftLogprobs[t]!, 1e-4, `${row.id}, ${t}`));
       }
     }
@@ -90,10 +90,10 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
       },
       iteration,
     });
-    const figures = Object.fromEntries(readMetrics(update.metrics!).map(({ name, value }) => [name, value]));
-    assert(figures.first_ratio_deviation! < 1e-3 && figures.policy_grad_norm! > 0, JSON.stringify(figures));
+    const metrics = Object.fromEntries(readMetrics(update.metrics!).map(({ name, value }) => [name, value]));
+    assert(metrics.first_ratio_deviation! < 1e-3 && metrics.policy_grad_norm! > 0, JSON.stringify(metrics));
     const before = loadModel(now).parameters, after = loadModel(update.policy!).parameters;
-    assert(after.data.some((x, i) => x !== before.data[i]), "the adapter moved");
+    assert(after.data.some((x, i) => x !== before.data[i]), "the adapter changed");
     assert(after.backbone === before.backbone, "on the same backbone");
     const average = loadModel(update.ema!).parameters;
     assert(average.backbone === before.backbone && average.data.length === after.data.length);
@@ -116,7 +116,7 @@ Deno.test("sft, build-reward, rollout, score, ppo-update and eval take adapters;
   });
   const rows = readEvals(evals!);
   assertEquals(new Set(rows.map(({ model }) => model)), new Set(["base", "sft", "srppo"]));
-  // Base and members share the graph's backbone: it is hardly larger than the base alone.
+  // Base and members share the graph's backbone: the graph is little larger than the base.
   const { size } = digestDirectory(reward!).files["reward.onnx"]!;
   assert(size < 1.6 * Deno.statSync(`${BASE}/model.safetensors`).size, `${size} bytes`);
 });

@@ -1,6 +1,6 @@
 /**
- * A decoder block's gradient by another automatic differentiation: jax-js reads the forward graph that we emit, in float64,
- * and differentiates it by its own rules; ours runs the backward graph on ONNX Runtime.
+ * A decoder block's gradient compared with another automatic differentiation: jax-js reads the forward graph in float64
+ * and differentiates it by its own rules; this project runs the backward graph on ONNX Runtime.
  * @module
  */
 import { defaultDevice, grad, init, numpy as np } from "@jax-js/jax";
@@ -44,7 +44,7 @@ function wave(shape: readonly number[], phase: number): HostTensor {
   );
 }
 
-Deno.test("a block's gradient is that of a second automatic differentiation, in float64", async () => {
+Deno.test("a block's gradient equals that of a second automatic differentiation, in float64", async () => {
   await init();
   defaultDevice("cpu");
   const shapes = [

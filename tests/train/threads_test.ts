@@ -1,7 +1,7 @@
-/** Bits do not depend on the number of threads. @module */
+/** Results do not depend on the number of threads. @module */
 import { assertEquals, assertNotEquals } from "@std/assert";
 
-/** What digest_program.ts prints in a process with that many threads. */
+/** Returns the output of digest_program.ts in a process with this number of threads. */
 async function digests(threads: number): Promise<Record<string, unknown>> {
   const program = new URL("./digest_program.ts", import.meta.url).href;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -1,10 +1,9 @@
-/** Elementwise arithmetic of two operands with NumPy broadcasting: add, sub, mul, div, maximum, minimum. @module */
+/** Elementwise arithmetic with NumPy broadcasting: add, sub, mul, div, neg, maximum, minimum. @module */
 import { DTypeError } from "@/lib/tensor/errors.ts";
 import { showType } from "@/lib/tensor/tensor.ts";
 import { broadcastShapes, definePrimitive, type Primitive, type VjpInput } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { greaterEqual } from "./compare.ts";
-import { neg } from "./unary.ts";
 import { sumTo } from "./reduce_sum.ts";
 
 type Rule = (input: VjpInput<object> & { a: Value; b: Value; g: Value }) => [Value, Value];
@@ -15,8 +14,9 @@ function binary(name: string, opType: string, rule: Rule): Primitive<object> {
     abstractEval([a, b]) {
       if (a!.dtype !== b!.dtype) {
         throw new DTypeError(
-          `Cannot ${name} a and b as their types must be equal: a is ${showType(a!.dtype, a!.shape)}, b is ` +
-            showType(b!.dtype, b!.shape),
+          `${name}: types must be equal, got ${showType(a!.dtype, a!.shape)} and ${
+            showType(b!.dtype, b!.shape)
+          }`,
         );
       }
       return [{ dtype: a!.dtype, shape: broadcastShapes(name, a!, b!) }];
@@ -30,6 +30,14 @@ function binary(name: string, opType: string, rule: Rule): Primitive<object> {
   });
 }
 
+/** The primitive of `neg()`. */
+export const negPrimitive = definePrimitive<object>({
+  name: "neg",
+  abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
+  vjp: ({ cotangents: [g] }) => [neg(g!)],
+  lower: ({ node, inputs }) => node("Neg", inputs),
+});
+
 /** The primitive of `add()`. */
 export const addPrimitive = binary("add", "Add", ({ g }) => [g, g]);
 /** The primitive of `sub()`. */
@@ -42,7 +50,7 @@ export const divPrimitive = binary("div", "Div", ({ g, b, outputs }) => {
   const da = div(g, b);
   return [da, neg(mul(da, outputs[0]!))];
 });
-// At a tie the whole cotangent goes to a.
+// For equal operands the whole cotangent goes to a.
 /** The primitive of `maximum()`. */
 export const maximumPrimitive = binary("maximum", "Max", ({ g, a, b }) => split(g, greaterEqual(a, b)));
 /** The primitive of `minimum()`. */
@@ -62,6 +70,10 @@ function bind(primitive: Primitive<object>, a: Operand, b: Operand): Value {
   return value.trace.bind(primitive, [lift(a), lift(b)], {})[0]!;
 }
 
+/** −x */
+export function neg(x: Value): Value {
+  return x.trace.bind(negPrimitive, [x], {})[0]!;
+}
 /** a + b */
 export function add(a: Operand, b: Operand): Value {
   return bind(addPrimitive, a, b);
@@ -78,11 +90,11 @@ export function mul(a: Operand, b: Operand): Value {
 export function div(a: Operand, b: Operand): Value {
   return bind(divPrimitive, a, b);
 }
-/** The larger of a and b; at a tie the gradient goes to a. */
+/** The larger of a and b; for equal operands the gradient goes to a. */
 export function maximum(a: Operand, b: Operand): Value {
   return bind(maximumPrimitive, a, b);
 }
-/** The smaller of a and b; at a tie the gradient goes to a. */
+/** The smaller of a and b; for equal operands the gradient goes to a. */
 export function minimum(a: Operand, b: Operand): Value {
   return bind(minimumPrimitive, a, b);
 }

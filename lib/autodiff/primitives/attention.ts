@@ -1,6 +1,6 @@
 /**
  * Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, eq. 1) as one primitive, because its gradient has
- * a cheaper form than that of its parts.
+ * a cheaper form than the gradients of its parts.
  * @module
  */
 import { definePrimitive, requireShape } from "../primitive.ts";
@@ -16,7 +16,12 @@ export const attentionPrimitive = definePrimitive<{ scale: number }>({
     const [batch, rows, dim] = q!.shape, length = k!.shape[1];
     const fits = q!.shape.length === 3 && k!.shape.join() === [batch, length, dim].join() &&
       v!.shape[0] === batch && v!.shape[1] === length && mask!.shape.join() === [rows, length].join();
-    requireShape(fits, "attention", "it takes q[N,R,D], k[N,T,D], v[N,T,E], mask[R,T]", [q!, k!, v!, mask!]);
+    requireShape(fits, "attention", "inputs must be q[N,R,D], k[N,T,D], v[N,T,E], mask[R,T]", [
+      q!,
+      k!,
+      v!,
+      mask!,
+    ]);
     return [
       { dtype: q!.dtype, shape: [batch!, rows!, v!.shape[2]!] },
       { dtype: q!.dtype, shape: [batch!, rows!, length!] },
@@ -28,9 +33,9 @@ export const attentionPrimitive = definePrimitive<{ scale: number }>({
     let dp = g && matmul(g, v!, { transB: true });
     let inner = g && reduceSum(mul(g, o!), [-1], { keepDims: true });
     if (gP) { // the probabilities are an output too: second derivatives meet their cotangent
-      const own = reduceSum(mul(gP, p!), [-1], { keepDims: true });
+      const fromProbabilities = reduceSum(mul(gP, p!), [-1], { keepDims: true });
       dp = dp ? add(dp, gP) : gP;
-      inner = inner ? add(inner, own) : own;
+      inner = inner ? add(inner, fromProbabilities) : fromProbabilities;
     }
     const ds = mul(p!, sub(dp!, inner!));
     return [

@@ -1,4 +1,4 @@
-/** Comparison as a 0/1 mask of the operands' type. Its derivative is zero wherever it exists. @module */
+/** Comparison as a 0/1 mask with the type of the operands. Its derivative is zero where it exists. @module */
 import { ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
 import { broadcastShapes, definePrimitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
@@ -6,7 +6,7 @@ import type { Value } from "../value.ts";
 /** The primitive of `greaterEqual()`. */
 export const greaterEqualPrimitive = definePrimitive<object>({
   name: "greaterEqual",
-  abstractEval: ([a, b]) => [{ dtype: a!.dtype, shape: broadcastShapes("compare", a!, b!) }],
+  abstractEval: ([a, b]) => [{ dtype: a!.dtype, shape: broadcastShapes("greaterEqual", a!, b!) }],
   vjp: () => [undefined, undefined],
   lower({ node, inputs, temporary, outputTypes }) {
     const bool = temporary();

@@ -9,7 +9,7 @@ export const gatherRowsPrimitive = definePrimitive<object>({
   name: "gatherRows",
   abstractEval([table, ids]) {
     const fits = table!.shape.length === 2 && ids!.shape.length === 1 && ids!.dtype === "i64";
-    requireShape(fits, "gatherRows", "it takes a [V,C] table and i64[N] ids", [table!, ids!]);
+    requireShape(fits, "gatherRows", "inputs must be a [V,C] table and i64[N] ids", [table!, ids!]);
     return [{ dtype: table!.dtype, shape: [ids!.shape[0]!, table!.shape[1]!] }];
   },
   vjp: ({ inputs: [table, ids], cotangents: [g] }) => [scatterAddRows(g!, ids!, table!.shape[0]!), undefined],
@@ -41,7 +41,7 @@ export const takeAlongLastPrimitive = definePrimitive<object>({
   abstractEval([x, ids]) {
     const fits = x!.shape.length === 2 && ids!.shape.length === 2 && ids!.shape[0] === x!.shape[0] &&
       ids!.dtype === "i64";
-    requireShape(fits, "takeAlongLast", "it takes x[N,V] and i64[N,k] indices", [x!, ids!]);
+    requireShape(fits, "takeAlongLast", "inputs must be x[N,V] and i64[N,k] indices", [x!, ids!]);
     return [{ dtype: x!.dtype, shape: ids!.shape }];
   },
   vjp: ({ inputs: [x, ids], cotangents: [g] }) => [scatterAlongLast(g!, ids!, x!.shape[1]!), undefined],

@@ -1,6 +1,6 @@
 /**
  * Gaussian error linear units (Hendrycks & Gimpel 2016, arXiv:1606.08415): the exact one, and its approximation by tanh,
- * each one kernel instead of the passes of its parts.
+ * each as one kernel.
  * @module
  */
 import { f64 } from "@/lib/tensor/tensor.ts";
@@ -53,7 +53,7 @@ export const geluTanhPrimitive = definePrimitive<object>({
   },
 });
 
-/** x·Φ(x), Φ the cumulative distribution of the standard normal. f32: there is no kernel for f64. */
+/** x·Φ(x), Φ the cumulative distribution of the standard normal. f32 only: there is no kernel for f64. */
 export function gelu(x: Value): Value {
   return x.trace.bind(geluPrimitive, [x], {})[0]!;
 }

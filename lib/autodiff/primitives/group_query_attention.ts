@@ -1,7 +1,7 @@
 /**
  * Attention over a key/value cache that is updated in place: forward only, for generation. ONNX Runtime's
- * GroupQueryAttention (com.microsoft); its CPU kernel is f32 and gives a row the same bits whatever else is in the
- * batch.
+ * GroupQueryAttention (com.microsoft); its CPU kernel is f32 and the bits of a row do not depend on the other rows of
+ * the batch.
  * @module
  */
 import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
@@ -12,7 +12,7 @@ interface AttentionParams {
   readonly heads: number;
   readonly kvHeads: number;
   readonly scale: number;
-  /** tokens that a position sees, itself included; −1 is all */
+  /** number of tokens that a position attends to, including itself; −1 is all */
   readonly window: number;
   /** 0 is none */
   readonly softcap: number;
@@ -28,7 +28,7 @@ export const groupQueryAttentionPrimitive = definePrimitive<AttentionParams>({
   ],
   vjp() {
     throw new UnsupportedOpError(
-      "Cannot differentiate groupQueryAttention as it must be forward only: train with matmul and softmax",
+      "groupQueryAttention has no gradient: training uses attention() instead",
     );
   },
   lower({ node, inputs, params: { heads, kvHeads, scale, window, softcap } }) {
@@ -43,6 +43,7 @@ export const groupQueryAttentionPrimitive = definePrimitive<AttentionParams>({
 });
 
 /**
+ * Returns attention over the cached keys and values, and the updated cache.
  * @param q [B,S,heads·D] rotated queries
  * @param k,v [B,S,kvHeads·D] rotated keys, and values
  * @param past keys and values [B,kvHeads,P,D]; the outputs of the same shape may share their buffers

@@ -3,8 +3,8 @@ import { f64 } from "@/lib/tensor/tensor.ts";
 import { definePrimitive, requireShape, withAxis } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
-import { reduceMean, sumTo } from "./reduce_sum.ts";
-import { broadcastTo } from "./shape.ts";
+import { reduceMean } from "./reduce_mean.ts";
+import { broadcastTo, sumTo } from "./reduce_sum.ts";
 
 /** The primitive of `layerNorm()`. */
 export const layerNormPrimitive = definePrimitive<{ epsilon: number }>({
@@ -12,8 +12,8 @@ export const layerNormPrimitive = definePrimitive<{ epsilon: number }>({
   abstractEval([x, weight, bias]) {
     const fits = [weight!, bias!].every(({ shape }) => shape.length === 1 && shape[0] === x!.shape.at(-1));
     requireShape(fits, "layerNorm", "weight and bias must be as long as the last axis", [x!, weight!, bias!]);
-    const figure = { dtype: x!.dtype, shape: withAxis(x!.shape, -1, 1) };
-    return [{ dtype: x!.dtype, shape: x!.shape }, figure, figure];
+    const perRow = { dtype: x!.dtype, shape: withAxis(x!.shape, -1, 1) };
+    return [{ dtype: x!.dtype, shape: x!.shape }, perRow, perRow];
   },
   // μ = mean x, s = (mean (x − μ)² + ε)^−½, x̂ = (x − μ)·s, y = w·x̂ + b. With h = g·w:
   // dx = s·(h − mean h − x̂·mean(h·x̂)), dw = Σ g·x̂, db = Σ g.

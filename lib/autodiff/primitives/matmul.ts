@@ -46,13 +46,13 @@ export const matmulPrimitive = definePrimitive<MatmulParams>({
     const fused = "com.microsoft", factor = { alpha: { float: alpha } };
     const [m, n] = y!.shape.slice(-2) as [number, number], rank = inputTypes[0]!.shape.length;
     if (transA && !transB && rank > 2 && n <= NARROW && n * 4 <= m) {
-      // aᵀ·b = (bᵀ·a)ᵀ: the kernel copies what it transposes, and b is the smaller one. Measured: 1.5 times as fast.
-      const turned = temporary();
+      // aᵀ·b = (bᵀ·a)ᵀ: the kernel copies the transposed operand, and b is the smaller one. Measured: 1.5 times as fast.
+      const transposed = temporary();
       node("FusedMatMul", [inputs[1]!, inputs[0]!], { transA: 1, transB: 0, ...factor }, {
         domain: fused,
-        outputs: [turned],
+        outputs: [transposed],
       });
-      return node("Transpose", [turned], { perm: [...Array(rank - 2).keys(), rank - 1, rank - 2] });
+      return node("Transpose", [transposed], { perm: [...Array(rank - 2).keys(), rank - 1, rank - 2] });
     }
     node("FusedMatMul", inputs, { transA: Number(transA), transB: Number(transB), ...factor }, {
       domain: fused,
@@ -60,16 +60,16 @@ export const matmulPrimitive = definePrimitive<MatmulParams>({
   },
 });
 
-/** Columns up to which a product with a transposed left operand is computed the other way round. */
+/** Largest number of columns for which a product with a transposed left operand is computed as (bᵀ·a)ᵀ. */
 const NARROW = 16;
 
-/** alpha · op(a) · op(b): [.., m, k] · [.., k, n] → [.., m, n]; op transposes the last two axes where asked. */
+/** alpha · op(a) · op(b): [.., m, k] · [.., k, n] → [.., m, n]; op transposes the last two axes if `transA` or `transB` is set. */
 export function matmul(a: Value, b: Value, options: Partial<MatmulParams> = {}): Value {
   const { transA = false, transB = false, alpha = 1 } = options;
   return a.trace.bind(matmulPrimitive, [a, b], { transA, transB, alpha })[0]!;
 }
 
-/** x[N, in] · Wᵀ for a weight W[out, in] as Hugging Face stores it, plus an optional bias: → [N, out]. */
+/** x[N, in] · Wᵀ → [N, out], for a weight W[out, in] as Hugging Face stores it. */
 export function linear(x: Value, weight: Value): Value {
   return matmul(x, weight, { transB: true });
 }

@@ -3,7 +3,8 @@ import { f64 } from "@/lib/tensor/tensor.ts";
 import { definePrimitive, requireShape, withAxis } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
-import { reduceMean, sumTo } from "./reduce_sum.ts";
+import { reduceMean } from "./reduce_mean.ts";
+import { sumTo } from "./reduce_sum.ts";
 
 /** The primitive of `rmsNorm()`. */
 export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({

@@ -1,11 +1,11 @@
 /**
  * Rotary position embedding (Su et al. 2021, arXiv:2104.09864, eq. 34), in the layout of Hugging Face: the first half of
- * the rotated dimensions pairs with the second half, and what is not rotated comes after them.
+ * the rotated dimensions pairs with the second half; dimensions that are not rotated come last.
  * @module
  */
 import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { neg } from "./unary.ts";
+import { neg } from "./arithmetic.ts";
 
 /** The primitive of `rope()`. */
 export const ropePrimitive = definePrimitive<object>({
@@ -14,12 +14,17 @@ export const ropePrimitive = definePrimitive<object>({
     const fits = x!.shape.length === 4 && positions!.shape.length === 2 && positions!.dtype === "i64" &&
       positions!.shape[0] === x!.shape[0] && positions!.shape[1] === x!.shape[2] &&
       cos!.shape[1]! * 2 <= x!.shape[3]! && cos!.shape.join() === sin!.shape.join();
-    requireShape(fits, "rope", "it takes x[B,H,T,D], i64[B,T] positions and cos, sin [P,R/2] with R ≤ D", [
-      x!,
-      positions!,
-      cos!,
-      sin!,
-    ]);
+    requireShape(
+      fits,
+      "rope",
+      "inputs must be x[B,H,T,D], i64[B,T] positions and cos, sin [P,R/2] with R ≤ D",
+      [
+        x!,
+        positions!,
+        cos!,
+        sin!,
+      ],
+    );
     return [{ dtype: x!.dtype, shape: x!.shape }];
   },
   // A rotation: its transpose rotates back, which is the same operator with −sin.
@@ -32,7 +37,7 @@ export const ropePrimitive = definePrimitive<object>({
   lower({ node, inputs, inputTypes: [x, , cosType], ints, temporary }) {
     const half = cosType!.shape[1]!, rotated = half * 2, isPartial = rotated < x!.shape[3]!;
     if (x!.dtype !== "f64") {
-      // The kernel wants the number of heads where it leaves dimensions alone.
+      // For partial rotation the kernel needs the number of heads.
       const partial = isPartial ? { rotary_embedding_dim: rotated, num_heads: x!.shape[1]! } : {};
       return node("RotaryEmbedding", inputs, { interleaved: 0, ...partial }, { domain: "com.microsoft" });
     }

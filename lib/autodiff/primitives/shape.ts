@@ -1,19 +1,18 @@
-/** Moving elements without arithmetic: reshape, transpose, broadcastTo, slice, pad, stopGradient. @module */
+/** Moving elements without arithmetic: reshape, transpose, slice, pad, concat. @module */
 import { sameShape, type Shape, sizeOf } from "@/lib/tensor/tensor.ts";
 import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { sumTo } from "./reduce_sum.ts";
 
 /** The primitive of `reshape()`. */
 export const reshapePrimitive = definePrimitive<{ shape: Shape }>({
   name: "reshape",
   abstractEval([x], { shape }) {
     const same = sizeOf(x!.shape) === sizeOf(shape);
-    requireShape(same, "reshape", `the number of elements must stay that of [${shape.join(",")}]`, [x!]);
+    requireShape(same, "reshape", `the new shape [${shape.join(",")}] must have as many elements`, [x!]);
     return [{ dtype: x!.dtype, shape }];
   },
   vjp: ({ inputs, cotangents }) => [reshape(cotangents[0]!, inputs[0]!.shape)],
-  // 0 copies the input's dimension at the same place: the graph then does not name leading sizes that stay.
+  // 0 copies the input's dimension at the same index, so unchanged sizes are not constants of the graph.
   lower: ({ node, inputs, inputTypes: [x], ints, params: { shape } }) =>
     node("Reshape", [inputs[0]!, ints(shape.map((d, i) => d === x!.shape[i] ? 0 : d))]),
 });
@@ -26,20 +25,12 @@ export const transposePrimitive = definePrimitive<{ perm: readonly number[] }>({
   lower: ({ node, inputs, params }) => node("Transpose", inputs, { perm: params.perm }),
 });
 
-/** The primitive of `broadcastTo()`. */
-export const broadcastToPrimitive = definePrimitive<{ shape: Shape }>({
-  name: "broadcastTo",
-  abstractEval: ([x], { shape }) => [{ dtype: x!.dtype, shape }],
-  vjp: ({ inputs, cotangents }) => [sumTo(cotangents[0]!, inputs[0]!.shape)],
-  lower: ({ node, inputs, ints, params }) => node("Expand", [inputs[0]!, ints(params.shape)]),
-});
-
 /** The primitive of `slice()`. */
 export const slicePrimitive = definePrimitive<{ axis: number; start: number; end: number }>({
   name: "slice",
   abstractEval([x], { axis, start, end }) {
     const inside = 0 <= start && start <= end && end <= x!.shape[axis]!;
-    requireShape(inside, "slice", `[${start}, ${end}) must lie inside axis ${axis}`, [x!]);
+    requireShape(inside, "slice", `[${start}, ${end}) must be within axis ${axis}`, [x!]);
     return [{ dtype: x!.dtype, shape: x!.shape.map((d, i) => i === axis ? end - start : d) }];
   },
   vjp({ inputs, cotangents, params: { axis, start, end } }) {
@@ -87,15 +78,7 @@ export const concatPrimitive = definePrimitive<{ axis: number }>({
   lower: ({ node, inputs, params }) => node("Concat", inputs, { axis: params.axis }),
 });
 
-/** The primitive of `stopGradient()`. */
-export const stopGradientPrimitive = definePrimitive<object>({
-  name: "stopGradient",
-  abstractEval: ([x]) => [{ dtype: x!.dtype, shape: x!.shape }],
-  vjp: () => [undefined],
-  lower: ({ node, inputs }) => node("Identity", inputs),
-});
-
-/** The same elements in row-major order under another shape; one dimension may be −1. */
+/** The elements of x in row-major order with another shape; one dimension may be −1. */
 export function reshape(x: Value, shape: Shape): Value {
   const known = shape.reduce((size, d) => d === -1 ? size : size * d, 1);
   const full = shape.map((d) => d === -1 ? sizeOf(x.shape) / known : d);
@@ -105,10 +88,6 @@ export function reshape(x: Value, shape: Shape): Value {
 export function transpose(x: Value, perm: readonly number[]): Value {
   return perm.every((p, i) => p === i) ? x : x.trace.bind(transposePrimitive, [x], { perm })[0]!;
 }
-/** x repeated along axes of size 1 and new leading axes. */
-export function broadcastTo(x: Value, shape: Shape): Value {
-  return sameShape(x.shape, shape) ? x : x.trace.bind(broadcastToPrimitive, [x], { shape })[0]!;
-}
 /** Elements start … end − 1 of one axis. */
 export function slice(x: Value, axis: number, start: number, end: number): Value {
   const at = axis < 0 ? axis + x.shape.length : axis;
@@ -116,17 +95,13 @@ export function slice(x: Value, axis: number, start: number, end: number): Value
     ? x
     : x.trace.bind(slicePrimitive, [x], { axis: at, start, end })[0]!;
 }
-/** Values of equal shape but for one axis, end to end along it. */
+/** Concatenates values along an axis; all other dimensions must be equal. */
 export function concat(values: readonly Value[], axis: number): Value {
   const at = axis < 0 ? axis + values[0]!.shape.length : axis;
   return values.length === 1 ? values[0]! : values[0]!.trace.bind(concatPrimitive, values, { axis: at })[0]!;
 }
-/** Zeros before and after one axis. */
+/** Adds zeros before and after the elements of one axis. */
 export function pad(x: Value, axis: number, before: number, after: number): Value {
   const at = axis < 0 ? axis + x.shape.length : axis;
   return before + after === 0 ? x : x.trace.bind(padPrimitive, [x], { axis: at, before, after })[0]!;
-}
-/** x, as a constant to differentiation. */
-export function stopGradient(x: Value): Value {
-  return x.trace.bind(stopGradientPrimitive, [x], {})[0]!;
 }

@@ -5,11 +5,11 @@
  */
 import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { add, mul, sub } from "./arithmetic.ts";
+import { add, mul, neg, sub } from "./arithmetic.ts";
 import { scatterAddLast } from "./scatter_add_last.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./shape.ts";
-import { exp, neg } from "./unary.ts";
+import { exp } from "./unary.ts";
 
 /** The primitive of `tokenLogprob()`. */
 export const tokenLogprobPrimitive = definePrimitive<object>({
@@ -17,7 +17,7 @@ export const tokenLogprobPrimitive = definePrimitive<object>({
   abstractEval([logits, ids]) {
     const fits = logits!.shape.length === 2 && ids!.shape.length === 2 && ids!.shape[1] === 1 &&
       ids!.shape[0] === logits!.shape[0] && ids!.dtype === "i64";
-    requireShape(fits, "tokenLogprob", "it takes logits[N,V] and i64[N,1] ids", [logits!, ids!]);
+    requireShape(fits, "tokenLogprob", "inputs must be logits[N,V] and i64[N,1] ids", [logits!, ids!]);
     return [
       { dtype: logits!.dtype, shape: [logits!.shape[0]!, 1] },
       { dtype: logits!.dtype, shape: logits!.shape },

@@ -1,7 +1,7 @@
-/** Elementwise functions of one operand: neg, exp, log, sqrt, sigmoid, tanh, erf, abs; and what is composed of them. @module */
+/** Elementwise functions of one operand: exp, sqrt, sigmoid, tanh, erf, abs, and the compositions square and clip. @module */
 import { definePrimitive, type Primitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
-import { div, maximum, minimum, mul, sub } from "./arithmetic.ts";
+import { div, maximum, minimum, mul, neg, sub } from "./arithmetic.ts";
 import { greaterEqual } from "./compare.ts";
 
 /** dx from the cotangent g, the operand x and the result y. */
@@ -16,12 +16,8 @@ function unary(name: string, opType: string, rule: Rule): Primitive<object> {
   });
 }
 
-/** The primitive of `neg()`. */
-export const negPrimitive = unary("neg", "Neg", (g) => neg(g));
 /** The primitive of `exp()`. */
 export const expPrimitive = unary("exp", "Exp", (g, _x, y) => mul(g, y));
-/** The primitive of `log()`. */
-export const logPrimitive = unary("log", "Log", (g, x) => div(g, x));
 // d√x = dx / (2√x)
 /** The primitive of `sqrt()`. */
 export const sqrtPrimitive = unary("sqrt", "Sqrt", (g, _x, y) => div(mul(g, 0.5), y));
@@ -46,17 +42,9 @@ function bind(primitive: Primitive<object>, x: Value): Value {
   return x.trace.bind(primitive, [x], {})[0]!;
 }
 
-/** −x */
-export function neg(x: Value): Value {
-  return bind(negPrimitive, x);
-}
 /** eˣ */
 export function exp(x: Value): Value {
   return bind(expPrimitive, x);
-}
-/** ln x */
-export function log(x: Value): Value {
-  return bind(logPrimitive, x);
 }
 /** √x */
 export function sqrt(x: Value): Value {

@@ -1,10 +1,10 @@
-/** Which linear maps of a model an adapter's config names, by the rules of PEFT. @module */
+/** The linear maps of a model that an adapter's config selects, by the rules of PEFT. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
 import { isMap, mapSizes } from "../affine.ts";
 import type { Model, ParameterSpec } from "../model.ts";
 import type { AdaptedMap, LoraConfig } from "./adapter.ts";
 
-/** PEFT's word for all linear maps but the output. */
+/** PEFT's name for all linear maps but the output. */
 const ALL = "all-linear";
 
 interface NamedMap {
@@ -15,10 +15,10 @@ interface NamedMap {
 }
 
 /**
- * The maps that `config` adapts, in the order of the layers.
- * @param source what names the maps, for messages: a file, or a parameter
- * @throws {DataError} listing targets that name no linear map of a block, patterns that cannot be read, and maps whose
- *   layout is not the one that the config says
+ * Returns the maps that `config` adapts, in the order of the layers.
+ * @param source file or parameter that selects the maps, for messages
+ * @throws {DataError} listing targets that match no linear map of a block, invalid patterns, and maps with another layout
+ *   than in the config
  */
 export function adaptedMaps(model: Model, config: LoraConfig, source: string): AdaptedMap[] {
   const all = model.blocks.flatMap(({ parameters }, layer) =>
@@ -33,34 +33,30 @@ export function adaptedMaps(model: Model, config: LoraConfig, source: string): A
   const layers = config.layers;
   const outside = layers?.filter((layer) => layer >= model.blocks.length) ?? [];
   if (outside.length > 0) {
-    problems.push(
-      `layers_to_transform: there are ${model.blocks.length} layers, none is ${outside.join(", ")}`,
-    );
+    problems.push(`layers_to_transform must be below ${model.blocks.length}, got ${outside.join(", ")}`);
   }
   if (layers && typeof config.targets === "string") {
-    problems.push("layers_to_transform: target_modules must be a list for it");
+    problems.push("layers_to_transform requires a list target_modules");
   }
   const patterns = [...Object.keys(config.rankPattern), ...Object.keys(config.alphaPattern)];
-  problems.push(
-    ...patterns.filter((key) => !compiled(endPattern(key))).map((key) => `pattern: ${key} is none`),
-  );
-  if (problems.length > 0) refuse(source, problems);
+  const invalid = patterns.filter((key) => !compiled(endPattern(key)));
+  problems.push(...invalid.map((key) => `rank_pattern or alpha_pattern: ${key} is not a regular expression`));
+  if (problems.length > 0) reject(source, problems);
 
   const isTarget = matcher(config.targets), isExcluded = matcher(config.excluded);
-  // a target that is a whole path counts in any layer
+  // A target that is a whole path is used in any layer.
   const isInLayers = ({ module, layer }: NamedMap) =>
     layers === null || layers.includes(layer) || config.targets.includes(module);
   const chosen = all.filter((map) => isTarget(map.module) && !isExcluded(map.module) && isInLayers(map));
-  if (chosen.length === 0) problems.push("no linear map is left");
+  if (chosen.length === 0) problems.push("no linear map is selected");
   const { transposed } = config;
   if (transposed !== null && chosen.some(({ spec }) => (spec.transposed === true) !== transposed)) {
+    const layout = transposed ? "[out, in]" : "[in, out]";
     problems.push(
-      `fan_in_fan_out: must be ${!transposed}, as weights of ${model.modelType} are stored ${
-        transposed ? "[out, in]" : "[in, out]"
-      }`,
+      `fan_in_fan_out must be ${!transposed}: weights of ${model.modelType} are stored ${layout}`,
     );
   }
-  if (problems.length > 0) refuse(source, problems);
+  if (problems.length > 0) reject(source, problems);
   return chosen.map(({ spec, ...map }) => {
     const rank = byPattern(config.rankPattern, map.module) ?? config.rank;
     const alpha = byPattern(config.alphaPattern, map.module) ?? config.alpha;
@@ -73,12 +69,12 @@ export function adaptedMaps(model: Model, config: LoraConfig, source: string): A
   });
 }
 
-/** Every target must name a map of a block, and no other part of the model. */
+/** Returns problems of targets that match no map of a block, or another part of the model. */
 function missingTargets(all: readonly NamedMap[], model: Model, { targets, excluded }: LoraConfig): string[] {
   const problems: string[] = [];
   for (const [field, pattern] of [["target_modules", targets], ["exclude_modules", excluded]] as const) {
     if (typeof pattern === "string" && pattern.toLowerCase() !== ALL && !compiled(wholePattern(pattern))) {
-      problems.push(`${field}: ${pattern} is no regular expression`);
+      problems.push(`${field}: ${pattern} is not a regular expression`);
     }
   }
   if (problems.length > 0) return problems;
@@ -89,20 +85,16 @@ function missingTargets(all: readonly NamedMap[], model: Model, { targets, exclu
   });
   if (absent.length > 0) {
     const locals = [...new Set(all.map(({ module }) => module.split(".").at(-1)!))];
-    problems.push(
-      `target_modules: ${absent.join(", ")} ${absent.length > 1 ? "name" : "names"} none of ${
-        locals.join(", ")
-      }`,
-    );
+    problems.push(`target_modules must be among ${locals.join(", ")}, got ${absent.join(", ")}`);
   }
   const others = [...model.embeddings.map(({ parameter }) => parameter), model.head.output!].map(moduleOf);
   const isTarget = matcher(targets), isExcluded = matcher(excluded);
-  const caught = typeof targets === "string" && targets.toLowerCase() === ALL
+  const outsideBlocks = typeof targets === "string" && targets.toLowerCase() === ALL
     ? []
     : others.filter((module) => isTarget(module) && !isExcluded(module));
-  if (caught.length > 0) {
+  if (outsideBlocks.length > 0) {
     problems.push(
-      `target_modules: only maps of blocks can be adapted, not ${[...new Set(caught)].join(", ")}`,
+      `target_modules must match linear maps of blocks only, got ${[...new Set(outsideBlocks)].join(", ")}`,
     );
   }
   return problems;
@@ -112,7 +104,7 @@ function moduleOf({ name }: ParameterSpec): string {
   return name.replace(/\.weight$/, "");
 }
 
-/** PEFT's `check_target_module_exists`: a list names ends of paths, a text is an expression for the whole path. */
+/** PEFT's `check_target_module_exists`: a list contains ends of paths, a text is an expression for the whole path. */
 function matcher(targets: readonly string[] | string): (module: string) => boolean {
   if (typeof targets !== "string") {
     return (module) => targets.some((target) => module === target || module.endsWith(`.${target}`));
@@ -122,7 +114,7 @@ function matcher(targets: readonly string[] | string): (module: string) => boole
   return (module) => targets !== "" && expression.test(module);
 }
 
-/** PEFT's `get_pattern_key`: the first key that fits the whole path or an end of it after a dot. */
+/** PEFT's `get_pattern_key`: the first key that matches the whole path or an end of it after a dot. */
 function byPattern(patterns: Readonly<Record<string, number>>, module: string): number | undefined {
   return Object.entries(patterns).find(([key]) => compiled(endPattern(key))!.test(module))?.[1];
 }
@@ -134,13 +126,11 @@ function compiled(source: string): RegExp | undefined {
   try {
     return new RegExp(source);
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined; // Python's dialect has more
+    if (error instanceof SyntaxError) return undefined; // Python's syntax has more
     throw error;
   }
 }
 
-function refuse(source: string, problems: readonly string[]): never {
-  throw new DataError(
-    `Cannot adapt the model as ${source} must name linear maps of its blocks: ${problems.join("; ")}`,
-  );
+function reject(source: string, problems: readonly string[]): never {
+  throw new DataError(`${source}: ${problems.join("; ")}`);
 }

@@ -1,4 +1,4 @@
-/** Which maps a config names, by the rules of PEFT 0.21.2: check_target_module_exists and get_pattern_key. */
+/** The maps that a config selects, by the rules of PEFT 0.21.2: check_target_module_exists and get_pattern_key. */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { readModel } from "../checkpoint.ts";
@@ -28,7 +28,7 @@ Deno.test("all-linear is every map of every block, and not the output", () => {
   assertEquals(namesOf({}, GPT2), gpt2);
 });
 
-Deno.test("a list names ends of paths, whole parts only; a text is an expression for whole paths", () => {
+Deno.test("a list contains ends of paths, whole parts only; a text is an expression for whole paths", () => {
   assertEquals(namesOf({ targets: ["self_attn.q_proj", "1.mlp.up_proj"] }), [
     "0.self_attn.q_proj",
     "1.self_attn.q_proj",
@@ -47,7 +47,7 @@ Deno.test("a list names ends of paths, whole parts only; a text is an expression
   ]);
 });
 
-Deno.test("rank_pattern and alpha_pattern: the first key that fits an end of the path, with s = α/r or α/√r", () => {
+Deno.test("rank_pattern and alpha_pattern: the first key that matches an end of the path, with s = α/r or α/√r", () => {
   const patterns = {
     targets: ["q_proj", "v_proj"],
     rankPattern: { "0.self_attn.q_proj": 2, "[qk]_proj": 16, "proj": 1 },
@@ -68,28 +68,28 @@ Deno.test("sizes are those of the map, also where it is stored [in, out]", () =>
   assertEquals([qkv!.inner, qkv!.out], [hiddenSize, 3 * hiddenSize]);
 });
 
-const REFUSED: readonly (readonly [Partial<LoraConfig>, string])[] = [
+const REJECTED: readonly (readonly [Partial<LoraConfig>, string])[] = [
   [
     { targets: ["q_proj", "qq_proj", "lm_head"] },
-    "target_modules: qq_proj, lm_head name none of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
+    "target_modules must be among q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, got qq_proj, lm_head",
   ],
-  [{ targets: ".*" }, "target_modules: only maps of blocks can be adapted, not model.embed_tokens"],
-  [{ targets: "(?P<x>q_proj)" }, "target_modules: (?P<x>q_proj) is no regular expression"],
-  [{ rankPattern: { "q_(": 2 } }, "pattern: q_( is none"],
-  [{ targets: ["q_proj"], layers: [0, 7] }, "layers_to_transform: there are 2 layers, none is 7"],
-  [{ layers: [0] }, "layers_to_transform: target_modules must be a list for it"],
-  [{ targets: ["q_proj"], excluded: ["q_proj"] }, "no linear map is left"],
+  [{ targets: ".*" }, "target_modules must match linear maps of blocks only, got model.embed_tokens"],
+  [{ targets: "(?P<x>q_proj)" }, "target_modules: (?P<x>q_proj) is not a regular expression"],
+  [{ rankPattern: { "q_(": 2 } }, "rank_pattern or alpha_pattern: q_( is not a regular expression"],
+  [{ targets: ["q_proj"], layers: [0, 7] }, "layers_to_transform must be below 2, got 7"],
+  [{ layers: [0] }, "layers_to_transform requires a list target_modules"],
+  [{ targets: ["q_proj"], excluded: ["q_proj"] }, "no linear map is selected"],
   [
     { transposed: true },
-    "fan_in_fan_out: must be false, as weights of llama are stored [out, in]",
+    "fan_in_fan_out must be false: weights of llama are stored [out, in]",
   ],
 ];
 
-for (const [change, problem] of REFUSED) {
-  Deno.test(`adaptedMaps() refuses ${JSON.stringify(change)}`, () => {
+for (const [change, problem] of REJECTED) {
+  Deno.test(`adaptedMaps() rejects ${JSON.stringify(change)}`, () => {
     assertEquals(
       assertThrows(() => maps(change), DataError).message,
-      `Cannot adapt the model as a.json must name linear maps of its blocks: ${problem}`,
+      `a.json: ${problem}`,
     );
   });
 }

@@ -1,9 +1,9 @@
-/** A model with low-rank additions as a model again: blocks with more parameters, and scales put in where they are applied. @module */
+/** A model with low-rank additions as a `Model`: blocks with more parameters, and scales as constants. @module */
 import { lowRankNames } from "../affine.ts";
-import type { Block, Model, ParameterSpec, PartParameters } from "../model.ts";
-import { type AdaptedMap, type Adapter, adapterNames } from "./adapter.ts";
+import type { Adapter, Block, Model, ParameterSpec, PartParameters } from "../model.ts";
+import { type AdaptedMap, adapterNames } from "./adapter.ts";
 
-/** A and B of a map, as a checkpoint has them. */
+/** Returns A and B of a map as parameters of a checkpoint. */
 export function adapterSpecs(
   { module, inner, out, rank }: AdaptedMap,
 ): readonly [ParameterSpec, ParameterSpec] {
@@ -11,20 +11,20 @@ export function adapterSpecs(
   return [{ name: a, shape: [rank, inner] }, { name: b, shape: [out, rank] }];
 }
 
-/** The base with the adapter's additions. Blocks whose ranks or scales differ do not share graphs. */
+/** Returns the base with the adapter's additions. Blocks whose ranks or scales differ do not share graphs. */
 export function adaptedModel(adapter: Adapter): Model {
   const { base, maps } = adapter;
   const scalesByKind = new Map<string, Readonly<Record<string, number>>>();
   const blocks = base.blocks.map((block, layer): Block => {
-    const own = maps.filter((map) => map.layer === layer);
-    if (own.length === 0) return block;
+    const adapted = maps.filter((map) => map.layer === layer);
+    if (adapted.length === 0) return block;
     const additions: Record<string, PartParameters[string]> = {}, scales: Record<string, number> = {};
-    for (const map of own) {
+    for (const map of adapted) {
       const names = lowRankNames(map.local), [a, b] = adapterSpecs(map);
       Object.assign(additions, { [names.a]: a, [names.b]: b });
       scales[names.scale] = map.scale;
     }
-    const described = own.map(({ local, rank, scale }) => `${local}:${rank}:${scale}`).join();
+    const described = adapted.map(({ local, rank, scale }) => `${local}:${rank}:${scale}`).join();
     const kind = `${block.kind}+lora(${described})`;
     scalesByKind.set(kind, scales);
     return { ...block, kind, parameters: { ...block.parameters, ...additions } };

@@ -1,35 +1,33 @@
 /**
- * What a low-rank adapter is (Hu et al. 2021, arXiv:2106.09685): some linear maps of a frozen model compute
- * y = Wx + s·B(Ax), and only A [r, in] and B [out, r] are trained.
+ * Low-rank adapters (Hu et al. 2021, arXiv:2106.09685): some linear maps of a frozen model compute y = Wx + s·B(Ax), and
+ * only A [r, in] and B [out, r] are trained.
  * @module
  */
-import type { Model } from "../model.ts";
-
-/** Which maps get additions, and of what rank: the part of adapter_config.json that says so. */
+/** The adapted maps and their ranks, as in adapter_config.json. */
 export interface LoraConfig {
-  /** rank where `rankPattern` does not say otherwise */
+  /** rank of maps that match no `rankPattern` */
   readonly rank: number;
-  /** α of s = α/r, or of s = α/√r with `rankStabilised`, where `alphaPattern` does not say otherwise */
+  /** α of s = α/r (s = α/√r with `rankStabilised`), for maps that match no `alphaPattern` */
   readonly alpha: number;
   /** scales by 1/√r instead of 1/r (Kalajdzievski 2023, arXiv:2312.03732) */
   readonly rankStabilised: boolean;
   /** last parts of module names, or a regular expression for whole ones, or `all-linear` */
   readonly targets: readonly string[] | string;
-  /** maps that are left out although `targets` names them; spelled likewise */
+  /** maps to leave out of `targets`, in the same form */
   readonly excluded: readonly string[] | string;
-  /** layers that get additions; null: all */
+  /** adapted layers; null: all */
   readonly layers: readonly number[] | null;
-  /** rank by regular expression for the end of a module name; the first that fits counts */
+  /** rank by regular expression for the end of a module name; the first match is used */
   readonly rankPattern: Readonly<Record<string, number>>;
-  /** α likewise */
+  /** α in the same form */
   readonly alphaPattern: Readonly<Record<string, number>>;
-  /** share of the adapter's input that training would drop: above 0 it can be used, but not trained */
+  /** dropout of the adapter's input in training: an adapter with dropout can be used, but not trained */
   readonly dropout: number;
-  /** whether the adapted maps are said to be stored [in, out]; null where that is not said */
+  /** whether the adapted maps are stored [in, out]; null: not specified */
   readonly transposed: boolean | null;
 }
 
-/** A config that names nothing but rank and α: every linear map, no exceptions, no patterns. */
+/** Defaults of all fields but rank and α: every linear map, no patterns. */
 export const PLAIN_LORA: Omit<LoraConfig, "rank" | "alpha"> = {
   rankStabilised: false,
   targets: "all-linear",
@@ -55,17 +53,7 @@ export interface AdaptedMap {
   readonly scale: number;
 }
 
-/** An adapter and what it stands on. */
-export interface Adapter {
-  readonly config: LoraConfig;
-  readonly maps: readonly AdaptedMap[];
-  /** the model without the additions */
-  readonly base: Model;
-  /** where the base's weights lie */
-  readonly baseDirectory: string;
-}
-
-/** Names of A and B of a module, as PEFT spells them. */
+/** Returns the names of A and B of a module in PEFT's files. */
 export function adapterNames(module: string): { readonly a: string; readonly b: string } {
   const at = `base_model.model.${module}`;
   return { a: `${at}.lora_A.weight`, b: `${at}.lora_B.weight` };

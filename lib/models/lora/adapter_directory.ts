@@ -1,56 +1,57 @@
 /**
- * Adapters in directories of PEFT's layout: adapter_config.json and adapter_model.safetensors. The base lies in `base/`
- * within the directory, which then stands on its own, or where the config says, seen from the directory.
+ * Adapters in directories of PEFT's layout: adapter_config.json and adapter_model.safetensors. The base is in `base/`
+ * within the directory, or at the path in the config, relative to the directory.
  * @module
  */
 import { join, resolve } from "node:path";
 import { CheckpointFiles } from "@/lib/files/checkpoint_files.ts";
-import type { FileContent, GiveFile, HandOver } from "@/lib/files/hand_over.ts";
+import type { GiveFile, HandOver } from "@/lib/files/hand_over.ts";
 import { linkOrCopy } from "@/lib/files/publish.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
+import { openSafetensors } from "@/lib/files/safetensors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { hostTensor, sameShape } from "@/lib/tensor/tensor.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { checkpointFiles, sharedModel } from "../backbones.ts";
 import { ParameterVector } from "../parameters.ts";
 import type { LoadedModel } from "../plain_checkpoint.ts";
+import { weightProblems, writeWeights } from "../weight_files.ts";
 import { adaptedMaps } from "./adapted_maps.ts";
 import { adaptedModel, adapterSpecs } from "./adapted_model.ts";
 import { CONFIG_FILE, loraConfigJson, readLoraConfig } from "./lora_config.ts";
 
 const WEIGHTS_FILE = "adapter_model.safetensors";
 
-/** Where a written adapter's base lies within its directory. */
+/** Directory of the base within that of a written adapter. */
 const BASE = "base";
 
-/** Whether a model directory holds an adapter. */
+/** Returns whether a model directory is an adapter. */
 export function isAdapterDirectory(directory: string): boolean {
   return exists(join(directory, CONFIG_FILE));
 }
 
 /**
- * The directory of the base that an adapter stands on.
- * @throws {DataError} if it is not there, or the config is bad
+ * Returns the directory of an adapter's base.
+ * @throws {DataError} if it does not exist, or the config is invalid
  */
 export function baseDirectoryOf(directory: string): string {
   return findBase(directory, readLoraConfig(join(directory, CONFIG_FILE)).base);
 }
 
 function findBase(directory: string, named: string): string {
-  const inside = join(directory, BASE), beside = named === "" ? inside : resolve(directory, named);
-  const found = [inside, beside].find((path) => exists(join(path, "config.json")));
+  const inside = join(directory, BASE), configured = named === "" ? inside : resolve(directory, named);
+  const found = [inside, configured].find((path) => exists(join(path, "config.json")));
   if (found !== undefined) return found;
   throw new DataError(
-    `Cannot load ${directory} as the adapter's base must be in ${inside} or where base_model_name_or_path says: ` +
-      (named === "" ? "it says nothing" : `${named} is no model directory`),
+    `${directory}: the adapter's base must be in ${inside} or at base_model_name_or_path, got ` +
+      (named === "" ? "no path" : `${named}, which is not a model directory`),
     { file: directory },
   );
 }
 
 /**
- * Reads an adapter and, unless it is in memory already, its base.
- * @param handOver where to look for the adapter's weights before the disk
- * @throws {DataError} if a file is bad, the base is not there, or the weights are not those that the config describes;
- *   all offenders are listed
+ * Reads an adapter and, unless it is in memory, its base.
+ * @param handOver files in memory, used instead of those on disk
+ * @throws {DataError} if a file is invalid, the base does not exist, or the weights do not match the config; all
+ *   offenders are listed
  */
 export function loadAdapter(directory: string, handOver?: HandOver): LoadedModel {
   const file = join(directory, CONFIG_FILE), { config, base: named } = readLoraConfig(file);
@@ -58,27 +59,20 @@ export function loadAdapter(directory: string, handOver?: HandOver): LoadedModel
   using files = new CheckpointFiles(directory, new Map(opened.names.map((name) => [name, opened])));
   const baseDirectory = findBase(directory, named);
   if (isAdapterDirectory(baseDirectory)) {
-    throw new DataError(
-      `Cannot load ${directory} as an adapter must stand on plain weights: ${baseDirectory} is an adapter`,
-      { file: directory },
-    );
+    throw new DataError(`${directory}: the base must not be an adapter, got ${baseDirectory}`, {
+      file: directory,
+    });
   }
   const base = sharedModel(baseDirectory);
   const maps = adaptedMaps(base.model, config, file), specs = maps.flatMap(adapterSpecs);
   const names = new Set(specs.map(({ name }) => name));
   const problems = [
-    ...specs.flatMap(({ name, shape }) => {
-      if (!files.has(name)) return [`${name} is missing`];
-      const found = files.shape(name);
-      return sameShape(found, shape) ? [] : [`${name} is [${found.join(",")}], not [${shape.join(",")}]`];
-    }),
-    ...files.names.filter((name) => !names.has(name)).map((name) => `${name} has no place in the base`),
+    ...weightProblems(specs, (name) => files.has(name) ? files.shape(name) : undefined),
+    ...files.names.filter((name) => !names.has(name)).map((name) => `${name} matches no map of the base`),
   ];
   if (problems.length > 0) {
-    const more = problems.length > 10 ? `; and ${problems.length - 10} more` : "";
     throw new DataError(
-      `Cannot load ${directory} as ${WEIGHTS_FILE} must hold what ${CONFIG_FILE} describes: ` +
-        problems.slice(0, 10).join("; ") + more,
+      `${directory}: ${WEIGHTS_FILE} does not match ${CONFIG_FILE}: ${listed(problems)}`,
       { file: directory },
     );
   }
@@ -88,21 +82,15 @@ export function loadAdapter(directory: string, handOver?: HandOver): LoadedModel
 }
 
 /**
- * Writes an adapter into an existing directory, with its base as second names of the same files, and the base's
- * config.json.
- * @param give where the adapter's weights are given away
+ * Writes an adapter into an existing directory, with the base's config.json and, as hard links if possible, its base.
+ * @param give called to hand the adapter's weights over in memory instead of writing them
  */
 export function writeAdapter(directory: string, { model, parameters }: LoadedModel, give?: GiveFile): void {
   const { config, maps, base, baseDirectory } = model.adapter!;
   const transposed = maps.some(({ layer, local }) => base.blocks[layer]!.parameters[local]!.transposed);
   const json = loraConfigJson(config, BASE, transposed);
   Deno.writeTextFileSync(join(directory, CONFIG_FILE), JSON.stringify(json, null, 2) + "\n");
-  const tensors = parameters.specs.map(({ name, shape }) => ({
-    name,
-    tensor: hostTensor("f32", shape, parameters.view(name)),
-  }));
-  const given = give && ((content: FileContent) => give(WEIGHTS_FILE, content));
-  writeSafetensors(join(directory, WEIGHTS_FILE), tensors, { format: "pt" }, given);
+  writeWeights(join(directory, WEIGHTS_FILE), parameters.specs, (name) => parameters.view(name), give);
   linkOrCopy(join(baseDirectory, "config.json"), join(directory, "config.json"));
   Deno.mkdirSync(join(directory, BASE));
   for (const name of checkpointFiles(baseDirectory)) {
@@ -114,6 +102,6 @@ function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
-    return false; // not there, or nothing that may be read: either way it is no adapter and no base
+    return false; // missing or not readable: neither an adapter nor a base
   }
 }

@@ -1,4 +1,4 @@
-/** Adapters on disk: read, written, shared, refused. What they compute is shown by tests/goldens/lora_test.ts. */
+/** Adapters on disk: read, written, shared, rejected. tests/goldens/lora_test.ts checks their arithmetic. */
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { digestFile } from "@/lib/files/digest.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -10,7 +10,7 @@ import { newAdapter } from "./new_adapter.ts";
 
 const FOLDER = "fixtures/goldens/lora", ADAPTER = `${FOLDER}/adapter`;
 
-/** A copy of the golden adapter that says something else of itself. */
+/** Returns a copy of the golden adapter with another config. */
 function changed(directory: TemporaryDirectory, change: Record<string, unknown>): string {
   const json = JSON.parse(Deno.readTextFileSync(`${ADAPTER}/adapter_config.json`));
   directory.write("adapter_config.json", JSON.stringify({ ...json, ...change }));
@@ -18,7 +18,7 @@ function changed(directory: TemporaryDirectory, change: Record<string, unknown>)
   return directory.path;
 }
 
-Deno.test("an adapter that was read is written with PEFT's own bytes, and stands on its own", () => {
+Deno.test("an adapter is written with PEFT's bytes, and its directory is complete", () => {
   using directory = new TemporaryDirectory();
   const loaded = loadModel(ADAPTER);
   writeModel(directory.path, loaded);
@@ -37,7 +37,7 @@ Deno.test("an adapter that was read is written with PEFT's own bytes, and stands
   assertEquals(again.model.adapter!.maps, loaded.model.adapter!.maps);
 });
 
-Deno.test("all that stands on the same weights has them once, and a model that may be trained has its own", () => {
+Deno.test("adapters on one base share its weights, and a model to be trained has its own copy", () => {
   using directory = new TemporaryDirectory();
   const first = loadModel(ADAPTER), second = loadModel(`${FOLDER}/adapter_rslora`);
   writeModel(directory.path, first); // a copy of the base in another place
@@ -59,7 +59,7 @@ Deno.test("a merged adapter is a plain checkpoint with the same weights as PEFT'
   }
 });
 
-Deno.test("a new adapter changes nothing, begins within ±1/√in, and follows from its seed", () => {
+Deno.test("a new adapter changes nothing, has A within ±1/√in, and depends on its seed only", () => {
   const base = loadFrozenModel(`${FOLDER}/base`);
   const config: LoraConfig = {
     ...loadModel(ADAPTER).model.adapter!.config,
@@ -83,7 +83,7 @@ Deno.test("a new adapter changes nothing, begins within ±1/√in, and follows f
   assertNotEquals(make(2).parameters.data, parameters.data);
 });
 
-Deno.test("an adapter whose training drops inputs can be used, and is not trained", () => {
+Deno.test("an adapter with dropout can be used, but not trained", () => {
   using directory = new TemporaryDirectory();
   const path = changed(directory, {
     lora_dropout: 0.1,
@@ -93,17 +93,17 @@ Deno.test("an adapter whose training drops inputs can be used, and is not traine
   new Network(model, parameters);
   assertEquals(
     assertThrows(() => new Network(model, parameters, { trainable: true }), DataError).message,
-    "Cannot train the adapter as its lora_dropout must be 0: it is 0.1",
+    "lora_dropout of an adapter to be trained must be 0, got 0.1",
   );
 });
 
-Deno.test("a base that is not there, and tensors that the config does not describe, are refused by name", () => {
+Deno.test("a missing base, and tensors that do not match the config, are rejected by name", () => {
   using directory = new TemporaryDirectory();
   const path = changed(directory, { base_model_name_or_path: "org/model" });
   assertEquals(
     assertThrows(() => loadModel(path), DataError).message,
-    `Cannot load ${path} as the adapter's base must be in ${path}/base or where base_model_name_or_path says: ` +
-      "org/model is no model directory",
+    `${path}: the adapter's base must be in ${path}/base or at base_model_name_or_path, got ` +
+      "org/model, which is not a model directory",
   );
   using other = new TemporaryDirectory();
   const wrong = changed(other, {
@@ -118,14 +118,16 @@ Deno.test("a base that is not there, and tensors that the config does not descri
   const [first, second] = [missing.slice(0, 2), missing.slice(2)];
   assertEquals(
     assertThrows(() => loadModel(wrong), DataError).message,
-    `Cannot load ${wrong} as adapter_model.safetensors must hold what adapter_config.json describes: ` +
+    `${wrong}: adapter_model.safetensors does not match adapter_config.json: ` +
       [
         ...first,
-        `${at}.1.self_attn.v_proj.lora_A.weight is [4,48], not [2,48]`,
-        `${at}.1.self_attn.v_proj.lora_B.weight is [24,4], not [24,2]`,
+        `${at}.1.self_attn.v_proj.lora_A.weight must have shape [2,48], got [4,48]`,
+        `${at}.1.self_attn.v_proj.lora_B.weight must have shape [24,2], got [24,4]`,
         ...second,
         ...[0, 1].flatMap((layer) =>
-          ["A", "B"].map((side) => `${at}.${layer}.mlp.up_proj.lora_${side}.weight has no place in the base`)
+          ["A", "B"].map((side) =>
+            `${at}.${layer}.mlp.up_proj.lora_${side}.weight matches no map of the base`
+          )
         ),
       ].join("; "),
   );

@@ -1,12 +1,12 @@
 /**
- * adapter_config.json of PEFT, in and out. What it asks for and is not supported is refused by name: an adapter that is
- * applied in part gives wrong figures without a sign of it.
+ * adapter_config.json of PEFT, in and out. Unsupported fields are rejected by name: a partly applied adapter would give
+ * wrong results silently.
  * @module
  */
 import { z } from "zod";
 import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { says } from "../config.ts";
+import { isSet, problemsOf } from "../config_fields.ts";
 import type { LoraConfig } from "./adapter.ts";
 
 /** Name of the file. */
@@ -16,9 +16,9 @@ const positive = z.int().positive();
 const modules = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
 const Fields = z.object({
-  peft_type: z.literal("LORA", { error: ({ input }) => `must be LORA: it is ${JSON.stringify(input)}` }),
+  peft_type: z.literal("LORA", { error: ({ input }) => `must be LORA, got ${JSON.stringify(input)}` }),
   task_type: z.literal("CAUSAL_LM", {
-    error: ({ input }) => `must be CAUSAL_LM or null: it is ${JSON.stringify(input)}`,
+    error: ({ input }) => `must be CAUSAL_LM or null, got ${JSON.stringify(input)}`,
   }).nullish(),
   base_model_name_or_path: z.string().nullish(),
   r: positive,
@@ -30,27 +30,27 @@ const Fields = z.object({
   rank_pattern: z.record(z.string(), positive).nullish(),
   alpha_pattern: z.record(z.string(), z.number().positive()).nullish(),
   lora_dropout: z.number().min(0).lt(1).nullish(),
-  bias: z.literal("none", { error: ({ input }) => `must be none: it is ${JSON.stringify(input)}` }).nullish(),
+  bias: z.literal("none", { error: ({ input }) => `must be none, got ${JSON.stringify(input)}` }).nullish(),
   fan_in_fan_out: z.boolean().nullish(),
-  // How A and B began; ways that also change the weights of the base are left out.
+  // Initialisations of A and B that do not change the weights of the base.
   init_lora_weights: z.literal([true, false, "gaussian", "orthogonal", "eva"], {
     error: ({ input }) =>
-      `must not change the base's weights, as true, false, gaussian, orthogonal, eva do: it is ${
+      `must be one of true, false, gaussian, orthogonal, eva (others change the base), got ${
         JSON.stringify(input)
       }`,
   }).nullish(),
 });
 
-/** Fields that say where an adapter comes from, or how something works that is off. */
+/** Fields without effect: the origin of an adapter, and settings of features that are off. */
 const INERT = new Set([
   ...["auto_mapping", "revision", "inference_mode", "peft_version", "runtime_config"],
   ...["megatron_core", "qalora_group_size", "eva_config", "ensure_weight_tying"],
 ]);
 
-/** An adapter's config, and where it says that its base is. */
+/** An adapter's config, and the base that it names. */
 export interface ReadLoraConfig {
   readonly config: LoraConfig;
-  /** a path or the name of a repository; empty where it says nothing */
+  /** a path or the name of a repository; empty if not specified */
   readonly base: string;
 }
 
@@ -62,20 +62,17 @@ export function readLoraConfig(path: string): ReadLoraConfig {
   return parseLoraConfig(readJsonObject(path), path);
 }
 
-/** `readLoraConfig()` of JSON that was read. @param path for messages */
+/** Returns the config of a parsed JSON object. @param path for messages @throws {DataError} as `readLoraConfig()` */
 export function parseLoraConfig(json: Readonly<Record<string, unknown>>, path: string): ReadLoraConfig {
   const result = Fields.safeParse(json);
-  const wrong = result.success
-    ? []
-    : result.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
   const known = new Set([...Object.keys(Fields.shape), ...INERT]);
-  const foreign = Object.keys(json).filter((name) => !known.has(name) && says(json[name]))
-    .map((name) => `${name}: is not supported`);
-  if (!result.success || foreign.length > 0) {
-    throw new DataError(
-      `Cannot read ${path} as it must describe a LoRA adapter: ${[...wrong, ...foreign].join("; ")}`,
-      { file: path },
-    );
+  const problems = [
+    ...(result.success ? [] : problemsOf(result.error)),
+    ...Object.keys(json).filter((name) => !known.has(name) && isSet(json[name]))
+      .map((name) => `${name} is not supported`),
+  ];
+  if (!result.success || problems.length > 0) {
+    throw new DataError(`${path}: ${problems.join("; ")}`, { file: path });
   }
   const fields = result.data, layers = [fields.layers_to_transform ?? []].flat();
   return {
@@ -95,7 +92,7 @@ export function parseLoraConfig(json: Readonly<Record<string, unknown>>, path: s
   };
 }
 
-/** The JSON of a config, as PEFT reads it. @param base where the base's weights are */
+/** Returns a config as JSON for PEFT. @param base path of the base */
 export function loraConfigJson(
   config: LoraConfig,
   base: string,

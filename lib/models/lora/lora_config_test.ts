@@ -20,7 +20,7 @@ const CONFIG: LoraConfig = {
 
 const parse = (change: Record<string, unknown>) => parseLoraConfig({ ...JSON_OF, ...change }, "a.json");
 
-Deno.test("parseLoraConfig() takes what PEFT writes and fills in PEFT's defaults", () => {
+Deno.test("parseLoraConfig() reads PEFT's fields with PEFT's defaults", () => {
   assertEquals(parse({}), { config: CONFIG, base: "" });
   const given = {
     base_model_name_or_path: "../base",
@@ -47,7 +47,7 @@ Deno.test("parseLoraConfig() takes what PEFT writes and fills in PEFT's defaults
   assertEquals(parse(given), { config, base: "../base" });
 });
 
-Deno.test("fields that PEFT writes where nothing is asked for are taken, whatever their names", () => {
+Deno.test("fields without effect are accepted, whatever their names", () => {
   const quiet = {
     ...{ use_dora: false, modules_to_save: null, loftq_config: {}, lora_bias: false, use_qalora: false },
     ...{
@@ -62,7 +62,7 @@ Deno.test("fields that PEFT writes where nothing is asked for are taken, whateve
   assertEquals(parse(quiet), parse({}));
 });
 
-Deno.test("parseLoraConfig() names every field that is wrong or not supported", () => {
+Deno.test("parseLoraConfig() names every invalid or unsupported field", () => {
   const error = assertThrows(() =>
     parse({
       peft_type: "IA3",
@@ -76,16 +76,14 @@ Deno.test("parseLoraConfig() names every field that is wrong or not supported", 
     }), DataError);
   assertEquals(
     error.message,
-    "Cannot read a.json as it must describe a LoRA adapter: " +
-      'peft_type: must be LORA: it is "IA3"; task_type: must be CAUSAL_LM or null: it is "SEQ_CLS"; ' +
-      'r: Too small: expected number to be >0; bias: must be none: it is "all"; ' +
-      "init_lora_weights: must not change the base's weights, as true, false, gaussian, orthogonal, eva do: " +
-      'it is "pissa"; use_dora: is not supported; modules_to_save: is not supported; ' +
-      "a_new_field: is not supported",
+    'a.json: peft_type must be LORA, got "IA3"; task_type must be CAUSAL_LM or null, got "SEQ_CLS"; ' +
+      'r: Too small: expected number to be >0; bias must be none, got "all"; ' +
+      "init_lora_weights must be one of true, false, gaussian, orthogonal, eva (others change the base), got " +
+      '"pissa"; use_dora is not supported; modules_to_save is not supported; a_new_field is not supported',
   );
 });
 
-Deno.test("a config that was written is read back as it was", () => {
+Deno.test("a written config is read back unchanged", () => {
   const config: LoraConfig = {
     ...CONFIG,
     excluded: "model\\.layers\\.0\\..*",

@@ -1,11 +1,11 @@
-/** Folding an adapter into the weights that it stands on. @module */
+/** Merging an adapter into the weights of its base. @module */
 import type { LoadedModel } from "../plain_checkpoint.ts";
 import { ParameterVector } from "../parameters.ts";
 import { adapterNames } from "./adapter.ts";
 
 /**
- * The same function without an adapter: W + s·B·A for every adapted map. All other weights stay those of the backbone,
- * without a copy; the model must not be trained. A model without an adapter is given back as it is.
+ * Returns the same function without an adapter: W + s·B·A for every adapted map. The other weights are those of the
+ * backbone, not copied, so the model must not be trained. A model without an adapter is returned unchanged.
  */
 export function mergedModel(loaded: LoadedModel): LoadedModel {
   const { model: { adapter }, parameters } = loaded;

@@ -1,4 +1,4 @@
-/** An adapter that changes nothing yet, to be trained. @module */
+/** New adapters, which do not change their base until they are trained. @module */
 import { makeKey, uniform } from "@/lib/random/uniform.ts";
 import { ParameterVector } from "../parameters.ts";
 import type { LoadedModel } from "../plain_checkpoint.ts";
@@ -6,17 +6,17 @@ import { adaptedMaps } from "./adapted_maps.ts";
 import { adaptedModel, adapterSpecs } from "./adapted_model.ts";
 import { adapterNames, type LoraConfig } from "./adapter.ts";
 
-/** Where a new adapter stands and what it begins with. */
+/** Base and seed of a new adapter. */
 export interface NewAdapterOptions {
   readonly baseDirectory: string;
   readonly seed: number;
 }
 
 /**
- * A fresh adapter on `base`, whose weights it shares. As PEFT begins: B is 0 and A uniform within ±1/√in, which is
- * Kaiming's bound for a = √5 (He et al. 2015, arXiv:1502.01852, eq. 10). A map's numbers follow from the seed and its
- * name alone.
- * @throws {DataError} if a target names no linear map
+ * Returns a new adapter on `base`, whose weights it shares. As in PEFT, B is 0 and A uniform within ±1/√in, which is
+ * Kaiming's bound for a = √5 (He et al. 2015, arXiv:1502.01852, eq. 10). The random stream of a map depends on the seed
+ * and its name only.
+ * @throws {DataError} if a target matches no linear map
  */
 export function newAdapter(
   base: LoadedModel,

@@ -1,0 +1,59 @@
+/** All primitives by name. A test fails for a primitive without a gradient check. @module */
+import * as arithmetic from "@/lib/autodiff/primitives/arithmetic.ts";
+import { attentionPrimitive } from "@/lib/autodiff/primitives/attention.ts";
+import { greaterEqualPrimitive } from "@/lib/autodiff/primitives/compare.ts";
+import * as gather from "@/lib/autodiff/primitives/gather.ts";
+import { geluPrimitive, geluTanhPrimitive } from "@/lib/autodiff/primitives/gelu.ts";
+import { groupQueryAttentionPrimitive } from "@/lib/autodiff/primitives/group_query_attention.ts";
+import { layerNormPrimitive } from "@/lib/autodiff/primitives/layer_norm.ts";
+import { matmulPrimitive } from "@/lib/autodiff/primitives/matmul.ts";
+import { broadcastToPrimitive, reduceSumPrimitive } from "@/lib/autodiff/primitives/reduce_sum.ts";
+import { rmsNormPrimitive } from "@/lib/autodiff/primitives/rms_norm.ts";
+import { ropePrimitive } from "@/lib/autodiff/primitives/rope.ts";
+import { scatterAddLastPrimitive } from "@/lib/autodiff/primitives/scatter_add_last.ts";
+import * as shape from "@/lib/autodiff/primitives/shape.ts";
+import { siluPrimitive } from "@/lib/autodiff/primitives/silu.ts";
+import { softmaxPrimitive } from "@/lib/autodiff/primitives/softmax.ts";
+import { tokenLogprobPrimitive } from "@/lib/autodiff/primitives/token_logprob.ts";
+import * as unary from "@/lib/autodiff/primitives/unary.ts";
+
+/** Every primitive of lib/autodiff. */
+export const PRIMITIVES = {
+  add: arithmetic.addPrimitive,
+  sub: arithmetic.subPrimitive,
+  mul: arithmetic.mulPrimitive,
+  div: arithmetic.divPrimitive,
+  maximum: arithmetic.maximumPrimitive,
+  minimum: arithmetic.minimumPrimitive,
+  greaterEqual: greaterEqualPrimitive,
+  neg: arithmetic.negPrimitive,
+  exp: unary.expPrimitive,
+  sqrt: unary.sqrtPrimitive,
+  sigmoid: unary.sigmoidPrimitive,
+  tanh: unary.tanhPrimitive,
+  erf: unary.erfPrimitive,
+  abs: unary.absPrimitive,
+  silu: siluPrimitive,
+  gelu: geluPrimitive,
+  geluTanh: geluTanhPrimitive,
+  reduceSum: reduceSumPrimitive,
+  reshape: shape.reshapePrimitive,
+  transpose: shape.transposePrimitive,
+  broadcastTo: broadcastToPrimitive,
+  slice: shape.slicePrimitive,
+  pad: shape.padPrimitive,
+  concat: shape.concatPrimitive,
+  matmul: matmulPrimitive,
+  softmax: softmaxPrimitive,
+  tokenLogprob: tokenLogprobPrimitive,
+  gatherRows: gather.gatherRowsPrimitive,
+  scatterAddRows: gather.scatterAddRowsPrimitive,
+  takeAlongLast: gather.takeAlongLastPrimitive,
+  scatterAlongLast: gather.scatterAlongLastPrimitive,
+  scatterAddLast: scatterAddLastPrimitive,
+  rmsNorm: rmsNormPrimitive,
+  layerNorm: layerNormPrimitive,
+  rope: ropePrimitive,
+  attention: attentionPrimitive,
+  groupQueryAttention: groupQueryAttentionPrimitive,
+} as const;
