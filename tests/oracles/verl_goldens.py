@@ -279,7 +279,6 @@ def critic_free() -> list[dict]:
         base = {"groups": groups, "rewards": rewards}
         for name, function, options in [
             ("grpo", verl.compute_grpo_outcome_advantage, {"index": index, "norm_adv_by_std_in_grpo": True}),
-            ("grpo", verl.compute_grpo_vectorized_outcome_advantage, {"index": index, "norm_adv_by_std_in_grpo": True}),
             ("grpo_no_std", verl.compute_grpo_outcome_advantage, {"index": index, "norm_adv_by_std_in_grpo": False}),
             ("rloo", verl.compute_rloo_outcome_advantage, {"index": index}),
             ("rloo", verl.compute_rloo_vectorized_outcome_advantage, {"index": index}),
@@ -311,7 +310,7 @@ def adaptive_kl() -> list[dict]:
 def main(folder: str) -> None:
     core = "verl.trainer.ppo.core_algos."
     outcome = [f"{core}compute_{name}_outcome_advantage" for name in (
-        "grpo", "grpo_vectorized", "rloo", "rloo_vectorized", "reinforce_plus_plus", "reinforce_plus_plus_baseline"
+        "grpo", "rloo", "rloo_vectorized", "reinforce_plus_plus", "reinforce_plus_plus_baseline"
     )]
     for topic, cases, functions in [
         ("verl_gae", gae, [f"{core}compute_gae_advantage_return"]),
