@@ -74,24 +74,28 @@ def whiten() -> list[dict]:
 
 
 def policy_inputs(seed: int) -> tuple[Rows, Rows, Rows]:
-    """Returns old and new log-probabilities and advantages: most ratios on both sides of the clip, one token far outside ±20."""
+    """Returns old and new log-probabilities and advantages: ratios on both sides of the clip, one of them large."""
     draws = Draws(seed)
     lengths = draws.lengths(4, 8)
     old = draws.logprobs(lengths)
     new = draws.moved(old, 0.9)
     new[0] = list(old[0])  # ratio 1: both branches are equal
     longest = lengths.index(8)
-    old[longest][2], new[longest][2] = -26.5, -0.25
-    old[longest][5], new[longest][5] = -0.25, -26.5
+    old[longest][2], new[longest][2] = -9.5, -0.25
+    old[longest][5], new[longest][5] = -0.25, -11.5
     return old, new, draws.normal(lengths, scale=1.2)
 
 
 def policy_loss() -> list[dict]:
     cases = []
-    clips = [(0.2, 0.2, 3.0), (0.2, 0.28, 1.5), (0.3, 0.1, None)]
+    clips = [(0.2, 0.2, 3.0), (0.2, 0.28, 1.5), (0.3, 0.1, None), (0.2, 0.2, None)]
     for seed, (low, high, dual) in enumerate(clips):
-        for aggregation in AGGREGATIONS:
+        worst = seed == 3  # a negative advantage where the log-ratio is clipped to 20: the loss is about e^20
+        for aggregation in AGGREGATIONS[: 1 if worst else 3]:
             old, new, advantages = policy_inputs(300 + seed)
+            if worst:
+                old = [[-26.5 if x == -9.5 else x for x in row] for row in old]
+                advantages = [[-abs(a) for a in row] for row in advantages]
             mask = mask_of(old)
             logprobs = pad(new, -1).requires_grad_()
             inputs = (pad(old, -2), logprobs, pad(advantages, JUNK), mask)
