@@ -12,7 +12,7 @@ cmp -s "$requirements" "$environment/requirements.txt" && exit 0
 command -v python3 >/dev/null || cannot "python3 is not installed (apt-get install python3-venv)"
 python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
   cannot "verl and TRL require Python 3.11 or 3.12, got $(python3 --version)"
-echo "Making $environment from PyPI: about 5 minutes and 6 GB" >&2
+echo "Making $environment from PyPI: 5 to 15 minutes and 6 GB" >&2
 mkdir -p runs/oracles
 rm -rf "$environment"
 python3 -m venv "$environment" >runs/oracles/venv.log 2>&1 ||

@@ -54,7 +54,7 @@ function report(name: string, topic: Topic): boolean {
     `${fresh.cases.length} cases`,
     `largest difference to this project ${largest.toExponential(1)}`,
     `committed file ${committed <= topic.bar ? "agrees" : "differs"}`,
-    ...(known > 0 ? [`known differences: ${known} fields`] : []),
+    ...(known > 0 ? [`known differences (fields): ${known}`] : []),
   ];
   console.log(`${agrees ? "ok    " : "FAILED"}  ${name}: ${details.join(", ")}`);
   return agrees;

@@ -224,7 +224,7 @@ def dpo_loss(folder: str, model: str) -> list[dict]:
     """The loss of each pair for given log-probabilities: the model is replaced, the reference is precomputed."""
     cases = []
     data = Dataset.from_dict({"prompt": ["a b"], "chosen": [" c"], "rejected": [" d"]})
-    # `sigmoid` of TRL 0.24 has label smoothing, that of 0.29 and later ignores it; `aot_unpaired` of a single pair is the smoothed loss
+    # `sigmoid` of TRL 0.24.0 has label smoothing, that of 1.16.0 ignores it; `aot_unpaired` of a single pair is the smoothed loss
     settings = [("sigmoid", 0.1, 0.0), ("sigmoid", 0.5, 0.0), ("aot_unpaired", 0.1, 0.1), ("aot_unpaired", 0.5, 0.3)]
     for seed, (loss_type, beta, smoothing) in enumerate(settings):
         args = DPOConfig(
