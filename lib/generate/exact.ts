@@ -172,7 +172,7 @@ function* judge(network: Network, answers: readonly Answer[], options: ExactOpti
     const { batch, positions, targetIds, members } = micro;
     const { tokens } = network.run({ batch, positions, program, tokens: { id: targetIds } });
     scatterTokens(micro, sequences, tokens.logprob!, logprobs);
-    scatterTokens(micro, sequences, tokens.untempered!, untempered);
+    scatterTokens(micro, sequences, tokens.logprobT1!, untempered);
     let row = 0;
     for (const member of members) {
       const { ids } = answers[member]!;

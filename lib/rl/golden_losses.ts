@@ -2,18 +2,18 @@
 import type { Value } from "@/lib/autodiff/mod.ts";
 import { f64, type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
 import { aggregationWeights } from "./aggregate.ts";
-import { aggregationOf } from "./golden_advantages.ts";
-import type { GoldenCase, GoldenTally } from "./golden_case.ts";
+import { explainedVariance, valueStatistics } from "./value_statistics.ts";
+import { goldenWeights } from "./golden_advantages.ts";
+import { fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { KL_ESTIMATORS } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import { policyLossPerToken } from "./policy_loss.ts";
 import { policyStatistics } from "./policy_statistics.ts";
-import { flatten, fromRows, type Row, type Rows, toRows } from "./rows.ts";
-import { tokenLogprobs } from "./token_logprobs.ts";
+import { flatten, type Row, type Rows } from "./rows.ts";
+import { logprobsAndEntropy } from "./token_logprobs.ts";
 import { valueLossPerToken } from "./value_loss.ts";
-import { valueStatistics } from "./value_statistics.ts";
 
-/** Runs traced functions; `lib/train/evaluate.ts` is one. Injected, so that this folder knows no runtime. */
+/** Evaluates traced functions; `lib/train/evaluate.ts` implements it. Injected, so that this folder needs no runtime. */
 export interface Evaluator {
   /** outputs of `fn`, and Σ cotangent · d output / d input for the inputs in `wrt` */
   evaluateVjp(
@@ -34,9 +34,7 @@ export function checkPolicyLoss(golden: GoldenCase, tally: GoldenTally, evaluato
     clipHigh: golden.number("clip_high"),
     dualClip: golden.numberOrNull("dual_clip"),
   };
-  const weights = aggregationWeights(aggregationOf(golden), logprobs.map((row) => row.length), {
-    normLength: mask[0]!.length,
-  });
+  const weights = goldenWeights(golden.text("aggregation"), mask);
   const { outputs, cotangents } = evaluator.evaluateVjp(
     (lp, old, a) => policyLossPerToken({ logprobs: lp!, oldLogprobs: old!, advantages: a! }, clip),
     [logprobs, oldLogprobs, advantages].map(vector),
@@ -94,7 +92,11 @@ export function checkValueLoss(golden: GoldenCase, tally: GoldenTally, evaluator
     golden.rows("grad_values"),
   );
   tally.compare("clipfrac", found.clipFraction, golden.number("clipfrac"));
-  tally.compare("explained_variance", found.explainedVariance, golden.numberOrNull("explained_variance"));
+  tally.compare(
+    "explained_variance",
+    explainedVariance(values, returns),
+    golden.numberOrNull("explained_variance"),
+  );
 }
 
 /** `kl`: the estimators as losses. */
@@ -133,7 +135,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
   const run = (onLogprob: number, onEntropy: number) =>
     evaluator.evaluateVjp(
       (x, id) => {
-        const { logprobs, entropy } = tokenLogprobs(x!, id!, temperature);
+        const { logprobs, entropy } = logprobsAndEntropy(x!, id!, temperature);
         return [logprobs, entropy];
       },
       inputs,
@@ -158,7 +160,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
       })
     );
     const field = `grad_logits_of_${name}_mean`;
-    // a case of large magnitudes may come without gradients: then they must be finite, which a comparison with themselves tells
+    // a case of large magnitudes may have no gradients: ours must then be finite, which a comparison with themselves checks
     tally.compare(field, full, golden.has(field) ? golden.blocks(field) : full);
   }
 }
@@ -172,7 +174,7 @@ function numbers(tensor: HostTensor | undefined): Float64Array {
   return Float64Array.from(tensor?.data ?? [], Number);
 }
 
-/** Flat numbers as rows with the lengths of `rows`. */
+/** Returns flat numbers as rows with the lengths of `rows`. */
 function like(rows: Rows, flat: Float64Array): Float64Array[] {
   let at = 0;
   return rows.map((row) => flat.slice(at, at += row.length));

@@ -42,7 +42,7 @@ function nll(model: string, path: string): number {
   return -all.reduce((a, b) => a + b, 0) / all.length;
 }
 
-Deno.test("demonstrations that are mixed in become more likely than without them, and their loss is told", async () => {
+Deno.test("demonstrations that are mixed in become more likely than without them, and their loss is a metric", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await demonstrations(directory), params = { epochs: 4 };
   const without = await update(directory, START, ROWS, { params });
@@ -53,7 +53,7 @@ Deno.test("demonstrations that are mixed in become more likely than without them
   assertEquals(bytesOf(mixed)[1], bytesOf(without)[1], "the critic has no part in it");
 });
 
-Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be there, fit, and be of the same tokenizer", async () => {
+Deno.test("demo_mix=0 does not read the demonstrations; above 0 they must be given, fit, and have the same tokenizer", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.write("tokens.arrow", "no Arrow");
   const unread = await update(directory, { ...START, tokens }, ROWS);
@@ -73,7 +73,7 @@ Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be the
   await assertRejects(
     run,
     DataError,
-    `Cannot mix in demonstrations as some token must be supervised: none of 1 rows of ${tokens} has one`,
+    `${tokens}: demo_mix requires at least one supervised token, got none in 1 rows`,
   );
   await write(new Int32Array(65).fill(5), new Array(65).fill(1));
   const long = await assertRejects(run, DataError);
@@ -83,7 +83,7 @@ Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be the
   assert(other.message.endsWith("tokens has abababababab"), other.message);
 });
 
-Deno.test("the stream takes each demonstration once per pass, in an order of its own, wherever it begins", async () => {
+Deno.test("the stream takes each demonstration once per epoch, in an order of its own, wherever it begins", async () => {
   using directory = new TemporaryDirectory();
   const given = readDemonstrations(await demonstrations(directory));
   const stream = new DemonstrationStream(given, 3);
@@ -98,7 +98,7 @@ Deno.test("the stream takes each demonstration once per pass, in an order of its
   );
 });
 
-Deno.test("ema: each update of the policy moves the average by 1 − decay, through the state too", async () => {
+Deno.test("ema: each update of the policy moves the average by 1 − decay, also across iterations", async () => {
   using directory = new TemporaryDirectory();
   const params = { ema_decay: 0.75, epochs: 1, minibatch_size: 16 };
   const first = await update(directory, START, ROWS, { params });
@@ -117,7 +117,7 @@ Deno.test("ema: each update of the policy moves the average by 1 − decay, thro
   assertThrows(() => Deno.statSync(plain.ema), Deno.errors.NotFound);
 });
 
-Deno.test("ema may begin in a later round, and be dropped again", async () => {
+Deno.test("ema may begin in a later iteration, and be dropped again", async () => {
   using directory = new TemporaryDirectory();
   const plain = await update(directory, START, ROWS), rows = scoredRows(plain.policy, 1);
   const params = { ema_decay: 0.5, epochs: 1, minibatch_size: 16 };
@@ -128,7 +128,7 @@ Deno.test("ema may begin in a later round, and be dropped again", async () => {
   assertEquals(dropped.metrics.policy_updates, 9);
 });
 
-Deno.test("with demonstrations and an average, two rounds and two more equal four rounds (statement 60)", async () => {
+Deno.test("with demonstrations and an average, two iterations and two more equal four iterations (statement 60)", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await demonstrations(directory);
   const params = {

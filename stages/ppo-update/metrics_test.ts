@@ -41,7 +41,7 @@ async function round(directory: TemporaryDirectory, given: Record<string, unknow
   return { outputs, names: readMetrics(outputs.metrics!).map(({ name }) => name) };
 }
 
-Deno.test("docs/metrics.md defines every metric that rounds write, and no other", async () => {
+Deno.test("docs/metrics.md defines every metric that iterations write, and no other", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.file("tokens.arrow");
   const demonstration = {
@@ -72,7 +72,7 @@ Deno.test("the comparison with other programs names our metrics and parameters",
   assertEquals(ours.filter((name) => !known.has(name)), []);
 });
 
-Deno.test("samples are the first answers as text, with their rewards", async () => {
+Deno.test("samples are the first responses as text, with their rewards", async () => {
   using directory = new TemporaryDirectory();
   const samples = readSamples((await round(directory, {})).outputs.samples!);
   assertEquals(samples.map(({ response, model, mode }) => [response, model, mode]), [

@@ -22,7 +22,7 @@ Deno.test("losses, entropy, clip fractions, KL, norms and explained variance are
   using directory = new TemporaryDirectory();
   const { metrics } = await update(directory, START, ROWS, { params: { clip_range_value: 0.2 } });
   const names =
-    "policy_loss value_loss entropy clip_fraction value_clip_fraction approx_kl approx_kl_k1 kl " +
+    "policy_loss value_loss entropy clip_fraction value_clip_fraction approx_kl approx_kl_k1 kl_to_sft " +
     "policy_grad_norm critic_grad_norm explained_variance first_ratio_deviation";
   for (const name of names.split(" ")) assert(Number.isFinite(metrics[name]), `${name}: ${metrics[name]}`);
   assert(metrics.explained_variance! <= 1 && metrics.value_loss! > 0 && metrics.approx_kl! >= 0);
@@ -41,7 +41,7 @@ Deno.test("policy and critic share no weight: each moves by its own learning rat
   assertEquals(weights(alone.policy), weights(moving.policy));
 });
 
-Deno.test("defaults are the recipes' that docs/correctness.md names (statements 26, 29, 32, 40 and 44)", () => {
+Deno.test("defaults are those of the recipes in docs/correctness.md (statements 26, 29, 32, 40 and 44)", () => {
   const { gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size } = stage
     .params.parse({});
   assertEquals({ gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size }, {
@@ -56,7 +56,7 @@ Deno.test("defaults are the recipes' that docs/correctness.md names (statements 
   });
 });
 
-Deno.test("every parameter tells where its default comes from (statement 32)", () => {
+Deno.test("every parameter has the source of its default (statement 32)", () => {
   for (const [name, schema] of Object.entries(stage.params.shape)) {
     const { description, source } = schema.meta() ?? {};
     assert(description !== undefined && typeof source === "string", name);
@@ -84,7 +84,7 @@ function storiesRow(id: string, promptIds: Int32Array, responseIds: Int32Array, 
   };
 }
 
-Deno.test("an update sees the sampled ids, also where their text would be spelled by others (statement 50)", async () => {
+Deno.test("an update uses the sampled ids, also where the tokenizer would encode their text otherwise (statement 50)", async () => {
   using directory = new TemporaryDirectory();
   const tokenizer = loadTokenizer(STORIES);
   const promptIds = await tokenizer.encode("Once upon a time");
@@ -104,7 +104,7 @@ Deno.test("an update sees the sampled ids, also where their text would be spelle
   assert(found.first_ratio_deviation! < 1e-3, `${found.first_ratio_deviation}`);
 });
 
-Deno.test("a round whose figures are no longer finite ends with the minibatch that found it (statement 61)", async () => {
+Deno.test("an iteration whose values are not finite ends with an error that names the minibatch (statement 61)", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () =>
@@ -112,7 +112,7 @@ Deno.test("a round whose figures are no longer finite ends with the minibatch th
     DataError,
   );
   assert(
-    /^Cannot go on training as losses and gradients must be finite, .*: in round 7, minibatch 2, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
+    /^Training diverged: .* in iteration 7, minibatch 2, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
       .test(error.message),
     error.message,
   );

@@ -15,7 +15,7 @@ const weights = (directory: string) => loadModel(directory).parameters.data;
 const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
 const prefixed = (count: number) => ROWS.map((row, i) => ({ ...row, promptId: `p${Math.floor(i / count)}` }));
 
-Deno.test("without a critic: the policy moves from the first round on, the critic passes through, no figure is of it", async () => {
+Deno.test("without a critic the policy is updated from the first iteration on, and a given critic is passed on without metrics", async () => {
   using directory = new TemporaryDirectory();
   const rows = prefixed(4);
   const seen: string[] = [];
@@ -41,7 +41,7 @@ Deno.test("without a critic: the policy moves from the first round on, the criti
   );
 });
 
-Deno.test("without a critic none need be given, and none is written: policy and state have the same bytes", async () => {
+Deno.test("estimators without a critic need none and write none: policy and state have the same bytes", async () => {
   using directory = new TemporaryDirectory();
   const params = { advantage_estimator: "reinforce_pp" };
   const rounds = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
@@ -64,7 +64,7 @@ Deno.test("without a critic none need be given, and none is written: policy and 
   }
 });
 
-Deno.test("gae refuses to learn without a critic before it reads anything, with all else that is missing", async () => {
+Deno.test("gae without a critic is refused before anything is read, together with other missing inputs", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () => update(directory, { policy: "nowhere" }, ROWS, { params: { demo_mix: 0.5 } }),
@@ -77,7 +77,7 @@ Deno.test("gae refuses to learn without a critic before it reads anything, with 
   );
 });
 
-Deno.test("a state goes over from an estimator with a critic to one without, and not back", async () => {
+Deno.test("a state can go from an estimator with a critic to one without, and not back", async () => {
   using directory = new TemporaryDirectory();
   const with_ = await update(directory, START, ROWS);
   const without = await update(directory, next(with_), ROWS, {
@@ -88,7 +88,7 @@ Deno.test("a state goes over from an estimator with a critic to one without, and
   assert(error.message.includes("critic.exp_avg.model.embed_tokens.weight is missing"), error.message);
 });
 
-Deno.test("answers to lone prompts are refused by an estimator that compares them", async () => {
+Deno.test("prompts with a single response are refused by an estimator that compares responses", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () => update(directory, START, prefixed(4).slice(0, 9), { params: { advantage_estimator: "rloo" } }),
@@ -96,8 +96,8 @@ Deno.test("answers to lone prompts are refused by an estimator that compares the
   );
   assertEquals(
     error.message,
-    "Cannot estimate advantages by rloo as every prompt must have at least two answers (samples_per_prompt of rollout): " +
-      '"p2" has one',
+    "advantage_estimator=rloo requires at least two responses per prompt (samples_per_prompt of rollout), got one for " +
+      '"p2"',
   );
 });
 
@@ -171,7 +171,7 @@ Deno.test("beta follows kl_target through the state, and only then", async () =>
   );
 });
 
-Deno.test("a fluency budget raises beta while the base's NLL of the answers is beyond it", async () => {
+Deno.test("a fluency budget raises beta while the base's NLL of the responses is beyond it", async () => {
   using directory = new TemporaryDirectory();
   const params = { fluency_budget: 0.05, fluency_growth: 2, max_logprob_gap: null }, run = { params };
   const first = await update(directory, START, ROWS, run);
@@ -183,7 +183,7 @@ Deno.test("a fluency budget raises beta while the base's NLL of the answers is b
   assertEquals([second, third].map(({ metrics }) => metrics.fluency_factor), [1, 2]);
 });
 
-Deno.test("running rewards go through the state: k and k rounds have the scale of all", async () => {
+Deno.test("running rewards are kept in the state: two iterations have the scale of all rewards", async () => {
   using directory = new TemporaryDirectory();
   const params = { reward_scaling: "running", epochs: 1 };
   const first = await update(directory, START, ROWS, { params });
@@ -196,7 +196,20 @@ Deno.test("running rewards go through the state: k and k rounds have the scale o
   assertEquals(second.metrics.episodes, 32);
 });
 
-Deno.test("masked answers teach neither network: a round without them has the same weights", async () => {
+Deno.test("an iteration with normalise_reward off stores no scale, and the first one with it on fits it", async () => {
+  using directory = new TemporaryDirectory();
+  const off = await update(directory, START, ROWS, { params: { normalise_reward: false } });
+  assertEquals([off.metrics.reward_centre, off.metrics.reward_scale], [0, 1]);
+  const { rewardCentre, rewardScale } = readTrainerState(off.state);
+  assertEquals([rewardCentre, rewardScale], [null, null]);
+  const on = await update(directory, next(off), scoredRows(off.policy, 1), { iteration: 1 });
+  assertEquals([on.metrics.reward_centre, on.metrics.reward_scale], [
+    on.metrics.reward,
+    on.metrics.reward_std,
+  ]);
+});
+
+Deno.test("masked responses change neither network: an iteration without them has the same weights", async () => {
   using directory = new TemporaryDirectory();
   const cut = (row: ScoredRow, i: number): ScoredRow => ({
     ...row,
@@ -247,7 +260,7 @@ function shortened(row: ScoredRow): ScoredRow {
   };
 }
 
-Deno.test("a linear schedule takes both learning rates to 1/n in the last of n rounds, and to 0 after it (statements 4 and 19)", async () => {
+Deno.test("a linear schedule takes both learning rates to 1/n in the last of n iterations, and to 0 after it (statements 4 and 19)", async () => {
   using directory = new TemporaryDirectory();
   const params = { lr_schedule: "linear", schedule_iterations: 2, epochs: 1 };
   const first = await update(directory, START, ROWS, { params });
@@ -261,19 +274,19 @@ Deno.test("a linear schedule takes both learning rates to 1/n in the last of n r
   assertEquals(weights(third.policy), weights(second.policy));
 });
 
-Deno.test("dense pay with a plain critic gives the policy that a residual critic gives, up to rounding (statement 67)", async () => {
+Deno.test("dense rewards with a plain critic give the same policy as a residual critic, up to rounding (statement 67)", async () => {
   using directory = new TemporaryDirectory();
   const params = { epochs: 1, minibatch_size: 16, centre_reward: false };
   const residual = await update(directory, START, ROWS, { params });
   const dense = await update(directory, START, ROWS, {
-    params: { ...params, placement: "dense", residual_critic: false },
+    params: { ...params, reward_placement: "dense", residual_critic: false },
   });
   const [a, b] = [weights(residual.policy), weights(dense.policy)];
   a.forEach((w, i) => assertAlmostEquals(w, b[i]!, 1e-5));
   assertNotEquals(a, weights(SFT));
 });
 
-Deno.test("truncated_value: bootstrap changes what cut responses teach, and not a byte where none was cut (statement 5)", async () => {
+Deno.test("truncated_value=bootstrap changes the update of truncated responses, and not a byte where there are none (statement 5)", async () => {
   using directory = new TemporaryDirectory();
   const round = (rows: readonly ScoredRow[], truncated_value: string) =>
     update(directory, START, rows, { params: { truncated_value } });

@@ -1,0 +1,67 @@
+/**
+ * The record of one response. Each step of an iteration adds its fields: {@linkcode Rollout}, then {@linkcode RewardedRollout}, then
+ * {@linkcode Trajectory}. Per-token arrays have one entry per response token, [R].
+ * @module
+ */
+import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import { responseSequence } from "@/lib/reward/reward_model.ts";
+import type { Sequence } from "@/lib/train/batching.ts";
+
+/** A scored response with the policy's log-probabilities before any update. */
+export interface Rollout extends Omit<ScoredRow, "logprobs"> {
+  /** prompt and response; the targets are the response's tokens */
+  readonly sequence: Sequence;
+  /** whether the length limit ended it */
+  readonly isTruncated: boolean;
+  /** [R] nats at the sampling temperature: what ratios are taken to */
+  readonly oldLogprobs: Float32Array;
+  /** [R] nats at temperature 1: what KL and entropy are measured with */
+  readonly logprobsT1: Float32Array;
+  /** [R] truncated importance weights; absent without tis_cap */
+  readonly importance?: Float64Array;
+}
+
+/** A rollout with its rewards. */
+export interface RewardedRollout extends Rollout {
+  /** [R] raw nats; their sum is `reward` */
+  readonly rewardPerToken: Float64Array;
+  /** of the whole response: centred, scaled and clipped, or missing_eos_value */
+  readonly scaledReward: number;
+  /** [R] r_t: the scaled reward where reward_placement puts it, minus the KL penalty where that is in the reward */
+  readonly rewards: Float64Array;
+}
+
+/** The critic's estimates for one response before any update. */
+export interface Values {
+  /** [R] what a value has beyond the network's output: 0 without residual_critic */
+  readonly offsets: Float64Array;
+  /** [R] V_t of the state that predicts token t */
+  readonly oldValues: Float64Array;
+  /** V_R of the state after the last token; undefined where the response ends there */
+  readonly bootstrap: number | undefined;
+}
+
+/** The critic's estimates, and its regression targets. */
+export interface CriticTargets extends Values {
+  /** [R] unwhitened advantages + values */
+  readonly returns: Float64Array;
+}
+
+/** A rollout that both networks are trained on. */
+export interface Trajectory extends RewardedRollout {
+  /** [R] whitened and clipped as the parameters say */
+  readonly advantages: Float64Array;
+  /** absent where the estimator needs no critic */
+  readonly critic?: CriticTargets;
+}
+
+/** Returns the record of a scored response with the sampler's log-probabilities. */
+export function rolloutOf({ logprobs, ...row }: ScoredRow): Rollout {
+  return {
+    ...row,
+    sequence: responseSequence(row),
+    isTruncated: row.finishReason === "length",
+    oldLogprobs: logprobs,
+    logprobsT1: row.logprobsT1 ?? logprobs,
+  };
+}
