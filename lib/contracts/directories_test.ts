@@ -121,7 +121,9 @@ Deno.test("a trainer's state gives back what was written", () => {
   assertEquals(readTrainerState(directory.path), full);
   const file = directory.write("trainer_state.json", '{"version": 2, "kind": "ppo"}');
   const error = assertThrows(() => readTrainerState(directory.path), DataError);
-  assert(error.message.includes("a trainer's state, version 2") && error.message.includes("/policy_updates "));
+  assert(
+    error.message.includes("a trainer's state, version 2") && error.message.includes("/policy_updates "),
+  );
   assertEquals(error.where, { file });
 });
 

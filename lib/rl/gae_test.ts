@@ -158,27 +158,27 @@ Deno.test("gae() of a truncated response that continues is that of the whole res
         const head = cells.map((c) => c.head);
         const score = (ratios.reduce((a, b) => a + b, 0) - centre) / scale;
         for (const dense of [false, true]) {
-          const earned = dense ? ratios.map((r) => r / scale) : undefined;
+          const perToken = dense ? ratios.map((r) => r / scale) : undefined;
           const offsets = dense ? ratios.map(() => 0) : residualPrefix(ratios, scale);
           const whole = gae({
-            rewards: ppoRewards(kl, { beta: 0.5, reward: score, ...(earned && { earned }) }),
+            rewards: ppoRewards(kl, { beta: 0.5, reward: score, ...(perToken && { perToken }) }),
             values: residualValues(head, offsets),
             gamma: 1,
             lambda,
           });
-          const behind = head[cut]!;
+          const afterLast = head[cut]!;
           const part = gae({
             rewards: ppoRewards(kl.slice(0, cut), {
               beta: 0.5,
               reward: null,
-              ...(earned && { earned: earned.slice(0, cut) }),
+              ...(perToken && { perToken: perToken.slice(0, cut) }),
             }),
             values: residualValues(head.slice(0, cut), offsets.slice(0, cut)),
             gamma: 1,
             lambda,
-            bootstrap: dense ? behind : residualBootstrap(behind, ratios.slice(0, cut), scale),
+            bootstrap: dense ? afterLast : residualBootstrap(afterLast, ratios.slice(0, cut), scale),
           });
-          // what is missing is what λ brings from behind the cut
+          // the difference is what λ carries from the later tokens
           part.advantages.forEach((a, t) =>
             assertAlmostEquals(a, whole.advantages[t]! - lambda ** (cut - t) * whole.advantages[cut]!, 1e-8)
           );

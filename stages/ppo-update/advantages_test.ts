@@ -230,8 +230,9 @@ Deno.test("a truncated response bootstraps the critic's value after its last tok
   const ended = { ...response("a", 2, 4), finishReason: "eos" } as const, truncated = response("b", 2, 4);
   const rows = [ended, truncated], heads = [[0.5, 1], [0.5, 1]], scale = { centre: 2, scale: 2 };
   const of = (given: Partial<Params>) => {
-    const params = withDefaults({ lambda: 0.5, ...given }), goesOn = params.truncated_value === "bootstrap";
-    const found = trajectoriesOf(rows, heads, scale, params, goesOn ? [undefined!, 0.25] : []);
+    const params = withDefaults({ lambda: 0.5, ...given });
+    const afterLast = params.truncated_value === "bootstrap" ? [undefined, 0.25] : [];
+    const found = trajectoriesOf(rows, heads, scale, params, afterLast);
     const bootstraps = found.trajectories.flatMap(({ critic }) => critic!.bootstrap ?? []);
     return { advantages: advantagesOf(found), bootstraps };
   };

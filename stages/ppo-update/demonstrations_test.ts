@@ -12,14 +12,22 @@ import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { bytesOf, CRITIC, DIGEST, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import {
+  bytesOf,
+  CRITIC,
+  DIGEST,
+  type Iteration,
+  scoredRows,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { DemonstrationStream, readDemonstrations } from "./demonstrations.ts";
 
 const START = { policy: SFT, critic: CRITIC };
 const ROWS = scoredRows(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
 /** Six demonstrations: after any two tokens comes the same end of five. */
 async function demonstrations(directory: TemporaryDirectory): Promise<string> {
@@ -140,17 +148,17 @@ Deno.test("with demonstrations and an average, two iterations and two more equal
     kl_placement: "loss",
     epochs: 1,
   };
-  const chain = async (from: Round | undefined, first: number, count: number) => {
-    let round = from;
+  const chain = async (from: Iteration | undefined, first: number, count: number) => {
+    let last = from;
     for (let iteration = first; iteration < first + count; iteration++) {
-      const inputs = round ? next(round) : START;
-      round = await update(directory, { ...inputs, tokens }, scoredRows(inputs.policy, iteration), {
+      const inputs = last ? next(last) : START;
+      last = await update(directory, { ...inputs, tokens }, scoredRows(inputs.policy, iteration), {
         params,
         iteration,
         seed: 5,
       });
     }
-    return round!;
+    return last!;
   };
   const four = await chain(undefined, 0, 4),
     two = await chain(undefined, 0, 2),

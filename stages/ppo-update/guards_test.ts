@@ -1,11 +1,11 @@
-/** What watches a round: log-probabilities of the sampler, early stops, figures that are not finite, signs of a gamed reward. @module */
+/** The guards of an iteration: log-probabilities of the sampler, early stop, values that are not finite, warnings. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
-import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { bytesOf, CRITIC, type Iteration, scoredRows, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { withDefaults } from "@/tests/support/ppo_rows.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
@@ -13,7 +13,7 @@ import { withOldLogprobs } from "./old_logprobs.ts";
 const START = { policy: SFT, critic: CRITIC };
 const ROWS = scoredRows(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
 Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the sampler's differ by less than 1e-6 (statement 56)", async () => {
   using directory = new TemporaryDirectory();
@@ -76,7 +76,7 @@ Deno.test("target_kl ends the policy's updates of an iteration, not the critic's
 
 Deno.test("an update with a value that is not finite is skipped and counted; one too many is an error that names it (statement 61)", async () => {
   using directory = new TemporaryDirectory();
-  // The first update of the critic destroys it: the three others of the round find values that are not finite.
+  // The first update of the critic destroys it: the values of the three others are not finite.
   const run = (max_skipped_updates: number) =>
     update(directory, START, ROWS, { params: { critic_lr: 1e30, max_skipped_updates }, iteration: 7 });
   const { metrics } = await run(3);

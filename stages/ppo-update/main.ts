@@ -30,7 +30,7 @@ import {
   rolloutStatistics,
   UpdateStatistics,
 } from "./statistics.ts";
-import { learningRates, loadTrainer, saveTrainer, type Trainer } from "./trainer.ts";
+import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, sampleRows, warningsOf } from "./warnings.ts";
 
@@ -113,12 +113,8 @@ async function run(context: Context): Promise<void> {
     rollouts.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
   const hasBos = loadSpecialIds(inputs.policy).bosId !== null;
   const statistics = rolloutStatistics(rollouts, { texts, hasBos });
-  const warnings = warningsOf(
-    statistics,
-    state.firstIteration ?? firstIterationOf(statistics),
-    rollouts,
-    params,
-  );
+  const first = state.firstIteration ?? firstIterationOf(statistics);
+  const warnings = warningsOf(statistics, first, rollouts, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
   const stopped = exceedsKlStop(statistics, params);
@@ -174,12 +170,8 @@ async function learn(
   const { scale, kept } = fitScale(rollouts, state, params);
   const rewarded = withRewards(rollouts, { scale, beta }, params);
 
-  const values = critic ? criticOutputs(critic.network, rewarded, params) : [];
-  const { trajectories, advantageStd } = withAdvantages(
-    rewarded,
-    { outputs: values, scale: scale.scale },
-    params,
-  );
+  const outputs = critic ? criticOutputs(critic.network, rewarded, params) : [];
+  const { trajectories, advantageStd } = withAdvantages(rewarded, { outputs, scale: scale.scale }, params);
 
   // The rewards were divided by scale and advantageStd, so beta in the loss must be divided by both.
   const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantageStd : 0;
@@ -203,26 +195,15 @@ async function learn(
     }
   }
 
-  const trainedTokens = trajectories.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
-  context.progress({ fields: { tokens: trainedTokens * params.epochs } }); // throughput is measured by it
-  const firstNll = (state.firstIteration ?? statistics).base_nll;
-  const next = nextKlControl(control, { statistics, firstNll, policyUpdated: rates.updatesPolicy }, params);
-  const { rewardCentre: _c, rewardScale: _s, runningReward: _r, fluencyFactor: _f, ...unchanged } = state;
+  const tokens = params.epochs * trajectories.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+  context.progress({ fields: { tokens } }); // for the throughput
+  const next = nextKlControl(control, {
+    statistics,
+    firstNll: (state.firstIteration ?? statistics).base_nll,
+    policyUpdated: rates.updatesPolicy,
+  }, params);
   return {
-    after: {
-      ...trainer,
-      state: {
-        ...unchanged,
-        ...kept,
-        policyUpdates: policy.optimizer.step,
-        criticUpdates: critic?.optimizer.step ?? state.criticUpdates,
-        iteration: state.iteration + 1,
-        beta: next.beta,
-        ...(params.fluency_budget === null ? {} : { fluencyFactor: next.fluencyFactor }),
-        episodes: (state.episodes ?? 0) + statistics.responses,
-        firstIteration: state.firstIteration ?? firstIterationOf(statistics),
-      },
-    },
+    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics }, params) },
     learned: {
       ...advantageStatistics(rewarded, trajectories, beta * klToReference(statistics, params)),
       ...updates.means(),

@@ -1,4 +1,4 @@
-/** The stage on files: what a round changes, what it must leave alone, and that rounds chain. @module */
+/** The stage on files: what an iteration changes, what it must not change, and that iterations chain. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
 import { readSamples } from "@/lib/contracts/samples.ts";
@@ -15,12 +15,12 @@ import {
   bytesOf,
   CRITIC,
   DIGEST,
-  type Round,
-  type RoundInputs,
+  type Iteration,
+  type IterationInputs,
   scoredRows,
   SFT,
   update,
-} from "@/tests/support/ppo_rounds.ts";
+} from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -29,15 +29,15 @@ const START = { policy: SFT, critic: CRITIC };
 const ROWS = scoredRows(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 
-/** Rounds 0 … count − 1, each on fresh rollouts of the policy before it. */
-async function rounds(
+/** Runs `count` iterations, each on fresh rollouts of the policy before it. */
+async function iterations(
   directory: TemporaryDirectory,
   count: number,
-  options: { from?: RoundInputs; first?: number; params?: Record<string, unknown> } = {},
-): Promise<Round[]> {
-  const { from = START, first = 0, params = {} } = options, out: Round[] = [];
+  options: { from?: IterationInputs; first?: number; params?: Record<string, unknown> } = {},
+): Promise<Iteration[]> {
+  const { from = START, first = 0, params = {} } = options, out: Iteration[] = [];
   for (let iteration = first; iteration < first + count; iteration++) {
-    const before: RoundInputs = out.at(-1) ?? from;
+    const before: IterationInputs = out.at(-1) ?? from;
     out.push(
       await update(directory, pick(before), scoredRows(before.policy, iteration), {
         iteration,
@@ -49,7 +49,7 @@ async function rounds(
   return out;
 }
 
-function pick({ policy, critic, state }: RoundInputs): RoundInputs {
+function pick({ policy, critic, state }: IterationInputs): IterationInputs {
   return { policy, ...(critic === undefined ? {} : { critic }), ...(state === undefined ? {} : { state }) };
 }
 
@@ -127,12 +127,12 @@ Deno.test("ratios are taken at the sampling temperature: the first ratio is 1, a
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
   assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4);
   const wrong = await update(directory, START, rows, { params: { old_logprobs: "sampled" } });
-  assert(wrong.metrics.first_ratio_deviation! > 0.05, "the figure tells of settings that do not go together");
+  assert(wrong.metrics.first_ratio_deviation! > 0.05, "the metric shows that the temperatures differ");
 });
 
 Deno.test("the critic's warm-up leaves the policy unchanged; then its learning rate rises to the full one", async () => {
   using directory = new TemporaryDirectory();
-  const all = await rounds(directory, 5, {
+  const all = await iterations(directory, 5, {
     params: { critic_warmup_iterations: 2, lr_warmup_iterations: 3, epochs: 1 },
   });
   const bytes = all.map(({ policy }) => digestDirectory(policy).digest);
@@ -148,7 +148,7 @@ Deno.test("the critic's warm-up leaves the policy unchanged; then its learning r
 Deno.test("warm-ups count the state's iterations, not the loop's: a run that continues elsewhere does not warm up again", async () => {
   using directory = new TemporaryDirectory();
   const params = { critic_warmup_iterations: 1, lr_warmup_iterations: 2, epochs: 1 };
-  const [first] = await rounds(directory, 1, { params });
+  const [first] = await iterations(directory, 1, { params });
   const elsewhere = await update(directory, pick(first!), ROWS, { params, iteration: 0 });
   assertEquals([elsewhere.metrics.lr, elsewhere.metrics.policy_updates], [5e-4, 2]);
   const anew = await update(directory, START, ROWS, { params, iteration: 9 });
@@ -157,7 +157,7 @@ Deno.test("warm-ups count the state's iterations, not the loop's: a run that con
 
 Deno.test("beyond the KL stop policy, critic and state are passed on unchanged", async () => {
   using directory = new TemporaryDirectory();
-  const [before] = await rounds(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
+  const [before] = await iterations(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
   const rows = scoredRows(before!.policy, 1);
   for (const params of [{ kl_stop: 0.01 }, { kl_stop_per_token: 0.001 }]) {
     const held = await update(directory, pick(before!), rows, { params, iteration: 1 });
@@ -174,22 +174,22 @@ Deno.test("beyond the KL stop policy, critic and state are passed on unchanged",
 Deno.test("two iterations and two more from their files equal four iterations (statement 60)", async () => {
   using directory = new TemporaryDirectory();
   const params = { epochs: 1 };
-  const four = await rounds(directory, 4, { params });
-  const two = await rounds(directory, 2, { params });
-  const more = await rounds(directory, 2, { from: two[1]!, first: 2, params });
+  const four = await iterations(directory, 4, { params });
+  const two = await iterations(directory, 2, { params });
+  const more = await iterations(directory, 2, { from: two[1]!, first: 2, params });
   assertEquals([...two, ...more].map(bytesOf), four.map(bytesOf));
   assertEquals(
     [...two, ...more].map(({ metricsPath }) => digestFile(metricsPath)),
     four.map(({ metricsPath }) => digestFile(metricsPath)),
   );
   const { state: _, ...withoutState } = two[1]!;
-  const forgetful = await rounds(directory, 1, { from: withoutState, first: 2, params });
+  const forgetful = await iterations(directory, 1, { from: withoutState, first: 2, params });
   assertNotEquals(bytesOf(forgetful[0]!), bytesOf(four[2]!), "the moments matter");
 });
 
 Deno.test("centre and scale of the reward are fitted in the first iteration and kept", async () => {
   using directory = new TemporaryDirectory();
-  const all = await rounds(directory, 3, { params: { epochs: 1 } });
+  const all = await iterations(directory, 3, { params: { epochs: 1 } });
   const scales = all.map(({ metrics }) => [metrics.reward_centre, metrics.reward_scale]);
   assertEquals(scales[1], scales[0]);
   assertEquals(scales[2], scales[0]);
@@ -198,7 +198,7 @@ Deno.test("centre and scale of the reward are fitted in the first iteration and 
 
 Deno.test("rewards and beta doubled give the same weights: beta is in units of the raw reward", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRows(warm!.policy, 1);
   const doubled = rows.map((row) => ({
     ...row,
     tokenRewards: row.tokenRewards.map((r) => 2 * r),
@@ -216,7 +216,7 @@ Deno.test("rewards and beta doubled give the same weights: beta is in units of t
 
 Deno.test("beta is the parameter's, also with a state that was written under another", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRows(warm!.policy, 1);
   const weak = await update(directory, pick(warm!), rows),
     strong = await update(directory, pick(warm!), rows, { params: { beta: 3 } });
   assertEquals([weak.metrics.beta, strong.metrics.beta], [0.1, 3]);
@@ -261,14 +261,14 @@ Deno.test("the micro-batch size changes nothing beyond rounding", async () => {
 
 Deno.test("progress reports the metrics so far, and at the end the tokens that were trained on", async () => {
   using directory = new TemporaryDirectory();
-  const told: StageProgress[] = [];
-  await update(directory, START, ROWS, { progress: (p) => told.push(p) });
-  const updates = told.filter(({ step }) => step !== undefined);
+  const reports: StageProgress[] = [];
+  await update(directory, START, ROWS, { progress: (p) => reports.push(p) });
+  const updates = reports.filter(({ step }) => step !== undefined);
   assertEquals(updates.map(({ step, total }) => [step, total]), [[0, 4], [1, 4], [2, 4], [3, 4]]);
   assertEquals("policy_loss" in updates[0]!.fields!, false);
   assert(Number.isFinite(updates[1]!.fields!.policy_loss) && Number.isFinite(updates[1]!.fields!.kl_to_sft));
   const tokens = ROWS.reduce((sum, row) => sum + row.promptIds.length + row.responseIds.length, 0);
-  assertEquals(told.at(-1), { fields: { tokens: 2 * tokens } });
+  assertEquals(reports.at(-1), { fields: { tokens: 2 * tokens } });
 });
 
 Deno.test("an interrupted iteration is discarded, with a message that says so", async () => {
@@ -332,11 +332,11 @@ Deno.test("rows without a token, or that the policy cannot read, are refused by 
 
 Deno.test("a state of another model is refused with the missing tensors", async () => {
   using directory = new TemporaryDirectory();
-  const [round] = await rounds(directory, 1);
+  const [first] = await iterations(directory, 1);
   const state = directory.file("state");
   Deno.mkdirSync(state);
   Deno.copyFileSync(`${SFT}/model.safetensors`, `${state}/optimizer.safetensors`);
-  Deno.copyFileSync(`${round!.state}/trainer_state.json`, `${state}/trainer_state.json`);
+  Deno.copyFileSync(`${first!.state}/trainer_state.json`, `${state}/trainer_state.json`);
   const error = await assertRejects(() => update(directory, { ...START, state }, ROWS), DataError);
   assert(
     error.message.startsWith(

@@ -39,12 +39,12 @@ export function* minibatches(
   }
 }
 
-/** Returns the weights of the tokens of each sequence in the loss of a minibatch. */
+/** Returns the weights of the tokens of each trajectory in the loss of a minibatch. */
 export function tokenWeights(
-  sequences: readonly Sequence[],
+  trajectories: readonly Trajectory[],
   aggregation: Params["loss_aggregation"],
 ): Float64Array[] {
-  const lengths = sequences.map(({ targets }) => targets.length);
+  const lengths = trajectories.map(({ responseIds }) => responseIds.length);
   const weights = aggregationWeights(aggregation, lengths);
   let at = 0;
   return lengths.map((length) => weights.subarray(at, at += length));
@@ -98,23 +98,41 @@ export type UpdateResult =
   | { readonly metrics: Readonly<Record<string, number>> }
   | { readonly nonFinite: NonFinite };
 
-/** Returns the first loss or token output of a minibatch that is not finite. */
-export function firstNonFinite(
+/**
+ * Adds the gradient of a loss over a minibatch to the learner's. Where the loss or a token output is not finite, the gradients are discarded.
+ * @returns the passes, or what was not finite
+ */
+export function minibatchGradients(
   { trajectories }: Minibatch,
-  passes: readonly TrainedMicroBatch[],
-): NonFinite | undefined {
-  for (const { micro, loss, tokens } of passes) {
-    const members = micro.members.map((i) => trajectories[i]!);
-    for (const [tensor, values] of Object.entries(tokens)) {
-      const at = values.findIndex((x) => !Number.isFinite(x));
-      if (at < 0) continue;
-      let end = 0;
-      const member = members.find(({ sequence }) => (end += sequence.targets.length) > at)!;
-      return { tensor, rows: [member.id], value: values[at]! };
-    }
-    if (!Number.isFinite(loss)) return { tensor: "loss", rows: members.map(({ id }) => id), value: loss };
+  learner: Learner,
+  program: HeadProgram,
+  inputs: LossInputs,
+  params: Params,
+): { readonly passes: readonly TrainedMicroBatch[] } | { readonly nonFinite: NonFinite } {
+  const passes = addGradients(learner, program, trajectories.map(({ sequence }) => sequence), inputs, params);
+  for (const pass of passes) {
+    const nonFinite = firstNonFinite(pass, pass.micro.members.map((i) => trajectories[i]!));
+    if (!nonFinite) continue;
+    discardGradients(learner);
+    return { nonFinite };
   }
-  return undefined;
+  return { passes };
+}
+
+function firstNonFinite(
+  { loss, tokens }: PassResult,
+  members: readonly Trajectory[],
+): NonFinite | undefined {
+  for (const [tensor, values] of Object.entries(tokens)) {
+    const at = values.findIndex((x) => !Number.isFinite(x));
+    if (at < 0) continue;
+    let end = 0;
+    const member = members.find(({ sequence }) => (end += sequence.targets.length) > at)!;
+    return { tensor, rows: [member.id], value: values[at]! };
+  }
+  return Number.isFinite(loss)
+    ? undefined
+    : { tensor: "loss", rows: members.map(({ id }) => id), value: loss };
 }
 
 /**
@@ -122,15 +140,15 @@ export function firstNonFinite(
  * @returns the gradient norm before clipping, or what was not finite
  */
 export function optimizerStep(
-  { network, optimizer, ema }: Learner,
+  learner: Learner,
   lr: number,
   { trajectories }: Minibatch,
   { ema_decay }: Params,
 ): { readonly norm: number } | { readonly nonFinite: NonFinite } {
-  const norm = optimizer.gradNorm();
+  const { network, optimizer, ema } = learner, norm = optimizer.gradNorm();
   if (!Number.isFinite(norm)) {
     const nonFinite = { ...nonFiniteGradient(optimizer.gradients), rows: trajectories.map(({ id }) => id) };
-    discardGradients(optimizer);
+    discardGradients(learner);
     return { nonFinite };
   }
   optimizer.update(lr, norm);
@@ -139,8 +157,8 @@ export function optimizerStep(
 }
 
 /** Zeroes the gradients without a step. */
-export function discardGradients({ gradients }: AdamW): void {
-  gradients.data.fill(0);
+export function discardGradients({ optimizer }: Learner): void {
+  optimizer.gradients.data.fill(0);
 }
 
 /** Returns the first parameter whose gradient is not finite; the norm, where only the squares overflow. */

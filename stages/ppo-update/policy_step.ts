@@ -1,17 +1,16 @@
-/** One update of the policy: the clipped surrogate loss, and what is added to it. @module */
+/** One update of the policy: the clipped surrogate loss, and the terms that are added to it. @module */
 import { logprobGap } from "@/lib/rl/importance_sampling.ts";
 import { klEstimatorAt } from "@/lib/rl/kl_placement.ts";
 import { type PolicyStatistics, policyStatistics } from "@/lib/rl/policy_statistics.ts";
-import { scatterTokens, type Sequence } from "@/lib/train/batching.ts";
-import { policyProgram, type PolicyProgramOptions } from "@/lib/train/ppo_programs.ts";
+import { scatterTokens } from "@/lib/train/batching.ts";
+import { type KlTerm, policyProgram, type PolicyProgramOptions } from "@/lib/train/ppo_programs.ts";
 import type { DemonstrationStream } from "./demonstrations.ts";
 import {
-  addGradients,
   discardGradients,
-  firstNonFinite,
   type Learner,
   type LossInputs,
   type Minibatch,
+  minibatchGradients,
   optimizerStep,
   tokensOf,
   tokenWeights,
@@ -45,22 +44,17 @@ export function policyStep(
   { lr, scaledBeta, demonstrations }: PolicyStepOptions,
   params: Params,
 ): UpdateResult | { readonly earlyStop: true } {
-  const { trajectories } = minibatch, options = programOptions(params, { scaledBeta, trajectories });
-  const sequences = trajectories.map(({ sequence }) => sequence);
-  const inputs = lossInputs(trajectories, sequences, options, { scaledBeta, params });
-  const passes = addGradients(policy, policyProgram(options), sequences, inputs, params);
-  const nonFinite = firstNonFinite(minibatch, passes);
-  if (nonFinite) {
-    discardGradients(policy.optimizer);
-    return { nonFinite };
-  }
+  const { options, inputs } = policyLoss(minibatch.trajectories, scaledBeta, params);
+  const backward = minibatchGradients(minibatch, policy, policyProgram(options), inputs, params);
+  if ("nonFinite" in backward) return backward;
+  const { passes } = backward;
   const statistics = policyStatistics({
     logprobs: tokensOf(passes, "logprob"),
     oldLogprobs: tokensOf(passes, "oldLogprob"),
     advantages: tokensOf(passes, "advantage"),
   }, options.clip);
-  if (params.target_kl !== null && statistics.approxKlK3 > params.target_kl) {
-    discardGradients(policy.optimizer);
+  if (statistics.approxKlK3 > (params.target_kl ?? Infinity)) {
+    discardGradients(policy);
     return { earlyStop: true };
   }
   const demoLoss = demonstrations?.addGradients(policy, params);
@@ -68,100 +62,75 @@ export function policyStep(
   if ("nonFinite" in step) return step;
   return {
     metrics: {
-      ...stepMetrics(passes, statistics),
+      policy_loss: passes.reduce((sum, { loss }) => sum + loss, 0),
+      entropy: mean(tokensOf(passes, "entropy")),
+      clip_fraction: statistics.clipFraction,
+      dual_clip_fraction: statistics.dualClipFraction,
+      approx_kl: statistics.approxKlK3,
+      approx_kl_k1: statistics.approxKlK1,
+      approx_kl_k2: statistics.approxKlK2,
+      ratio: statistics.ratioMean,
+      ratio_variance: statistics.ratioVariance,
       policy_grad_norm: step.norm,
-      ...(options.kl ? { kl_loss: mean(tokensOf(passes, "kl")) } : {}),
-      ...(demoLoss === undefined ? {} : { demo_loss: demoLoss }),
-      ...(minibatch.number === 1 ? firstStepMetrics(minibatch, passes, statistics, params) : {}),
+      ...(options.kl && { kl_loss: mean(tokensOf(passes, "kl")) }),
+      ...(demoLoss !== undefined && { demo_loss: demoLoss }),
+      ...(minibatch.number === 1 && firstStepMetrics(minibatch, passes, statistics, params)),
     },
   };
 }
 
-/** Returns what the loss consists of by the parameters. */
-function programOptions(
-  params: Params,
-  { scaledBeta, trajectories }: {
-    readonly scaledBeta: number;
-    readonly trajectories: readonly Trajectory[];
-  },
-): PolicyProgramOptions {
-  return {
-    clip: {
-      clipLow: params.clip_range,
-      clipHigh: params.clip_range_high ?? params.clip_range,
-      dualClip: params.dual_clip,
-    },
-    temperature: params.temperature,
-    entropyCoefficient: params.entropy_coef,
-    ...(trajectories[0]!.importance ? { importance: true } : {}),
-    ...(scaledBeta > 0
-      ? {
-        kl: {
-          estimator: klEstimatorAt("loss", params.kl_estimator),
-          references: params.kl_reference === "both" ? 2 : 1,
-          logRatioBound: params.kl_clip ?? LOG_RATIO_BOUND,
-        },
-      }
-      : {}),
-  };
-}
-
-/** Returns the per-token inputs of the loss, by their names in the program. */
-function lossInputs(
+/** Returns the loss by the parameters: the options of its program, and the program's inputs by name. */
+function policyLoss(
   trajectories: readonly Trajectory[],
-  sequences: readonly Sequence[],
-  { importance, kl }: PolicyProgramOptions,
-  { scaledBeta, params }: { readonly scaledBeta: number; readonly params: Params },
-): LossInputs {
+  scaledBeta: number,
+  params: Params,
+): { readonly options: PolicyProgramOptions; readonly inputs: LossInputs } {
+  const { clip_range: clipLow, clip_range_high: high, dual_clip: dualClip, kl_reference } = params;
+  const importance = trajectories.flatMap((trajectory) => trajectory.importance ?? []);
   const sft = trajectories.map(({ sftLogprobs }) => sftLogprobs);
   const base = trajectories.map(({ baseLogprobs }) => baseLogprobs);
   const references = { sft: { ref0: sft }, base: { ref0: base }, both: { ref0: sft, ref1: base } };
+  const kl: KlTerm | undefined = scaledBeta > 0
+    ? {
+      estimator: klEstimatorAt("loss", params.kl_estimator),
+      references: kl_reference === "both" ? 2 : 1,
+      logRatioBound: params.kl_clip ?? LOG_RATIO_BOUND,
+    }
+    : undefined;
   return {
-    tokens: {
-      oldLogprob: trajectories.map(({ oldLogprobs }) => oldLogprobs),
-      advantage: trajectories.map(({ advantages }) => advantages),
-      weight: tokenWeights(sequences, params.loss_aggregation),
-      ...(importance ? { importance: trajectories.map((trajectory) => trajectory.importance!) } : {}),
-      ...(kl ? references[params.kl_reference] : {}),
+    options: {
+      clip: { clipLow, clipHigh: high ?? clipLow, dualClip },
+      temperature: params.temperature,
+      entropyCoefficient: params.entropy_coef,
+      ...(importance.length > 0 && { importance: true }),
+      ...(kl && { kl }),
     },
-    scalars: kl ? { scaledBeta } : {},
+    inputs: {
+      tokens: {
+        oldLogprob: trajectories.map(({ oldLogprobs }) => oldLogprobs),
+        advantage: trajectories.map(({ advantages }) => advantages),
+        weight: tokenWeights(trajectories, params.loss_aggregation),
+        ...(importance.length > 0 && { importance }),
+        ...(kl && references[kl_reference]),
+      },
+      scalars: kl ? { scaledBeta } : {},
+    },
   };
 }
 
-function stepMetrics(
-  passes: readonly TrainedMicroBatch[],
-  statistics: PolicyStatistics,
-): Record<string, number> {
-  return {
-    policy_loss: passes.reduce((sum, { loss }) => sum + loss, 0),
-    entropy: mean(tokensOf(passes, "entropy")),
-    clip_fraction: statistics.clipFraction,
-    dual_clip_fraction: statistics.dualClipFraction,
-    approx_kl: statistics.approxKlK3,
-    approx_kl_k1: statistics.approxKlK1,
-    approx_kl_k2: statistics.approxKlK2,
-    ratio: statistics.ratioMean,
-    ratio_variance: statistics.ratioVariance,
-  };
-}
-
-/** Returns how far the log-probabilities of the first step, before any update, are from the old ones. */
+/** Returns the distance of the first step's log-probabilities, before any update, from the old ones. */
 function firstStepMetrics(
   { trajectories }: Minibatch,
   passes: readonly TrainedMicroBatch[],
-  { ratioDeviation }: PolicyStatistics,
+  { ratioDeviation: first_ratio_deviation }: PolicyStatistics,
   params: Params,
 ): Record<string, number> {
-  if (params.old_logprobs === "recomputed") return { first_ratio_deviation: ratioDeviation };
+  if (params.old_logprobs === "recomputed") return { first_ratio_deviation };
   const sequences = trajectories.map(({ sequence }) => sequence), logprobs: Float32Array[] = [];
   for (const { micro, tokens } of passes) scatterTokens(micro, sequences, tokens.logprob!, logprobs);
   const gap = logprobGap(logprobs, trajectories.map(({ oldLogprobs }) => oldLogprobs));
   checkLogprobGap(gap, trajectories, params);
-  return {
-    first_ratio_deviation: ratioDeviation,
-    logprob_gap: gap.meanProbability,
-    logprob_gap_max: gap.maxProbability,
-  };
+  return { first_ratio_deviation, logprob_gap: gap.meanProbability, logprob_gap_max: gap.maxProbability };
 }
 
 function mean(values: readonly number[]): number {

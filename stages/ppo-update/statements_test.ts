@@ -1,4 +1,4 @@
-/** Statements of docs/correctness.md on the stage as a whole that the tests beside this one do not make. @module */
+/** Statements of docs/correctness.md on the stage as a whole that no other test here covers. @module */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { readMetrics } from "@/lib/contracts/metrics.ts";
@@ -9,7 +9,7 @@ import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { CRITIC, DIGEST, scoredRows, SETTINGS, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { CRITIC, DIGEST, scoredRows, SETTINGS, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
@@ -121,14 +121,14 @@ Deno.test("an iteration whose values are not finite ends with an error that name
 Deno.test("scored rows, policy and critic of different tokenizers are refused by name (statement 70)", async () => {
   using directory = new TemporaryDirectory();
   const scored = directory.file("scored.arrow"), other = "cd".repeat(32);
-  const round = async (digest: string, critic: string) => {
+  const run = async (digest: string, critic: string) => {
     await writeScored(scored, { rows: ROWS, tokenizerDigest: digest });
     return await runStage(stage, directory.file("out"), { inputs: { scored, policy: SFT, critic } });
   };
   const [own, stories] = [DIGEST, tokenizerDigest(STORIES)].map((digest) => digest.slice(0, 12));
   const refusal = "Cannot use scored and policy and critic together as their tokenizers must be the same: ";
-  const wrongRows = await assertRejects(() => round(other, CRITIC), DataError);
+  const wrongRows = await assertRejects(() => run(other, CRITIC), DataError);
   assertEquals(wrongRows.message, `${refusal}scored has cdcdcdcdcdcd, policy has ${own}, critic has ${own}`);
-  const wrongCritic = await assertRejects(() => round(DIGEST, STORIES), DataError);
+  const wrongCritic = await assertRejects(() => run(DIGEST, STORIES), DataError);
   assertEquals(wrongCritic.message, `${refusal}scored has ${own}, critic has ${stories}`);
 });

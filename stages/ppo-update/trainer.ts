@@ -21,8 +21,12 @@ import { AdamW } from "@/lib/train/adamw.ts";
 import { Network } from "@/lib/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
 import { policyRoundFactor, transformersFactor } from "@/lib/train/schedule.ts";
+import type { KlControl } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
 import { isCriticFree, type Params } from "./params.ts";
+import type { ScaleState } from "./rewards.ts";
+import type { RolloutStatistics } from "./statistics.ts";
+import { firstIterationOf } from "./warnings.ts";
 
 /** A loaded trainer. */
 export interface Trainer {
@@ -136,6 +140,29 @@ export function learningRates({ critic, state: { iteration } }: Trainer, params:
     policy: params.lr * warmup * decay,
     critic: params.critic_lr * decay,
     updatesPolicy: iteration >= criticRounds,
+  };
+}
+
+/** Returns the state after an iteration of training. */
+export function nextState(
+  { policy, critic, state }: Trainer,
+  { kept, control, statistics }: {
+    readonly kept: ScaleState;
+    readonly control: KlControl;
+    readonly statistics: RolloutStatistics;
+  },
+  { fluency_budget }: Params,
+): TrainerState {
+  return {
+    kind: state.kind,
+    policyUpdates: policy.optimizer.step,
+    criticUpdates: critic?.optimizer.step ?? state.criticUpdates,
+    iteration: state.iteration + 1,
+    ...kept,
+    beta: control.beta,
+    ...(fluency_budget !== null && { fluencyFactor: control.fluencyFactor }),
+    episodes: (state.episodes ?? 0) + statistics.responses,
+    firstIteration: state.firstIteration ?? firstIterationOf(statistics),
   };
 }
 

@@ -6,13 +6,13 @@ import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { bytesOf, CRITIC, type Iteration, scoredRows, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const START = { policy: SFT, critic: CRITIC };
 const ROWS = scoredRows(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 const prefixed = (count: number) => ROWS.map((row, i) => ({ ...row, promptId: `p${Math.floor(i / count)}` }));
 
 Deno.test("without a critic the policy is updated from the first iteration on, and a given critic is passed on without metrics", async () => {
@@ -25,14 +25,14 @@ Deno.test("without a critic the policy is updated from the first iteration on, a
       critic_warmup_iterations: 2,
       whiten_advantages: advantage_estimator !== "reinforce",
     };
-    const round = await update(directory, START, rows, { params });
-    assertEquals(digestDirectory(round.critic), digestDirectory(CRITIC));
-    assertEquals([round.metrics.policy_updates, round.metrics.critic_updates], [4, 0]);
-    const ofCritic = Object.keys(round.metrics).filter((name) =>
+    const after = await update(directory, START, rows, { params });
+    assertEquals(digestDirectory(after.critic), digestDirectory(CRITIC));
+    assertEquals([after.metrics.policy_updates, after.metrics.critic_updates], [4, 0]);
+    const ofCritic = Object.keys(after.metrics).filter((name) =>
       /^(value|critic_lr|critic_grad|explained)/.test(name)
     );
     assertEquals(ofCritic, [], advantage_estimator);
-    seen.push(bytesOf(round)[0]!);
+    seen.push(bytesOf(after)[0]!);
   }
   assertEquals(
     new Set(seen).size,
@@ -44,22 +44,23 @@ Deno.test("without a critic the policy is updated from the first iteration on, a
 Deno.test("estimators without a critic need none and write none: policy and state have the same bytes", async () => {
   using directory = new TemporaryDirectory();
   const params = { advantage_estimator: "reinforce_pp" };
-  const rounds = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
+  const twoIterations = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
     const first = await update(directory, { policy: SFT, ...critic }, ROWS, { params });
     const { policy, state } = first;
     const second = await update(directory, { policy, state, ...critic }, scoredRows(policy, 1), {
       params: { ...params, kl_stop },
     });
-    return [first, second].map((round) => ({
-      bytes: [digestDirectory(round.policy).digest, digestDirectory(round.state).digest],
-      metrics: round.metrics,
-      critic: [...Deno.readDirSync(dirname(round.critic))].some(({ name }) => name === "critic"),
+    return [first, second].map((after) => ({
+      bytes: [digestDirectory(after.policy).digest, digestDirectory(after.state).digest],
+      metrics: after.metrics,
+      critic: [...Deno.readDirSync(dirname(after.critic))].some(({ name }) => name === "critic"),
     }));
   };
   for (const kl_stop of [null, 1e-9]) {
-    const without = await rounds({}, kl_stop), with_ = await rounds({ critic: CRITIC }, kl_stop);
+    const without = await twoIterations({}, kl_stop),
+      with_ = await twoIterations({ critic: CRITIC }, kl_stop);
     assertEquals(without.map(({ metrics }) => metrics.stopped), [0, kl_stop === null ? 0 : 1]);
-    assertEquals(without, with_.map((round) => ({ ...round, critic: false })));
+    assertEquals(without, with_.map((after) => ({ ...after, critic: false })));
     assertEquals(with_.map(({ critic }) => critic), [true, true]);
   }
 });
@@ -101,23 +102,23 @@ Deno.test("prompts with a single response are refused by an estimator that compa
   );
 });
 
-/** KL to SFT of a policy's fresh rollouts after rounds with nothing but a penalty, from a policy that has left SFT. */
+/** Returns the KL to SFT of a policy's fresh rollouts after iterations whose reward is 0, so that only the penalty acts. */
 async function klAfter(
   directory: TemporaryDirectory,
-  from: Round,
+  from: Iteration,
   params: Record<string, unknown>,
 ): Promise<number> {
-  let round = from;
+  let last = from;
   for (let iteration = 1; iteration < 3; iteration++) {
-    const rows = scoredRows(round.policy, iteration, { count: 16 }).map((row) => ({
+    const rows = scoredRows(last.policy, iteration, { count: 16 }).map((row) => ({
       ...row,
       tokenRewards: new Float32Array(row.tokenRewards.length),
       rawReward: 0,
       reward: 0,
     }));
-    round = await update(directory, next(round), rows, { iteration, params });
+    last = await update(directory, next(last), rows, { iteration, params });
   }
-  const { metrics } = await update(directory, next(round), scoredRows(round.policy, 9, { count: 16 }), {
+  const { metrics } = await update(directory, next(last), scoredRows(last.policy, 9, { count: 16 }), {
     params: { lr: 0, ...params },
   });
   return metrics.kl_to_sft_k3!;
@@ -211,11 +212,11 @@ Deno.test("an iteration with normalise_reward off stores no scale, and the first
 
 Deno.test("masked responses change neither network: an iteration without them has the same weights", async () => {
   using directory = new TemporaryDirectory();
-  const cut = (row: ScoredRow, i: number): ScoredRow => ({
+  const truncated = (row: ScoredRow, i: number): ScoredRow => ({
     ...row,
     finishReason: i % 3 === 0 ? "length" : "eos",
   });
-  const rows = ROWS.map(cut), ended = rows.filter(({ finishReason }) => finishReason === "eos");
+  const rows = ROWS.map(truncated), ended = rows.filter(({ finishReason }) => finishReason === "eos");
   const masked = await update(directory, START, rows, { params: { missing_eos: "mask" } });
   const without = await update(directory, START, ended);
   assertEquals(weights(masked.policy), weights(without.policy));
@@ -236,14 +237,14 @@ Deno.test("masked responses change neither network: an iteration without them ha
 Deno.test("the policy's loss aggregates tokens in three ways, the critic's in one", async () => {
   using directory = new TemporaryDirectory();
   const rows = ROWS.map((row, i) => i % 2 === 0 ? row : shortened(row));
-  const rounds: Round[] = [];
+  const all: Iteration[] = [];
   for (const loss_aggregation of ["token_mean", "sequence_mean", "sequence_sum"]) {
-    rounds.push(
+    all.push(
       await update(directory, START, rows, { params: { loss_aggregation, max_logprob_gap: null } }),
     );
   }
-  assertEquals(new Set(rounds.map((round) => bytesOf(round)[0])).size, 3);
-  assertEquals(new Set(rounds.map((round) => bytesOf(round)[1])).size, 1);
+  assertEquals(new Set(all.map((of) => bytesOf(of)[0])).size, 3);
+  assertEquals(new Set(all.map((of) => bytesOf(of)[1])).size, 1);
 });
 
 function shortened(row: ScoredRow): ScoredRow {
@@ -288,16 +289,20 @@ Deno.test("dense rewards with a plain critic give the same policy as a residual 
 
 Deno.test("truncated_value=bootstrap changes the update of truncated responses, and not a byte where there are none (statement 5)", async () => {
   using directory = new TemporaryDirectory();
-  const round = (rows: readonly ScoredRow[], truncated_value: string) =>
+  const run = (rows: readonly ScoredRow[], truncated_value: string) =>
     update(directory, START, rows, { params: { truncated_value } });
   const ended = ROWS.map((row) => ({ ...row, finishReason: "eos" as const }));
-  const cut = ended.map((row, i) => i % 2 === 0 ? row : { ...row, finishReason: "length" as const });
-  const whole = await round(ended, "zero");
-  assertEquals(bytesOf(await round(ended, "bootstrap")), bytesOf(whole));
-  // The state tells how many ended; policy and critic do not know.
-  const models = (of: Round) => bytesOf(of).slice(0, 2);
-  assertEquals(models(await round(cut, "zero")), models(whole), "zero takes a cut for an end");
-  const open = await round(cut, "bootstrap");
+  const truncated = ended.map((row, i) => i % 2 === 0 ? row : { ...row, finishReason: "length" as const });
+  const whole = await run(ended, "zero");
+  assertEquals(bytesOf(await run(ended, "bootstrap")), bytesOf(whole));
+  // The state counts the ends; policy and critic do not depend on them.
+  const models = (of: Iteration) => bytesOf(of).slice(0, 2);
+  assertEquals(
+    models(await run(truncated, "zero")),
+    models(whole),
+    "zero treats a truncated response as ended",
+  );
+  const open = await run(truncated, "bootstrap");
   models(open).forEach((digest, i) => assertNotEquals(digest, models(whole)[i]));
   assert(Number.isFinite(open.metrics.bootstrap_mean));
   assertEquals(whole.metrics.bootstrap_mean, undefined);

@@ -45,7 +45,7 @@ export function trajectoriesOf(
   outputs: readonly ArrayLike<number>[],
   scale: RewardScale,
   params: Params,
-  afterLast: readonly number[] = [],
+  afterLast: readonly (number | undefined)[] = [],
 ): { readonly trajectories: readonly Trajectory[]; readonly advantageStd: number } {
   const rewarded = withRewards(rows.map(rolloutOf), { scale, beta: params.beta }, params);
   const critic = outputs.map((perToken, i) => ({ perToken, afterLast: afterLast[i] }));
