@@ -32,14 +32,14 @@ export const OBJECTIVE_PARAMS = {
     .describe("Bound of a token's log-ratio in the KL penalty.")
     .meta({
       unit: "nats",
-      source: "null; verl takes 20, OpenRLHF 10",
+      source: "PPO: off; verl: 20, OpenRLHF: 10",
       details: "null: none in the reward, 20 in the loss.",
     }),
   kl_target: z.number().positive().nullable().default(null)
     .describe("Target KL of adaptive β. null: β is fixed.")
     .meta({
       unit: "nats per response",
-      source: "null as in TRL; Ziegler et al. 2019 take 6",
+      source: "TRL: off; Ziegler et al. 2019: 6",
       details: "Measured to kl_reference. Beta is adapted after every iteration that updates the policy.",
     }),
   kl_horizon: z.number().positive().default(10000)
@@ -53,7 +53,7 @@ export const OBJECTIVE_PARAMS = {
     .describe("Allowed rise of base NLL before β is increased. null: unlimited.")
     .meta({
       unit: "nats per token",
-      source: "ours: null; a rise of 0.05 is hardly seen in the text",
+      source: "ours: off; a rise of 0.05 is barely visible in the text",
       details: "The rise of base_nll over the first iteration's.",
     }),
   fluency_growth: z.number().gt(1).default(1.2)
@@ -65,12 +65,15 @@ export const OBJECTIVE_PARAMS = {
     }),
   kl_stop: z.number().positive().nullable().default(null)
     .describe("Stop training when the mean KL to SFT exceeds this.")
-    .meta({ unit: "nats per response", source: "none: depends on the length; see kl_stop_per_token" }),
+    .meta({
+      unit: "nats per response",
+      source: "ours: off, as it depends on the length; see kl_stop_per_token",
+    }),
   kl_stop_per_token: z.number().positive().nullable().default(0.3)
     .describe("Stop training when the KL to SFT per token exceeds this.")
     .meta({
       unit: "nats per token",
-      source: "best models of arXiv:2403.17031 are below 50 nats per response of 53 tokens; a third of it",
+      source: "ours: a third of arXiv:2403.17031, whose best models are below 50 nats per 53 tokens",
     }),
   normalise_reward: z.boolean().default(true)
     .describe("Centre and scale rewards.")
@@ -80,22 +83,22 @@ export const OBJECTIVE_PARAMS = {
     .meta({ source: "Ziegler et al. 2019: once; PPO-max (arXiv:2307.04964): running" }),
   centre_reward: z.boolean().default(true)
     .describe("Subtract the mean reward. false: scale only.")
-    .meta({ source: "Ziegler et al. 2019; PPO-max and the 37 details do not centre" }),
+    .meta({ source: "Ziegler et al. 2019; PPO-max and Huang et al. 2022: false" }),
   reward_clip: z.number().positive().nullable().default(null)
     .describe("Clip range of the scaled reward.")
-    .meta({ unit: "scaled reward", source: "null; PPO-max and OpenRLHF take 10" }),
+    .meta({ unit: "scaled reward", source: "Ziegler et al. 2019: off; PPO-max and OpenRLHF: 10" }),
   missing_eos: z.enum(MISSING_EOS).default("score")
     .describe("Reward of truncated responses: their score, a penalty, or mask them.")
     .meta({
-      source: "TRL's default: no penalty; missing_eos_penalty and mask_truncated_completions are the others",
+      source: "TRL: no penalty; there missing_eos_penalty and mask_truncated_completions",
       details: "penalty: missing_eos_value in place of the reward. mask: neither network is trained on them.",
     }),
   missing_eos_value: z.number().default(-1)
     .describe("Reward of truncated responses under missing_eos=penalty.")
-    .meta({ unit: "scaled reward", source: "the N details and arXiv:2403.17031: −1, not the score minus 1" }),
+    .meta({ unit: "scaled reward", source: "arXiv:2403.17031: −1 in place of the score" }),
   reward_placement: z.enum(REWARD_PLACEMENTS).default("eos")
     .describe("Reward at the last token (eos), or at each token (dense).")
-    .meta({ source: "arXiv:2510.21090: at the last token" }),
+    .meta({ source: "Self-Rewarding PPO (arXiv:2510.21090): eos" }),
   whiten_rewards: z.boolean().default(false)
     .describe("Scale token rewards, KL penalty included, to variance 1.")
     .meta({ source: "TRL: false", details: "Over all tokens of an iteration; their mean is kept." }),
@@ -127,18 +130,18 @@ export const OBJECTIVE_PARAMS = {
     .meta({ source: "arXiv:2403.17031" }),
   advantage_clip: z.number().positive().nullable().default(null)
     .describe("Clip range of advantages, after whitening.")
-    .meta({ unit: "1", source: "null; PPO-max (arXiv:2307.04964) tried 0.5" }),
+    .meta({ unit: "1", source: "PPO: off; PPO-max (arXiv:2307.04964) tried 0.5" }),
   clip_range: z.number().gt(0).lt(1).default(0.2)
     .describe("PPO clip range ε: ratios are clipped to [1−ε, 1+ε].")
     .meta({ unit: "1", source: "arXiv:1707.06347: 0.2" }),
   clip_range_high: z.number().positive().nullable().default(null)
     .describe("Upper clip range: ratios are at most 1+this. null: clip_range.")
-    .meta({ unit: "1", source: "null as in PPO; DAPO (arXiv:2503.14476) takes 0.28" }),
+    .meta({ unit: "1", source: "PPO: clip_range; DAPO (arXiv:2503.14476): 0.28" }),
   dual_clip: z.number().gt(1).nullable().default(null)
     .describe("Dual-clip bound c of the loss where the advantage is negative.")
     .meta({
       unit: "1",
-      source: "null; arXiv:1912.09729, verl takes 3",
+      source: "PPO: off; verl: 3 (arXiv:1912.09729)",
       details: "The loss is at most c·|A|.",
     }),
   clip_range_value: z.number().positive().nullable().default(0.2)
@@ -154,7 +157,7 @@ export const OBJECTIVE_PARAMS = {
     .describe("Coefficient of the supervised loss on demonstrations (input tokens).")
     .meta({
       unit: "1",
-      source: "0; PPO-ptx (arXiv:2203.02155) took 27.8 beside losses that are not whitened",
+      source: "PPO: off; PPO-ptx (arXiv:2203.02155): 27.8, with advantages that are not whitened",
       details: "Each update takes as many demonstrations as a minibatch has rollouts.",
     }),
 } as const;

@@ -6,7 +6,7 @@ import { SCHEDULES } from "@/lib/train/schedule.ts";
 export const TRAINING_PARAMS = {
   epochs: z.int().positive().default(4)
     .describe("Epochs over the rollouts of an iteration.")
-    .meta({ unit: "1", source: "N implementation details (arXiv:2403.17031): 4" }),
+    .meta({ unit: "1", source: "arXiv:2403.17031: 4" }),
   minibatch_size: z.int().positive().default(32)
     .describe("Rollouts per update; the last minibatch may be smaller.")
     .meta({ unit: "rollouts", source: "PPO-max (arXiv:2307.04964): 32" }),
@@ -18,21 +18,21 @@ export const TRAINING_PARAMS = {
     .meta({ unit: "1", source: "OpenRLHF: 9e-6" }),
   critic_warmup_iterations: z.int().min(0).default(2)
     .describe("First iterations, in which only the critic is trained.")
-    .meta({ unit: "iterations", source: "CSIL (arXiv:2305.16498) pretrains its critic" }),
+    .meta({ unit: "iterations", source: "ours, after CSIL (arXiv:2305.16498), which pretrains its critic" }),
   lr_warmup_iterations: z.int().min(0).default(5)
     .describe("Warm-up of the policy's learning rate, after the critic's warm-up.")
-    .meta({ unit: "iterations", source: "the quickstart" }),
+    .meta({ unit: "iterations", source: "ours: the quickstart" }),
   lr_schedule: z.enum(SCHEDULES).default("constant")
     .describe("Learning-rate schedule over schedule_iterations; linear and cosine end at 0.")
-    .meta({ source: "constant: the loop's length need not be known; TRL, the 37 and the N details: linear" }),
+    .meta({ source: "ours: needs no number of iterations; TRL and arXiv:2403.17031: linear" }),
   schedule_iterations: z.int().positive().nullable().default(null)
     .describe("Length of the learning-rate schedule; required unless constant.")
-    .meta({ unit: "iterations", source: "none: a stage does not know its loop's count" }),
+    .meta({ unit: "iterations", source: "none: it depends on the loop" }),
   ema_decay: z.number().gt(0).lt(1).nullable().default(null)
     .describe("Decay of a moving average of the policy (output ema).")
     .meta({
       unit: "1",
-      source: "null; OpenRLHF takes 0.992",
+      source: "PPO: off; OpenRLHF: 0.992",
       details: "Per update of the policy. null: no average.",
     }),
   max_grad_norm: z.number().positive().default(1)
@@ -43,12 +43,12 @@ export const TRAINING_PARAMS = {
   beta2: z.number().min(0).lt(1).default(0.95).describe("AdamW β₂.")
     .meta({ unit: "1", source: "InstructGPT and OpenRLHF: 0.95" }),
   eps: z.number().positive().default(1e-8).describe("AdamW ε, added after the square root.")
-    .meta({ unit: "1", source: "PyTorch; the 37 details take 1e-5" }),
+    .meta({ unit: "1", source: "PyTorch: 1e-8; Huang et al. 2022: 1e-5" }),
   weight_decay: z.number().min(0).default(0).describe("Decoupled weight decay, on matrices only.")
     .meta({ unit: "1", source: "OpenRLHF: 0" }),
   micro_batch_tokens: z.int().positive().default(1024)
     .describe("Tokens per forward and backward pass, padding included.")
-    .meta({ unit: "tokens", source: "measured: larger passes leave the cache and are slower on CPUs" }),
+    .meta({ unit: "tokens", source: "measured: larger passes exceed the cache and are slower on CPUs" }),
   temperature: z.number().positive().default(1)
     .describe("Sampling temperature of the rollouts.")
     .meta({
@@ -60,24 +60,24 @@ export const TRAINING_PARAMS = {
   old_logprobs: z.enum(["recomputed", "sampled"]).default("recomputed")
     .describe("Old log-probabilities: recomputed with the training graph, or the sampler's own.")
     .meta({
-      source: "verl and OpenRLHF recompute; their samplers run other kernels",
+      source: "verl and OpenRLHF, whose samplers use other kernels",
       details: "sampled saves a forward pass and is right where sampler and training agree.",
     }),
   max_logprob_gap: z.number().positive().nullable().default(0.01)
     .describe("Maximum mean |p−p_sampler| of sampled tokens; more is an error.")
-    .meta({ unit: "1", source: "verl: below 0.005 is normal, above 0.01 a fault" }),
+    .meta({ unit: "1", source: "verl: below 0.005 is normal, above 0.01 is an error" }),
   tis_cap: z.number().positive().nullable().default(null)
     .describe("Cap of truncated importance weights p/p_sampler on the policy loss.")
     .meta({
       unit: "1",
-      source: "null; OpenRLHF and verl take 2, TRL 3",
+      source: "PPO: off; OpenRLHF and verl: 2, TRL: 3",
       details: "For rollouts that are off-policy on purpose: quantised, stale. null: no weights.",
     }),
   target_kl: z.number().positive().nullable().default(null)
     .describe("Early stop of the policy's updates when approx_kl exceeds this.")
     .meta({
       unit: "nats per token",
-      source: "null; Spinning Up takes 1.5 times 0.01",
+      source: "TRL: off; Spinning Up: 1.5 times 0.01",
       details: "Ends the policy's updates of this iteration; the critic is trained on.",
     }),
   max_skipped_updates: z.int().min(0).default(2)
@@ -87,7 +87,7 @@ export const TRAINING_PARAMS = {
     .describe("Warn when the response length changes by this factor.")
     .meta({
       unit: "1",
-      source: "ours: half as long again",
+      source: "ours: 50 % longer",
       details: "Compared with the first iteration, and only while the reward rises. null: never.",
     }),
   warn_repetition: z.number().positive().nullable().default(0.1)
@@ -108,7 +108,7 @@ export const TRAINING_PARAMS = {
     .describe("Responses written to samples as text.")
     .meta({
       unit: "responses",
-      source: "enough to see",
+      source: "ours",
       details: "In addition to the responses that a warning names.",
     }),
 } as const;
