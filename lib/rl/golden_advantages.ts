@@ -4,7 +4,7 @@ import { criticFreeAdvantages } from "./advantage_estimators.ts";
 import { aggregationWeights } from "./aggregate.ts";
 import { explainedVariance } from "./value_statistics.ts";
 import { gae } from "./gae.ts";
-import { fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
+import { compareRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { moments } from "./moments.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
 import { residualPrefix } from "./residual_critic.ts";
@@ -21,8 +21,10 @@ export function checkGae(golden: GoldenCase, tally: GoldenTally): void {
   const results = toRows(golden.rows("rewards"), mask).map((rewards, b) =>
     gae({ rewards, values: values[b]!, bootstrap: bootstrap[b]!, ...options })
   );
-  tally.compare("advantages", fromRows(results.map((r) => r.advantages), mask), golden.rows("advantages"));
-  tally.compare("returns", fromRows(results.map((r) => r.returns), mask), golden.rows("returns"));
+  compareRows(golden, tally, {
+    advantages: results.map((r) => r.advantages),
+    returns: results.map((r) => r.returns),
+  });
 }
 
 /** `prefix_shift`: the reward at the last token with V, and rewards per token with V minus the prefix. */
@@ -38,17 +40,14 @@ export function checkPrefixShift(golden: GoldenCase, tally: GoldenTally): void {
   const options = { gamma: golden.number("gamma"), lambda: golden.number("lambda_") };
   const eos = atEnd.map((rewards, b) => gae({ rewards, values: values[b]!, ...options }));
   const dense = ratios.map((rewards, b) => gae({ rewards, values: shifted[b]!, ...options }));
-  const results: Record<string, Rows> = {
+  compareRows(golden, tally, {
     prefix,
     eos_rewards: atEnd,
     advantages_eos: eos.map((r) => r.advantages),
     advantages_dense_shifted: dense.map((r) => r.advantages),
     returns_eos: eos.map((r) => r.returns),
     returns_dense_shifted: dense.map((r) => r.returns),
-  };
-  for (const [name, rows] of Object.entries(results)) {
-    tally.compare(name, fromRows(rows, mask), golden.rows(name));
-  }
+  });
 }
 
 /** `whiten` */
@@ -60,7 +59,7 @@ export function checkWhiten(golden: GoldenCase, tally: GoldenTally): void {
   const { mean, variance } = moments(rows);
   tally.compare("mean", mean, golden.number("mean"));
   tally.compare("variance", variance, golden.number("var"));
-  tally.compare("whitened", fromRows(whitened, mask), golden.rows("whitened"));
+  compareRows(golden, tally, { whitened });
 }
 
 /** `aggregate` */
@@ -109,14 +108,11 @@ export function checkCriticFree(golden: GoldenCase, tally: GoldenTally): void {
     tally.compare(name, perResponse, golden.list(name));
   }
   const returns = criticFreeAdvantages("reinforce_pp", rewards(golden.number("beta")), options);
-  const results: Record<string, Rows> = {
+  compareRows(golden, tally, {
     reinforce_pp_baseline: whiten(criticFreeAdvantages("reinforce_pp_baseline", rewards(0), options)),
     reinforce_pp_returns: returns,
     reinforce_pp: whiten(returns),
-  };
-  for (const [name, rows] of Object.entries(results)) {
-    tally.compare(name, fromRows(rows, mask), golden.rows(name));
-  }
+  });
 }
 
 /** Aggregations by verl's names. The last divides by a constant length (Dr. GRPO), in goldens that of the padded rows. */

@@ -153,3 +153,15 @@ export function fromRows(rows: Rows, mask: Rows): Float64Array[] {
     return out;
   });
 }
+
+/** Compares ragged results with the masked [B,T] fields of the same names. */
+export function compareRows(
+  golden: GoldenCase,
+  tally: GoldenTally,
+  results: Readonly<Record<string, Rows>>,
+): void {
+  const mask = golden.rows("mask");
+  for (const [field, rows] of Object.entries(results)) {
+    tally.compare(field, fromRows(rows, mask), golden.rows(field));
+  }
+}

@@ -4,7 +4,7 @@ import { f64, type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
 import { aggregationWeights } from "./aggregate.ts";
 import { explainedVariance, valueStatistics } from "./value_statistics.ts";
 import { goldenWeights } from "./golden_advantages.ts";
-import { fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
+import { compareRows, fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { KL_ESTIMATORS } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import { policyLossPerToken } from "./policy_loss.ts";
@@ -41,15 +41,12 @@ export function checkPolicyLoss(golden: GoldenCase, tally: GoldenTally, evaluato
     { wrt: [0], cotangents: [vector([weights])] },
   );
   const losses = numbers(outputs[0]);
-  tally.compare("per_token_loss", fromRows(like(logprobs, losses), mask), golden.rows("per_token_loss"));
   tally.compare("loss", dot(weights, losses), golden.number("loss"));
-  tally.compare(
-    "grad_logprobs",
-    fromRows(like(logprobs, numbers(cotangents[0])), mask),
-    golden.rows("grad_logprobs"),
-  );
-  const ratio = logprobs.map((row, b) => Float64Array.from(row, (x, t) => Math.exp(x - oldLogprobs[b]![t]!)));
-  tally.compare("ratio", fromRows(ratio, mask), golden.rows("ratio"));
+  compareRows(golden, tally, {
+    per_token_loss: like(logprobs, losses),
+    grad_logprobs: like(logprobs, numbers(cotangents[0])),
+    ratio: logprobs.map((row, b) => Float64Array.from(row, (x, t) => Math.exp(x - oldLogprobs[b]![t]!))),
+  });
   const found = policyStatistics(
     { logprobs: flatten(logprobs), oldLogprobs: flatten(oldLogprobs), advantages: flatten(advantages) },
     clip,
@@ -86,11 +83,7 @@ export function checkValueLoss(golden: GoldenCase, tally: GoldenTally, evaluator
   );
   tally.compare("loss", dot(weights, numbers(outputs[0])), golden.number("loss"));
   tally.compare("loss on the host", found.loss, golden.number("loss"));
-  tally.compare(
-    "grad_values",
-    fromRows(like(values, numbers(cotangents[0])), mask),
-    golden.rows("grad_values"),
-  );
+  compareRows(golden, tally, { grad_values: like(values, numbers(cotangents[0])) });
   tally.compare("clipfrac", found.clipFraction, golden.number("clipfrac"));
   tally.compare(
     "explained_variance",
@@ -115,11 +108,7 @@ export function checkKlLoss(golden: GoldenCase, tally: GoldenTally, evaluator: E
       fromRows(like(logprobs, numbers(outputs[0])), mask),
       golden.rows(kind),
     );
-    tally.compare(
-      `grad_${kind}`,
-      fromRows(like(logprobs, numbers(cotangents[0])), mask),
-      golden.rows(`grad_${kind}`),
-    );
+    compareRows(golden, tally, { [`grad_${kind}`]: like(logprobs, numbers(cotangents[0])) });
   }
 }
 
@@ -146,8 +135,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
     );
   const nll = run(-1, 0), entropy = run(0, 1);
   const [logprobs, entropies] = nll.outputs.map(numbers) as [Float64Array, Float64Array];
-  tally.compare("logprobs", fromRows(like(ids, logprobs), mask), golden.rows("logprobs"));
-  tally.compare("entropy", fromRows(like(ids, entropies), mask), golden.rows("entropy"));
+  compareRows(golden, tally, { logprobs: like(ids, logprobs), entropy: like(ids, entropies) });
   tally.compare("nll_mean", -logprobs.reduce((a, b) => a + b) / n, golden.number("nll_mean"));
   tally.compare("entropy_mean", entropies.reduce((a, b) => a + b) / n, golden.number("entropy_mean"));
   for (const [name, result] of Object.entries({ nll, entropy })) {

@@ -2,7 +2,7 @@
 import { DataError } from "@/lib/tensor/errors.ts";
 import { adaptiveKl } from "./adaptive_kl.ts";
 import { COMBINATIONS, combineMembers } from "./bagged_reward.ts";
-import { fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
+import { compareRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { KL_ESTIMATORS, klEstimates } from "./kl.ts";
 import { correlation, moments } from "./moments.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
@@ -19,14 +19,14 @@ export function checkKl(golden: GoldenCase, tally: GoldenTally): void {
   const logprobs = toRows(golden.rows("logprobs"), mask);
   for (const kind of KL_ESTIMATORS) {
     const rows = logprobs.map((row, b) => klEstimates(kind, row, refLogprobs[b]!));
-    tally.compare(kind, fromRows(rows, mask), golden.rows(kind));
+    compareRows(golden, tally, { [kind]: rows });
     tally.compare(`${kind}_mean`, moments(rows).mean, golden.number(`${kind}_mean`));
   }
   const beta = golden.number("beta"), score = golden.list("score");
   const rewards = logprobs.map((row, b) =>
     ppoRewards(klEstimates("k1", row, refLogprobs[b]!), { beta, reward: score[b]! })
   );
-  tally.compare("rewards_k1_in_reward", fromRows(rewards, mask), golden.rows("rewards_k1_in_reward"));
+  compareRows(golden, tally, { rewards_k1_in_reward: rewards });
 }
 
 /** `adaptive_kl` */
@@ -46,13 +46,13 @@ export function checkSrppoReward(golden: GoldenCase, tally: GoldenTally): void {
   const mask = golden.rows("mask");
   const sft = toRows(golden.rows("sft_logprobs"), mask), base = toRows(golden.rows("base_logprobs"), mask);
   const ratios = sft.map((row, b) => logRatios(row, base[b]!));
-  tally.compare("token_log_ratio", fromRows(ratios, mask), golden.rows("token_log_ratio"));
+  compareRows(golden, tally, { token_log_ratio: ratios });
   for (const norm of ["none", "mean", "sqrt"] as const) {
     const name = norm === "none" ? "reward_sum" : `reward_${norm}`;
     tally.compare(name, ratios.map((row) => responseReward(row, norm)), golden.list(name));
   }
   const sums = ratios.map((row) => responseReward(row));
-  tally.compare("rewards_at_eos", fromRows(rewardAtEnd(ratios, sums), mask), golden.rows("rewards_at_eos"));
+  compareRows(golden, tally, { rewards_at_eos: rewardAtEnd(ratios, sums) });
   const swapped = sft.map((row, b) => responseReward(logRatios(base[b]!, row)));
   tally.compare("swapped_reward_sum", swapped, golden.list("swapped_reward_sum"));
   const lengths = ratios.map((row) => row.length);
@@ -84,16 +84,13 @@ export function checkBaggedReward(golden: GoldenCase, tally: GoldenTally): void 
   tally.compare("centre", fitted.centre, golden.number("centre"));
   tally.compare("scale", fitted.scale, golden.number("scale"));
   tally.compare("scaled_reward", scaled, golden.list("scaled_reward"));
-  const results: Record<string, Rows> = {
+  compareRows(golden, tally, {
     target_logprobs: target,
     token_rewards: rewards,
     prefix_sum: rewards.map((row) => residualPrefix(row)),
     residual_prefix: rewards.map((row) => residualPrefix(row, fitted.scale)),
     rewards_at_last_token: rewardAtEnd(rewards, scaled),
-  };
-  for (const [name, rows] of Object.entries(results)) {
-    tally.compare(name, fromRows(rows, mask), golden.rows(name));
-  }
+  });
 }
 
 /** Returns the paper's reward per token: log π_target − log π_base. */

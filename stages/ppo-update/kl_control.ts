@@ -11,7 +11,7 @@ import type { RolloutStatistics } from "./statistics.ts";
 
 /** The two controllers of the KL penalty. */
 export interface KlControl {
-  /** the parameter, or what the adaptive controller made of it */
+  /** the parameter, or the value of the adaptive controller */
   readonly beta: number;
   /** of the fluency budget, at least 1 */
   readonly fluencyFactor: number;

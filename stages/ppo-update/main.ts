@@ -150,7 +150,7 @@ function exceedsKlStop(
   return kl_to_sft > (kl_stop ?? Infinity) || kl_to_sft_per_token > (kl_stop_per_token ?? Infinity);
 }
 
-/** What an iteration learns from. */
+/** The data of an iteration. */
 interface Batch {
   readonly rollouts: readonly Rollout[];
   readonly statistics: RolloutStatistics;
