@@ -48,7 +48,7 @@ export interface GoldenTools {
 }
 
 /** The bar of all topics: float64 reaches 1e-12, float32 1e-5. */
-export const PPO_BAR = 1e-5;
+const PPO_BAR = 1e-5;
 
 type Checker = (golden: GoldenCase, tally: GoldenTally, tools: GoldenTools) => void;
 

@@ -81,7 +81,7 @@ export function addGradients(
 
 /** Returns a per-token input or output of all micro-batches end to end, in the order in which they ran. */
 export function tokensOf(passes: readonly TrainedMicroBatch[], name: string): number[] {
-  return passes.flatMap(({ inputs, tokens }) => Array.from(tokens[name] ?? inputs[name] ?? []));
+  return passes.flatMap(({ inputs, tokens }) => Array.from(tokens[name] ?? inputs[name]!));
 }
 
 /** The first number that is not finite, in a loss, a token or a gradient. */
