@@ -12,38 +12,32 @@ import type { Network } from "@/lib/train/network.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import type { Params } from "./params.ts";
 import { continues } from "./rewards.ts";
-import type { CriticTargets, RewardedRollout, Rollout, Trajectory, Values } from "./trajectory.ts";
+import type { CriticTargets, Evaluated, RewardedRollout, Rollout, Trajectory, Values } from "./trajectory.ts";
 
 /** What whitening adds to the variance, as `whiten()` does. */
 const EPSILON = 1e-8;
 
-/** The critic network's outputs for one response. */
-export interface CriticOutput {
-  /** [R] of the states that predict the tokens */
-  readonly perToken: ArrayLike<number>;
-  /** of the state after the last token, where the response continues */
-  readonly afterLast: number | undefined;
-}
-
 /**
- * Runs the critic over all states of the rollouts in one pass.
+ * Returns the rollouts with the critic's outputs, from one pass over all states.
  * @throws {DataError} naming the rows with a value that is not finite
  */
-export function criticOutputs(
+export function withCriticOutputs<R extends Rollout>(
   critic: Network,
-  rollouts: readonly Rollout[],
+  rollouts: readonly R[],
   params: Params,
-): CriticOutput[] {
+): (R & Evaluated)[] {
   const outputs = tokenValues(
     critic,
     rollouts.map((rollout) => continues(rollout, params) ? withStateAfter(rollout) : rollout.sequence),
   );
   checkFinite({ values: outputs });
-  return rollouts.map((rollout, i) =>
-    continues(rollout, params)
-      ? { perToken: outputs[i]!.subarray(0, -1), afterLast: outputs[i]!.at(-1)! }
-      : { perToken: outputs[i]!, afterLast: undefined }
-  );
+  return rollouts.map((rollout, i) => {
+    const output = outputs[i]!;
+    const criticOutput = continues(rollout, params)
+      ? { perToken: output.subarray(0, -1), afterLast: output.at(-1)! }
+      : { perToken: output, afterLast: undefined };
+    return { ...rollout, criticOutput };
+  });
 }
 
 /**
@@ -59,11 +53,11 @@ function withStateAfter({ promptIds, sequence: { ids } }: Rollout): Sequence {
 
 /** Returns the values of one response: with residual_critic the reward of the tokens so far plus the critic's output. */
 function valuesOf(
-  { rewardPerToken }: RewardedRollout,
-  { perToken, afterLast }: CriticOutput,
+  { rewardPerToken, criticOutput }: RewardedRollout & Partial<Evaluated>,
   scale: number,
   { residual_critic }: Params,
 ): Values {
+  const { perToken, afterLast } = criticOutput!;
   const offsets = residual_critic
     ? residualPrefix(rewardPerToken, scale)
     : new Float64Array(rewardPerToken.length);
@@ -75,18 +69,18 @@ function valuesOf(
 
 /**
  * Returns the rollouts that are trained on with their advantages. Truncated responses are left out under missing_eos: mask.
- * @param options.outputs the critic's, one per rollout; not used by estimators without a critic
- * @param options.scale of the reward
+ * @param rollouts with the critic's outputs where the estimator is gae
+ * @param scale of the reward
  * @returns `advantageStd`, what whitening divided by: 1 without it
  * @throws {DataError} naming prompts with one response, where the estimator compares responses
  */
 export function withAdvantages(
-  rollouts: readonly RewardedRollout[],
-  { outputs, scale }: { readonly outputs: readonly CriticOutput[]; readonly scale: number },
+  rollouts: readonly (RewardedRollout & Partial<Evaluated>)[],
+  scale: number,
   params: Params,
 ): { readonly trajectories: readonly Trajectory[]; readonly advantageStd: number } {
   const estimated = params.advantage_estimator === "gae"
-    ? rollouts.map((rollout, i) => withGae(rollout, valuesOf(rollout, outputs[i]!, scale, params), params))
+    ? rollouts.map((rollout) => withGae(rollout, valuesOf(rollout, scale, params), params))
     : withoutCritic(rollouts, params.advantage_estimator, params);
   const trained = estimated.filter(({ isTruncated }) => params.missing_eos !== "mask" || !isTruncated);
   const raw = trained.map(({ advantages }) => advantages), { count, variance } = moments(raw);

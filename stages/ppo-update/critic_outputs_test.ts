@@ -5,7 +5,8 @@ import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
-import { criticOutputs } from "./advantages.ts";
+import { withCriticOutputs } from "./advantages.ts";
+import type { Params } from "./params.ts";
 import { rolloutOf } from "./trajectory.ts";
 
 const { model, parameters } = loadModel("fixtures/goldens/srppo/critic");
@@ -19,6 +20,9 @@ function row(prompt: number, length: number, finishReason: "eos" | "length") {
     finishReason,
   }));
 }
+
+const outputsOf = (rows: readonly ReturnType<typeof row>[], params: Params) =>
+  withCriticOutputs(critic, rows, params).map(({ criticOutput }) => criticOutput);
 
 /** Returns the value of the state after `count` tokens of the row's text, computed alone. */
 function valueAfter({ promptIds, responseIds }: ReturnType<typeof row>, count: number): number {
@@ -34,7 +38,7 @@ function close(found: number, expected: number): void {
 Deno.test("the critic is evaluated before every token, and after the last one where a response continues", () => {
   // The third fills the context of 64 tokens.
   const rows = [row(4, 6, "eos"), row(5, 7, "length"), row(40, 24, "length")];
-  const outputs = criticOutputs(critic, rows, withDefaults({ truncated_value: "bootstrap" }));
+  const outputs = outputsOf(rows, withDefaults({ truncated_value: "bootstrap" }));
   assertEquals(outputs.map(({ perToken }) => perToken.length), [6, 7, 24]);
   assertEquals(outputs[0]!.afterLast, undefined);
   for (const i of [1, 2]) {
@@ -43,7 +47,7 @@ Deno.test("the critic is evaluated before every token, and after the last one wh
     close(outputs[i]!.perToken[0]!, valueAfter(rows[i]!, promptIds.length));
     close(outputs[i]!.perToken[responseIds.length - 1]!, valueAfter(rows[i]!, all - 1));
   }
-  criticOutputs(critic, rows, withDefaults({})).forEach(({ perToken, afterLast }, i) => {
+  outputsOf(rows, withDefaults({})).forEach(({ perToken, afterLast }, i) => {
     assertEquals(afterLast, undefined);
     Array.from(perToken).forEach((value, t) => close(value, outputs[i]!.perToken[t]!));
   });

@@ -14,7 +14,7 @@ import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { breathe } from "@/lib/train/breathe.ts";
-import { criticOutputs, withAdvantages } from "./advantages.ts";
+import { withAdvantages, withCriticOutputs } from "./advantages.ts";
 import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
 import { checkInputsFit, readInputs } from "./inputs.ts";
@@ -170,8 +170,8 @@ async function learn(
   const { scale, kept } = fitScale(rollouts, state, params);
   const rewarded = withRewards(rollouts, { scale, beta }, params);
 
-  const outputs = critic ? criticOutputs(critic.network, rewarded, params) : [];
-  const { trajectories, advantageStd } = withAdvantages(rewarded, { outputs, scale: scale.scale }, params);
+  const evaluated = critic ? withCriticOutputs(critic.network, rewarded, params) : rewarded;
+  const { trajectories, advantageStd } = withAdvantages(evaluated, scale.scale, params);
 
   // The rewards were divided by scale and advantageStd, so beta in the loss must be divided by both.
   const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantageStd : 0;

@@ -1,5 +1,5 @@
 /**
- * The record of one response. Each step of an iteration adds its fields: {@linkcode Rollout}, then {@linkcode RewardedRollout}, then
+ * The record of one response. Each step of an iteration adds its fields: {@linkcode Rollout}, {@linkcode RewardedRollout}, {@linkcode Evaluated},
  * {@linkcode Trajectory}. Per-token arrays have one entry per response token, [R].
  * @module
  */
@@ -29,6 +29,17 @@ export interface RewardedRollout extends Rollout {
   readonly scaledReward: number;
   /** [R] r_t: the scaled reward where reward_placement puts it, minus the KL penalty where that is in the reward */
   readonly rewards: Float64Array;
+}
+
+/** What the critic adds to a rollout before any update. */
+export interface Evaluated {
+  /** outputs of the network */
+  readonly criticOutput: {
+    /** [R] at the states that predict the tokens */
+    readonly perToken: ArrayLike<number>;
+    /** at the state after the last token; undefined where the response ends there */
+    readonly afterLast: number | undefined;
+  };
 }
 
 /** The critic's estimates for one response before any update. */

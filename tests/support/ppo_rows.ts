@@ -48,6 +48,10 @@ export function trajectoriesOf(
   afterLast: readonly (number | undefined)[] = [],
 ): { readonly trajectories: readonly Trajectory[]; readonly advantageStd: number } {
   const rewarded = withRewards(rows.map(rolloutOf), { scale, beta: params.beta }, params);
-  const critic = outputs.map((perToken, i) => ({ perToken, afterLast: afterLast[i] }));
-  return withAdvantages(rewarded, { outputs: critic, scale: scale.scale }, params);
+  const evaluated = rewarded.map((rollout, i) =>
+    i < outputs.length
+      ? { ...rollout, criticOutput: { perToken: outputs[i]!, afterLast: afterLast[i] } }
+      : rollout
+  );
+  return withAdvantages(evaluated, scale.scale, params);
 }
