@@ -1,10 +1,7 @@
 /** Length normalisation of a response's reward. @module */
 
-/** Names of the norms, as parameters spell them. */
+/** Names of the norms, as parameters spell them; `none` is the paper's sum. */
 export const LENGTH_NORMS = ["none", "mean", "sqrt", "target"] as const;
-
-/** One of {@linkcode LENGTH_NORMS}; `none` is the paper's sum. */
-export type LengthNorm = typeof LENGTH_NORMS[number];
 
 /**
  * Returns a response's summed reward after length normalisation.
@@ -24,7 +21,12 @@ export type LengthNorm = typeof LENGTH_NORMS[number];
  * assertEquals(LENGTH_NORMS.map((norm) => lengthNormalised(16, 8, norm, 4)), [16, 2, 16 / Math.sqrt(8), 8]);
  * ```
  */
-export function lengthNormalised(sum: number, length: number, norm: LengthNorm, target?: number): number {
+export function lengthNormalised(
+  sum: number,
+  length: number,
+  norm: typeof LENGTH_NORMS[number],
+  target?: number,
+): number {
   const n = Math.max(length, 1);
   switch (norm) {
     case "none":

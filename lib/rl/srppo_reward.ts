@@ -3,7 +3,7 @@
  * tokens, EOS included once if it was emitted.
  * @module
  */
-import { type LengthNorm, lengthNormalised } from "./length_norm.ts";
+import { type LENGTH_NORMS, lengthNormalised } from "./length_norm.ts";
 import type { Row } from "./rows.ts";
 
 /**
@@ -12,7 +12,11 @@ import type { Row } from "./rows.ts";
  * @param tokenRewards [R], nats
  * @param target tokens; of the norm `target`
  */
-export function responseReward(tokenRewards: Row, norm: LengthNorm = "none", target?: number): number {
+export function responseReward(
+  tokenRewards: Row,
+  norm: typeof LENGTH_NORMS[number] = "none",
+  target?: number,
+): number {
   let sum = 0;
   for (let t = 0; t < tokenRewards.length; t++) sum += tokenRewards[t]!;
   return lengthNormalised(sum, tokenRewards.length, norm, target);

@@ -19,7 +19,7 @@ export interface Demonstrations {
  * Reads demonstrations; rows without a supervised token are left out.
  * @throws {DataError} if the file is not `tokens@1`, or no token is supervised
  */
-export function readDemonstrations(path: string): Demonstrations {
+export function readDemonstrationTokens(path: string): Demonstrations {
   const { rows, tokenizerDigest } = readTokens(path);
   const withTargets = rows.flatMap((row) => {
     const targets: number[] = []; // the first token has no context that predicts it

@@ -17,15 +17,15 @@ import {
   CRITIC,
   DIGEST,
   type Iteration,
-  scoredRows,
+  scoredRollouts,
   SFT,
   update,
 } from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { DemonstrationStream, readDemonstrations } from "./demonstrations.ts";
+import { DemonstrationStream, readDemonstrationTokens } from "./demonstrations.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
@@ -44,7 +44,7 @@ async function demonstrations(directory: TemporaryDirectory): Promise<string> {
 
 function nll(model: string, path: string): number {
   const { model: of, parameters } = loadModel(model);
-  const all = tokenLogprobs(new Network(of, parameters), readDemonstrations(path).sequences).flatMap((
+  const all = tokenLogprobs(new Network(of, parameters), readDemonstrationTokens(path).sequences).flatMap((
     x,
   ) => [...x]);
   return -all.reduce((a, b) => a + b, 0) / all.length;
@@ -93,7 +93,7 @@ Deno.test("demo_mix=0 does not read the demonstrations; above 0 they must be giv
 
 Deno.test("the stream takes each demonstration once per epoch, in an order of its own, wherever it begins", async () => {
   using directory = new TemporaryDirectory();
-  const given = readDemonstrations(await demonstrations(directory));
+  const given = readDemonstrationTokens(await demonstrations(directory));
   const stream = new DemonstrationStream(given, 3);
   const first = (index: number, of = stream) => of.at(index).ids[1]!;
   const passes = [0, 1, 2].map((pass) => Array.from({ length: 6 }, (_, i) => first(6 * pass + i)));
@@ -110,7 +110,7 @@ Deno.test("ema: each update of the policy moves the average by 1 − decay, also
   using directory = new TemporaryDirectory();
   const params = { ema_decay: 0.75, epochs: 1, minibatch_size: 16 };
   const first = await update(directory, START, ROWS, { params });
-  const rows = scoredRows(first.policy, 1);
+  const rows = scoredRollouts(first.policy, 1);
   const second = await update(directory, next(first), rows, { params, iteration: 1 });
   const [w0, w1, w2] = [SFT, first.policy, second.policy].map(weights) as [
     Float32Array,
@@ -127,12 +127,12 @@ Deno.test("ema: each update of the policy moves the average by 1 − decay, also
 
 Deno.test("ema may begin in a later iteration, and be dropped again", async () => {
   using directory = new TemporaryDirectory();
-  const plain = await update(directory, START, ROWS), rows = scoredRows(plain.policy, 1);
+  const plain = await update(directory, START, ROWS), rows = scoredRollouts(plain.policy, 1);
   const params = { ema_decay: 0.5, epochs: 1, minibatch_size: 16 };
   const late = await update(directory, next(plain), rows, { params, iteration: 1 });
   const before = weights(plain.policy), after = weights(late.policy), average = weights(late.ema);
   before.forEach((w, i) => assertAlmostEquals(average[i]!, (w + after[i]!) / 2, 1e-6));
-  const dropped = await update(directory, next(late), scoredRows(late.policy, 2), { iteration: 2 });
+  const dropped = await update(directory, next(late), scoredRollouts(late.policy, 2), { iteration: 2 });
   assertEquals(dropped.metrics.policy_updates, 9);
 });
 
@@ -152,7 +152,7 @@ Deno.test("with demonstrations and an average, two iterations and two more equal
     let last = from;
     for (let iteration = first; iteration < first + count; iteration++) {
       const inputs = last ? next(last) : START;
-      last = await update(directory, { ...inputs, tokens }, scoredRows(inputs.policy, iteration), {
+      last = await update(directory, { ...inputs, tokens }, scoredRollouts(inputs.policy, iteration), {
         params,
         iteration,
         seed: 5,

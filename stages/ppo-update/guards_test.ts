@@ -5,13 +5,20 @@ import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
-import { bytesOf, CRITIC, type Iteration, scoredRows, SFT, update } from "@/tests/support/ppo_iterations.ts";
+import {
+  bytesOf,
+  CRITIC,
+  type Iteration,
+  scoredRollouts,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { withDefaults } from "@/tests/support/ppo_rows.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
@@ -28,7 +35,7 @@ Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the s
 
 Deno.test("rollouts of another policy or temperature are refused, with either kind of old log-probabilities", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { temperature: 0.7 });
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
   for (const old_logprobs of ["recomputed", "sampled"]) {
     const error = await assertRejects(
       () => update(directory, START, rows, { params: { old_logprobs, max_logprob_gap: 0.001 } }),
@@ -136,7 +143,7 @@ Deno.test("a reward that rises while the KL exceeds its band gives a warning tha
   using directory = new TemporaryDirectory();
   const messages: string[] = [];
   const first = await update(directory, START, ROWS, { params: { lr: 1e-2, epochs: 4 } });
-  const fresh = scoredRows(first.policy, 1);
+  const fresh = scoredRollouts(first.policy, 1);
   const rows = fresh.map((row) => ({ ...row, reward: row.reward + 9, rawReward: row.rawReward + 9 }));
   const state = readTrainerState(first.state);
   assertEquals(state.firstIteration!.reward, first.metrics.reward);

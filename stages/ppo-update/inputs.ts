@@ -7,11 +7,11 @@ import { responseSequence } from "@/lib/reward/reward_model.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { checkFits } from "@/lib/train/fit_model.ts";
-import { type Demonstrations, readDemonstrations } from "./demonstrations.ts";
+import { type Demonstrations, readDemonstrationTokens } from "./demonstrations.ts";
 import type { Params } from "./params.ts";
 
 /** Paths of what is read here, and of the models whose tokenizers must be the same. */
-export interface InputPaths {
+export interface DataPaths {
   readonly scored: string;
   readonly policy: string;
   readonly critic?: string | undefined;
@@ -19,7 +19,7 @@ export interface InputPaths {
 }
 
 /** The data of an iteration. */
-export interface Inputs {
+export interface IterationData {
   readonly rows: readonly ScoredRow[];
   /** absent where demo_mix is 0 */
   readonly demonstrations: Demonstrations | undefined;
@@ -29,9 +29,9 @@ export interface Inputs {
  * Reads the scored rollouts, and the demonstrations where they are mixed in.
  * @throws {DataError} if a file breaks its contract, a response is empty, or tokenizers differ
  */
-export function readInputs(paths: InputPaths, { demo_mix }: Params): Inputs {
+export function readIterationData(paths: DataPaths, { demo_mix }: Params): IterationData {
   const { scored, policy, critic, tokens } = paths, { rows, tokenizerDigest: digest } = readScored(scored);
-  const demonstrations = tokens === undefined || demo_mix === 0 ? undefined : readDemonstrations(tokens);
+  const demonstrations = tokens === undefined || demo_mix === 0 ? undefined : readDemonstrationTokens(tokens);
   checkSameTokenizer({
     scored: digest,
     policy: tokenizerDigest(policy),
@@ -52,7 +52,7 @@ export function readInputs(paths: InputPaths, { demo_mix }: Params): Inputs {
  * Checks that every row fits the policy's context and vocabulary.
  * @throws {DataError} naming the rows that do not
  */
-export function checkInputsFit({ rows, demonstrations }: Inputs, paths: InputPaths, model: Model): void {
+export function checkDataFits({ rows, demonstrations }: IterationData, paths: DataPaths, model: Model): void {
   const action = "learn from";
   const responses = rows.map((row) => ({ id: row.id, ids: responseSequence(row).ids }));
   checkFits(responses, model, { action, file: paths.scored, column: "response_ids" });

@@ -17,7 +17,7 @@ import { breathe } from "@/lib/train/breathe.ts";
 import { withAdvantages, withCriticOutputs } from "./advantages.ts";
 import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
-import { checkInputsFit, readInputs } from "./inputs.ts";
+import { checkDataFits, readIterationData } from "./inputs.ts";
 import { effectiveBeta, klControlOf, klToReference, nextKlControl } from "./kl_control.ts";
 import { minibatches } from "./minibatch.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
@@ -32,7 +32,7 @@ import {
 } from "./statistics.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
-import { firstIterationOf, sampleRows, warningsOf } from "./warnings.ts";
+import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
 
 const inputs = {
   scored: { contract: "scored@1", description: "rollouts of this policy with their rewards" },
@@ -102,9 +102,9 @@ async function run(context: Context): Promise<void> {
   const { params, inputs, outputs, iteration, handOver } = context;
   configureRuntime({ threads: context.threads });
 
-  const { rows, demonstrations } = readInputs(inputs, params);
+  const { rows, demonstrations } = readIterationData(inputs, params);
   const trainer = loadTrainer(inputs, params, handOver), { policy, state } = trainer;
-  checkInputsFit({ rows, demonstrations }, inputs, policy.network.model);
+  checkDataFits({ rows, demonstrations }, inputs, policy.network.model);
 
   const { rollouts, gap } = await withOldLogprobs(policy.network, rows, params);
 
@@ -114,7 +114,7 @@ async function run(context: Context): Promise<void> {
   const hasBos = loadSpecialIds(inputs.policy).bosId !== null;
   const statistics = rolloutStatistics(rollouts, { texts, hasBos });
   const first = state.firstIteration ?? firstIterationOf(statistics);
-  const warnings = warningsOf(statistics, first, rollouts, params);
+  const warnings = rewardHackingWarnings(statistics, first, rollouts, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
   const stopped = exceedsKlStop(statistics, params);
@@ -139,7 +139,7 @@ async function run(context: Context): Promise<void> {
     Object.entries(metrics).map(([name, value]) => ({ step: iteration, name, value })),
   );
   const count = params.kept_samples;
-  await writeSamples(outputs.samples, tokenizer ? sampleRows(rollouts, tokenizer, { count, warnings }) : []);
+  await writeSamples(outputs.samples, tokenizer ? keptSamples(rollouts, tokenizer, { count, warnings }) : []);
 }
 
 /** Returns whether the policy is too far from SFT to be trained further: it is then passed on unchanged. */

@@ -17,7 +17,7 @@ import {
   DIGEST,
   type Iteration,
   type IterationInputs,
-  scoredRows,
+  scoredRollouts,
   SFT,
   update,
 } from "@/tests/support/ppo_iterations.ts";
@@ -26,7 +26,7 @@ import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 
 /** Runs `count` iterations, each on fresh rollouts of the policy before it. */
@@ -39,7 +39,7 @@ async function iterations(
   for (let iteration = first; iteration < first + count; iteration++) {
     const before: IterationInputs = out.at(-1) ?? from;
     out.push(
-      await update(directory, pick(before), scoredRows(before.policy, iteration), {
+      await update(directory, pick(before), scoredRollouts(before.policy, iteration), {
         iteration,
         seed: 5,
         params,
@@ -92,7 +92,7 @@ Deno.test("an iteration updates both networks: four updates each, and their metr
 
 Deno.test("the policy learns: responses with more than the mean reward become more likely, the others less", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { count: 32 });
+  const rows = scoredRollouts(SFT, 0, { count: 32 });
   const { policy, metrics } = await update(directory, START, rows, { params: { beta: 0, epochs: 4 } });
   const after = loadModel(policy), network = new Network(after.model, after.parameters);
   const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
@@ -122,7 +122,7 @@ Deno.test("with a learning rate of 0 the ratio stays 1, nothing is clipped, the 
 
 Deno.test("ratios are taken at the sampling temperature: the first ratio is 1, and the KL is that at temperature 1", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { temperature: 0.7 });
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
   const { metrics } = await update(directory, START, rows, { params: { temperature: 0.7 } });
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
   assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4);
@@ -158,7 +158,7 @@ Deno.test("warm-ups count the state's iterations, not the loop's: a run that con
 Deno.test("beyond the KL stop policy, critic and state are passed on unchanged", async () => {
   using directory = new TemporaryDirectory();
   const [before] = await iterations(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
-  const rows = scoredRows(before!.policy, 1);
+  const rows = scoredRollouts(before!.policy, 1);
   for (const params of [{ kl_stop: 0.01 }, { kl_stop_per_token: 0.001 }]) {
     const held = await update(directory, pick(before!), rows, { params, iteration: 1 });
     assertEquals(bytesOf(held), bytesOf(before!));
@@ -198,7 +198,7 @@ Deno.test("centre and scale of the reward are fitted in the first iteration and 
 
 Deno.test("rewards and beta doubled give the same weights: beta is in units of the raw reward", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await iterations(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRollouts(warm!.policy, 1);
   const doubled = rows.map((row) => ({
     ...row,
     tokenRewards: row.tokenRewards.map((r) => 2 * r),
@@ -216,7 +216,7 @@ Deno.test("rewards and beta doubled give the same weights: beta is in units of t
 
 Deno.test("beta is the parameter's, also with a state that was written under another", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await iterations(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRollouts(warm!.policy, 1);
   const weak = await update(directory, pick(warm!), rows),
     strong = await update(directory, pick(warm!), rows, { params: { beta: 3 } });
   assertEquals([weak.metrics.beta, strong.metrics.beta], [0.1, 3]);

@@ -9,13 +9,13 @@ import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { CRITIC, DIGEST, scoredRows, SETTINGS, SFT, update } from "@/tests/support/ppo_iterations.ts";
+import { CRITIC, DIGEST, scoredRollouts, SETTINGS, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const STORIES = "fixtures/stories260k";
 
 Deno.test("losses, entropy, clip fractions, KL, norms and explained variance are written (statement 12)", async () => {

@@ -6,11 +6,18 @@ import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { bytesOf, CRITIC, type Iteration, scoredRows, SFT, update } from "@/tests/support/ppo_iterations.ts";
+import {
+  bytesOf,
+  CRITIC,
+  type Iteration,
+  scoredRollouts,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 const prefixed = (count: number) => ROWS.map((row, i) => ({ ...row, promptId: `p${Math.floor(i / count)}` }));
@@ -47,7 +54,7 @@ Deno.test("estimators without a critic need none and write none: policy and stat
   const twoIterations = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
     const first = await update(directory, { policy: SFT, ...critic }, ROWS, { params });
     const { policy, state } = first;
-    const second = await update(directory, { policy, state, ...critic }, scoredRows(policy, 1), {
+    const second = await update(directory, { policy, state, ...critic }, scoredRollouts(policy, 1), {
       params: { ...params, kl_stop },
     });
     return [first, second].map((after) => ({
@@ -110,7 +117,7 @@ async function klAfter(
 ): Promise<number> {
   let last = from;
   for (let iteration = 1; iteration < 3; iteration++) {
-    const rows = scoredRows(last.policy, iteration, { count: 16 }).map((row) => ({
+    const rows = scoredRollouts(last.policy, iteration, { count: 16 }).map((row) => ({
       ...row,
       tokenRewards: new Float32Array(row.tokenRewards.length),
       rawReward: 0,
@@ -118,7 +125,7 @@ async function klAfter(
     }));
     last = await update(directory, next(last), rows, { iteration, params });
   }
-  const { metrics } = await update(directory, next(last), scoredRows(last.policy, 9, { count: 16 }), {
+  const { metrics } = await update(directory, next(last), scoredRollouts(last.policy, 9, { count: 16 }), {
     params: { lr: 0, ...params },
   });
   return metrics.kl_to_sft_k3!;
@@ -126,7 +133,7 @@ async function klAfter(
 
 Deno.test("a KL penalty alone brings the policy back, from the reward and from the loss, by k2 and k3", async () => {
   using directory = new TemporaryDirectory();
-  const left = await update(directory, START, scoredRows(SFT, 0, { count: 16 }), {
+  const left = await update(directory, START, scoredRollouts(SFT, 0, { count: 16 }), {
     params: { beta: 0, lr: 3e-3, epochs: 4 },
   });
   const free = { beta: 0, normalise_reward: false, whiten_advantages: false, lr: 3e-3, epochs: 2 };
@@ -161,7 +168,7 @@ Deno.test("beta follows kl_target through the state, and only then", async () =>
   const params = { kl_target: 0.01, kl_horizon: 80, lr: 1e-2 };
   const first = await update(directory, START, ROWS, { params });
   assertAlmostEquals(readTrainerState(first.state).beta, 0.1 * (1 - 0.2 * 16 / 80), 1e-12, "no KL yet");
-  const rows = scoredRows(first.policy, 1);
+  const rows = scoredRollouts(first.policy, 1);
   const second = await update(directory, next(first), rows, { params, iteration: 1 });
   assertEquals(second.metrics.beta, readTrainerState(first.state).beta);
   assert(second.metrics.kl_to_sft! > 0.012, `${second.metrics.kl_to_sft}`);
@@ -203,7 +210,7 @@ Deno.test("an iteration with normalise_reward off stores no scale, and the first
   assertEquals([off.metrics.reward_centre, off.metrics.reward_scale], [0, 1]);
   const { rewardCentre, rewardScale } = readTrainerState(off.state);
   assertEquals([rewardCentre, rewardScale], [null, null]);
-  const on = await update(directory, next(off), scoredRows(off.policy, 1), { iteration: 1 });
+  const on = await update(directory, next(off), scoredRollouts(off.policy, 1), { iteration: 1 });
   assertEquals([on.metrics.reward_centre, on.metrics.reward_scale], [
     on.metrics.reward,
     on.metrics.reward_std,

@@ -45,7 +45,7 @@ function hasRisen(now: RolloutStatistics, first: Readonly<Record<string, number>
 }
 
 /** Returns the warnings of an iteration; none while the reward has not risen. */
-export function warningsOf(
+export function rewardHackingWarnings(
   now: RolloutStatistics,
   first: Readonly<Record<string, number>>,
   rollouts: readonly Rollout[],
@@ -89,7 +89,7 @@ export function warningsOf(
 }
 
 /** Returns the first `count` rollouts as text, then those that warnings name, with the kinds of warning among their scores. */
-export function sampleRows(
+export function keptSamples(
   rollouts: readonly Rollout[],
   tokenizer: Tokenizer,
   { count, warnings }: { readonly count: number; readonly warnings: readonly Warning[] },

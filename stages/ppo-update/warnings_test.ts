@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
 import { rolloutStatistics } from "./statistics.ts";
 import { rolloutOf } from "./trajectory.ts";
-import { firstIterationOf, warningsOf } from "./warnings.ts";
+import { firstIterationOf, rewardHackingWarnings } from "./warnings.ts";
 
 /** Returns rollouts of some lengths: reward `level` on average, `kl` nats per token to SFT, ids alike or all different. */
 function rollouts(lengths: readonly number[], given: { level: number; kl?: number; alike?: boolean }) {
@@ -20,7 +20,7 @@ function rollouts(lengths: readonly number[], given: { level: number; kl?: numbe
 const LENGTHS = [10, 11, 9, 10];
 const first = firstIterationOf(rolloutStatistics(rollouts(LENGTHS, { level: 1 }), { hasBos: true }));
 const warnings = (of: ReturnType<typeof rollouts>, params = withDefaults({})) =>
-  warningsOf(rolloutStatistics(of, { hasBos: true }), first, of, params);
+  rewardHackingWarnings(rolloutStatistics(of, { hasBos: true }), first, of, params);
 
 Deno.test("no warning while the reward rises within the bands, or while it does not rise", () => {
   assertEquals(warnings(rollouts(LENGTHS, { level: 5 })), []);

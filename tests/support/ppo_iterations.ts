@@ -36,7 +36,7 @@ export const SETTINGS = {
 };
 
 /** Returns responses of `policy` to `count` prompts, scored by log π_sft − log π_base. */
-export function scoredRows(
+export function scoredRollouts(
   policy: string,
   iteration = 0,
   options: { count?: number; temperature?: number } = {},
