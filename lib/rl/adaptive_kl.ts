@@ -1,15 +1,16 @@
 /** Adaptive β of the KL penalty. @module */
 
+/** Bound of the relative error. */
+const BOUND = 0.2;
+
 /** Settings of the controller. */
 export interface AdaptiveKlOptions {
   /** target KL, nats per response, above 0 */
   readonly target: number;
-  /** responses over which beta may change by a factor of e^bound, above 0 */
+  /** responses over which beta may change by a factor of e^0.2, above 0 */
   readonly horizon: number;
   /** responses since the last update of beta */
   readonly steps: number;
-  /** bound of the relative error; default 0.2 */
-  readonly bound?: number;
 }
 
 /**
@@ -29,12 +30,12 @@ export interface AdaptiveKlOptions {
  * ```
  */
 export function adaptiveKl(beta: number, kl: number, options: AdaptiveKlOptions): number {
-  const { target, horizon, steps, bound = 0.2 } = options;
+  const { target, horizon, steps } = options;
   if (!(target > 0 && horizon > 0 && Number.isFinite(kl))) {
     throw new RangeError(
       `Adaptive beta requires a positive target and horizon and a finite KL, got target ${target}, horizon ${horizon}, KL ${kl}`,
     );
   }
-  const error = Math.min(Math.max(kl / target - 1, -bound), bound);
+  const error = Math.min(Math.max(kl / target - 1, -BOUND), BOUND);
   return beta * (1 + error * steps / horizon);
 }

@@ -12,7 +12,7 @@ import type { Network } from "@/lib/train/network.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import type { Params } from "./params.ts";
 import { continues } from "./rewards.ts";
-import type { CriticTargets, Evaluated, RewardedRollout, Rollout, Trajectory, Values } from "./trajectory.ts";
+import type { Evaluated, RewardedRollout, Rollout, Trajectory } from "./trajectory.ts";
 
 /** What whitening adds to the variance, as `whiten()` does. */
 const EPSILON = 1e-8;
@@ -51,22 +51,6 @@ function withStateAfter({ promptIds, sequence: { ids } }: Rollout): Sequence {
   };
 }
 
-/** Returns the values of one response: with residual_critic the reward of the tokens so far plus the critic's output. */
-function valuesOf(
-  { rewardPerToken, criticOutput }: RewardedRollout & Partial<Evaluated>,
-  scale: number,
-  { residual_critic }: Params,
-): Values {
-  const { perToken, afterLast } = criticOutput!;
-  const offsets = residual_critic
-    ? residualPrefix(rewardPerToken, scale)
-    : new Float64Array(rewardPerToken.length);
-  const bootstrap = residual_critic && afterLast !== undefined
-    ? residualBootstrap(afterLast, rewardPerToken, scale)
-    : afterLast;
-  return { offsets, oldValues: residualValues(perToken, offsets), bootstrap };
-}
-
 /**
  * Returns the rollouts that are trained on with their advantages. Truncated responses are left out under missing_eos: mask.
  * @param rollouts with the critic's outputs where the estimator is gae
@@ -80,7 +64,7 @@ export function withAdvantages(
   params: Params,
 ): { readonly trajectories: readonly Trajectory[]; readonly advantageStd: number } {
   const estimated = params.advantage_estimator === "gae"
-    ? rollouts.map((rollout) => withGae(rollout, valuesOf(rollout, scale, params), params))
+    ? rollouts.map((rollout) => withGae(rollout, scale, params))
     : withoutCritic(rollouts, params.advantage_estimator, params);
   const trained = estimated.filter(({ isTruncated }) => params.missing_eos !== "mask" || !isTruncated);
   const raw = trained.map(({ advantages }) => advantages), { count, variance } = moments(raw);
@@ -95,17 +79,26 @@ export function withAdvantages(
   };
 }
 
-function withGae(rollout: RewardedRollout, values: Values, { gamma, lambda }: Params): Trajectory {
-  const { oldValues, bootstrap = 0 } = values;
+/** With residual_critic a value is the reward of the tokens so far plus the critic's output. */
+function withGae(
+  rollout: RewardedRollout & Partial<Evaluated>,
+  scale: number,
+  { gamma, lambda, residual_critic }: Params,
+): Trajectory {
+  const { rewards, rewardPerToken } = rollout, { perToken, afterLast } = rollout.criticOutput!;
+  const offsets = residual_critic ? residualPrefix(rewardPerToken, scale) : new Float64Array(rewards.length);
+  const oldValues = residualValues(perToken, offsets);
+  const bootstrap = residual_critic && afterLast !== undefined
+    ? residualBootstrap(afterLast, rewardPerToken, scale)
+    : afterLast;
   const { advantages, returns } = gae({
-    rewards: rollout.rewards,
+    rewards,
     values: oldValues,
     gamma,
     lambda,
-    bootstrap,
+    bootstrap: bootstrap ?? 0,
   });
-  const critic: CriticTargets = { ...values, returns };
-  return { ...rollout, advantages, critic };
+  return { ...rollout, advantages, critic: { offsets, oldValues, bootstrap, returns } };
 }
 
 function withoutCritic(

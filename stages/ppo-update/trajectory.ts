@@ -13,9 +13,9 @@ export interface Rollout extends Omit<ScoredRow, "logprobs"> {
   readonly sequence: Sequence;
   /** whether the length limit ended it */
   readonly isTruncated: boolean;
-  /** [R] nats at the sampling temperature: what ratios are taken to */
+  /** [R] nats at the sampling temperature: the denominator of the ratio */
   readonly oldLogprobs: Float32Array;
-  /** [R] nats at temperature 1: what KL and entropy are measured with */
+  /** [R] nats at temperature 1, for KL and entropy */
   readonly logprobsT1: Float32Array;
   /** [R] truncated importance weights; absent without tis_cap */
   readonly importance?: Float64Array;
@@ -27,13 +27,13 @@ export interface RewardedRollout extends Rollout {
   readonly rewardPerToken: Float64Array;
   /** of the whole response: centred, scaled and clipped, or missing_eos_value */
   readonly scaledReward: number;
-  /** [R] r_t: the scaled reward where reward_placement puts it, minus the KL penalty where that is in the reward */
+  /** [R] r_t: the scaled reward by reward_placement, minus the KL penalty if that is in the reward */
   readonly rewards: Float64Array;
 }
 
-/** What the critic adds to a rollout before any update. */
+/** The fields that the critic adds to a rollout. */
 export interface Evaluated {
-  /** outputs of the network */
+  /** outputs of the network before any update */
   readonly criticOutput: {
     /** [R] at the states that predict the tokens */
     readonly perToken: ArrayLike<number>;
@@ -42,25 +42,21 @@ export interface Evaluated {
   };
 }
 
-/** The critic's estimates for one response before any update. */
-export interface Values {
+/** The critic's values before any update, and its regression targets. */
+export interface CriticTargets {
   /** [R] what a value has beyond the network's output: 0 without residual_critic */
   readonly offsets: Float64Array;
   /** [R] V_t of the state that predicts token t */
   readonly oldValues: Float64Array;
   /** V_R of the state after the last token; undefined where the response ends there */
   readonly bootstrap: number | undefined;
-}
-
-/** The critic's estimates, and its regression targets. */
-export interface CriticTargets extends Values {
-  /** [R] unwhitened advantages + values */
+  /** [R] advantages before whitening + values */
   readonly returns: Float64Array;
 }
 
 /** A rollout that both networks are trained on. */
 export interface Trajectory extends RewardedRollout {
-  /** [R] whitened and clipped as the parameters say */
+  /** [R] whitened and clipped by the parameters */
   readonly advantages: Float64Array;
   /** absent where the estimator needs no critic */
   readonly critic?: CriticTargets;
