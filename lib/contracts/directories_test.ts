@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { digestBytes } from "@/lib/files/digest.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
@@ -119,14 +119,21 @@ Deno.test("a trainer's state gives back what was written", () => {
   };
   writeTrainerState(directory.path, full);
   assertEquals(readTrainerState(directory.path), full);
-  const file = directory.write("trainer_state.json", '{"version": 1, "kind": "ppo"}');
+  const file = directory.write("trainer_state.json", '{"version": 2, "kind": "ppo"}');
   const error = assertThrows(() => readTrainerState(directory.path), DataError);
+  assert(
+    error.message.includes("a trainer's state, version 2") && error.message.includes("/policy_updates "),
+  );
+  assertEquals(error.where, { file });
+});
+
+Deno.test("readTrainerState() refuses version 1 by name, and says to train the loop again", () => {
+  using directory = new TemporaryDirectory();
+  const file = directory.write("trainer_state.json", '{"version": 1, "kind": "ppo", "kl_coef": 0.7}');
   assertEquals(
-    error.message.startsWith(
-      `${file} must be a trainer's state, version 1: /policy_updates `,
-    ),
-    true,
-    error.message,
+    assertThrows(() => readTrainerState(directory.path), DataError).message,
+    `${file}: the trainer state must be of version 2, got version 1, whose fields have other names. ` +
+      "Train this loop again from its first iteration, without an input state",
   );
 });
 

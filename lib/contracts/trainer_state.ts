@@ -1,40 +1,40 @@
 /**
- * `trainer_state.json`, beside the optimizer's tensors in a state directory: how far training has come, and what has to
- * go on from there.
+ * `trainer_state.json`, beside the optimizer's tensors in a state directory: counters, reward scale and beta, which the next iteration needs.
  * @module
  */
 import { join } from "node:path";
 import { z } from "zod";
-import { writeJson } from "@/lib/files/json.ts";
+import { readJson, writeJson } from "@/lib/files/json.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
 import { readJsonDocument } from "./json_document.ts";
 
-/** How far training has come. */
+/** The numbers of a trainer. */
 export interface TrainerState {
   /** which trainer wrote it: "sft", "ppo", … */
   readonly kind: string;
   /** optimizer steps of the policy */
   readonly policyUpdates: number;
-  /** optimizer steps of the critic, 0 where there is none */
+  /** optimizer steps of the critic, 0 without one */
   readonly criticUpdates: number;
-  /** rounds done */
+  /** iterations done */
   readonly iteration: number;
-  /** nats per response, subtracted from rewards; null before it was fitted */
+  /** nats per response, subtracted from rewards; null where none is fitted */
   readonly rewardCentre: number | null;
-  /** nats per response, divides rewards; null before it was fitted */
+  /** nats per response, divides rewards; null where none is fitted */
   readonly rewardScale: number | null;
-  /** weight of the KL penalty, as the controller left it for the next round */
+  /** β for the next iteration, without `fluencyFactor` */
   readonly beta: number;
-  /** what the fluency budget multiplies that weight by, at least 1; absent without a budget */
+  /** factor of the fluency budget on beta, at least 1; absent without a budget */
   readonly fluencyFactor?: number;
-  /** rewards of all rounds so far, nats per response; absent where the first round fixes centre and scale */
+  /** moments of all rewards so far, nats per response; absent where the first iteration fixes centre and scale */
   readonly runningReward?: RunningReward;
-  /** responses that rounds have learned from; absent in a state that does not count them */
+  /** responses trained on; absent in a state that does not count them */
   readonly episodes?: number;
-  /** figures of the first round by metric, which later rounds are held against; absent before it */
+  /** metrics of the first iteration, which later iterations are compared with; absent before it */
   readonly firstIteration?: Readonly<Record<string, number>>;
 }
 
-/** Count, mean, and sum of squared distances from it. */
+/** Count, mean, and sum of squared distances from the mean. */
 export interface RunningReward {
   readonly count: number;
   readonly mean: number;
@@ -43,34 +43,40 @@ export interface RunningReward {
 
 const FILE = "trainer_state.json";
 
-/** Schema of trainer_state.json, version 1. */
+/** Schema of trainer_state.json, version 2. */
 export const TrainerStateSchema = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
   kind: z.string().min(1),
   policy_updates: z.int().nonnegative(),
   critic_updates: z.int().nonnegative(),
-  iteration: z.int().nonnegative().describe("rounds done"),
+  iteration: z.int().nonnegative().describe("iterations done"),
   reward_centre: z.number().nullable().describe("nats per response"),
   reward_scale: z.number().positive().nullable().describe("nats per response"),
-  beta: z.number().nonnegative(),
-  fluency_factor: z.number().min(1).optional().describe("of the fluency budget, on beta"),
+  beta: z.number().nonnegative().describe("of the next iteration, without fluency_factor"),
+  fluency_factor: z.number().min(1).optional().describe("factor of the fluency budget on beta"),
   running_reward: z.strictObject({
     count: z.int().positive(),
     mean: z.number(),
     squares: z.number().nonnegative(),
-  }).optional().describe("rewards of all rounds so far, nats per response"),
-  episodes: z.int().nonnegative().optional().describe("responses learned from"),
-  first_iteration: z.record(z.string(), z.number()).optional().describe(
-    "figures of the first round, by metric",
-  ),
+  }).optional().describe("moments of all rewards so far, nats per response"),
+  episodes: z.int().nonnegative().optional().describe("responses trained on"),
+  first_iteration: z.record(z.string(), z.number()).optional().describe("metrics of the first iteration"),
 });
 
 /**
  * Reads the trainer_state.json of a state directory.
- * @throws {DataError} if it cannot be read or is not a trainer's state of version 1; lists every issue
+ * @throws {DataError} if it cannot be read, is of version 1, or breaks the schema; lists every issue
  */
 export function readTrainerState(directory: string): TrainerState {
-  const state = readJsonDocument(join(directory, FILE), TrainerStateSchema, "a trainer's state, version 1");
+  const file = join(directory, FILE);
+  if ((readJson(file) as { readonly version?: unknown } | null)?.version === 1) {
+    throw new DataError(
+      `${file}: the trainer state must be of version 2, got version 1, whose fields have other names. ` +
+        "Train this loop again from its first iteration, without an input state",
+      { file },
+    );
+  }
+  const state = readJsonDocument(file, TrainerStateSchema, "a trainer's state, version 2");
   return {
     kind: state.kind,
     policyUpdates: state.policy_updates,
@@ -87,14 +93,14 @@ export function readTrainerState(directory: string): TrainerState {
 }
 
 /**
- * Writes trainer_state.json into a directory that exists.
- * @throws {z.ZodError} if the state is not one that can be read again
+ * Writes trainer_state.json into an existing directory.
+ * @throws {z.ZodError} if the state breaks the schema
  * @throws {TryAgainError} if the disk is full
  * @throws {UsageError} if the directory cannot be written
  */
 export function writeTrainerState(directory: string, state: TrainerState): void {
   const document = {
-    version: 1,
+    version: 2,
     kind: state.kind,
     policy_updates: state.policyUpdates,
     critic_updates: state.criticUpdates,

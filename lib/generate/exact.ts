@@ -172,7 +172,7 @@ function* redrawn(network: Network, drafts: readonly Draft[], options: ExactOpti
     const { batch, positions, targetIds, members } = micro;
     const { tokens } = network.run({ batch, positions, program, tokens: { id: targetIds } });
     scatterTokens(micro, sequences, tokens.logprob!, logprobs);
-    scatterTokens(micro, sequences, tokens.untempered!, logprobsT1);
+    scatterTokens(micro, sequences, tokens.logprobT1!, logprobsT1);
     let row = 0;
     for (const member of members) {
       const { ids } = drafts[member]!;

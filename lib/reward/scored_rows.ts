@@ -9,7 +9,7 @@ import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { combineMembers } from "@/lib/rl/bagged_reward.ts";
 import type { Row } from "@/lib/rl/rows.ts";
 import { responseReward } from "@/lib/rl/srppo_reward.ts";
-import { tokenRewards } from "@/lib/rl/token_guards.ts";
+import { tokenRewards } from "@/lib/rl/token_rewards.ts";
 
 /** Log-probabilities of rows under the models of a reward: nats per response token, [rows][R]. */
 export interface RewardLogprobs {

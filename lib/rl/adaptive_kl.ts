@@ -1,40 +1,41 @@
-/** A KL coefficient that follows a target. @module */
+/** Adaptive β of the KL penalty. @module */
 
-/** The controller's settings. */
+/** Bound of the relative error. */
+const BOUND = 0.2;
+
+/** Settings of the controller. */
 export interface AdaptiveKlOptions {
-  /** KL per response to hold, nats, above 0 */
+  /** target KL, nats per response, above 0 */
   readonly target: number;
-  /** responses over which the coefficient may change by the factor e^bound, above 0 */
+  /** responses over which beta may change by a factor of e^0.2, above 0 */
   readonly horizon: number;
-  /** responses since the last update */
+  /** responses since the last update of beta */
   readonly steps: number;
-  /** largest relative error that counts; default 0.2 */
-  readonly bound?: number;
 }
 
 /**
- * The next coefficient: β · (1 + e·n/horizon), e = clip(kl/target − 1, −0.2, 0.2).
+ * Returns the next β: β · (1 + e·n/horizon), e = clip(kl/target − 1, −0.2, 0.2).
  *
  * Source: Ziegler et al. 2019 (arXiv:1909.08593), section 2.2.
  * Differs from the paper, which writes K_β = 0.1 for one batch: as in its released code, the gain is n/horizon, so that it does not depend on the batch size.
  *
- * @param coefficient β, non-negative
+ * @param beta non-negative
  * @param kl measured on the last batch, nats per response
  * @throws {RangeError} if target or horizon is not positive, or the KL not finite
- * @example Twice the target: the error counts as 0.2
+ * @example At twice the target the error is clipped to 0.2
  * ```ts
  * import { adaptiveKl } from "@/lib/rl/adaptive_kl.ts";
  * import { assertAlmostEquals } from "@std/assert";
  * assertAlmostEquals(adaptiveKl(0.1, 12, { target: 6, horizon: 1000, steps: 100 }), 0.1 * (1 + 0.2 * 0.1));
  * ```
  */
-export function adaptiveKl(coefficient: number, kl: number, options: AdaptiveKlOptions): number {
-  const { target, horizon, steps, bound = 0.2 } = options;
+export function adaptiveKl(beta: number, kl: number, options: AdaptiveKlOptions): number {
+  const { target, horizon, steps } = options;
   if (!(target > 0 && horizon > 0 && Number.isFinite(kl))) {
     throw new RangeError(
-      `Cannot adapt the KL coefficient as target and horizon must be positive and the KL finite: target is ${target}, horizon is ${horizon}, KL is ${kl}`,
+      `Adaptive beta requires a positive target and horizon and a finite KL, got target ${target}, horizon ${horizon}, KL ${kl}`,
     );
   }
-  const error = Math.min(Math.max(kl / target - 1, -bound), bound);
-  return coefficient * (1 + error * steps / horizon);
+  const error = Math.min(Math.max(kl / target - 1, -BOUND), BOUND);
+  return beta * (1 + error * steps / horizon);
 }

@@ -1,4 +1,4 @@
-/** The advantage estimators by name, and those that need no critic as one function of what is paid. @module */
+/** The advantage estimators by name, and those without a critic as one function of the rewards. @module */
 import { gae } from "./gae.ts";
 import { groupMeanBaseline, grpo, rloo } from "./group_baselines.ts";
 import { checkEqualLengths, type Row, type Rows } from "./rows.ts";
@@ -16,14 +16,14 @@ export const ADVANTAGE_ESTIMATORS = [
 /** One of {@linkcode ADVANTAGE_ESTIMATORS}. */
 export type AdvantageEstimator = typeof ADVANTAGE_ESTIMATORS[number];
 
-/** Those that learn without a critic. */
+/** Those without a critic. */
 export type CriticFreeEstimator = Exclude<AdvantageEstimator, "gae">;
 
 /** Estimators whose baseline is the other responses to the same prompt. */
 export const GROUP_ESTIMATORS: readonly AdvantageEstimator[] = ["reinforce_pp_baseline", "rloo", "grpo"];
 
 /**
- * Advantages of every token without a critic, [R] each, before whitening.
+ * Returns the advantages of every token without a critic, [R] each, before whitening.
  *
  * With G_t = Σ_{k≥t} γ^{k−t}·r_k and s = Σ_t r_t of a response:
  * - `reinforce`, `reinforce_pp`: A_t = G_t. Williams 1992; whitened over the batch it is REINFORCE++ (Hu 2025, arXiv:2501.03262).
@@ -31,13 +31,13 @@ export const GROUP_ESTIMATORS: readonly AdvantageEstimator[] = ["reinforce_pp_ba
  * - `reinforce_pp_baseline`: A_t = s − mean of s over the prompt's responses.
  * - `grpo`: that over the group's deviation (Shao et al. 2024, arXiv:2402.03300).
  *
- * s holds the KL penalty of the whole response where that is in the reward, as in TRL's RLOO and verl; OpenRLHF takes the baseline of the score alone.
+ * s includes the KL penalty of the whole response where that is in the reward, as in TRL's RLOO and verl; OpenRLHF takes the baseline of the score alone.
  *
- * @param rewards what is paid for every token: KL penalty and score
- * @param options.groups which prompt each response answers; used by the group estimators
+ * @param rewards of every token: KL penalty and score
+ * @param options.groups the prompt of each response; used by the group estimators
  * @throws {ShapeError} if there are not as many groups as rows
  * @throws {RangeError} if γ is not in [0, 1], or a group is too small
- * @example Two answers to one prompt
+ * @example Two responses to one prompt
  * ```ts
  * import { criticFreeAdvantages } from "@/lib/rl/advantage_estimators.ts";
  * import { assertEquals } from "@std/assert";

@@ -1,8 +1,8 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ADVANTAGE_ESTIMATORS, criticFreeAdvantages, GROUP_ESTIMATORS } from "./advantage_estimators.ts";
+import { moments } from "./moments.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
-import { reinforcePlusPlus, reinforcePlusPlusBaseline } from "./reinforce_plus_plus.ts";
 import { whiten } from "./whiten.ts";
 
 interface GoldenCriticFree {
@@ -40,11 +40,7 @@ Deno.test("criticFreeAdvantages() whitened are REINFORCE++ and its baseline form
         { gamma: 1, groups },
       );
     assertRows(whiten(of("reinforce_pp", beta)), counted(golden.reinforce_pp, golden.mask));
-    assertRows(whiten(of("reinforce", beta)), reinforcePlusPlus(kl, { scores, beta }).advantages);
-    assertRows(
-      whiten(of("reinforce_pp_baseline", 0)),
-      reinforcePlusPlusBaseline(scores, { groups, lengths: kl.map((row) => row.length) }),
-    );
+    assertRows(of("reinforce", beta), of("reinforce_pp", beta));
     assertRows(
       whiten(of("reinforce_pp_baseline", 0)),
       counted(golden.reinforce_pp_baseline, golden.mask),
@@ -55,7 +51,7 @@ Deno.test("criticFreeAdvantages() whitened are REINFORCE++ and its baseline form
   }
 });
 
-Deno.test("a group estimator sees a response's total alone: how it is spread over tokens changes nothing", () => {
+Deno.test("a group estimator depends on a response's total only, not on its distribution over tokens", () => {
   const rows = fc.array(fc.array(fc.integer({ min: -9, max: 9 }), { minLength: 2, maxLength: 5 }), {
     minLength: 2,
     maxLength: 6,
@@ -72,13 +68,27 @@ Deno.test("a group estimator sees a response's total alone: how it is spread ove
   }));
 });
 
-Deno.test("a discount reaches reinforce; a lone answer is refused by estimators that compare answers", () => {
+Deno.test("reinforce_pp: each token's return is the sum of the later penalties and the score", () => {
+  const rewards = [[1, -2, 3], [0]].map((kl, b) => ppoRewards(kl, { beta: 0.5, reward: [10, 4][b]! }));
+  const returns = criticFreeAdvantages("reinforce_pp", rewards, { gamma: 1, groups: [0, 1] });
+  assertEquals(returns.map((row) => [...row]), [[9, 9.5, 8.5], [4]]);
+  assertAlmostEquals(moments(whiten(returns)).mean, 0, 1e-12);
+});
+
+Deno.test("reinforce_pp_baseline gives every token of a response the same number", () => {
+  const rows = criticFreeAdvantages("reinforce_pp_baseline", [[1], [0, 0, 3]], { gamma: 1, groups: [0, 0] });
+  assertEquals(rows.map((row) => row.length), [1, 3]);
+  assertEquals(new Set(rows[1]).size, 1);
+  assertAlmostEquals(moments(whiten(rows)).variance, 1, 1e-6);
+});
+
+Deno.test("reinforce is discounted; estimators that compare responses refuse a single one", () => {
   const options = { gamma: 0.5, groups: [3] };
   assertEquals(criticFreeAdvantages("reinforce", [[0, 0, 8]], options).map((row) => [...row]), [[2, 4, 8]]);
   assertThrows(
     () => criticFreeAdvantages("rloo", [[1]], options),
     RangeError,
-    "Cannot compare responses within groups as each needs at least 2: too few in group 3",
+    "Every group must have at least 2 responses, got fewer in group 3",
   );
   assertEquals(GROUP_ESTIMATORS.every((kind) => ADVANTAGE_ESTIMATORS.includes(kind)), true);
 });

@@ -1,18 +1,23 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { aggregate, AGGREGATIONS, aggregationWeights } from "./aggregate.ts";
+import { AGGREGATIONS, aggregationWeights } from "./aggregate.ts";
+
+type Rows = readonly (readonly number[])[];
+
+/** Returns Σ weight · x over all rows at once. */
+function aggregate(kind: typeof AGGREGATIONS[number], rows: Rows): number {
+  const weights = aggregationWeights(kind, rows.map((row) => row.length));
+  return rows.flat().reduce((sum, x, i) => sum + weights[i]! * x, 0);
+}
 
 Deno.test("aggregationWeights() on rows of one and three tokens, by hand", () => {
-  const weights = (
-    kind: typeof AGGREGATIONS[number],
-  ) => [...aggregationWeights(kind, [1, 3], { normLength: 4 })];
+  const weights = (kind: typeof AGGREGATIONS[number]) => [...aggregationWeights(kind, [1, 3])];
   assertEquals(weights("token_mean"), [1 / 4, 1 / 4, 1 / 4, 1 / 4]);
-  assertEquals(weights("seq_mean_token_mean"), [1 / 2, 1 / 6, 1 / 6, 1 / 6]);
-  assertEquals(weights("seq_mean_token_sum"), [1 / 2, 1 / 2, 1 / 2, 1 / 2]);
-  assertEquals(weights("seq_mean_token_sum_norm"), [1 / 8, 1 / 8, 1 / 8, 1 / 8]);
+  assertEquals(weights("sequence_mean"), [1 / 2, 1 / 6, 1 / 6, 1 / 6]);
+  assertEquals(weights("sequence_sum"), [1 / 2, 1 / 2, 1 / 2, 1 / 2]);
 });
 
-Deno.test("aggregate() is the same however the rows are split into micro-batches (statement 53)", () => {
+Deno.test("aggregationWeights() give the same sum however the rows are split into micro-batches (statement 53)", () => {
   const rows = fc.array(
     fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 1, maxLength: 6 }),
     {
@@ -33,26 +38,21 @@ Deno.test("aggregate() is the same however the rows are split into micro-batches
   );
 });
 
-Deno.test("aggregate() of a constant is that constant for the two means", () => {
-  for (const kind of ["token_mean", "seq_mean_token_mean"] as const) {
+Deno.test("aggregationWeights() of both means add up to 1", () => {
+  for (const kind of ["token_mean", "sequence_mean"] as const) {
     assertAlmostEquals(aggregate(kind, [[3], [3, 3, 3], [3, 3]]), 3, 1e-12);
   }
 });
 
-Deno.test("the mean of row means is another number: a token mean that forgets the global count is seen", () => {
+Deno.test("the mean of row means differs from the token mean, so a token mean by rows would be noticed", () => {
   const rows = [[6], [0, 0, 0]];
-  assertEquals([aggregate("token_mean", rows), aggregate("seq_mean_token_mean", rows)], [1.5, 3]);
+  assertEquals([aggregate("token_mean", rows), aggregate("sequence_mean", rows)], [1.5, 3]);
 });
 
-Deno.test("aggregationWeights() refuses empty rows and norm lengths", () => {
+Deno.test("aggregationWeights() refuses empty rows", () => {
   assertThrows(
     () => aggregationWeights("token_mean", [1, 0, 2, -1]),
     RangeError,
-    "Cannot weigh tokens as every row must have at least one: row 1 has 0, row 3 has -1",
-  );
-  assertThrows(
-    () => aggregationWeights("seq_mean_token_sum_norm", [1], { normLength: 0 }),
-    RangeError,
-    "Cannot weigh tokens as the norm length must be a positive integer: 0",
+    "Every row must have at least one token, got 0 in row 1, -1 in row 3",
   );
 });

@@ -20,6 +20,6 @@ Deno.test("docs/correctness.md has all 70 statements and names only tests that e
     }
   }
   assertEquals(missing, []);
-  assertEquals(named, text.split("“").length - 2, "every quoted name stands behind its file"); // one quote is in the introduction
+  assertEquals(named, text.split("“").length - 2, "every quoted name follows its file"); // one quote is in the introduction
   assert(named > 50);
 });

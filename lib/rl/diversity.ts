@@ -1,9 +1,9 @@
-/** How alike answers are, and how often they repeat themselves, counted over n-grams of words or of token ids. @module */
+/** Diversity and repetition of responses, by n-grams of words or of token ids. @module */
 
 /** A text as words, or as token ids. */
 export type Units = ArrayLike<string | number>;
 
-/** All n-grams of a text as keys; none where it is shorter than n. */
+/** Returns all n-grams of a text as keys; none where it is shorter than n. */
 function ngrams(units: Units, n: number): string[] {
   const all = Array.from(units);
   return Array.from(
@@ -13,9 +13,9 @@ function ngrams(units: Units, n: number): string[] {
 }
 
 /**
- * distinct-n: distinct n-grams of all texts over all their n-grams; 0 where there is none. n-grams never reach across texts.
+ * Returns distinct-n: the distinct n-grams of all texts over all their n-grams; 0 where there is none. No n-gram spans two texts.
  *
- * Source: Li et al. 2016 (arXiv:1510.03055), section 5.2. It falls as answers grow alike, and with the amount of text: compare equal amounts.
+ * Source: Li et al. 2016 (arXiv:1510.03055), section 5.2. It falls as responses become alike, and with the amount of text: compare equal amounts.
  *
  * @example Three pairs, two of them different
  * ```ts
@@ -30,11 +30,11 @@ export function distinctShare(texts: readonly Units[], n: number): number {
 }
 
 /**
- * seq-rep-n of one text: 1 − distinct n-grams/n-grams; 0 where it is shorter than n.
+ * Returns seq-rep-n of one text: 1 − distinct n-grams/n-grams; 0 where it is shorter than n.
  *
  * Source: Welleck et al. 2020 (arXiv:1908.04319), section 6.1, with n = 4.
  *
- * @example The same token six times: three 4-grams, one of them new
+ * @example The same token six times: three 4-grams, one of them distinct
  * ```ts
  * import { repetition } from "@/lib/rl/diversity.ts";
  * import { assertEquals } from "@std/assert";

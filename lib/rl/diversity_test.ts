@@ -12,7 +12,7 @@ Deno.test("repetition() is 1 − distinct-n of the one text, between 0 and 1", (
   }));
 });
 
-Deno.test("distinctShare() never pairs across texts, and tells words from their concatenation", () => {
+Deno.test("distinctShare() never pairs across texts, and distinguishes words from their concatenation", () => {
   assertEquals(distinctShare([["a"], ["b"]], 2), 0);
   assertEquals(distinctShare([["a b", "c"], ["a", "b c"]], 2), 1);
   assertEquals(distinctShare([[1, 2], [1, 2], [2, 1]], 2), 2 / 3);

@@ -1,21 +1,21 @@
-/** A bound on how unlikely the base may come to find the policy's text. @module */
+/** A bound on the rise of the policy's NLL under the base. @module */
 
-/** The budget's settings. */
+/** Settings of the budget. */
 export interface FluencyBudget {
-  /** nats per token that the base's NLL of the samples may rise over the first round's, at least 0 */
+  /** allowed rise of the base's NLL of the samples over the first iteration's, nats per token, at least 0 */
   readonly budget: number;
-  /** what the factor is multiplied by in a round beyond the budget, above 1 */
+  /** the factor is multiplied by this in an iteration beyond the budget; above 1 */
   readonly growth: number;
 }
 
 /**
- * The next factor on the KL coefficient: factor · growth beyond the budget; within it factor / growth, but at least 1.
+ * Returns the next factor on beta: factor · growth beyond the budget; within it factor / growth, but at least 1.
  *
- * Source: ours. −log π_base is part of the reward, so PPO is paid for text that the base finds unlikely: its NLL rises although the score falls. A
- * stronger penalty brings it back, and is given up again when it has.
+ * Source: ours. −log π_base is part of the reward, so PPO raises the NLL under the base although the quality of the text falls. A stronger
+ * penalty lowers it again, and is then relaxed.
  *
  * @param factor at least 1
- * @param rise NLL of the round's samples under the base minus the first round's, nats per token
+ * @param rise NLL of the iteration's samples under the base minus the first iteration's, nats per token
  * @throws {RangeError} if a setting is out of range
  * @example Beyond the budget, then within it
  * ```ts
@@ -29,8 +29,8 @@ export interface FluencyBudget {
 export function fluencyFactor(factor: number, rise: number, { budget, growth }: FluencyBudget): number {
   if (!(factor >= 1 && budget >= 0 && growth > 1 && Number.isFinite(rise))) {
     throw new RangeError(
-      `Cannot keep a fluency budget as factor must be at least 1, budget at least 0, growth above 1 and the rise finite: ` +
-        `factor is ${factor}, budget is ${budget}, growth is ${growth}, rise is ${rise}`,
+      `The fluency budget requires factor ≥ 1, budget ≥ 0, growth > 1 and a finite rise, got ` +
+        `factor ${factor}, budget ${budget}, growth ${growth}, rise ${rise}`,
     );
   }
   return rise > budget ? factor * growth : Math.max(1, factor / growth);

@@ -8,7 +8,7 @@ Deno.test("fluencyFactor() rises while the budget is exceeded, falls back when i
   assertEquals(seen, [1.5, 2.25, 1.5, 1, 1, 1]);
 });
 
-Deno.test("fluencyFactor() holds a policy whose NLL rises as the penalty falls within its budget", () => {
+Deno.test("fluencyFactor() keeps a policy within its budget whose NLL rises as the penalty falls", () => {
   // A toy in which the NLL's rise is 0.5/factor: the controller ends in a cycle around the budget.
   let factor = 1;
   const rises = Array.from({ length: 40 }, () => {
@@ -22,7 +22,7 @@ Deno.test("fluencyFactor() refuses settings out of range", () => {
   assertThrows(
     () => fluencyFactor(0.5, NaN, { budget: -1, growth: 1 }),
     RangeError,
-    "Cannot keep a fluency budget as factor must be at least 1, budget at least 0, growth above 1 and the rise finite: " +
-      "factor is 0.5, budget is -1, growth is 1, rise is NaN",
+    "The fluency budget requires factor ≥ 1, budget ≥ 0, growth > 1 and a finite rise, got " +
+      "factor 0.5, budget -1, growth 1, rise NaN",
   );
 });

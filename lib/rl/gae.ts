@@ -3,7 +3,7 @@ import { checkEqualLengths, type Row } from "./rows.ts";
 
 /** Inputs of {@linkcode gae}; all per token of one response, [R]. */
 export interface GaeInputs {
-  /** r_t: paid for token t */
+  /** r_t of token t */
   readonly rewards: Row;
   /** V_t: value of the state that predicts token t (for t = 0: after the last prompt token) */
   readonly values: Row;
@@ -12,14 +12,14 @@ export interface GaeInputs {
   /** λ, in [0, 1] */
   readonly lambda: number;
   /**
-   * value of the state after the last token. Default 0: for responses that ended, and for those whose cut is taken for an end, where
-   * the reward of what is there is among `rewards`. With a value the response goes on, and that reward must not be
+   * value of the state after the last token. Default 0: for responses that ended, and for truncated ones that are treated as ended, whose
+   * reward is in `rewards`. With a value the response continues, and `rewards` must not include that reward
    */
   readonly bootstrap?: number;
 }
 
-/** What {@linkcode gae} gives, [R] each. */
-export interface Advantages {
+/** Results of {@linkcode gae}, [R] each. */
+export interface AdvantageEstimate {
   /** A_t */
   readonly advantages: Float64Array<ArrayBuffer>;
   /** advantages + values, the critic's targets */
@@ -27,16 +27,16 @@ export interface Advantages {
 }
 
 /**
- * Advantages and returns of one response.
+ * Returns advantages and returns of one response.
  *
  * δ_t = r_t + γ·V_{t+1} − V_t,  A_t = δ_t + γλ·A_{t+1},  R_t = A_t + V_t; V_R = bootstrap, A_R = 0.
  * Source: Schulman et al. 2016, eq. 16 (arXiv:1506.02438).
- * Differs from the paper: episodes end with the response, and V after the end is 0 unless `bootstrap` is given. Positions that do not
- * count are not in the row (rows.ts), so the recursion steps over them: next value and advantage are those of the next counted token.
+ * Differs from the paper: episodes end with the response, and V after the end is 0 unless `bootstrap` is given. Masked positions
+ * are not in the row (rows.ts), so the recursion skips them: next value and advantage are those of the next counted token.
  *
  * @throws {ShapeError} if rewards and values differ in length
  * @throws {RangeError} if γ or λ is outside [0, 1]
- * @example Three tokens, paid at the end
+ * @example Three tokens, with the reward at the last
  * ```ts
  * import { gae } from "@/lib/rl/gae.ts";
  * import { assertEquals } from "@std/assert";
@@ -45,11 +45,11 @@ export interface Advantages {
  * assertEquals([...returns], [0.625, 0.75, 1]);
  * ```
  */
-export function gae({ rewards, values, gamma, lambda, bootstrap = 0 }: GaeInputs): Advantages {
+export function gae({ rewards, values, gamma, lambda, bootstrap = 0 }: GaeInputs): AdvantageEstimate {
   checkEqualLengths({ rewards, values });
   if (!(gamma >= 0 && gamma <= 1 && lambda >= 0 && lambda <= 1)) {
     throw new RangeError(
-      `Cannot compute advantages as gamma and lambda must be in [0, 1]: gamma is ${gamma}, lambda is ${lambda}`,
+      `gamma and lambda must be in [0, 1], got gamma ${gamma}, lambda ${lambda}`,
     );
   }
   const length = rewards.length;

@@ -1,10 +1,10 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ShapeError } from "@/lib/tensor/errors.ts";
+import { fromRows, toRows } from "./golden_case.ts";
 import { gae } from "./gae.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
 import { residualBootstrap, residualPrefix, residualValues } from "./residual_critic.ts";
-import { fromRows, toRows } from "./rows.ts";
 
 const number = fc.double({ min: -10, max: 10, noNaN: true });
 const steps = fc.array(fc.record({ reward: number, value: number }), { minLength: 1, maxLength: 12 });
@@ -57,7 +57,7 @@ Deno.test("gae() equals the discounted return minus the value when lambda is 1",
   );
 });
 
-Deno.test("gae() bootstraps where it is told to, and returns are advantages plus values (statement 5)", () => {
+Deno.test("gae() bootstraps from a given value, and returns are advantages plus values (statement 5)", () => {
   fc.assert(
     fc.property(steps, unit, unit, number, (rows, gamma, lambda, bootstrap) => {
       const { rewards, values } = columns(rows);
@@ -78,7 +78,7 @@ Deno.test("gae() bootstraps where it is told to, and returns are advantages plus
   );
 });
 
-Deno.test("gae() with the reward at the end equals dense pay with the prefix in the critic, for any lambda (statement 67)", () => {
+Deno.test("gae() with the reward at the end equals dense rewards with the prefix in the critic, for any lambda (statement 67)", () => {
   fc.assert(
     fc.property(steps, unit, fc.double({ min: 0.1, max: 10, noNaN: true }), (rows, lambda, scale) => {
       const { rewards: ratios, values: head } = columns(rows);
@@ -100,7 +100,7 @@ Deno.test("gae() with a critic of 0 and the reward at the end gives lambda^(dist
   assertEquals([...advantages], [1, 2, 4, 8]);
 });
 
-Deno.test("gae() steps over masked positions, whatever they hold (statements 51 and 52)", () => {
+Deno.test("gae() skips masked positions, whatever they contain (statements 51 and 52)", () => {
   const cell = fc.record({ reward: number, value: number, junk: fc.double(), counts: fc.boolean() });
   fc.assert(
     fc.property(fc.array(cell, { minLength: 1, maxLength: 12 }), unit, unit, (cells, gamma, lambda) => {
@@ -131,20 +131,20 @@ Deno.test("gae() steps over masked positions, whatever they hold (statements 51 
   );
 });
 
-Deno.test("gae() refuses lengths and discounts that do not fit", () => {
+Deno.test("gae() refuses unequal lengths and discounts out of range", () => {
   assertThrows(
     () => gae({ rewards: [1], values: [1, 2], gamma: 1, lambda: 1 }),
     ShapeError,
-    "Cannot pair rewards and values as their lengths must be equal: rewards has 1, values has 2",
+    "Lengths of rewards and values must be equal: rewards has 1, values has 2",
   );
   assertThrows(
     () => gae({ rewards: [1], values: [1], gamma: 1.5, lambda: NaN }),
     RangeError,
-    "Cannot compute advantages as gamma and lambda must be in [0, 1]: gamma is 1.5, lambda is NaN",
+    "gamma and lambda must be in [0, 1], got gamma 1.5, lambda NaN",
   );
 });
 
-Deno.test("gae() of a response that is cut and goes on is that of the whole response up to the cut (statement 5)", () => {
+Deno.test("gae() of a truncated response that continues is that of the whole response up to there (statement 5)", () => {
   const cell = fc.record({ ratio: number, kl: number, head: number });
   fc.assert(
     fc.property(
@@ -158,27 +158,27 @@ Deno.test("gae() of a response that is cut and goes on is that of the whole resp
         const head = cells.map((c) => c.head);
         const score = (ratios.reduce((a, b) => a + b, 0) - centre) / scale;
         for (const dense of [false, true]) {
-          const earned = dense ? ratios.map((r) => r / scale) : undefined;
+          const perToken = dense ? ratios.map((r) => r / scale) : undefined;
           const offsets = dense ? ratios.map(() => 0) : residualPrefix(ratios, scale);
           const whole = gae({
-            rewards: ppoRewards(kl, { beta: 0.5, reward: score, ...(earned && { earned }) }),
+            rewards: ppoRewards(kl, { beta: 0.5, reward: score, ...(perToken && { perToken }) }),
             values: residualValues(head, offsets),
             gamma: 1,
             lambda,
           });
-          const behind = head[cut]!;
+          const afterLast = head[cut]!;
           const part = gae({
             rewards: ppoRewards(kl.slice(0, cut), {
               beta: 0.5,
               reward: null,
-              ...(earned && { earned: earned.slice(0, cut) }),
+              ...(perToken && { perToken: perToken.slice(0, cut) }),
             }),
             values: residualValues(head.slice(0, cut), offsets.slice(0, cut)),
             gamma: 1,
             lambda,
-            bootstrap: dense ? behind : residualBootstrap(behind, ratios.slice(0, cut), scale),
+            bootstrap: dense ? afterLast : residualBootstrap(afterLast, ratios.slice(0, cut), scale),
           });
-          // what is missing is what λ brings from behind the cut
+          // the difference is what λ carries from the later tokens
           part.advantages.forEach((a, t) =>
             assertAlmostEquals(a, whole.advantages[t]! - lambda ** (cut - t) * whole.advantages[cut]!, 1e-8)
           );

@@ -1,14 +1,14 @@
 /** Golden topics of advantages, whitening and aggregation. @module */
-import { aggregate, type Aggregation, AGGREGATIONS } from "./aggregate.ts";
-import { explainedVariance } from "./explained_variance.ts";
+import { DataError } from "@/lib/tensor/errors.ts";
+import { criticFreeAdvantages } from "./advantage_estimators.ts";
+import { aggregationWeights } from "./aggregate.ts";
+import { explainedVariance } from "./value_statistics.ts";
 import { gae } from "./gae.ts";
-import type { GoldenCase, GoldenTally } from "./golden_case.ts";
-import { groupMeanBaseline, grpo, rloo } from "./group_baselines.ts";
+import { compareRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { moments } from "./moments.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
-import { reinforcePlusPlus, reinforcePlusPlusBaseline } from "./reinforce_plus_plus.ts";
 import { residualPrefix } from "./residual_critic.ts";
-import { fromRows, type Rows, toRows } from "./rows.ts";
+import { flatten, type Rows } from "./rows.ts";
 import { responseReward } from "./srppo_reward.ts";
 import { whiten } from "./whiten.ts";
 
@@ -21,11 +21,13 @@ export function checkGae(golden: GoldenCase, tally: GoldenTally): void {
   const results = toRows(golden.rows("rewards"), mask).map((rewards, b) =>
     gae({ rewards, values: values[b]!, bootstrap: bootstrap[b]!, ...options })
   );
-  tally.compare("advantages", fromRows(results.map((r) => r.advantages), mask), golden.rows("advantages"));
-  tally.compare("returns", fromRows(results.map((r) => r.returns), mask), golden.rows("returns"));
+  compareRows(golden, tally, {
+    advantages: results.map((r) => r.advantages),
+    returns: results.map((r) => r.returns),
+  });
 }
 
-/** `prefix_shift`: reward at the end with V, and reward per token with V minus the prefix. */
+/** `prefix_shift`: the reward at the last token with V, and rewards per token with V minus the prefix. */
 export function checkPrefixShift(golden: GoldenCase, tally: GoldenTally): void {
   const mask = golden.rows("mask");
   const ratios = toRows(golden.rows("token_log_ratio"), mask);
@@ -38,17 +40,14 @@ export function checkPrefixShift(golden: GoldenCase, tally: GoldenTally): void {
   const options = { gamma: golden.number("gamma"), lambda: golden.number("lambda_") };
   const eos = atEnd.map((rewards, b) => gae({ rewards, values: values[b]!, ...options }));
   const dense = ratios.map((rewards, b) => gae({ rewards, values: shifted[b]!, ...options }));
-  const results: Record<string, Rows> = {
+  compareRows(golden, tally, {
     prefix,
     eos_rewards: atEnd,
     advantages_eos: eos.map((r) => r.advantages),
     advantages_dense_shifted: dense.map((r) => r.advantages),
     returns_eos: eos.map((r) => r.returns),
     returns_dense_shifted: dense.map((r) => r.returns),
-  };
-  for (const [name, rows] of Object.entries(results)) {
-    tally.compare(name, fromRows(rows, mask), golden.rows(name));
-  }
+  });
 }
 
 /** `whiten` */
@@ -60,15 +59,17 @@ export function checkWhiten(golden: GoldenCase, tally: GoldenTally): void {
   const { mean, variance } = moments(rows);
   tally.compare("mean", mean, golden.number("mean"));
   tally.compare("variance", variance, golden.number("var"));
-  tally.compare("whitened", fromRows(whitened, mask), golden.rows("whitened"));
+  compareRows(golden, tally, { whitened });
 }
 
 /** `aggregate` */
 export function checkAggregate(golden: GoldenCase, tally: GoldenTally): void {
   const mask = golden.rows("mask");
   const rows = toRows(golden.rows("x"), mask);
-  for (const kind of AGGREGATIONS) {
-    tally.compare(kind, aggregate(kind, rows, { normLength: mask[0]!.length }), golden.number(kind));
+  const flat = flatten(rows);
+  for (const name of ["token_mean", "seq_mean_token_mean", "seq_mean_token_sum", "seq_mean_token_sum_norm"]) {
+    const weights = goldenWeights(name, mask);
+    tally.compare(name, flat.reduce((sum, x, i) => sum + weights[i]! * x, 0), golden.number(name));
   }
   tally.compare(
     "masked_sum",
@@ -92,25 +93,45 @@ export function checkExplainedVariance(golden: GoldenCase, tally: GoldenTally): 
 
 /** `critic_free` */
 export function checkCriticFree(golden: GoldenCase, tally: GoldenTally): void {
-  const mask = golden.rows("mask");
+  const mask = golden.rows("mask"), kl = toRows(golden.rows("token_kl"), mask);
   const scores = golden.list("scores"), groups = golden.list("groups");
-  const kl = toRows(golden.rows("token_kl"), mask);
-  tally.compare("rloo", rloo(scores, groups), golden.list("rloo"));
-  tally.compare("group_mean_baseline", groupMeanBaseline(scores, groups), golden.list("group_mean_baseline"));
-  tally.compare("grpo", grpo(scores, groups), golden.list("grpo"));
-  const baseline = reinforcePlusPlusBaseline(scores, { groups, lengths: kl.map((row) => row.length) });
-  tally.compare("reinforce_pp_baseline", fromRows(baseline, mask), golden.rows("reinforce_pp_baseline"));
-  const { returns, advantages } = reinforcePlusPlus(kl, { scores, beta: golden.number("beta") });
-  tally.compare("reinforce_pp_returns", fromRows(returns, mask), golden.rows("reinforce_pp_returns"));
-  tally.compare("reinforce_pp", fromRows(advantages, mask), golden.rows("reinforce_pp"));
+  const rewards = (beta: number) => kl.map((row, b) => ppoRewards(row, { beta, reward: scores[b]! }));
+  const options = { gamma: 1, groups };
+  for (
+    const [name, estimator] of [
+      ["rloo", "rloo"],
+      ["group_mean_baseline", "reinforce_pp_baseline"],
+      ["grpo", "grpo"],
+    ] as const
+  ) {
+    const perResponse = criticFreeAdvantages(estimator, rewards(0), options).map(([advantage]) => advantage!);
+    tally.compare(name, perResponse, golden.list(name));
+  }
+  const returns = criticFreeAdvantages("reinforce_pp", rewards(golden.number("beta")), options);
+  compareRows(golden, tally, {
+    reinforce_pp_baseline: whiten(criticFreeAdvantages("reinforce_pp_baseline", rewards(0), options)),
+    reinforce_pp_returns: returns,
+    reinforce_pp: whiten(returns),
+  });
 }
 
-/** The aggregation that a case names. */
-export function aggregationOf(golden: GoldenCase): Aggregation {
-  const name = golden.text("aggregation");
-  const known = AGGREGATIONS.find((kind) => kind === name);
-  if (known) return known;
-  throw new RangeError(
-    `Cannot aggregate "${name}" as it must be one of ${AGGREGATIONS.join(", ")}: it is unknown`,
-  );
+/** Aggregations by verl's names. The last divides by a constant length (Dr. GRPO), in goldens that of the padded rows. */
+const AGGREGATIONS = {
+  token_mean: "token_mean",
+  seq_mean_token_mean: "sequence_mean",
+  seq_mean_token_sum: "sequence_sum",
+  seq_mean_token_sum_norm: "sequence_sum",
+} as const;
+
+/**
+ * Returns the weights of the counted tokens under an aggregation that a golden names.
+ * @throws {DataError} if it is not one of verl's
+ */
+export function goldenWeights(name: string, mask: Rows): Float64Array {
+  if (!Object.hasOwn(AGGREGATIONS, name)) {
+    throw new DataError(`aggregation must be one of ${Object.keys(AGGREGATIONS).join(", ")}, got "${name}"`);
+  }
+  const lengths = toRows(mask, mask).map((row) => row.length);
+  const weights = aggregationWeights(AGGREGATIONS[name as keyof typeof AGGREGATIONS], lengths);
+  return name === "seq_mean_token_sum_norm" ? weights.map((weight) => weight / mask[0]!.length) : weights;
 }

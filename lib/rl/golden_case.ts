@@ -1,17 +1,18 @@
 /**
- * Reads the cases of a golden topic and measures how far results are from them. A topic is
+ * Reads the cases of a golden topic and measures the errors of results. A topic is
  * `{ topic, dtype, conventions, cases: [{ name: number | string | null | nested lists }] }`.
  * @module
  */
 import { DataError } from "@/lib/tensor/errors.ts";
+import { checkEqualRows, type Rows } from "./rows.ts";
 
-/** One line of a golden report: the largest error over all cases and elements, and what it may be. */
+/** One line of a golden report: the largest error over all cases and elements, and its bar. */
 export interface GoldenCheck {
-  /** which quantity */
+  /** the quantity */
   readonly check: string;
   /** |result − expected| / max(1, |expected|); Infinity where shapes differ or a number is missing */
   readonly largestError: number;
-  /** what the largest error may be */
+  /** the largest error that passes */
   readonly bar: number;
 }
 
@@ -20,7 +21,7 @@ export type Nested = number | null | readonly Nested[] | Float64Array;
 
 /** Typed access to the fields of one case. */
 export interface GoldenCase {
-  /** true where the case has the field */
+  /** returns whether the case has the field */
   has(field: string): boolean;
   /** one number */
   number(field: string): number;
@@ -47,7 +48,7 @@ export interface GoldenCase {
 const DESCRIPTIONS = ["note", "reward_kind"];
 
 /**
- * The cases of a topic.
+ * Returns the cases of a topic.
  * @throws {DataError} if the text is not a topic of that name with at least one case
  */
 export function goldenCases(topic: string, json: unknown): GoldenCase[] {
@@ -55,9 +56,9 @@ export function goldenCases(topic: string, json: unknown): GoldenCase[] {
   const { cases } = file;
   if (file.topic !== topic || !Array.isArray(cases) || cases.length === 0) {
     throw new DataError(
-      `Cannot read golden topic "${topic}" as it must name itself and hold at least one case: its topic is ${
+      `Golden topic "${topic}" must have that topic and at least one case, got topic ${
         JSON.stringify(file.topic)
-      }, its cases are ${Array.isArray(cases) ? cases.length : typeof cases}`,
+      } and ${Array.isArray(cases) ? `${cases.length} cases` : `cases of type ${typeof cases}`}`,
     );
   }
   return cases.map((record, index) => goldenCase(`case ${index} of "${topic}"`, record));
@@ -70,8 +71,8 @@ function goldenCase(where: string, record: unknown): GoldenCase {
     const value = fields[field];
     if (test(value)) return value;
     throw new DataError(
-      `Cannot read "${field}" in ${where} as it must be ${wanted}: it is ${
-        value === undefined ? "absent" : JSON.stringify(value).slice(0, 40)
+      `Field "${field}" of ${where} must be ${wanted}, got ${
+        value === undefined ? "none" : JSON.stringify(value).slice(0, 40)
       }`,
     );
   }
@@ -115,7 +116,7 @@ export interface GoldenTally {
   checks(): GoldenCheck[];
 }
 
-/** An empty tally; `bar` is what an error may be. */
+/** Returns an empty tally with one bar for all checks. */
 export function goldenTally(bar: number): GoldenTally {
   const largest = new Map<string, number>();
   return {
@@ -136,4 +137,40 @@ function errorOf(actual: Nested, expected: Nested): number {
   let largest = 0;
   for (let i = 0; i < expected.length; i++) largest = Math.max(largest, errorOf(actual[i]!, expected[i]!));
   return largest;
+}
+
+/**
+ * Returns the counted positions of a masked [B,T] array as rows; order is kept.
+ * @param mask [B,T], 1 = counts; holes inside a row are stepped over
+ * @throws {ShapeError} if the shapes differ
+ */
+export function toRows(array: Rows, mask: Rows): Float64Array[] {
+  checkEqualRows({ array, mask });
+  return array.map((row, b) => Float64Array.from(Array.from(row).filter((_, t) => mask[b]![t] !== 0)));
+}
+
+/**
+ * Returns rows put back at the counted positions of a mask [B,T]; 0 elsewhere.
+ * @throws {ShapeError} if a row has not as many numbers as its mask counts
+ */
+export function fromRows(rows: Rows, mask: Rows): Float64Array[] {
+  const counted = mask.map((m) => Array.from(m).flatMap((x, t) => (x !== 0 ? [t] : [])));
+  checkEqualRows({ rows, "the counted positions": counted });
+  return mask.map((m, b) => {
+    const out = new Float64Array(m.length);
+    counted[b]!.forEach((t, i) => out[t] = rows[b]![i]!);
+    return out;
+  });
+}
+
+/** Compares ragged results with the masked [B,T] fields of the same names. */
+export function compareRows(
+  golden: GoldenCase,
+  tally: GoldenTally,
+  results: Readonly<Record<string, Rows>>,
+): void {
+  const mask = golden.rows("mask");
+  for (const [field, rows] of Object.entries(results)) {
+    tally.compare(field, fromRows(rows, mask), golden.rows(field));
+  }
 }

@@ -2,18 +2,18 @@
 import type { Value } from "@/lib/autodiff/mod.ts";
 import { f64, type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
 import { aggregationWeights } from "./aggregate.ts";
-import { aggregationOf } from "./golden_advantages.ts";
-import type { GoldenCase, GoldenTally } from "./golden_case.ts";
+import { explainedVariance, valueStatistics } from "./value_statistics.ts";
+import { goldenWeights } from "./golden_advantages.ts";
+import { compareRows, fromRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { KL_ESTIMATORS } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import { policyLossPerToken } from "./policy_loss.ts";
 import { policyStatistics } from "./policy_statistics.ts";
-import { flatten, fromRows, type Row, type Rows, toRows } from "./rows.ts";
-import { tokenLogprobs } from "./token_logprobs.ts";
+import { flatten, type Row, type Rows } from "./rows.ts";
+import { logprobsAndEntropy } from "./token_logprobs.ts";
 import { valueLossPerToken } from "./value_loss.ts";
-import { valueStatistics } from "./value_statistics.ts";
 
-/** Runs traced functions; `lib/train/evaluate.ts` is one. Injected, so that this folder knows no runtime. */
+/** Evaluates traced functions; `lib/train/evaluate.ts` implements it. Injected, so that this folder needs no runtime. */
 export interface Evaluator {
   /** outputs of `fn`, and Σ cotangent · d output / d input for the inputs in `wrt` */
   evaluateVjp(
@@ -34,24 +34,19 @@ export function checkPolicyLoss(golden: GoldenCase, tally: GoldenTally, evaluato
     clipHigh: golden.number("clip_high"),
     dualClip: golden.numberOrNull("dual_clip"),
   };
-  const weights = aggregationWeights(aggregationOf(golden), logprobs.map((row) => row.length), {
-    normLength: mask[0]!.length,
-  });
+  const weights = goldenWeights(golden.text("aggregation"), mask);
   const { outputs, cotangents } = evaluator.evaluateVjp(
     (lp, old, a) => policyLossPerToken({ logprobs: lp!, oldLogprobs: old!, advantages: a! }, clip),
     [logprobs, oldLogprobs, advantages].map(vector),
     { wrt: [0], cotangents: [vector([weights])] },
   );
   const losses = numbers(outputs[0]);
-  tally.compare("per_token_loss", fromRows(like(logprobs, losses), mask), golden.rows("per_token_loss"));
   tally.compare("loss", dot(weights, losses), golden.number("loss"));
-  tally.compare(
-    "grad_logprobs",
-    fromRows(like(logprobs, numbers(cotangents[0])), mask),
-    golden.rows("grad_logprobs"),
-  );
-  const ratio = logprobs.map((row, b) => Float64Array.from(row, (x, t) => Math.exp(x - oldLogprobs[b]![t]!)));
-  tally.compare("ratio", fromRows(ratio, mask), golden.rows("ratio"));
+  compareRows(golden, tally, {
+    per_token_loss: like(logprobs, losses),
+    grad_logprobs: like(logprobs, numbers(cotangents[0])),
+    ratio: logprobs.map((row, b) => Float64Array.from(row, (x, t) => Math.exp(x - oldLogprobs[b]![t]!))),
+  });
   const found = policyStatistics(
     { logprobs: flatten(logprobs), oldLogprobs: flatten(oldLogprobs), advantages: flatten(advantages) },
     clip,
@@ -88,13 +83,13 @@ export function checkValueLoss(golden: GoldenCase, tally: GoldenTally, evaluator
   );
   tally.compare("loss", dot(weights, numbers(outputs[0])), golden.number("loss"));
   tally.compare("loss on the host", found.loss, golden.number("loss"));
-  tally.compare(
-    "grad_values",
-    fromRows(like(values, numbers(cotangents[0])), mask),
-    golden.rows("grad_values"),
-  );
+  compareRows(golden, tally, { grad_values: like(values, numbers(cotangents[0])) });
   tally.compare("clipfrac", found.clipFraction, golden.number("clipfrac"));
-  tally.compare("explained_variance", found.explainedVariance, golden.numberOrNull("explained_variance"));
+  tally.compare(
+    "explained_variance",
+    explainedVariance(values, returns),
+    golden.numberOrNull("explained_variance"),
+  );
 }
 
 /** `kl`: the estimators as losses. */
@@ -113,11 +108,7 @@ export function checkKlLoss(golden: GoldenCase, tally: GoldenTally, evaluator: E
       fromRows(like(logprobs, numbers(outputs[0])), mask),
       golden.rows(kind),
     );
-    tally.compare(
-      `grad_${kind}`,
-      fromRows(like(logprobs, numbers(cotangents[0])), mask),
-      golden.rows(`grad_${kind}`),
-    );
+    compareRows(golden, tally, { [`grad_${kind}`]: like(logprobs, numbers(cotangents[0])) });
   }
 }
 
@@ -133,7 +124,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
   const run = (onLogprob: number, onEntropy: number) =>
     evaluator.evaluateVjp(
       (x, id) => {
-        const { logprobs, entropy } = tokenLogprobs(x!, id!, temperature);
+        const { logprobs, entropy } = logprobsAndEntropy(x!, id!, temperature);
         return [logprobs, entropy];
       },
       inputs,
@@ -144,8 +135,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
     );
   const nll = run(-1, 0), entropy = run(0, 1);
   const [logprobs, entropies] = nll.outputs.map(numbers) as [Float64Array, Float64Array];
-  tally.compare("logprobs", fromRows(like(ids, logprobs), mask), golden.rows("logprobs"));
-  tally.compare("entropy", fromRows(like(ids, entropies), mask), golden.rows("entropy"));
+  compareRows(golden, tally, { logprobs: like(ids, logprobs), entropy: like(ids, entropies) });
   tally.compare("nll_mean", -logprobs.reduce((a, b) => a + b) / n, golden.number("nll_mean"));
   tally.compare("entropy_mean", entropies.reduce((a, b) => a + b) / n, golden.number("entropy_mean"));
   for (const [name, result] of Object.entries({ nll, entropy })) {
@@ -158,7 +148,7 @@ export function checkLogits(golden: GoldenCase, tally: GoldenTally, evaluator: E
       })
     );
     const field = `grad_logits_of_${name}_mean`;
-    // a case of large magnitudes may come without gradients: then they must be finite, which a comparison with themselves tells
+    // a case of large magnitudes may have no gradients: ours must then be finite, which a comparison with themselves checks
     tally.compare(field, full, golden.has(field) ? golden.blocks(field) : full);
   }
 }
@@ -172,7 +162,7 @@ function numbers(tensor: HostTensor | undefined): Float64Array {
   return Float64Array.from(tensor?.data ?? [], Number);
 }
 
-/** Flat numbers as rows with the lengths of `rows`. */
+/** Returns flat numbers as rows with the lengths of `rows`. */
 function like(rows: Rows, flat: Float64Array): Float64Array[] {
   let at = 0;
   return rows.map((row) => flat.slice(at, at += row.length));

@@ -1,14 +1,16 @@
 /** Golden topics of rewards, KL penalties and their controller. @module */
 import { DataError } from "@/lib/tensor/errors.ts";
 import { adaptiveKl } from "./adaptive_kl.ts";
-import { COMBINATIONS, combineMembers, guardedRewards } from "./bagged_reward.ts";
-import type { GoldenCase, GoldenTally } from "./golden_case.ts";
+import { COMBINATIONS, combineMembers } from "./bagged_reward.ts";
+import { compareRows, type GoldenCase, type GoldenTally, toRows } from "./golden_case.ts";
 import { KL_ESTIMATORS, klEstimates } from "./kl.ts";
 import { correlation, moments } from "./moments.ts";
-import { fitRewardScale, ppoRewards, scaleReward } from "./ppo_rewards.ts";
+import { ppoRewards } from "./ppo_rewards.ts";
 import { residualPrefix } from "./residual_critic.ts";
-import { fromRows, type Row, type Rows, toRows } from "./rows.ts";
-import { responseReward, tokenLogRatios } from "./srppo_reward.ts";
+import { fitRewardScale, scaleReward } from "./reward_scale.ts";
+import { type Row, type Rows } from "./rows.ts";
+import { responseReward } from "./srppo_reward.ts";
+import { NO_GUARDS, tokenRewards } from "./token_rewards.ts";
 
 /** `kl`: the estimates and the penalty in the reward; gradients are those of golden_losses.ts. */
 export function checkKl(golden: GoldenCase, tally: GoldenTally): void {
@@ -17,14 +19,14 @@ export function checkKl(golden: GoldenCase, tally: GoldenTally): void {
   const logprobs = toRows(golden.rows("logprobs"), mask);
   for (const kind of KL_ESTIMATORS) {
     const rows = logprobs.map((row, b) => klEstimates(kind, row, refLogprobs[b]!));
-    tally.compare(kind, fromRows(rows, mask), golden.rows(kind));
+    compareRows(golden, tally, { [kind]: rows });
     tally.compare(`${kind}_mean`, moments(rows).mean, golden.number(`${kind}_mean`));
   }
   const beta = golden.number("beta"), score = golden.list("score");
   const rewards = logprobs.map((row, b) =>
     ppoRewards(klEstimates("k1", row, refLogprobs[b]!), { beta, reward: score[b]! })
   );
-  tally.compare("rewards_k1_in_reward", fromRows(rewards, mask), golden.rows("rewards_k1_in_reward"));
+  compareRows(golden, tally, { rewards_k1_in_reward: rewards });
 }
 
 /** `adaptive_kl` */
@@ -34,8 +36,8 @@ export function checkAdaptiveKl(golden: GoldenCase, tally: GoldenTally): void {
     horizon: golden.number("horizon"),
     steps: golden.number("n_steps"),
   };
-  let coefficient = golden.number("init");
-  const after = golden.list("kl").map((kl) => coefficient = adaptiveKl(coefficient, kl, options));
+  let beta = golden.number("init");
+  const after = golden.list("kl").map((kl) => beta = adaptiveKl(beta, kl, options));
   tally.compare("coef_after", after, golden.list("coef_after"));
 }
 
@@ -43,15 +45,15 @@ export function checkAdaptiveKl(golden: GoldenCase, tally: GoldenTally): void {
 export function checkSrppoReward(golden: GoldenCase, tally: GoldenTally): void {
   const mask = golden.rows("mask");
   const sft = toRows(golden.rows("sft_logprobs"), mask), base = toRows(golden.rows("base_logprobs"), mask);
-  const ratios = sft.map((row, b) => tokenLogRatios(row, base[b]!));
-  tally.compare("token_log_ratio", fromRows(ratios, mask), golden.rows("token_log_ratio"));
+  const ratios = sft.map((row, b) => logRatios(row, base[b]!));
+  compareRows(golden, tally, { token_log_ratio: ratios });
   for (const norm of ["none", "mean", "sqrt"] as const) {
     const name = norm === "none" ? "reward_sum" : `reward_${norm}`;
     tally.compare(name, ratios.map((row) => responseReward(row, norm)), golden.list(name));
   }
   const sums = ratios.map((row) => responseReward(row));
-  tally.compare("rewards_at_eos", fromRows(paidAtEnd(ratios, sums), mask), golden.rows("rewards_at_eos"));
-  const swapped = sft.map((row, b) => responseReward(tokenLogRatios(base[b]!, row)));
+  compareRows(golden, tally, { rewards_at_eos: rewardAtEnd(ratios, sums) });
+  const swapped = sft.map((row, b) => responseReward(logRatios(base[b]!, row)));
   tally.compare("swapped_reward_sum", swapped, golden.list("swapped_reward_sum"));
   const lengths = ratios.map((row) => row.length);
   tally.compare("corr_reward_length", correlation(sums, lengths), golden.numberOrNull("corr_reward_length"));
@@ -62,18 +64,18 @@ export function checkBaggedReward(golden: GoldenCase, tally: GoldenTally): void 
   const mask = golden.rows("mask");
   const combination = COMBINATIONS.find((kind) => kind === golden.text("combine"));
   if (!combination) {
-    throw new DataError(
-      `Cannot combine members as it must be one of ${COMBINATIONS.join(", ")}: it is "${
-        golden.text("combine")
-      }"`,
-    );
+    throw new DataError(`combine must be one of ${COMBINATIONS.join(", ")}, got "${golden.text("combine")}"`);
   }
-  const guards = { floor: golden.numberOrNull("floor"), eosBound: golden.numberOrNull("eos_bound") };
+  const guards = {
+    ...NO_GUARDS,
+    floor: golden.numberOrNull("floor"),
+    eosBound: golden.numberOrNull("eos_bound"),
+  };
   const members = golden.blocks("member_logprobs").map((block) => toRows(block, mask));
   const base = toRows(golden.rows("base_logprobs"), mask), isEos = toRows(golden.rows("eos"), mask);
   const target = base.map((_, b) => combineMembers(members.map((rows) => rows[b]!), combination));
   const rewards = target.map((row, b) =>
-    guardedRewards({ targetLogprobs: row, baseLogprobs: base[b]!, isEos: isEos[b]! }, guards)
+    tokenRewards({ target: row, base: base[b]!, baseline: base[b]!, isEos: isEos[b]! }, guards)
   );
   const raw = rewards.map((row) => responseReward(row));
   const fitted = fitRewardScale(raw);
@@ -82,19 +84,21 @@ export function checkBaggedReward(golden: GoldenCase, tally: GoldenTally): void 
   tally.compare("centre", fitted.centre, golden.number("centre"));
   tally.compare("scale", fitted.scale, golden.number("scale"));
   tally.compare("scaled_reward", scaled, golden.list("scaled_reward"));
-  const results: Record<string, Rows> = {
+  compareRows(golden, tally, {
     target_logprobs: target,
     token_rewards: rewards,
     prefix_sum: rewards.map((row) => residualPrefix(row)),
     residual_prefix: rewards.map((row) => residualPrefix(row, fitted.scale)),
-    rewards_at_last_token: paidAtEnd(rewards, scaled),
-  };
-  for (const [name, rows] of Object.entries(results)) {
-    tally.compare(name, fromRows(rows, mask), golden.rows(name));
-  }
+    rewards_at_last_token: rewardAtEnd(rewards, scaled),
+  });
 }
 
-/** The reward of each response at its last token, without a KL penalty. */
-function paidAtEnd(rows: Rows, rewards: Row): Float64Array[] {
+/** Returns the paper's reward per token: log π_target − log π_base. */
+function logRatios(target: Row, base: Row): Float64Array {
+  return tokenRewards({ target, base, baseline: base, isEos: new Uint8Array(target.length) }, NO_GUARDS);
+}
+
+/** Returns rewards with the reward of each response at its last token, without a KL penalty. */
+function rewardAtEnd(rows: Rows, rewards: Row): Float64Array[] {
   return rows.map((row, b) => ppoRewards(new Float64Array(row.length), { beta: 0, reward: rewards[b]! }));
 }

@@ -1,6 +1,6 @@
 /**
- * Checks the functions of this folder against golden topics: PPO arithmetic in float64 that others computed.
- * The golden command and the tests call it.
+ * Checks the functions of this folder against golden topics: PPO arithmetic in float64, computed by other programs. Called by the golden command and
+ * the tests.
  * @module
  */
 import { DataError } from "@/lib/tensor/errors.ts";
@@ -30,11 +30,11 @@ import { checkAdaptiveKl, checkBaggedReward, checkKl, checkSrppoReward } from ".
 
 export type { Evaluator, GoldenCheck };
 
-/** What topics need from other folders. */
+/** Functions of other folders that topics use. */
 export interface GoldenTools {
   /** runs the losses: policy_loss, value_loss, kl, logits */
   readonly evaluator: Evaluator;
-  /** the factor of a step under transformers' schedules: schedules */
+  /** the learning-rate factor of a step under transformers' schedules: schedules */
   readonly scheduleFactor: (
     step: number,
     schedule: {
@@ -47,8 +47,8 @@ export interface GoldenTools {
   ) => number;
 }
 
-/** What an error may be: float64 reaches 1e-12, float32 1e-5. */
-export const PPO_BAR = 1e-5;
+/** The bar of all topics: float64 reaches 1e-12, float32 1e-5. */
+const PPO_BAR = 1e-5;
 
 type Checker = (golden: GoldenCase, tally: GoldenTally, tools: GoldenTools) => void;
 
@@ -74,22 +74,22 @@ const CHECKERS: Readonly<Record<string, Checker>> = {
   whiten: checkWhiten,
 };
 
-/** Topics that {@linkcode checkPpoTopic} knows: all but `adamw`, which belongs to the optimizer. */
+/** Topics of {@linkcode checkPpoTopic}: all but `adamw`, which belongs to the optimizer. */
 export const PPO_TOPICS: readonly string[] = Object.keys(CHECKERS);
 
 /**
- * Compares every case of a topic, one line per quantity.
+ * Checks every case of a topic, one line per quantity.
  *
  * @param topic one of {@linkcode PPO_TOPICS}
  * @param json the parsed file
- * @returns checks with their largest error over all cases; one above its bar has failed
- * @throws {DataError} if the topic is unknown or the file is not what it must be
+ * @returns checks with their largest error over all cases; an error above the bar is a failure
+ * @throws {DataError} if the topic is unknown or the file breaks its layout
  */
 export function checkPpoTopic(topic: string, json: unknown, tools: GoldenTools): GoldenCheck[] {
   const checker = Object.hasOwn(CHECKERS, topic) ? CHECKERS[topic] : undefined;
   if (!checker) {
     throw new DataError(
-      `Cannot check golden topic "${topic}" as it must be one of ${PPO_TOPICS.join(", ")}: it is unknown`,
+      `The golden topic must be one of ${PPO_TOPICS.join(", ")}, got "${topic}"`,
     );
   }
   const tally = goldenTally(PPO_BAR);
@@ -113,7 +113,7 @@ function checkSchedules(golden: GoldenCase, tally: GoldenTally, { scheduleFactor
   const kind = golden.text("kind"), shape = SHAPES[kind];
   if (!shape) {
     throw new DataError(
-      `Cannot check schedule "${kind}" as it must be one of ${Object.keys(SHAPES).join(", ")}: it is unknown`,
+      `The schedule's kind must be one of ${Object.keys(SHAPES).join(", ")}, got "${kind}"`,
     );
   }
   const base = golden.number("base_lr"), expected = golden.list("lr_at_step");
@@ -124,7 +124,7 @@ function checkSchedules(golden: GoldenCase, tally: GoldenTally, { scheduleFactor
     ...(golden.has("min_lr_rate") ? { minRatio: golden.number("min_lr_rate") } : {}),
     ...(golden.has("num_cycles") ? { cycles: golden.number("num_cycles") } : {}),
   };
-  // in units of the base rate: rates of 1e-5 would pass any bar
+  // relative to the base rate: absolute rates of 1e-5 would pass any bar
   const factors = expected.map((_, step) => scheduleFactor(step, schedule));
   tally.compare(`${kind} / base_lr`, factors, expected.map((rate) => rate / base));
 }

@@ -26,7 +26,7 @@ Deno.test("checkPpoTopic() covers every file of the goldens but adamw", () => {
   assertEquals(files.map((name) => name.slice(0, -5)).sort(), [...PPO_TOPICS, "adamw"].sort());
 });
 
-Deno.test("checkPpoTopic() sees one wrong number in every field that is a result", () => {
+Deno.test("checkPpoTopic() detects one wrong number in every field that is a result", () => {
   const inputs = new Set(
     ("mask rewards values bootstrap_value x scores groups token_kl beta old_logprobs ref_logprobs score sft_logprobs " +
       "base_logprobs member_logprobs eos floor eos_bound logits ids temperature gamma lambda_ eps clip_low clip_high " +
@@ -53,7 +53,7 @@ Deno.test("checkPpoTopic() sees one wrong number in every field that is a result
       const failed = checkPpoTopic(topic, json, TOOLS).filter(({ largestError, bar }) =>
         !(largestError <= bar)
       );
-      assert(failed.length > 0, `${topic}: nobody saw a wrong ${field}`);
+      assert(failed.length > 0, `${topic}: no check fails for a wrong ${field}`);
     }
   }
 });
@@ -63,22 +63,32 @@ function nudged(value: unknown): unknown {
   return Array.isArray(value) ? [nudged(value[0]), ...value.slice(1)] : (value as number) + 0.01;
 }
 
-Deno.test("checkPpoTopic() refuses unknown topics and files that are no topic", () => {
+Deno.test("checkPpoTopic() refuses unknown topics and files with another layout", () => {
   assertThrows(
     () => checkPpoTopic("adamw", {}, TOOLS),
     Error,
-    'Cannot check golden topic "adamw" as it must be one of adaptive_kl, aggregate, bagged_reward, critic_free, ' +
-      "explained_variance, gae, gae_bootstrap, gae_interior_mask, kl, logits, policy_loss, prefix_shift, schedules, " +
-      "srppo_reward, value_loss, whiten: it is unknown",
+    "The golden topic must be one of adaptive_kl, aggregate, bagged_reward, critic_free, explained_variance, gae, " +
+      "gae_bootstrap, gae_interior_mask, kl, logits, policy_loss, prefix_shift, schedules, srppo_reward, value_loss, whiten, " +
+      'got "adamw"',
   );
   assertThrows(
     () => checkPpoTopic("gae", { topic: "kl", cases: [] }, TOOLS),
     Error,
-    'Cannot read golden topic "gae" as it must name itself and hold at least one case: its topic is "kl", its cases are 0',
+    'Golden topic "gae" must have that topic and at least one case, got topic "kl" and 0 cases',
   );
   assertThrows(
     () => checkPpoTopic("gae", { topic: "gae", cases: [{ mask: [[1]], values: [["x"]] }] }, TOOLS),
     Error,
-    'Cannot read "values" in case 0 of "gae" as it must be a list of lists of numbers: it is [["x"]]',
+    'Field "values" of case 0 of "gae" must be a list of lists of numbers, got [["x"]]',
+  );
+});
+
+Deno.test("an unknown field of a golden schedule is refused by name", () => {
+  const json = readTopic("schedules");
+  json.cases[0]!.min_lr = 1e-6;
+  assertThrows(
+    () => checkPpoTopic("schedules", json, TOOLS),
+    Error,
+    'case 0 of "schedules": unknown key "min_lr"',
   );
 });

@@ -1,15 +1,16 @@
-/** Advantages without a critic: several responses to one prompt are each other's baseline. @module */
+/** Advantages without a critic: the baseline of a response is the reward of the other responses to its prompt. @module */
+import { listed } from "@/lib/tensor/listed.ts";
 import { moments, sampleDeviation } from "./moments.ts";
 import { checkEqualLengths, type Row } from "./rows.ts";
 
 /**
- * RLOO: s_i − mean of the scores of the OTHER responses to the same prompt, [B].
+ * Returns the RLOO advantages: s_i − mean of the scores of the OTHER responses to the same prompt, [B].
  *
  * a_i = (n·s_i − Σs)/(n − 1) over the n responses of the group.
  * Source: Kool et al. 2019; Ahmadian et al. 2024 (arXiv:2402.14740), eq. 7.
  *
  * @param scores one per response
- * @param groups which prompt each response answers; any order
+ * @param groups the prompt of each response; any order
  * @throws {ShapeError} if the lengths differ
  * @throws {RangeError} if a group has a single response
  * @example Two responses to one prompt
@@ -27,7 +28,7 @@ export function rloo(scores: Row, groups: Row): Float64Array<ArrayBuffer> {
 }
 
 /**
- * s_i − mean of the group, i included, [B]: RLOO times (n − 1)/n; 0 for a group of one.
+ * Returns s_i − mean of the group, i included, [B]: RLOO times (n − 1)/n; 0 for a group of one.
  * @throws {ShapeError} if the lengths differ
  */
 export function groupMeanBaseline(scores: Row, groups: Row): Float64Array<ArrayBuffer> {
@@ -38,7 +39,7 @@ export function groupMeanBaseline(scores: Row, groups: Row): Float64Array<ArrayB
 }
 
 /**
- * GRPO: (s_i − mean)/(std + ε) of the group, with the sample deviation (n − 1), [B].
+ * Returns the GRPO advantages: (s_i − mean)/(std + ε) of the group, with the sample deviation (n − 1), [B].
  *
  * Source: Shao et al. 2024 (arXiv:2402.03300), section 4.1.2.
  * Differs from the paper: ε in the denominator (TRL and verl use 1e-6 with the n − 1 form).
@@ -59,7 +60,7 @@ export function grpo(
   });
 }
 
-/** Applies to each score the function that `make` builds from the scores of its group. */
+/** Applies to each score the function that `make` returns for the scores of its group. */
 function perGroup(
   scores: Row,
   groups: Row,
@@ -76,8 +77,8 @@ function perGroup(
   const small = [...members].filter(([, own]) => own.length < smallest).map(([group]) => group);
   if (small.length > 0) {
     throw new RangeError(
-      `Cannot compare responses within groups as each needs at least ${smallest}: too few in group ${
-        small.join(", ")
+      `Every group must have at least ${smallest} responses, got fewer in group ${
+        listed(small.map(String), { separator: ", " })
       }`,
     );
   }

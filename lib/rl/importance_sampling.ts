@@ -1,6 +1,6 @@
 /**
- * Rollouts that were sampled by something else than the policy that learns: another kernel, quantised or older weights. How far apart the two
- * are, and the weights that correct for it.
+ * Rollouts whose sampler differs from the policy that is trained: other kernels, quantised or older weights. The distance between the two, and
+ * importance weights that correct for it.
  * @module
  */
 import { LOG_RATIO_BOUND } from "./policy_clip.ts";
@@ -14,12 +14,10 @@ export interface LogprobGap {
   readonly maxProbability: number;
   /** the row of the largest */
   readonly worstRow: number;
-  /** k3 of KL(sampler ‖ policy): mean(ρ − 1 − log ρ), ρ = p/p_sampler, nats per token */
-  readonly kl: number;
 }
 
 /**
- * How far the policy's own log-probabilities are from those that the sampler reported.
+ * Returns the distance between the policy's log-probabilities and the sampler's.
  *
  * Source: verl, `training/rollout_probs_diff_mean` and `_max`: below 0.005 on average is normal, above 0.01 a fault.
  *
@@ -36,25 +34,22 @@ export interface LogprobGap {
  */
 export function logprobGap(logprobs: Rows, sampledLogprobs: Rows): LogprobGap {
   checkEqualRows({ logprobs, sampledLogprobs });
-  let sum = 0, maxProbability = 0, worstRow = 0, kl = 0;
+  let sum = 0, maxProbability = 0, worstRow = 0;
   for (const [b, row] of logprobs.entries()) {
     for (let t = 0; t < row.length; t++) {
       const p = Math.exp(row[t]!), q = Math.exp(sampledLogprobs[b]![t]!), difference = Math.abs(p - q);
-      const l = bounded(row[t]! - sampledLogprobs[b]![t]!);
       sum += difference;
-      kl += Math.expm1(l) - l;
       if (difference > maxProbability) [maxProbability, worstRow] = [difference, b];
     }
   }
   const tokens = flatten(logprobs).length;
-  return { meanProbability: sum / tokens, maxProbability, worstRow, kl: kl / tokens };
+  return { meanProbability: sum / tokens, maxProbability, worstRow };
 }
 
 /**
- * w_t = min(p_t/p_sampler,t, cap): what a token's loss is multiplied by, [R] each.
+ * Returns w_t = min(p_t/p_sampler,t, cap), by which a token's loss is multiplied, [R] each.
  *
- * Truncated importance sampling: the estimate is that under the policy as long as no weight meets the cap, and biased but of bounded variance
- * beyond.
+ * Truncated importance sampling: unbiased as long as no weight exceeds the cap; beyond it biased, with bounded variance.
  * Source: Ionides 2008; for rollouts and training that differ: Yao et al. 2025, "Your efficient RL framework secretly brings you off-policy RL training"
  * (`tis` of OpenRLHF and verl, `vllm_importance_sampling_cap` of TRL).
  *
@@ -78,7 +73,7 @@ export function truncatedImportance(
 ): Float64Array<ArrayBuffer>[] {
   checkEqualRows({ logprobs, sampledLogprobs });
   if (!(cap > 0)) {
-    throw new RangeError(`Cannot truncate importance weights as the cap must be positive: ${cap}`);
+    throw new RangeError(`The cap of importance weights must be positive, got ${cap}`);
   }
   return logprobs.map((row, b) =>
     Float64Array.from(row, (x, t) => Math.min(Math.exp(bounded(x - sampledLogprobs[b]![t]!)), cap))

@@ -7,30 +7,27 @@ export const KL_ESTIMATORS = ["k1", "k2", "k3", "abs"] as const;
 /** One of {@linkcode KL_ESTIMATORS}. */
 export type KlEstimator = typeof KL_ESTIMATORS[number];
 
-/** Bounds that keep one token from carrying a whole estimate; `VERL_KL_BOUNDS` are those of verl and OpenRLHF. */
+/** Bounds that keep one token from dominating an estimate. verl (core_algos.kl_penalty, `low_var_kl`) takes 20 and 10. */
 export interface KlBounds {
-  /** the log-ratio d is clipped to ± this before it is used; nats */
+  /** the log-ratio d is clipped to ± this first; nats */
   readonly logRatio: number;
-  /** the estimate is clipped to ± this afterwards; nats */
+  /** then the estimate is clipped to ± this; nats */
   readonly estimate: number;
 }
 
-/** Clip the log-ratio to ±20 and the estimate to ±10 (verl core_algos.kl_penalty, `low_var_kl`). */
-export const VERL_KL_BOUNDS: KlBounds = { logRatio: 20, estimate: 10 };
-
 /**
- * One estimate per token, [R], nats; tokens sampled from the policy.
+ * Returns one estimate per token, [R], nats, for tokens sampled from the policy.
  *
  * d = logprob − refLogprob;  k1 = d,  k2 = d²/2,  k3 = e^{−d} − 1 + d,  abs = |d|.
  * Source: Schulman 2020, "Approximating KL divergence". k1 is unbiased and may be negative; k2 is biased with little variance; k3 is unbiased and
- * never negative; abs is no estimate of the KL, but a distance that some codes use.
- * Differs from the source: bounds, where they are given.
+ * never negative; abs is not an estimate of the KL, but a distance that some code bases use.
+ * Differs from the source: the optional bounds.
  *
  * @param logprobs under the policy that sampled the tokens, nats
  * @param refLogprobs under the reference, nats
  * @param options.bounds default: none
  * @throws {ShapeError} if the lengths differ
- * @example A token twice as likely as under the reference
+ * @example A token that is twice as likely as under the reference
  * ```ts
  * import { klEstimates } from "@/lib/rl/kl.ts";
  * import { assertAlmostEquals } from "@std/assert";

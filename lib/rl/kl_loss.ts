@@ -1,4 +1,4 @@
-/** KL to a reference as a loss per token, as a differentiable function. @module */
+/** The KL to a reference as a differentiable loss per token. @module */
 import { abs, add, clip, exp, mul, neg, square, sub, type Value } from "@/lib/autodiff/mod.ts";
 import type { KlBounds, KlEstimator } from "./kl.ts";
 
@@ -11,7 +11,7 @@ export interface KlLossInputs {
 }
 
 /**
- * Estimate of KL(policy ‖ reference) of every token.
+ * Returns an estimate of KL(policy ‖ reference) for every token.
  *
  * d = logprobs − refLogprobs;  k1 = d,  k2 = d²/2,  k3 = e^{−d} − 1 + d,  abs = |d|.
  * Source: Schulman 2020, "Approximating KL divergence".

@@ -20,7 +20,7 @@ function difference(logits: readonly number[], f: (p: number[]) => number): numb
   });
 }
 
-/** E[estimate · ∇log π] over all tokens: the policy gradient of an estimate that is paid as a reward. */
+/** E[estimate · ∇log π] over all tokens: the policy gradient of an estimate in the reward. */
 function rewardGradient(kind: KlEstimator, logits: readonly number[]): number[] {
   const p = softmax(logits), estimate = klEstimates(kind, p.map(Math.log), REF.map(Math.log));
   return p.map((_, v) =>
@@ -32,7 +32,7 @@ function assertClose(found: readonly number[], expected: readonly number[], tole
   found.forEach((x, i) => assertAlmostEquals(x, expected[i]!, tolerance));
 }
 
-Deno.test("in the reward k1's policy gradient is the KL's; k3's lacks the reversed KL's, which leaves nothing near the reference (statement 47)", () => {
+Deno.test("in the reward k1's policy gradient is the KL's; k3's lacks the reversed KL's and vanishes near the reference (statement 47)", () => {
   const logits = [0.3, -1, 0.8, 0];
   const forward = difference(logits, (p) => kl(p, REF)), reversed = difference(logits, (p) => kl(REF, p));
   assert(Math.max(...forward.map(Math.abs)) > 0.1);
@@ -45,7 +45,7 @@ Deno.test("in the reward k1's policy gradient is the KL's; k3's lacks the revers
   assert(size("k2") < 1e-6 && size("k3") < 1e-6, `${size("k2")} ${size("k3")}`);
 });
 
-Deno.test("klEstimatorAt() gives the first right estimator, those that are right, and refuses the others by name", () => {
+Deno.test("klEstimatorAt() returns the first valid estimator or the given one, and refuses invalid ones by name", () => {
   assertEquals(KL_PLACEMENTS.map((placement) => klEstimatorAt(placement, null)), ["k1", "k2"]);
   for (const placement of KL_PLACEMENTS) {
     for (const kind of KL_ESTIMATORS_AT[placement]) assertEquals(klEstimatorAt(placement, kind), kind);
@@ -53,13 +53,11 @@ Deno.test("klEstimatorAt() gives the first right estimator, those that are right
   assertThrows(
     () => klEstimatorAt("reward", "k3"),
     RangeError,
-    "Cannot put the KL penalty into the reward as its estimator must be k1 there: it is k3, whose policy gradient vanishes " +
-      "at the reference",
+    "The KL estimator in the reward must be k1, got k3, whose policy gradient vanishes at the reference",
   );
   assertThrows(
     () => klEstimatorAt("loss", "k1"),
     RangeError,
-    "Cannot put the KL penalty into the loss as its estimator must be k2 or k3 there: it is k1, whose expected gradient is " +
-      "not the KL's (that of k1 is 0)",
+    "The KL estimator in the loss must be k2 or k3, got k1, whose expected gradient is not the KL's (that of k1 is 0)",
   );
 });

@@ -12,9 +12,9 @@ export interface Moments {
 }
 
 /**
- * Moments over all numbers of all rows.
+ * Returns the moments over all numbers of all rows.
  *
- * mean = x₀ + Σ(x − x₀)/n: equal numbers have exactly their own value as mean, so a constant is recognised by its variance of 0.
+ * mean = x₀ + Σ(x − x₀)/n: the mean of equal numbers is exactly their value, so a constant has a variance of exactly 0.
  */
 export function moments(rows: Rows): Moments {
   const first = rows.find((row) => row.length > 0)?.[0] ?? NaN;
@@ -30,14 +30,14 @@ export function moments(rows: Rows): Moments {
   return { count, mean, variance: squares / count };
 }
 
-/** Standard deviation with n − 1 in the denominator; NaN for fewer than two numbers. */
+/** Returns the standard deviation with n − 1 in the denominator; NaN for fewer than two numbers. */
 export function sampleDeviation(numbers: Row): number {
   const { count, variance } = moments([numbers]);
   return count < 2 ? NaN : Math.sqrt(variance * count / (count - 1));
 }
 
 /**
- * Pearson's correlation of two lists; null where it is undefined (fewer than two pairs, or one list is constant).
+ * Returns Pearson's correlation of two lists; null where it is undefined (fewer than two pairs, or one list is constant).
  *
  * @example A straight line
  * ```ts

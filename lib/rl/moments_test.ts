@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { explainedVariance } from "./explained_variance.ts";
+import { explainedVariance } from "./value_statistics.ts";
 import { correlation, moments, sampleDeviation } from "./moments.ts";
 
 Deno.test("moments() of rows, by hand", () => {
@@ -11,7 +11,7 @@ Deno.test("moments() of equal numbers has exactly variance 0", () => {
   assertEquals(moments([new Array(1001).fill(0.1)]), { count: 1001, mean: 0.1, variance: 0 });
 });
 
-Deno.test("moments() keeps the spread of numbers that lie far from 0", () => {
+Deno.test("moments() keeps the variance of numbers that are far from 0", () => {
   assertAlmostEquals(moments([[1e9, 1e9 + 1, 1e9 + 2]]).variance, 2 / 3, 1e-9);
 });
 

@@ -1,38 +1,37 @@
 /**
- * Losses of pairs: a better and a worse answer to one prompt, under the model that learns and under a reference. A
- * loss depends on the two answers' whole log-probabilities alone, so its slope with regard to these is all that
- * training needs: every token of an answer has the same.
+ * Losses of pairs: a chosen and a rejected response to one prompt, under the policy and under a reference model. A loss depends only on the
+ * log-probabilities of the two whole responses, so every token of a response has the same slope.
  * @module
  */
 
-/** log π(answer | prompt) of both answers of a pair, nats: sums over the answer's tokens, its end included. */
+/** log π(response | prompt) of both responses of a pair, nats: sums over the response's tokens, EOS included. */
 export interface PairLogprobs {
   readonly chosen: number;
   readonly rejected: number;
 }
 
-/** What a pair costs, and the figures that are usually watched. */
+/** The loss of a pair, its slope, and the implicit rewards. */
 export interface PairLoss {
   /** nats */
   readonly loss: number;
-  /** ∂loss/∂ log π(chosen); that of the rejected answer is its negative */
+  /** ∂loss/∂ log π(chosen); that of the rejected response is its negative */
   readonly slope: number;
-  /** β·(log π − log π_ref) of the chosen answer, nats: its implicit reward */
+  /** β·(log π − log π_ref) of the chosen response, nats: its implicit reward */
   readonly chosenReward: number;
-  /** the same of the rejected answer */
+  /** the same of the rejected response */
   readonly rejectedReward: number;
 }
 
 /** Settings of {@linkcode dpoLoss}. */
 export interface DpoOptions {
-  /** β: how strongly the policy is held to the reference, above 0 */
+  /** β of the KL penalty, above 0 */
   readonly beta: number;
-  /** ε: probability that a pair is labelled the wrong way round, in [0, 0.5); default 0 */
+  /** ε: probability that the labels of a pair are swapped, in [0, 0.5); default 0 */
   readonly labelSmoothing?: number;
 }
 
 /**
- * Direct preference optimisation.
+ * Returns the loss of direct preference optimisation (DPO).
  *
  * u = β·[log π(y_w|x) − log π_ref(y_w|x)] − β·[log π(y_l|x) − log π_ref(y_l|x)],
  * loss = −(1 − ε)·log σ(u) − ε·log σ(−u),  ∂loss/∂log π(y_w) = −β·[(1 − ε)·σ(−u) − ε·σ(u)].
@@ -41,7 +40,7 @@ export interface DpoOptions {
  * noisy preferences" (`label_smoothing` of TRL and OpenRLHF).
  *
  * @throws {RangeError} if β or ε is out of range
- * @example The policy gives the chosen answer three times its reference's odds
+ * @example The policy gives the chosen response three times its odds under the reference
  * ```ts
  * import { dpoLoss } from "@/lib/rl/pair_loss.ts";
  * import { assertAlmostEquals } from "@std/assert";
@@ -57,7 +56,7 @@ export function dpoLoss(
 ): PairLoss {
   if (!(beta > 0 && labelSmoothing >= 0 && labelSmoothing < 0.5)) {
     throw new RangeError(
-      `Cannot weigh a pair as beta must be positive and the label smoothing in [0, 0.5): they are ${beta} and ${labelSmoothing}`,
+      `beta must be positive and labelSmoothing in [0, 0.5), got ${beta} and ${labelSmoothing}`,
     );
   }
   const chosenReward = beta * (policy.chosen - reference.chosen);
@@ -72,12 +71,12 @@ export function dpoLoss(
 }
 
 /**
- * Self-play fine-tuning: the demonstration y against the opponent's own answer y'.
+ * Returns the loss of self-play fine-tuning (SPIN): the demonstration y against the opponent's response y'.
  *
  * loss = ℓ(λ·log(π(y|x)/π_t(y|x)) − λ·log(π(y'|x)/π_t(y'|x))),  ℓ(t) = log(1 + e^{−t}).
  *
- * With the logistic ℓ this is DPO's loss at β = λ, as the paper says where it compares the two: what makes it self-play is where
- * the pairs come from, and that the reference is the opponent π_t that wrote y', the model that the round began with.
+ * With the logistic ℓ this is DPO's loss at β = λ, as the paper says in its comparison. It is self-play
+ * because the reference is the opponent π_t, the model at the start of the iteration, which generated y'.
  * Source: Chen et al. 2024 (arXiv:2401.01335), eq. 4.7.
  *
  * @param opponent log-probabilities under π_t

@@ -33,7 +33,7 @@ Deno.test("dpoLoss() at the reference is log 2 with half of β as slope", () => 
   assertEquals([chosenReward, rejectedReward], [0, 0]);
 });
 
-Deno.test("slope is the derivative of the loss, with opposite signs for the two answers", () => {
+Deno.test("slope is the derivative of the loss, with opposite signs for the two responses", () => {
   const h = 1e-5;
   fc.assert(fc.property(pair, pair, beta, smoothing, (p, r, b, labelSmoothing) => {
     const options = { beta: b, labelSmoothing };
@@ -56,7 +56,7 @@ Deno.test("label smoothing is the mean loss under labels that are wrong with its
   }));
 });
 
-Deno.test("pairs that are far apart cost their distance or nothing, and stay finite", () => {
+Deno.test("the loss of pairs that are far apart is their distance or 0, and finite", () => {
   const zero = { chosen: 0, rejected: 0 };
   const lost = dpoLoss({ chosen: -5000, rejected: 0 }, zero, { beta: 1 });
   assertEquals([lost.loss, lost.slope], [5000, -1]);
@@ -77,6 +77,6 @@ Deno.test("β of 0 and a label smoothing of one half are refused", () => {
   assertThrows(
     () => dpoLoss(zero, zero, { beta: 0, labelSmoothing: 0.5 }),
     RangeError,
-    "Cannot weigh a pair as beta must be positive and the label smoothing in [0, 0.5): they are 0 and 0.5",
+    "beta must be positive and labelSmoothing in [0, 0.5), got 0 and 0.5",
   );
 });

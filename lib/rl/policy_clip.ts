@@ -1,6 +1,6 @@
 /** The settings of PPO's clipped ratio, shared by the loss and its statistics. @module */
 
-/** How far a ratio may move before its token stops pushing. */
+/** Clip range of the ratio. */
 export interface PolicyClip {
   /** ε below 1, in [0, 1); 0.2 in the paper */
   readonly clipLow: number;
@@ -13,7 +13,7 @@ export interface PolicyClip {
 /** A log-ratio is clipped to ± this before it is exponentiated, so that no ratio overflows (verl core_algos); nats. */
 export const LOG_RATIO_BOUND = 20;
 
-/** clip(ratio, 1 − clipLow, 1 + clipHigh) */
+/** Returns clip(ratio, 1 − clipLow, 1 + clipHigh). */
 export function clippedRatio(ratio: number, clip: PolicyClip): number {
   return Math.min(Math.max(ratio, 1 - clip.clipLow), 1 + clip.clipHigh);
 }
@@ -24,10 +24,10 @@ export function clippedRatio(ratio: number, clip: PolicyClip): number {
  */
 export function checkPolicyClip({ clipLow, clipHigh, dualClip }: PolicyClip): void {
   const bad: string[] = [];
-  if (!(clipLow >= 0 && clipLow < 1)) bad.push(`clipLow is ${clipLow}, not in [0, 1)`);
-  if (!(clipHigh >= 0 && clipHigh < Infinity)) bad.push(`clipHigh is ${clipHigh}, not in [0, ∞)`);
-  if (dualClip != null && !(dualClip > 1)) bad.push(`dualClip is ${dualClip}, not above 1`);
+  if (!(clipLow >= 0 && clipLow < 1)) bad.push(`clipLow in [0, 1), got ${clipLow}`);
+  if (!(clipHigh >= 0 && clipHigh < Infinity)) bad.push(`clipHigh in [0, ∞), got ${clipHigh}`);
+  if (dualClip != null && !(dualClip > 1)) bad.push(`dualClip above 1, got ${dualClip}`);
   if (bad.length > 0) {
-    throw new RangeError(`Cannot clip the policy ratio as its bounds must be in range: ${bad.join(", ")}`);
+    throw new RangeError(`Bounds of the policy ratio must be in range: ${bad.join("; ")}`);
   }
 }

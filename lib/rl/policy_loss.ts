@@ -1,4 +1,4 @@
-/** PPO's clipped policy loss per token, as a differentiable function. @module */
+/** PPO's clipped policy loss as a differentiable function per token. @module */
 import { abs, clip, exp, maximum, minimum, mul, neg, sub, type Value } from "@/lib/autodiff/mod.ts";
 import { checkPolicyClip, LOG_RATIO_BOUND, type PolicyClip } from "./policy_clip.ts";
 
@@ -13,7 +13,7 @@ export interface PolicyLossInputs {
 }
 
 /**
- * Clipped surrogate loss of every token; the caller sums weight · loss (`aggregationWeights`).
+ * Returns the clipped surrogate loss of every token; the caller sums weight · loss (`aggregationWeights`).
  *
  * ℓ = max(−A·r, −A·clip(r, 1−ε_low, 1+ε_high)), r = exp(logprobs − oldLogprobs); with a dual clip c: min(ℓ, −c·A) where A < 0.
  * Source: Schulman et al. 2017, eq. 7 (arXiv:1707.06347), sign flipped because we minimise; two ε: DAPO, Yu et al. 2025 (arXiv:2503.14476), eq. 8;

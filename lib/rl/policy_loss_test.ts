@@ -102,7 +102,7 @@ Deno.test("policyLossPerToken() names every bound that is out of range", () => {
   assertThrows(
     () => lossAndGradient([{ ratio: 1, advantage: 1 }], { clipLow: 1, clipHigh: -0.1, dualClip: 1 }),
     RangeError,
-    "Cannot clip the policy ratio as its bounds must be in range: clipLow is 1, not in [0, 1), clipHigh is -0.1, not in [0, ∞), dualClip is 1, not above 1",
+    "Bounds of the policy ratio must be in range: clipLow in [0, 1), got 1; clipHigh in [0, ∞), got -0.1; dualClip above 1, got 1",
   );
 });
 

@@ -1,10 +1,10 @@
-/** All that a policy's training head computes for its tokens, from logits to one loss each. @module */
+/** The policy's objective: from logits to one loss per token. @module */
 import { add, mul, sub, type Value } from "@/lib/autodiff/mod.ts";
 import type { KlBounds, KlEstimator } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import type { PolicyClip } from "./policy_clip.ts";
 import { policyLossPerToken } from "./policy_loss.ts";
-import { tokenLogprobs } from "./token_logprobs.ts";
+import { logprobsAndEntropy } from "./token_logprobs.ts";
 
 /** Inputs of {@linkcode policyObjectivePerToken}; float[N] unless said otherwise. */
 export interface PolicyObjectiveInputs {
@@ -12,7 +12,7 @@ export interface PolicyObjectiveInputs {
   readonly logits: Value;
   /** i64[N] */
   readonly ids: Value;
-  /** of the policy that sampled the tokens, nats */
+  /** of the policy before the update, nats */
   readonly oldLogprobs: Value;
   /** whitened by the caller */
   readonly advantages: Value;
@@ -28,7 +28,7 @@ export interface PolicyObjectiveOptions extends PolicyClip {
   readonly temperature?: number;
   /** c_ent ≥ 0; default 0 */
   readonly entropyCoefficient?: number;
-  /** c_kl ≥ 0, a number or a scalar of the graph; default 0: the KL penalty is then in the reward alone */
+  /** coefficient of the KL term, ≥ 0, a number or a scalar of the graph; default 0: no KL term */
   readonly beta?: number | Value;
   /** default k2, whose expected gradient is the KL's */
   readonly klEstimator?: KlEstimator;
@@ -36,7 +36,7 @@ export interface PolicyObjectiveOptions extends PolicyClip {
   readonly klBounds?: KlBounds;
 }
 
-/** What {@linkcode policyObjectivePerToken} gives, [N] each. */
+/** Results of {@linkcode policyObjectivePerToken}, [N] each. */
 export interface PolicyObjective {
   /** ℓ */
   readonly loss: Value;
@@ -49,14 +49,14 @@ export interface PolicyObjective {
 }
 
 /**
- * ℓ = w·ℓ_clip − c_ent·H + c_kl·KL per token; the caller sums weight · ℓ.
+ * Returns ℓ = w·ℓ_clip − c_ent·H + β·KL per token; the caller sums weight · ℓ.
  *
- * ℓ_clip and H are those of the distribution that was sampled from (logits/τ); the KL is that of the policy itself, at temperature 1.
- * Source: Schulman et al. 2017, eq. 9 (arXiv:1707.06347), sign flipped. The value term is not in it: policy and critic are networks of
- * their own, each with its own optimizer. KL in the loss: Shao et al. 2024 (arXiv:2402.03300), eq. 3; it pulls each token by its own estimate
- * only, where a penalty in the reward pulls it by all that follow too. w: {@linkcode truncatedImportance}.
+ * ℓ_clip and H are those of the sampling distribution (logits/τ); the KL is that of the policy at temperature 1.
+ * Source: Schulman et al. 2017, eq. 9 (arXiv:1707.06347), sign flipped. There is no value term: policy and critic are separate networks, each
+ * with its own optimizer. KL in the loss: Shao et al. 2024 (arXiv:2402.03300), eq. 3; its gradient at a token comes from that token's estimate
+ * only, with a penalty in the reward also from those of later tokens. w: {@linkcode truncatedImportance}.
  *
- * @throws {RangeError} if a setting is out of range, or the KL term has no reference
+ * @throws {RangeError} if a setting is out of range, or the KL term has no reference model
  */
 export function policyObjectivePerToken(
   inputs: PolicyObjectiveInputs,
@@ -65,17 +65,17 @@ export function policyObjectivePerToken(
   const { temperature = 1, entropyCoefficient = 0, beta = 0 } = options;
   if (!(entropyCoefficient >= 0 && (typeof beta !== "number" || beta >= 0))) {
     throw new RangeError(
-      `Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has ${entropyCoefficient}, KL has ${beta}`,
+      `Coefficients of the policy objective must be at least 0, got entropyCoefficient ${entropyCoefficient}, beta ${beta}`,
     );
   }
-  const { logprobs, entropy } = tokenLogprobs(inputs.logits, inputs.ids, temperature);
+  const { logprobs, entropy } = logprobsAndEntropy(inputs.logits, inputs.ids, temperature);
   const { oldLogprobs, advantages, importance } = inputs;
   let loss = policyLossPerToken({ logprobs, oldLogprobs, advantages }, options);
   if (importance) loss = mul(loss, importance);
   if (entropyCoefficient > 0) loss = sub(loss, mul(entropy, entropyCoefficient));
   if (beta === 0) return { loss, logprobs, entropy };
-  const own = temperature === 1 ? logprobs : tokenLogprobs(inputs.logits, inputs.ids).logprobs;
-  const kl = meanKl(own, inputs.refLogprobs ?? [], options);
+  const logprobsT1 = temperature === 1 ? logprobs : logprobsAndEntropy(inputs.logits, inputs.ids).logprobs;
+  const kl = meanKl(logprobsT1, inputs.refLogprobs ?? [], options);
   return { loss: add(loss, mul(kl, beta)), logprobs, entropy, kl };
 }
 
@@ -86,7 +86,7 @@ function meanKl(
 ): Value {
   if (references.length === 0) {
     throw new RangeError(
-      "Cannot add the KL term as it needs log-probabilities of a reference: there are none",
+      "The KL term requires log-probabilities of at least one reference model, got none",
     );
   }
   const bounds = klBounds ? { bounds: klBounds } : {};

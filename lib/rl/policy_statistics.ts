@@ -1,4 +1,4 @@
-/** What a policy update did to the tokens: ratios, clipping, approximate KL. @module */
+/** Statistics of a policy update: ratios, clipping, approximate KL. @module */
 import { clippedRatio, LOG_RATIO_BOUND, type PolicyClip } from "./policy_clip.ts";
 import { checkEqualLengths, type Row } from "./rows.ts";
 
@@ -31,14 +31,14 @@ export interface PolicyStatistics {
 }
 
 /**
- * Statistics of one minibatch from the log-probabilities before and after, [N] each; all NaN where N is 0.
+ * Returns the statistics of one minibatch from log-probabilities before and after, [N] each; all NaN where N is 0.
  *
  * Source: CleanRL's `old_approx_kl` (k1) and `approx_kl` (k3), `clipfrac`; on tokens sampled from the old policy, so that
  * k1 and k3 estimate KL(old ‖ new).
  * Differs from the source: a token counts as clipped where the clip decides its loss, not wherever the ratio leaves the interval.
  *
  * @throws {ShapeError} if the lengths differ
- * @example One token up by a factor of 2, advantage 1
+ * @example One token whose probability doubled, with advantage 1
  * ```ts
  * import { policyStatistics } from "@/lib/rl/policy_statistics.ts";
  * import { assertEquals } from "@std/assert";

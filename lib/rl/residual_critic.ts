@@ -1,18 +1,18 @@
 /**
- * The residual critic: the reward that earlier tokens of the response have already earned is known, so the network only has to
- * learn the rest. V_t = prefix_t + head_t, with the reward still paid at the last token.
+ * The residual critic: the reward of the tokens so far is known, so the network only has to learn the rest. V_t = prefix_t + head_t, with the
+ * reward still given at the last token.
  * @module
  */
 import { checkEqualLengths, type Row } from "./rows.ts";
 
 /**
- * prefix_t = Σ_{k<t} r_k / scale: what the tokens before t have earned, in the units of the scaled reward, [R].
+ * Returns prefix_t = Σ_{k<t} r_k / scale: the reward of the tokens before t, in units of the scaled reward, [R].
  *
- * With γ = 1, GAE(Σr at the last token, V) = GAE(r per token, V − prefix) for every λ: paying at the end with a residual critic has the
- * advantages of dense pay with a plain one. (Potential-based shaping, Ng et al. 1999, with the prefix as potential and 0 at the end.)
+ * With γ = 1, GAE(Σr at the last token, V) = GAE(r per token, V − prefix) for every λ: the reward at the end with a residual critic gives
+ * the advantages of dense rewards with a plain one. (Potential-based shaping, Ng et al. 1999, with the prefix as potential and 0 at the end.)
  *
  * @param tokenRewards r, [R]; nats
- * @param scale what divides the response's reward, above 0; default 1
+ * @param scale divides the response's reward, above 0; default 1
  * @throws {RangeError} if `scale` is not a positive finite number
  * @example The first token has no prefix
  * ```ts
@@ -24,7 +24,7 @@ import { checkEqualLengths, type Row } from "./rows.ts";
 export function residualPrefix(tokenRewards: Row, scale = 1): Float64Array<ArrayBuffer> {
   if (!(scale > 0 && scale < Infinity)) {
     throw new RangeError(
-      `Cannot scale the residual prefix as the scale must be positive and finite: ${scale}`,
+      `The scale of the residual prefix must be positive and finite, got ${scale}`,
     );
   }
   const prefix = new Float64Array(tokenRewards.length);
@@ -37,24 +37,24 @@ export function residualPrefix(tokenRewards: Row, scale = 1): Float64Array<Array
 }
 
 /**
- * V_R = Σ_k r_k / scale + head_R: the value of the state behind the last of R tokens, for a response that was cut there and is taken
- * to go on ({@linkcode gae}'s `bootstrap`).
+ * Returns V_R = Σ_k r_k / scale + head_R: the value of the state after the last of R tokens, for a truncated response that is taken to
+ * continue ({@linkcode gae}'s `bootstrap`).
  *
- * The reward (Σ_k r_k − centre) / scale over the whole response is paid at its end. The cut is none, so nothing of it is paid at
- * token R − 1. Seen from s_R, all that will be paid is prefix_R, which is known and counts whole, and the rest: what later tokens
- * earn, −centre / scale, and the later KL penalties. The rest is what the head is taught to say of every state, so V_R = prefix_R +
- * head_R, and (γ = 1, k the KL penalty of token R − 1)
+ * The reward (Σ_k r_k − centre) / scale of the whole response is given at its end. A truncated response has no end, so none of it is given
+ * at token R − 1. From s_R on, the sum of all rewards is prefix_R, which is known, plus the rest: the rewards of later tokens,
+ * −centre / scale, and the later KL penalties. The head is trained to predict the rest at every state, so V_R = prefix_R + head_R, and
+ * (γ = 1, k the KL penalty of token R − 1)
  *
  *     δ_{R−1} = −k + V_R − V_{R−1} = −k + r_{R−1} / scale + head_R − head_{R−1},
  *
- * as for a token in the middle of a response. To pay the reward of what is there at token R − 1 as well would count prefix_R twice;
- * to take head_R alone without it would forget it. Dense pay under a plain critic has the same δ: r_{R−1} / scale is paid, V_R = head_R.
+ * as for a token in the middle of a response. Giving the reward of the R tokens at token R − 1 as well would count prefix_R twice; V_R = head_R
+ * without it would leave it out. Dense rewards under a plain critic have the same δ: r_{R−1} / scale is given, V_R = head_R.
  *
- * @param head what the network says of the state behind the last token
+ * @param head the network's output at the state after the last token
  * @param tokenRewards r, [R]; nats
  * @param scale as {@linkcode residualPrefix}
  * @throws {RangeError} as {@linkcode residualPrefix}
- * @example It is the prefix of a further token, and the head there
+ * @example The prefix of a further token plus the head there
  * ```ts
  * import { residualBootstrap } from "@/lib/rl/residual_critic.ts";
  * import { assertEquals } from "@std/assert";
@@ -66,7 +66,7 @@ export function residualBootstrap(head: number, tokenRewards: Row, scale = 1): n
 }
 
 /**
- * V_t = prefix_t + head_t, [R].
+ * Returns V_t = prefix_t + head_t, [R].
  * @throws {ShapeError} if the lengths differ
  */
 export function residualValues(head: Row, prefix: Row): Float64Array<ArrayBuffer> {

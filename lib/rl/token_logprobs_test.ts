@@ -4,15 +4,15 @@ import { evaluate, evaluateVjp } from "@/lib/train/evaluate.ts";
 import type { KlEstimator } from "./kl.ts";
 import { klLossPerToken } from "./kl_loss.ts";
 import { type PolicyObjectiveOptions, policyObjectivePerToken } from "./policy_objective.ts";
-import { tokenLogprobs } from "./token_logprobs.ts";
+import { logprobsAndEntropy } from "./token_logprobs.ts";
 
 const LOGITS = [1, 2, 0.5, -1, 3, 0];
 const IDS = [1, 0];
 
-Deno.test("tokenLogprobs() divides logits by the sampler's temperature (statement 18)", () => {
+Deno.test("logprobsAndEntropy() divides logits by the sampling temperature (statement 18)", () => {
   for (const temperature of [1, 0.5, 2]) {
     const [logprobs, entropy] = evaluate((x, ids) => {
-      const out = tokenLogprobs(x!, ids!, temperature);
+      const out = logprobsAndEntropy(x!, ids!, temperature);
       return [out.logprobs, out.entropy];
     }, [f64([2, 3], LOGITS), i64([2], IDS)]);
     [0, 1].forEach((n) => {
@@ -24,9 +24,9 @@ Deno.test("tokenLogprobs() divides logits by the sampler's temperature (statemen
   }
 });
 
-Deno.test("tokenLogprobs() is finite for logits of ±1e4 and exact for a uniform row", () => {
+Deno.test("logprobsAndEntropy() is finite for logits of ±1e4 and exact for a uniform row", () => {
   const [logprobs, entropy] = evaluate((x, ids) => {
-    const out = tokenLogprobs(x!, ids!);
+    const out = logprobsAndEntropy(x!, ids!);
     return [out.logprobs, out.entropy];
   }, [f64([2, 4], [1e4, -1e4, 0, 5, 7, 7, 7, 7]), i64([2], [1, 2])]);
   assertEquals(Number(logprobs!.data[0]), -2e4);
@@ -34,11 +34,12 @@ Deno.test("tokenLogprobs() is finite for logits of ±1e4 and exact for a uniform
   assertAlmostEquals(Number(entropy!.data[1]), Math.log(4), 1e-12);
 });
 
-Deno.test("tokenLogprobs() refuses a temperature of 0", () => {
+Deno.test("logprobsAndEntropy() refuses a temperature of 0", () => {
   assertThrows(
-    () => evaluate((x, ids) => tokenLogprobs(x!, ids!, 0).logprobs, [f64([2, 3], LOGITS), i64([2], IDS)]),
+    () =>
+      evaluate((x, ids) => logprobsAndEntropy(x!, ids!, 0).logprobs, [f64([2, 3], LOGITS), i64([2], IDS)]),
     RangeError,
-    "Cannot divide logits by the temperature as it must be positive and finite: 0",
+    "The temperature must be positive and finite, got 0",
   );
 });
 
@@ -49,7 +50,7 @@ function expectedGradient(kind: KlEstimator, logits: number[], reference: number
   const p = logits.map((x) => Math.exp(x) / total);
   const { cotangents } = evaluateVjp(
     (x, id, refLogprobs) =>
-      klLossPerToken(kind, { logprobs: tokenLogprobs(x!, id!).logprobs, refLogprobs: refLogprobs! }),
+      klLossPerToken(kind, { logprobs: logprobsAndEntropy(x!, id!).logprobs, refLogprobs: refLogprobs! }),
     [all, ids, f64([4], reference)],
     { wrt: [0], cotangents: [f64([4], p)] },
   );
@@ -189,7 +190,7 @@ Deno.test("policyObjectivePerToken() refuses negative coefficients and a KL with
   assertThrows(
     () => objective({ ...clip, entropyCoefficient: -1 }),
     RangeError,
-    "Cannot weigh the policy's terms as their coefficients must be at least 0: entropy has -1, KL has 0",
+    "Coefficients of the policy objective must be at least 0, got entropyCoefficient -1, beta 0",
   );
   assertThrows(
     () =>
@@ -202,6 +203,6 @@ Deno.test("policyObjectivePerToken() refuses negative coefficients and a KL with
         [f64([2, 3], LOGITS), i64([2], IDS), f64([2], [0, 0])],
       ),
     RangeError,
-    "Cannot add the KL term as it needs log-probabilities of a reference: there are none",
+    "The KL term requires log-probabilities of at least one reference model, got none",
   );
 });

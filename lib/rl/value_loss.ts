@@ -1,4 +1,4 @@
-/** PPO's value loss per token, as a differentiable function. @module */
+/** PPO's value loss as a differentiable function per token. @module */
 import { add, clip, maximum, mul, square, sub, type Value } from "@/lib/autodiff/mod.ts";
 
 /** Inputs of {@linkcode valueLossPerToken}, [N] each and of one float type. */
@@ -12,7 +12,7 @@ export interface ValueLossInputs {
 }
 
 /**
- * Half the squared error of every token; the caller sums weight · loss.
+ * Returns half the squared error of every token; the caller sums weight · loss.
  *
  * ℓ = ½·max((V − R)², (clip(V, V_old − c, V_old + c) − R)²); without a clip ½·(V − R)².
  * Source: OpenAI baselines ppo2 and Ziegler et al. 2019 (code); not in Schulman et al. 2017.
@@ -33,7 +33,7 @@ export function valueLossPerToken(
   const plain = square(sub(values, returns));
   if (clipRange === null) return mul(plain, 0.5);
   if (!(clipRange > 0)) {
-    throw new RangeError(`Cannot clip the value as its range must be positive or null: ${clipRange}`);
+    throw new RangeError(`The clip range of the value must be positive or null, got ${clipRange}`);
   }
   const near = add(oldValues, clip(sub(values, oldValues), -clipRange, clipRange));
   return mul(maximum(plain, square(sub(near, returns))), 0.5); // plain first: it keeps the gradient at a tie

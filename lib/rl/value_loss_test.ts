@@ -29,7 +29,7 @@ Deno.test("valueLossPerToken() takes the larger error, and has no gradient where
   assertEquals(found.clipFraction, 1 / 4);
 });
 
-Deno.test("valueLossPerToken() without a clip is half the squared error and does not see the old values", () => {
+Deno.test("valueLossPerToken() without a clip is half the squared error and does not depend on the old values", () => {
   const [loss, gradient] = lossAndGradient(
     { values: [1, -1], oldValues: [NaN, 1e9], returns: [3, -1] },
     null,
@@ -46,6 +46,6 @@ Deno.test("valueLossPerToken() refuses a range that is not positive", () => {
   assertThrows(
     () => lossAndGradient({ values: [1], oldValues: [1], returns: [4] }, 0),
     RangeError,
-    "Cannot clip the value as its range must be positive or null: 0",
+    "The clip range of the value must be positive or null, got 0",
   );
 });

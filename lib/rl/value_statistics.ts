@@ -1,28 +1,24 @@
-/** What a value update found: clipping, error, explained variance. @module */
-import { explainedVariance } from "./explained_variance.ts";
-import { checkEqualLengths, type Row } from "./rows.ts";
+/** Statistics of the critic: loss and clip fraction of an update, and the variance that its values explain. @module */
+import { moments } from "./moments.ts";
+import { checkEqualLengths, checkEqualRows, type Row, type Rows } from "./rows.ts";
 
-/** Figures of a minibatch, before its step. */
+/** Statistics of a minibatch, before its optimizer step. */
 export interface ValueStatistics {
-  /** N */
-  readonly tokens: number;
   /** share of tokens where the clipped branch is strictly the larger; 0 without a clip */
   readonly clipFraction: number;
   /** 0.5 · mean of the larger squared error */
   readonly loss: number;
-  /** null where the returns are constant */
-  readonly explainedVariance: number | null;
 }
 
 /**
- * Statistics of one minibatch, [N] each; loss and fraction NaN where N is 0.
+ * Returns the statistics of one minibatch, [N] each; loss and fraction NaN where N is 0.
  *
  * @param inputs.values now
  * @param inputs.oldValues at the time of the rollouts
  * @param inputs.returns the critic's targets
  * @param options.clipRange c of the value loss; null = off
  * @throws {ShapeError} if the lengths differ
- * @example The value left its interval and came nearer: the clipped error counts
+ * @example A value that left its interval towards the return: the clipped error is the larger
  * ```ts
  * import { valueStatistics } from "@/lib/rl/value_statistics.ts";
  * import { assertEquals } from "@std/assert";
@@ -46,10 +42,27 @@ export function valueStatistics(
     if (clippedError > plainError) clipped++;
     loss += 0.5 * Math.max(plainError, clippedError);
   }
-  return {
-    tokens,
-    clipFraction: clipped / tokens,
-    loss: loss / tokens,
-    explainedVariance: explainedVariance([values], [returns]),
-  };
+  return { clipFraction: clipped / tokens, loss: loss / tokens };
+}
+
+/**
+ * Returns 1 − Var(R − V)/Var(R) over all tokens, population variances: 1 for a perfect critic up to a constant, 0 for one that is no better than a constant.
+ *
+ * Source: OpenAI baselines, `explained_variance`.
+ * @returns null where Var(R) is 0: undefined
+ * @throws {ShapeError} if the rows differ
+ * @example Three quarters of the variance explained
+ * ```ts
+ * import { explainedVariance } from "@/lib/rl/value_statistics.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(explainedVariance([[0, 1]], [[0, 2]]), 0.75); // Var(R − V) = 1/4, Var(R) = 1
+ * assertEquals(explainedVariance([[0, 1]], [[2, 2]]), null);
+ * ```
+ */
+export function explainedVariance(values: Rows, returns: Rows): number | null {
+  checkEqualRows({ values, returns });
+  const spread = moments(returns).variance;
+  if (!(spread > 0)) return null;
+  const errors = returns.map((row, b) => Float64Array.from(row, (r, t) => r - values[b]![t]!));
+  return 1 - moments(errors).variance / spread;
 }

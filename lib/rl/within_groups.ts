@@ -1,13 +1,13 @@
-/** How figures of answers go together among the answers to one prompt, whatever other prompts are like. @module */
+/** Correlations among the responses to the same prompt, averaged over prompts. @module */
 import { groupMeanBaseline } from "./group_baselines.ts";
 import { correlation } from "./moments.ts";
 import type { Row, Rows } from "./rows.ts";
 
 /**
- * Pearson's correlation of `a` and `b` after both are centred in each group; null where either does not vary within any.
+ * Returns Pearson's correlation of `a` and `b` after both are centred in each group; null where either does not vary within any.
  *
- * @param groups which prompt each answer is of; any order
- * @example Prompts that differ in level do not count
+ * @param groups the prompt of each response; any order
+ * @example Differences between prompts do not count
  * ```ts
  * import { correlationWithin } from "@/lib/rl/within_groups.ts";
  * import { assertEquals } from "@std/assert";
@@ -19,9 +19,9 @@ export function correlationWithin(a: Row, b: Row, groups: Row): number | null {
 }
 
 /**
- * Mean of {@linkcode correlationWithin} over all pairs of judges: how far they agree on which answer to a prompt is the better
- * one. Null for a single judge, or where no pair is defined.
- * @param judges K rows of [B]: what each judge gives each answer
+ * Returns the mean of {@linkcode correlationWithin} over all pairs of judges: their agreement on which response to a prompt is the better one.
+ * Null for a single judge, or where no pair is defined.
+ * @param judges K rows of [B]: the score of each response by each judge
  */
 export function agreementWithin(judges: Rows, groups: Row): number | null {
   let sum = 0, pairs = 0;
@@ -37,9 +37,9 @@ export function agreementWithin(judges: Rows, groups: Row): number | null {
 }
 
 /**
- * Share of the variance of the mean of K judges that is not their disagreement, K·ρ/(1 + (K − 1)·ρ).
+ * Returns the share of the variance of the mean of K judges that is not their disagreement, K·ρ/(1 + (K − 1)·ρ).
  *
- * Source: Spearman 1910 and Brown 1910, both Br. J. Psychol. 3. Below ½ the mean says more about who judged than about what was judged; 0
+ * Source: Spearman 1910 and Brown 1910, both Br. J. Psychol. 3. Below ½ the mean depends more on the judges than on the responses; 0
  * where the judges contradict each other.
  *
  * @param agreement ρ, mean correlation of two judges
@@ -56,7 +56,7 @@ export function reliabilityOfMean(agreement: number, judges: number): number {
 }
 
 /**
- * Share of the variance of `whole` within groups that a part of it makes, Cov(part, whole)/Var(whole): shares of parts that
+ * Returns the share of the variance of `whole` within groups that is due to a part of it, Cov(part, whole)/Var(whole): shares of parts that
  * add up to the whole add up to 1. Null where `whole` does not vary within any group.
  */
 export function shareOfSpread(part: Row, whole: Row, groups: Row): number | null {

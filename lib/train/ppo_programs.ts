@@ -1,18 +1,18 @@
-/** PPO's losses as head programs: the arithmetic is lib/rl's, weights per token make the sums means. @module */
+/** PPO's losses as head programs. The arithmetic is in lib/rl; weights per token make the sums means. @module */
 import { add, mul, reduceSum, reshape, type Value } from "@/lib/autodiff/mod.ts";
 import type { PolicyClip } from "@/lib/rl/policy_clip.ts";
 import type { KlEstimator } from "@/lib/rl/kl.ts";
 import { type PolicyObjectiveOptions, policyObjectivePerToken } from "@/lib/rl/policy_objective.ts";
-import { tokenLogprobs } from "@/lib/rl/token_logprobs.ts";
+import { logprobsAndEntropy } from "@/lib/rl/token_logprobs.ts";
 import { valueLossPerToken } from "@/lib/rl/value_loss.ts";
 import type { HeadProgram } from "./head_program.ts";
 
-/** What the policy's loss is made of. */
+/** What the policy's loss consists of. */
 export interface PolicyProgramOptions {
   readonly clip: PolicyClip;
-  /** temperature of the sampler */
+  /** the sampling temperature */
   readonly temperature: number;
-  /** the bonus's coefficient: loss −= coefficient · entropy */
+  /** of the entropy bonus: loss −= entropyCoefficient · entropy */
   readonly entropyCoefficient: number;
   /** a KL penalty in the loss; left out: none */
   readonly kl?: KlTerm;
@@ -20,7 +20,7 @@ export interface PolicyProgramOptions {
   readonly importance?: boolean;
 }
 
-/** The KL penalty of a loss; its coefficient is the program's scalar `scaledBeta`. */
+/** A KL term of the loss; its coefficient is the program's scalar `scaledBeta`. */
 export interface KlTerm {
   readonly estimator: KlEstimator;
   /** 1 or 2: the term is the mean over them */
@@ -30,8 +30,8 @@ export interface KlTerm {
 }
 
 /**
- * Σ weight · (importance · clipped loss − coefficient · entropy + scaledBeta · KL).
- * Tokens: id, oldLogprob, advantage, weight; importance, ref0 and ref1 where the options ask for them → logprob, entropy, and kl.
+ * Σ weight · (importance · clipped loss − entropyCoefficient · entropy + scaledBeta · KL).
+ * Tokens: id, oldLogprob, advantage, weight; importance, ref0 and ref1 as the options require → logprob, entropy, and kl.
  */
 export function policyProgram(options: PolicyProgramOptions): HeadProgram {
   const { kl, importance = false } = options;
@@ -74,16 +74,16 @@ function objectiveOptions(
   };
 }
 
-/** log p(id) in nats under the sampler's temperature, and at temperature 1. Tokens: id → logprob, untempered. */
-export function ownLogprobsProgram(temperature: number): HeadProgram {
+/** log p(id) in nats at the sampling temperature, and at temperature 1. Tokens: id → logprob, logprobT1. */
+export function temperedLogprobsProgram(temperature: number): HeadProgram {
   return {
-    key: `own_logprobs/${temperature}`,
+    key: `tempered_logprobs/${temperature}`,
     tokens: { id: "i64" },
     scalars: [],
     trace({ projected, tokens }) {
-      const { logprobs } = tokenLogprobs(projected, tokens.id!, temperature);
-      const untempered = temperature === 1 ? logprobs : tokenLogprobs(projected, tokens.id!).logprobs;
-      return { tokens: { logprob: logprobs, untempered } };
+      const { logprobs } = logprobsAndEntropy(projected, tokens.id!, temperature);
+      const logprobT1 = temperature === 1 ? logprobs : logprobsAndEntropy(projected, tokens.id!).logprobs;
+      return { tokens: { logprob: logprobs, logprobT1 } };
     },
   };
 }

@@ -1,14 +1,14 @@
-/** Demonstrations beside the rollouts: their supervised loss is added to the policy's (`demo_mix`). @module */
+/** Demonstrations whose supervised loss is added to the policy's loss (`demo_mix`). @module */
 import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
 import { permutation } from "@/lib/random/shuffle.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Sequence } from "@/lib/train/batching.ts";
 import { SUPERVISED } from "@/lib/train/programs.ts";
-import { type Learner, trainingPasses } from "./minibatch.ts";
+import { addGradients, type Learner } from "./minibatch.ts";
 import type { Params } from "./params.ts";
 
-/** Rows of a file of demonstrations that have a supervised token, and the digest of their tokenizer. */
+/** The rows of a `tokens@1` file that have a supervised token, and the digest of their tokenizer. */
 export interface Demonstrations {
   readonly rows: readonly TokenRow[];
   readonly sequences: readonly Sequence[];
@@ -17,9 +17,9 @@ export interface Demonstrations {
 
 /**
  * Reads demonstrations; rows without a supervised token are left out.
- * @throws {DataError} if it is no `tokens@1` file, or no token is supervised
+ * @throws {DataError} if the file is not `tokens@1`, or no token is supervised
  */
-export function readDemonstrations(path: string): Demonstrations {
+export function readDemonstrationTokens(path: string): Demonstrations {
   const { rows, tokenizerDigest } = readTokens(path);
   const withTargets = rows.flatMap((row) => {
     const targets: number[] = []; // the first token has no context that predicts it
@@ -28,7 +28,7 @@ export function readDemonstrations(path: string): Demonstrations {
   });
   if (withTargets.length === 0) {
     throw new DataError(
-      `Cannot mix in demonstrations as some token must be supervised: none of ${rows.length} rows of ${path} has one`,
+      `${path}: demo_mix requires at least one supervised token, got none in ${rows.length} rows`,
       { file: path, column: "loss_mask" },
     );
   }
@@ -39,11 +39,11 @@ export function readDemonstrations(path: string): Demonstrations {
   };
 }
 
-/** Demonstrations in a shuffled order, pass after pass; which ones an update takes follows from seed and updates made. */
+/** An endless stream of demonstrations in shuffled order, epoch after epoch. An update's share follows from the seed and the updates made. */
 export class DemonstrationStream {
   readonly #sequences: readonly Sequence[];
   readonly #seed: number;
-  #pass = -1;
+  #epoch = -1;
   #order: ArrayLike<number> = [];
 
   constructor({ sequences }: Demonstrations, seed: number) {
@@ -51,12 +51,12 @@ export class DemonstrationStream {
     this.#seed = seed;
   }
 
-  /** Demonstration number `index` of the endless stream. */
+  /** Returns demonstration number `index` of the stream. */
   at(index: number): Sequence {
-    const count = this.#sequences.length, pass = Math.floor(index / count);
-    if (pass !== this.#pass) {
-      this.#pass = pass;
-      this.#order = permutation(count, makeKey(this.#seed, "demonstrations", pass));
+    const count = this.#sequences.length, epoch = Math.floor(index / count);
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#order = permutation(count, makeKey(this.#seed, "demonstrations", epoch));
     }
     return this.#sequences[this.#order[index % count]!]!;
   }
@@ -65,13 +65,12 @@ export class DemonstrationStream {
    * Adds demo_mix times the gradient of the mean supervised loss of the next `minibatch_size` demonstrations.
    * @returns that mean, nats per supervised token
    */
-  addGradients({ network, optimizer }: Learner, params: Params): number {
-    const { minibatch_size: size, demo_mix } = params, first = optimizer.step * size;
+  addGradients(learner: Learner, params: Params): number {
+    const { minibatch_size: size, demo_mix } = params, first = learner.optimizer.step * size;
     const sequences = Array.from({ length: size }, (_, i) => this.at(first + i));
     const tokens = sequences.reduce((sum, { targets }) => sum + targets.length, 0);
     const weight = sequences.map(({ targets }) => new Float32Array(targets.length).fill(demo_mix / tokens));
-    const passes = trainingPasses({ sequences }, SUPERVISED, { perRow: { weight } }, params);
-    const results = passes.map(({ pass }) => network.run(pass));
-    return results.reduce((sum, { loss }) => sum + loss, 0) / demo_mix;
+    const passes = addGradients(learner, SUPERVISED, sequences, { tokens: { weight } }, params);
+    return passes.reduce((sum, { loss }) => sum + loss, 0) / demo_mix;
   }
 }

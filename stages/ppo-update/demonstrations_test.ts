@@ -12,14 +12,22 @@ import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { bytesOf, CRITIC, DIGEST, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import {
+  bytesOf,
+  CRITIC,
+  DIGEST,
+  type Iteration,
+  scoredRollouts,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { DemonstrationStream, readDemonstrations } from "./demonstrations.ts";
+import { DemonstrationStream, readDemonstrationTokens } from "./demonstrations.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
 /** Six demonstrations: after any two tokens comes the same end of five. */
 async function demonstrations(directory: TemporaryDirectory): Promise<string> {
@@ -36,13 +44,13 @@ async function demonstrations(directory: TemporaryDirectory): Promise<string> {
 
 function nll(model: string, path: string): number {
   const { model: of, parameters } = loadModel(model);
-  const all = tokenLogprobs(new Network(of, parameters), readDemonstrations(path).sequences).flatMap((
+  const all = tokenLogprobs(new Network(of, parameters), readDemonstrationTokens(path).sequences).flatMap((
     x,
   ) => [...x]);
   return -all.reduce((a, b) => a + b, 0) / all.length;
 }
 
-Deno.test("demonstrations that are mixed in become more likely than without them, and their loss is told", async () => {
+Deno.test("demonstrations that are mixed in become more likely than without them, and their loss is a metric", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await demonstrations(directory), params = { epochs: 4 };
   const without = await update(directory, START, ROWS, { params });
@@ -53,7 +61,7 @@ Deno.test("demonstrations that are mixed in become more likely than without them
   assertEquals(bytesOf(mixed)[1], bytesOf(without)[1], "the critic has no part in it");
 });
 
-Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be there, fit, and be of the same tokenizer", async () => {
+Deno.test("demo_mix=0 does not read the demonstrations; above 0 they must be given, fit, and have the same tokenizer", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.write("tokens.arrow", "no Arrow");
   const unread = await update(directory, { ...START, tokens }, ROWS);
@@ -73,19 +81,19 @@ Deno.test("demo_mix 0 does not read the demonstrations; above 0 they must be the
   await assertRejects(
     run,
     DataError,
-    `Cannot mix in demonstrations as some token must be supervised: none of 1 rows of ${tokens} has one`,
+    `${tokens}: demo_mix requires at least one supervised token, got none in 1 rows`,
   );
   await write(new Int32Array(65).fill(5), new Array(65).fill(1));
   const long = await assertRejects(run, DataError);
-  assert(long.message.startsWith(`Cannot learn from ${tokens} as `), long.message);
+  assert(long.message.startsWith(`${tokens}: a row must have at most `), long.message);
   await write(Int32Array.of(1, 2), [0, 1], "ab".repeat(32));
   const other = await assertRejects(run, DataError);
-  assert(other.message.endsWith("tokens has abababababab"), other.message);
+  assert(other.message.endsWith("abababababab (tokens)"), other.message);
 });
 
-Deno.test("the stream takes each demonstration once per pass, in an order of its own, wherever it begins", async () => {
+Deno.test("the stream takes each demonstration once per epoch, in an order of its own, wherever it begins", async () => {
   using directory = new TemporaryDirectory();
-  const given = readDemonstrations(await demonstrations(directory));
+  const given = readDemonstrationTokens(await demonstrations(directory));
   const stream = new DemonstrationStream(given, 3);
   const first = (index: number, of = stream) => of.at(index).ids[1]!;
   const passes = [0, 1, 2].map((pass) => Array.from({ length: 6 }, (_, i) => first(6 * pass + i)));
@@ -98,11 +106,11 @@ Deno.test("the stream takes each demonstration once per pass, in an order of its
   );
 });
 
-Deno.test("ema: each update of the policy moves the average by 1 − decay, through the state too", async () => {
+Deno.test("ema: each update of the policy moves the average by 1 − decay, also across iterations", async () => {
   using directory = new TemporaryDirectory();
   const params = { ema_decay: 0.75, epochs: 1, minibatch_size: 16 };
   const first = await update(directory, START, ROWS, { params });
-  const rows = scoredRows(first.policy, 1);
+  const rows = scoredRollouts(first.policy, 1);
   const second = await update(directory, next(first), rows, { params, iteration: 1 });
   const [w0, w1, w2] = [SFT, first.policy, second.policy].map(weights) as [
     Float32Array,
@@ -117,18 +125,18 @@ Deno.test("ema: each update of the policy moves the average by 1 − decay, thro
   assertThrows(() => Deno.statSync(plain.ema), Deno.errors.NotFound);
 });
 
-Deno.test("ema may begin in a later round, and be dropped again", async () => {
+Deno.test("ema may begin in a later iteration, and be dropped again", async () => {
   using directory = new TemporaryDirectory();
-  const plain = await update(directory, START, ROWS), rows = scoredRows(plain.policy, 1);
+  const plain = await update(directory, START, ROWS), rows = scoredRollouts(plain.policy, 1);
   const params = { ema_decay: 0.5, epochs: 1, minibatch_size: 16 };
   const late = await update(directory, next(plain), rows, { params, iteration: 1 });
   const before = weights(plain.policy), after = weights(late.policy), average = weights(late.ema);
   before.forEach((w, i) => assertAlmostEquals(average[i]!, (w + after[i]!) / 2, 1e-6));
-  const dropped = await update(directory, next(late), scoredRows(late.policy, 2), { iteration: 2 });
+  const dropped = await update(directory, next(late), scoredRollouts(late.policy, 2), { iteration: 2 });
   assertEquals(dropped.metrics.policy_updates, 9);
 });
 
-Deno.test("with demonstrations and an average, two rounds and two more equal four rounds (statement 60)", async () => {
+Deno.test("with demonstrations and an average, two iterations and two more equal four iterations (statement 60)", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await demonstrations(directory);
   const params = {
@@ -140,17 +148,17 @@ Deno.test("with demonstrations and an average, two rounds and two more equal fou
     kl_placement: "loss",
     epochs: 1,
   };
-  const chain = async (from: Round | undefined, first: number, count: number) => {
-    let round = from;
+  const chain = async (from: Iteration | undefined, first: number, count: number) => {
+    let last = from;
     for (let iteration = first; iteration < first + count; iteration++) {
-      const inputs = round ? next(round) : START;
-      round = await update(directory, { ...inputs, tokens }, scoredRows(inputs.policy, iteration), {
+      const inputs = last ? next(last) : START;
+      last = await update(directory, { ...inputs, tokens }, scoredRollouts(inputs.policy, iteration), {
         params,
         iteration,
         seed: 5,
       });
     }
-    return round!;
+    return last!;
   };
   const four = await chain(undefined, 0, 4),
     two = await chain(undefined, 0, 2),

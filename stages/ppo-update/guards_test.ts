@@ -1,21 +1,28 @@
-/** What watches a round: log-probabilities of the sampler, early stops, figures that are not finite, signs of a gamed reward. @module */
+/** The guards of an iteration: log-probabilities of the sampler, early stop, values that are not finite, warnings. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { Network } from "@/lib/train/network.ts";
-import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import {
+  bytesOf,
+  CRITIC,
+  type Iteration,
+  scoredRollouts,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { withDefaults } from "@/tests/support/ppo_rows.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { ownRollouts } from "./own_logprobs.ts";
+import { withOldLogprobs } from "./old_logprobs.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 
-Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the sampler's hardly differ (statement 56)", async () => {
+Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the sampler's differ by less than 1e-6 (statement 56)", async () => {
   using directory = new TemporaryDirectory();
   const { metrics } = await update(directory, START, ROWS);
   assertEquals(metrics.first_ratio_deviation, 0);
@@ -26,16 +33,16 @@ Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the s
   assert(sampled.metrics.first_ratio_deviation! < 1e-3);
 });
 
-Deno.test("rollouts of another policy or temperature are an error that says so, with either kind of log-probabilities", async () => {
+Deno.test("rollouts of another policy or temperature are refused, with either kind of old log-probabilities", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { temperature: 0.7 });
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
   for (const old_logprobs of ["recomputed", "sampled"]) {
     const error = await assertRejects(
       () => update(directory, START, rows, { params: { old_logprobs, max_logprob_gap: 0.001 } }),
       DataError,
     );
     assert(
-      /^Cannot learn from the rollouts as their sampler must agree with the policy: probabilities of sampled tokens differ by 0\.\d+ on average, more than max_logprob_gap 0\.001, and most in row "0\/p\d+\/0" \(by 0\.\d+\)\. Either the rollouts are of another policy, or temperature \(here 1\), top_k or top_p of rollout are not those of ppo-update; for rollouts that are off on purpose set tis_cap and raise max_logprob_gap$/
+      /^Rollouts were not sampled from this policy: mean \|p − p_sampler\| must be at most 0\.001 \(max_logprob_gap\), got 0\.\d+; the largest is 0\.\d+, in row "0\/p\d+\/0"\. Check that the rollouts are of this policy, and that temperature \(here 1\), top_k and top_p are the same in rollout and ppo-update\. For rollouts that are off-policy on purpose, set tis_cap and raise max_logprob_gap$/
         .test(error.message),
       error.message,
     );
@@ -45,10 +52,11 @@ Deno.test("rollouts of another policy or temperature are an error that says so, 
   assertEquals(allowed.metrics.first_ratio_deviation, 0, "the ratio is the policy's own all the same");
 });
 
-Deno.test("importance weights of 1 change no byte; where the sampler is off by a factor the loss is multiplied by it, up to the cap", async () => {
+Deno.test("importance weights of 1 change no byte; where the sampler differs by a factor the loss is multiplied by it, up to the cap", async () => {
   using directory = new TemporaryDirectory();
   const { model, parameters } = loadModel(SFT), network = new Network(model, parameters);
-  const { rows } = await ownRollouts(network, ROWS, withDefaults({ max_logprob_gap: null }));
+  const { rollouts } = await withOldLogprobs(network, ROWS, withDefaults({ max_logprob_gap: null }));
+  const rows = ROWS.map((row, i) => ({ ...row, logprobs: rollouts[i]!.oldLogprobs }));
   const run = (given: Record<string, unknown>, by = 0) =>
     update(directory, START, rows.map((row) => ({ ...row, logprobs: row.logprobs.map((x) => x - by) })), {
       params: { max_logprob_gap: null, epochs: 1, minibatch_size: 16, ...given },
@@ -60,7 +68,7 @@ Deno.test("importance weights of 1 change no byte; where the sampler is off by a
   assertAlmostEquals(await norm(1.5) / plain, 1.5, 1e-3);
 });
 
-Deno.test("target_kl ends the policy's updates of a round, not the critic's", async () => {
+Deno.test("target_kl ends the policy's updates of an iteration, not the critic's", async () => {
   using directory = new TemporaryDirectory();
   const params = { lr: 1e-2, epochs: 4 };
   const free = await update(directory, START, ROWS, { params });
@@ -73,9 +81,9 @@ Deno.test("target_kl ends the policy's updates of a round, not the critic's", as
   assertEquals(bytesOf(held)[1], bytesOf(free)[1]);
 });
 
-Deno.test("a figure that is not finite skips its update and is counted; one too many ends the round by name (statement 61)", async () => {
+Deno.test("an update with a value that is not finite is skipped and counted; one too many is an error that names it (statement 61)", async () => {
   using directory = new TemporaryDirectory();
-  // The first update of the critic destroys it: the three others of the round find values that are not finite.
+  // The first update of the critic destroys it: the values of the three others are not finite.
   const run = (max_skipped_updates: number) =>
     update(directory, START, ROWS, { params: { critic_lr: 1e30, max_skipped_updates }, iteration: 7 });
   const { metrics } = await run(3);
@@ -83,7 +91,7 @@ Deno.test("a figure that is not finite skips its update and is counted; one too 
   assert(Object.values(metrics).every(Number.isFinite));
   const error = await assertRejects(() => run(2), DataError);
   assert(
-    /^Cannot go on training as losses and gradients must be finite, in all but max_skipped_updates 2 of a round's updates: in round 7, minibatch 4, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
+    /^Training diverged: at most 2 updates of an iteration \(max_skipped_updates\) may have a loss or gradient that is not finite; in iteration 7, minibatch 4, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
       .test(error.message),
     error.message,
   );
@@ -109,7 +117,7 @@ Deno.test("a gradient that overflows skips its update and leaves the weights", a
     DataError,
   );
   assert(
-    /minibatch 1, the gradient('s norm| of [\w.]+) of the policy is -?(Infinity|NaN) for rows "0\/p\d+\/0", "0\/p\d+\/0", "0\/p\d+\/0" and 13 more$/
+    /minibatch 1, the gradient( norm| of [\w.]+) of the policy is -?(Infinity|NaN) for rows "0\/p\d+\/0", "0\/p\d+\/0", "0\/p\d+\/0", and 13 more$/
       .test(error.message),
     error.message,
   );
@@ -124,18 +132,18 @@ Deno.test("values that are not finite are refused with their row", async () => {
   copyTokenizerFiles(SFT, critic);
   const error = await assertRejects(() => update(directory, { policy: SFT, critic }, ROWS), DataError);
   assert(
-    /^Cannot use values as all numbers must be finite: values of row 0 is (NaN|-?Infinity) at token 0, /.test(
+    /^All numbers in values must be finite, got (NaN|-?Infinity) in values of row 0 at token 0, /.test(
       error.message,
     ),
     error.message,
   );
 });
 
-Deno.test("a reward that rises while answers change out of all proportion warns, and samples show the answers", async () => {
+Deno.test("a reward that rises while the KL exceeds its band gives a warning that names responses", async () => {
   using directory = new TemporaryDirectory();
   const messages: string[] = [];
   const first = await update(directory, START, ROWS, { params: { lr: 1e-2, epochs: 4 } });
-  const fresh = scoredRows(first.policy, 1);
+  const fresh = scoredRollouts(first.policy, 1);
   const rows = fresh.map((row) => ({ ...row, reward: row.reward + 9, rawReward: row.rawReward + 9 }));
   const state = readTrainerState(first.state);
   assertEquals(state.firstIteration!.reward, first.metrics.reward);

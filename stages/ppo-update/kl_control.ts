@@ -1,62 +1,67 @@
 /**
- * The weight of the KL penalty from round to round: fixed or adaptive, and raised while the fluency budget is exceeded. Pure; what it must remember
- * lies in the trainer's state.
+ * Beta from iteration to iteration: fixed or adaptive, and multiplied while the fluency budget is exceeded. Pure; what must be kept is in the
+ * trainer's state.
  * @module
  */
 import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
 import { adaptiveKl } from "@/lib/rl/adaptive_kl.ts";
 import { fluencyFactor } from "@/lib/rl/fluency_budget.ts";
 import type { Params } from "./params.ts";
-import { klTo, type RoundFigures } from "./round_figures.ts";
+import type { RolloutStatistics } from "./statistics.ts";
 
-/** The two factors of beta. */
-export interface KlWeight {
-  /** the parameter, or what the adaptive controller made of it */
-  readonly coefficient: number;
+/** The two controllers of the KL penalty. */
+export interface KlControl {
+  /** the parameter, or the value of the adaptive controller */
+  readonly beta: number;
   /** of the fluency budget, at least 1 */
-  readonly factor: number;
+  readonly fluencyFactor: number;
 }
 
-/** Beta of a round. */
-export const betaOf = ({ coefficient, factor }: KlWeight): number => coefficient * factor;
+/** Returns the beta that an iteration uses. */
+export function effectiveBeta({ beta, fluencyFactor }: KlControl): number {
+  return beta * fluencyFactor;
+}
 
-/** The weight of this round: the state's where a controller is on and has begun, the parameter's otherwise. */
-export function klWeightOf(state: TrainerState, { beta, kl_target, fluency_budget }: Params): KlWeight {
+/** Returns this iteration's controllers: the state's where one is on and has begun, the parameter's otherwise. */
+export function klControlOf(state: TrainerState, { beta, kl_target, fluency_budget }: Params): KlControl {
   return {
-    coefficient: kl_target === null || state.iteration === 0 ? beta : state.beta,
-    factor: fluency_budget === null ? 1 : state.fluencyFactor ?? 1,
+    beta: kl_target === null || state.iteration === 0 ? beta : state.beta,
+    fluencyFactor: fluency_budget === null ? 1 : state.fluencyFactor ?? 1,
   };
 }
 
 /**
- * The weight of the next round.
- * @param round.figures of the rollouts that this round learned from
- * @param round.firstNll base NLL of the first round; undefined where it has none
- * @param round.moved false while only the critic learns: a KL that nothing moved says nothing about beta
+ * Returns the next iteration's controllers.
+ * @param iteration.firstNll base_nll of the first iteration; undefined where it has none
+ * @param iteration.policyUpdated false during the critic's warm-up: both controllers then wait
  */
-export function nextKlWeight(
-  weight: KlWeight,
-  round: {
-    readonly figures: RoundFigures;
+export function nextKlControl(
+  control: KlControl,
+  iteration: {
+    readonly statistics: RolloutStatistics;
     readonly firstNll: number | undefined;
-    readonly moved: boolean;
+    readonly policyUpdated: boolean;
   },
   params: Params,
-): KlWeight {
+): KlControl {
+  const { statistics, firstNll, policyUpdated } = iteration;
+  if (!policyUpdated) return control;
   const { kl_target: target, kl_horizon: horizon, fluency_budget: budget, fluency_growth: growth } = params;
-  const { figures, firstNll, moved } = round;
-  const isAdaptive = target !== null && moved, isWatched = budget !== null && moved;
-  const nll = figures.base_nll;
+  const { responses: steps, base_nll: nll } = statistics;
   return {
-    coefficient: isAdaptive
-      ? adaptiveKl(weight.coefficient, klTo(figures, params.kl_reference), {
-        target,
-        horizon,
-        steps: figures.responses,
-      })
-      : weight.coefficient,
-    factor: isWatched && nll !== undefined && firstNll !== undefined
-      ? fluencyFactor(weight.factor, nll - firstNll, { budget, growth })
-      : weight.factor,
+    beta: target === null
+      ? control.beta
+      : adaptiveKl(control.beta, klToReference(statistics, params), { target, horizon, steps }),
+    fluencyFactor: budget === null || nll === undefined || firstNll === undefined
+      ? control.fluencyFactor
+      : fluencyFactor(control.fluencyFactor, nll - firstNll, { budget, growth }),
   };
+}
+
+/** Returns the KL to the reference of the penalty, nats per response. */
+export function klToReference(
+  { kl_to_sft, kl_to_base }: RolloutStatistics,
+  { kl_reference }: Params,
+): number {
+  return { sft: kl_to_sft, base: kl_to_base, both: (kl_to_sft + kl_to_base) / 2 }[kl_reference];
 }

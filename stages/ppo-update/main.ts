@@ -1,81 +1,94 @@
 /**
- * The program `ppo-update`: a round of scored rollouts becomes a better policy and a better critic.
+ * The program `ppo-update`: one iteration of proximal policy optimization on a batch of scored rollouts.
+ *
+ * The order of the calls is the algorithm. `run`: check, old log-probabilities, the KL stop, {@linkcode learn}, write. `learn`: rewards, advantages,
+ * epochs × minibatches × (critic, policy), statistics. The records that these steps fill are in trajectory.ts.
  * @module
  */
-import { type MetricRow, writeMetrics } from "@/lib/contracts/metrics.ts";
-import { hasTokenizer, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
+import { writeMetrics } from "@/lib/contracts/metrics.ts";
+import { hasTokenizer } from "@/lib/contracts/model_directory.ts";
 import { writeSamples } from "@/lib/contracts/samples.ts";
-import { readScored } from "@/lib/contracts/scored.ts";
-import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
 import { configureRuntime } from "@/lib/ort/runtime.ts";
+import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { checkRows } from "./check_rows.ts";
-import { readDemonstrations } from "./demonstrations.ts";
-import { betaOf, klWeightOf } from "./kl_control.ts";
-import { learn } from "./learn.ts";
-import { ownRollouts } from "./own_logprobs.ts";
-import { isCriticFree, type Params, params } from "./params.ts";
-import { type RoundFigures, roundFigures } from "./round_figures.ts";
-import { sampleRows } from "./samples.ts";
-import { loadTrainer, saveTrainer, type TrainerOutputs } from "./trainer.ts";
-import { firstRoundOf, warningsOf } from "./warnings.ts";
+import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
+import { withAdvantages, withCriticOutputs } from "./advantages.ts";
+import { criticStep } from "./critic_step.ts";
+import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
+import { checkDataFits, readIterationData } from "./inputs.ts";
+import { effectiveBeta, klControlOf, klToReference, nextKlControl } from "./kl_control.ts";
+import { minibatches } from "./minibatch.ts";
+import { withOldLogprobs } from "./old_logprobs.ts";
+import { isCriticFree, type Params, params, RENAMED } from "./params.ts";
+import { policyStep } from "./policy_step.ts";
+import { fitScale, withRewards } from "./rewards.ts";
+import {
+  advantageStatistics,
+  type RolloutStatistics,
+  rolloutStatistics,
+  UpdateStatistics,
+} from "./statistics.ts";
+import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
+import type { Rollout } from "./trajectory.ts";
+import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
+
+const inputs = {
+  scored: { contract: "scored@1", description: "rollouts of this policy with their rewards" },
+  policy: { contract: "model", description: "the policy", handedOver: true },
+  critic: {
+    contract: "model",
+    description: "the critic, or a causal model that gets a value head of zeros; required by gae",
+    optional: true,
+    handedOver: true,
+  },
+  state: {
+    contract: "state",
+    description: "trainer state of the previous iteration; none: training begins",
+    optional: true,
+    handedOver: true,
+  },
+  tokens: {
+    contract: "tokens@1",
+    description: "demonstrations for the supervised loss of demo_mix",
+    optional: true,
+  },
+} as const satisfies Ports;
+
+const outputs = {
+  policy: { contract: "model", description: "the updated policy", handedOver: true },
+  critic: {
+    contract: "model",
+    description: "the updated critic, if one was given",
+    optional: true,
+    handedOver: true,
+  },
+  state: {
+    contract: "state",
+    description: "trainer state: optimizer moments, reward scale, beta, counters",
+    handedOver: true,
+  },
+  metrics: { contract: "metrics@1", description: "metrics of the iteration; stopped = 1 beyond the KL stop" },
+  samples: { contract: "samples@1", description: "some of the responses as text" },
+  ema: {
+    contract: "model",
+    description: "moving average of the policy's weights, with ema_decay",
+    optional: true,
+    handedOver: true,
+  },
+} as const satisfies Ports;
+
+type Context = StageContext<Params, typeof inputs, typeof outputs>;
 
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "ppo-update",
-  summary: "Moves the policy towards answers of higher reward, and teaches the critic what to expect.",
+  summary: "One PPO update of policy and critic on a batch of scored rollouts.",
   params,
-  inputs: {
-    scored: {
-      contract: "scored@1",
-      description: "the round's rollouts with rewards, sampled from this policy",
-    },
-    policy: { contract: "model", description: "the policy", handedOver: true },
-    critic: {
-      contract: "model",
-      description: "the critic, or a causal model that becomes one with a head of zeros; gae needs one",
-      optional: true,
-      handedOver: true,
-    },
-    state: {
-      contract: "state",
-      description: "the trainer after the round before; none: training begins",
-      optional: true,
-      handedOver: true,
-    },
-    tokens: {
-      contract: "tokens@1",
-      description: "demonstrations whose supervised loss is mixed in (demo_mix)",
-      optional: true,
-    },
-  },
-  outputs: {
-    policy: { contract: "model", description: "the policy after the round", handedOver: true },
-    critic: {
-      contract: "model",
-      description: "the critic after the round, where one is given",
-      optional: true,
-      handedOver: true,
-    },
-    state: {
-      contract: "state",
-      description: "moments, reward scale, controllers, counters",
-      handedOver: true,
-    },
-    metrics: {
-      contract: "metrics@1",
-      description: "the round's figures; stopped = 1 where the KL stop held it back",
-    },
-    samples: { contract: "samples@1", description: "a few of the round's answers as text" },
-    ema: {
-      contract: "model",
-      description: "the moving average of the policy, with ema_decay",
-      optional: true,
-      handedOver: true,
-    },
-  },
+  renamed: RENAMED,
+  inputs,
+  outputs,
   random: true,
   role: "update",
   needs: (params) => ({
@@ -86,68 +99,146 @@ export const stage = defineStage({
   run,
 });
 
-async function run(context: StageContext<Params>): Promise<void> {
+async function run(context: Context): Promise<void> {
+  const { params, inputs, outputs, iteration, handOver } = context;
   configureRuntime({ threads: context.threads });
-  const { params, inputs, outputs, iteration } = context;
-  const paths = {
-    policy: inputs.policy as string,
-    critic: inputs.critic as string | undefined,
-    state: inputs.state as string | undefined,
-  };
-  const file = inputs.scored as string, { rows: sampled, tokenizerDigest: digest } = readScored(file);
-  const tokens = inputs.tokens as string | undefined;
-  const demonstrations = tokens === undefined || params.demo_mix === 0
-    ? undefined
-    : readDemonstrations(tokens);
-  checkSameTokenizer({
-    scored: digest,
-    policy: tokenizerDigest(paths.policy),
-    ...(paths.critic === undefined ? {} : { critic: tokenizerDigest(paths.critic) }),
-    ...(demonstrations ? { tokens: demonstrations.tokenizerDigest } : {}),
-  });
-  const trainer = loadTrainer(paths, params, context.handOver), { network } = trainer.policy;
-  checkRows({ scored: { file, rows: sampled }, tokens: { file: tokens, demonstrations } }, network.model);
 
-  const own = await ownRollouts(network, sampled, params), { rows } = own;
-  const tokenizer = hasTokenizer(paths.policy) ? loadTokenizer(paths.policy) : undefined;
+  const { rows, demonstrations } = readIterationData(inputs, params);
+  const trainer = loadTrainer(inputs, params, handOver), { policy, state } = trainer;
+  checkDataFits({ rows, demonstrations }, inputs, policy.network.model);
+
+  const { rollouts, gap } = await withOldLogprobs(policy.network, rows, params);
+
+  const tokenizer = hasTokenizer(inputs.policy) ? loadTokenizer(inputs.policy) : undefined;
   const texts = tokenizer &&
-    rows.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
-  const figures = roundFigures(rows, { texts, hasBos: loadSpecialIds(paths.policy).bosId !== null });
-  const warnings = warningsOf(figures, trainer.state.firstIteration ?? firstRoundOf(figures), rows, params);
+    rollouts.map(({ responseIds }) => tokenizer.decode(responseIds, { skipSpecial: true }));
+  const hasBos = loadSpecialIds(inputs.policy).bosId !== null;
+  const statistics = rolloutStatistics(rollouts, { texts, hasBos });
+  const first = state.firstIteration ?? firstIterationOf(statistics);
+  const warnings = rewardHackingWarnings(statistics, first, rollouts, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
-  const stopped = isStopped(figures, params);
+  const stopped = exceedsKlStop(statistics, params);
   const { after, learned } = stopped
     ? { after: trainer, learned: {} }
-    : await learn({ own, figures, demonstrations }, trainer, context);
+    : await learn({ rollouts, statistics, demonstrations }, trainer, context);
+
   const metrics = {
-    ...figures,
-    ...(own.gap ? { logprob_gap: own.gap.meanProbability, logprob_gap_max: own.gap.maxProbability } : {}),
+    ...statistics,
+    ...(gap && { logprob_gap: gap.meanProbability, logprob_gap_max: gap.maxProbability }),
     ...learned,
-    beta: betaOf(klWeightOf(trainer.state, params)),
+    beta: effectiveBeta(klControlOf(state, params)),
     policy_updates: after.state.policyUpdates,
     critic_updates: after.state.criticUpdates,
     episodes: after.state.episodes ?? 0,
     warnings: warnings.length,
     stopped: stopped ? 1 : 0,
   };
-  await saveTrainer(after, paths, outputs as TrainerOutputs, context.handOver);
-  await writeMetrics(outputs.metrics!, metricRows(metrics, iteration));
-  const shown = { count: params.kept_samples, warnings };
-  await writeSamples(outputs.samples!, tokenizer ? sampleRows(rows, tokenizer, shown) : []);
+  await saveTrainer(after, inputs, outputs, handOver);
+  await writeMetrics(
+    outputs.metrics,
+    Object.entries(metrics).map(([name, value]) => ({ step: iteration, name, value })),
+  );
+  const count = params.kept_samples;
+  await writeSamples(outputs.samples, tokenizer ? keptSamples(rollouts, tokenizer, { count, warnings }) : []);
 }
 
-/** Whether the policy has moved as far from SFT as it may: it then passes through unchanged. */
-function isStopped(
-  { kl_to_sft, kl_to_sft_per_token }: RoundFigures,
+/** Returns whether the policy is too far from SFT to be trained further: it is then passed on unchanged. */
+function exceedsKlStop(
+  { kl_to_sft, kl_to_sft_per_token }: RolloutStatistics,
   { kl_stop, kl_stop_per_token }: Params,
 ): boolean {
-  return (kl_stop !== null && kl_to_sft > kl_stop) ||
-    (kl_stop_per_token !== null && kl_to_sft_per_token > kl_stop_per_token);
+  return kl_to_sft > (kl_stop ?? Infinity) || kl_to_sft_per_token > (kl_stop_per_token ?? Infinity);
 }
 
-function metricRows(figures: Readonly<Record<string, number>>, step: number): MetricRow[] {
-  return Object.entries(figures).map(([name, value]) => ({ step, name, value }));
+/** The data of an iteration. */
+interface Batch {
+  readonly rollouts: readonly Rollout[];
+  readonly statistics: RolloutStatistics;
+  readonly demonstrations: Demonstrations | undefined;
+}
+
+/** Updates critic and policy on the rollouts. Returns the trainer afterwards and the metrics of the updates. */
+async function learn(
+  { rollouts, statistics, demonstrations }: Batch,
+  trainer: Trainer,
+  context: Context,
+): Promise<{ readonly after: Trainer; readonly learned: Readonly<Record<string, number>> }> {
+  const { params, seed, iteration } = context, { policy, critic, state } = trainer;
+  const control = klControlOf(state, params), beta = effectiveBeta(control);
+  const rates = learningRates(trainer, params);
+
+  const { scale, kept } = fitScale(rollouts, state, params);
+  const rewarded = withRewards(rollouts, { scale, beta }, params);
+
+  const evaluated = critic ? withCriticOutputs(critic.network, rewarded, params) : rewarded;
+  const { trajectories, advantageStd } = withAdvantages(evaluated, scale.scale, params);
+
+  // The rewards were divided by scale and advantageStd, so beta in the loss must be divided by both.
+  const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantageStd : 0;
+  const policyOptions = {
+    lr: rates.policy,
+    scaledBeta,
+    demonstrations: demonstrations && new DemonstrationStream(demonstrations, seed),
+  };
+  const updates = new UpdateStatistics(params.max_skipped_updates, iteration);
+  const total = params.epochs * Math.ceil(trajectories.length / params.minibatch_size);
+  const stepBefore = policy.optimizer.step;
+  let earlyStopped = false;
+  for (let epoch = 0; epoch < params.epochs; epoch++) {
+    for (const minibatch of minibatches(trajectories, { seed, iteration, epoch }, params)) {
+      await beforeUpdate(context, { step: minibatch.number - 1, total, statistics, means: updates.means() });
+      if (critic) updates.add("critic", minibatch, criticStep(minibatch, critic, rates.critic, params));
+      if (!rates.updatesPolicy || earlyStopped) continue;
+      const result = policyStep(minibatch, policy, policyOptions, params);
+      if ("earlyStop" in result) earlyStopped = true;
+      else updates.add("policy", minibatch, result);
+    }
+  }
+
+  const tokens = params.epochs * trajectories.reduce((sum, { sequence }) => sum + sequence.ids.length, 0);
+  context.progress({ fields: { tokens } }); // for the throughput
+  const next = nextKlControl(control, {
+    statistics,
+    firstNll: (state.firstIteration ?? statistics).base_nll,
+    policyUpdated: rates.updatesPolicy,
+  }, params);
+  return {
+    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics }, params) },
+    learned: {
+      ...advantageStatistics(rewarded, trajectories, beta * klToReference(statistics, params)),
+      ...updates.means(),
+      skipped_updates: updates.skipped,
+      ...(rates.updatesPolicy && {
+        policy_updates_made: policy.optimizer.step - stepBefore,
+        early_stopped: earlyStopped ? 1 : 0,
+      }),
+      lr: rates.updatesPolicy ? rates.policy : 0,
+      ...(critic && { critic_lr: rates.critic }),
+      reward_centre: scale.centre,
+      reward_scale: scale.scale,
+      ...(scaledBeta > 0 && { scaled_beta: scaledBeta }),
+      ...(params.fluency_budget !== null && { fluency_factor: control.fluencyFactor }),
+    },
+  };
+}
+
+/** Reports progress before an update, and ends the iteration where it was interrupted. */
+async function beforeUpdate(
+  { progress, signal }: Context,
+  { step, total, statistics, means }: {
+    readonly step: number;
+    readonly total: number;
+    readonly statistics: RolloutStatistics;
+    readonly means: Readonly<Record<string, number>>;
+  },
+): Promise<void> {
+  const { kl_to_sft, reward, response_length } = statistics;
+  progress({ step, total, fields: { kl_to_sft, reward, response_length, ...means } });
+  await yieldToEventLoop();
+  if (signal.aborted) {
+    throw new TryAgainError("Interrupted: this iteration is discarded. Run the same command to resume");
+  }
 }
 
 if (import.meta.main) {

@@ -1,4 +1,4 @@
-/** The stage on files: what a round changes, what it must leave alone, and that rounds chain. @module */
+/** The stage on files: what an iteration changes, what it must not change, and that iterations chain. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
 import { readSamples } from "@/lib/contracts/samples.ts";
@@ -15,31 +15,31 @@ import {
   bytesOf,
   CRITIC,
   DIGEST,
-  type Round,
-  type RoundInputs,
-  scoredRows,
+  type Iteration,
+  type IterationInputs,
+  scoredRollouts,
   SFT,
   update,
-} from "@/tests/support/ppo_rounds.ts";
+} from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
 
-/** Rounds 0 … count − 1, each on fresh rollouts of the policy before it. */
-async function rounds(
+/** Runs `count` iterations, each on fresh rollouts of the policy before it. */
+async function iterations(
   directory: TemporaryDirectory,
   count: number,
-  options: { from?: RoundInputs; first?: number; params?: Record<string, unknown> } = {},
-): Promise<Round[]> {
-  const { from = START, first = 0, params = {} } = options, out: Round[] = [];
+  options: { from?: IterationInputs; first?: number; params?: Record<string, unknown> } = {},
+): Promise<Iteration[]> {
+  const { from = START, first = 0, params = {} } = options, out: Iteration[] = [];
   for (let iteration = first; iteration < first + count; iteration++) {
-    const before: RoundInputs = out.at(-1) ?? from;
+    const before: IterationInputs = out.at(-1) ?? from;
     out.push(
-      await update(directory, pick(before), scoredRows(before.policy, iteration), {
+      await update(directory, pick(before), scoredRollouts(before.policy, iteration), {
         iteration,
         seed: 5,
         params,
@@ -49,11 +49,11 @@ async function rounds(
   return out;
 }
 
-function pick({ policy, critic, state }: RoundInputs): RoundInputs {
+function pick({ policy, critic, state }: IterationInputs): IterationInputs {
   return { policy, ...(critic === undefined ? {} : { critic }), ...(state === undefined ? {} : { state }) };
 }
 
-Deno.test("a round updates both networks: four updates each, and figures that say so", async () => {
+Deno.test("an iteration updates both networks: four updates each, and their metrics", async () => {
   using directory = new TemporaryDirectory();
   const { policy, critic, state, metrics } = await update(directory, START, ROWS);
   assertNotEquals(weights(policy), weights(SFT));
@@ -90,9 +90,9 @@ Deno.test("a round updates both networks: four updates each, and figures that sa
   });
 });
 
-Deno.test("the policy learns: what earned more than the mean becomes more likely, the rest less", async () => {
+Deno.test("the policy learns: responses with more than the mean reward become more likely, the others less", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { count: 32 });
+  const rows = scoredRollouts(SFT, 0, { count: 32 });
   const { policy, metrics } = await update(directory, START, rows, { params: { beta: 0, epochs: 4 } });
   const after = loadModel(policy), network = new Network(after.model, after.parameters);
   const sum = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
@@ -120,19 +120,19 @@ Deno.test("with a learning rate of 0 the ratio stays 1, nothing is clipped, the 
   assertEquals(metrics.lr, 0);
 });
 
-Deno.test("rollouts of another temperature are taken under it: the first ratio is 1, the KL is the policy's own", async () => {
+Deno.test("ratios are taken at the sampling temperature: the first ratio is 1, and the KL is that at temperature 1", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRows(SFT, 0, { temperature: 0.7 });
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
   const { metrics } = await update(directory, START, rows, { params: { temperature: 0.7 } });
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
   assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4);
   const wrong = await update(directory, START, rows, { params: { old_logprobs: "sampled" } });
-  assert(wrong.metrics.first_ratio_deviation! > 0.05, "the figure tells of settings that do not go together");
+  assert(wrong.metrics.first_ratio_deviation! > 0.05, "the metric shows that the temperatures differ");
 });
 
-Deno.test("the critic's warm-up leaves the policy alone; then its learning rate rises to the full one", async () => {
+Deno.test("the critic's warm-up leaves the policy unchanged; then its learning rate rises to the full one", async () => {
   using directory = new TemporaryDirectory();
-  const all = await rounds(directory, 5, {
+  const all = await iterations(directory, 5, {
     params: { critic_warmup_iterations: 2, lr_warmup_iterations: 3, epochs: 1 },
   });
   const bytes = all.map(({ policy }) => digestDirectory(policy).digest);
@@ -145,20 +145,20 @@ Deno.test("the critic's warm-up leaves the policy alone; then its learning rate 
   assertEquals(all.map(({ metrics }) => "policy_loss" in metrics), [false, false, true, true, true]);
 });
 
-Deno.test("warm-ups count the state's rounds, not the loop's: a run that goes on elsewhere does not warm up again", async () => {
+Deno.test("warm-ups count the state's iterations, not the loop's: a run that continues elsewhere does not warm up again", async () => {
   using directory = new TemporaryDirectory();
   const params = { critic_warmup_iterations: 1, lr_warmup_iterations: 2, epochs: 1 };
-  const [first] = await rounds(directory, 1, { params });
+  const [first] = await iterations(directory, 1, { params });
   const elsewhere = await update(directory, pick(first!), ROWS, { params, iteration: 0 });
   assertEquals([elsewhere.metrics.lr, elsewhere.metrics.policy_updates], [5e-4, 2]);
   const anew = await update(directory, START, ROWS, { params, iteration: 9 });
   assertEquals([anew.metrics.lr, anew.metrics.policy_updates], [0, 0]);
 });
 
-Deno.test("beyond the KL stop everything passes through unchanged, before any update", async () => {
+Deno.test("beyond the KL stop policy, critic and state are passed on unchanged", async () => {
   using directory = new TemporaryDirectory();
-  const [before] = await rounds(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
-  const rows = scoredRows(before!.policy, 1);
+  const [before] = await iterations(directory, 1, { params: { lr: 1e-2, epochs: 4 } });
+  const rows = scoredRollouts(before!.policy, 1);
   for (const params of [{ kl_stop: 0.01 }, { kl_stop_per_token: 0.001 }]) {
     const held = await update(directory, pick(before!), rows, { params, iteration: 1 });
     assertEquals(bytesOf(held), bytesOf(before!));
@@ -171,34 +171,34 @@ Deno.test("beyond the KL stop everything passes through unchanged, before any up
   assertNotEquals(bytesOf(free), bytesOf(before!));
 });
 
-Deno.test("two rounds and two more from their files equal four rounds (statement 60)", async () => {
+Deno.test("two iterations and two more from their files equal four iterations (statement 60)", async () => {
   using directory = new TemporaryDirectory();
   const params = { epochs: 1 };
-  const four = await rounds(directory, 4, { params });
-  const two = await rounds(directory, 2, { params });
-  const more = await rounds(directory, 2, { from: two[1]!, first: 2, params });
+  const four = await iterations(directory, 4, { params });
+  const two = await iterations(directory, 2, { params });
+  const more = await iterations(directory, 2, { from: two[1]!, first: 2, params });
   assertEquals([...two, ...more].map(bytesOf), four.map(bytesOf));
   assertEquals(
     [...two, ...more].map(({ metricsPath }) => digestFile(metricsPath)),
     four.map(({ metricsPath }) => digestFile(metricsPath)),
   );
   const { state: _, ...withoutState } = two[1]!;
-  const forgetful = await rounds(directory, 1, { from: withoutState, first: 2, params });
+  const forgetful = await iterations(directory, 1, { from: withoutState, first: 2, params });
   assertNotEquals(bytesOf(forgetful[0]!), bytesOf(four[2]!), "the moments matter");
 });
 
-Deno.test("centre and scale of the reward are fitted in the first round and kept", async () => {
+Deno.test("centre and scale of the reward are fitted in the first iteration and kept", async () => {
   using directory = new TemporaryDirectory();
-  const all = await rounds(directory, 3, { params: { epochs: 1 } });
+  const all = await iterations(directory, 3, { params: { epochs: 1 } });
   const scales = all.map(({ metrics }) => [metrics.reward_centre, metrics.reward_scale]);
   assertEquals(scales[1], scales[0]);
   assertEquals(scales[2], scales[0]);
   assertNotEquals(all[1]!.metrics.reward, scales[0]![0]);
 });
 
-Deno.test("rewards and beta doubled give the same round: beta is in units of the raw reward", async () => {
+Deno.test("rewards and beta doubled give the same weights: beta is in units of the raw reward", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRollouts(warm!.policy, 1);
   const doubled = rows.map((row) => ({
     ...row,
     tokenRewards: row.tokenRewards.map((r) => 2 * r),
@@ -214,9 +214,9 @@ Deno.test("rewards and beta doubled give the same round: beta is in units of the
   assertNotEquals(weights(other.policy), weights(plain.policy));
 });
 
-Deno.test("beta is the parameter's, also where a state was made under another", async () => {
+Deno.test("beta is the parameter's, also with a state that was written under another", async () => {
   using directory = new TemporaryDirectory();
-  const [warm] = await rounds(directory, 1), rows = scoredRows(warm!.policy, 1);
+  const [warm] = await iterations(directory, 1), rows = scoredRollouts(warm!.policy, 1);
   const weak = await update(directory, pick(warm!), rows),
     strong = await update(directory, pick(warm!), rows, { params: { beta: 3 } });
   assertEquals([weak.metrics.beta, strong.metrics.beta], [0.1, 3]);
@@ -248,7 +248,7 @@ Deno.test("minibatches depend on seed and iteration only", async () => {
   assertNotEquals(await run({ seed: 1, iteration: 1 }), first);
 });
 
-Deno.test("how a minibatch is cut into pieces changes nothing beyond rounding", async () => {
+Deno.test("the micro-batch size changes nothing beyond rounding", async () => {
   using directory = new TemporaryDirectory();
   const [large, small] = [
     await update(directory, START, ROWS),
@@ -259,28 +259,28 @@ Deno.test("how a minibatch is cut into pieces changes nothing beyond rounding", 
   }
 });
 
-Deno.test("progress tells the figures so far, and in the end the tokens that were learned from", async () => {
+Deno.test("progress reports the metrics so far, and at the end the tokens that were trained on", async () => {
   using directory = new TemporaryDirectory();
-  const told: StageProgress[] = [];
-  await update(directory, START, ROWS, { progress: (p) => told.push(p) });
-  const updates = told.filter(({ step }) => step !== undefined);
+  const reports: StageProgress[] = [];
+  await update(directory, START, ROWS, { progress: (p) => reports.push(p) });
+  const updates = reports.filter(({ step }) => step !== undefined);
   assertEquals(updates.map(({ step, total }) => [step, total]), [[0, 4], [1, 4], [2, 4], [3, 4]]);
   assertEquals("policy_loss" in updates[0]!.fields!, false);
-  assert(Number.isFinite(updates[1]!.fields!.policy_loss) && Number.isFinite(updates[1]!.fields!.kl));
+  assert(Number.isFinite(updates[1]!.fields!.policy_loss) && Number.isFinite(updates[1]!.fields!.kl_to_sft));
   const tokens = ROWS.reduce((sum, row) => sum + row.promptIds.length + row.responseIds.length, 0);
-  assertEquals(told.at(-1), { fields: { tokens: 2 * tokens } });
+  assertEquals(reports.at(-1), { fields: { tokens: 2 * tokens } });
 });
 
-Deno.test("a stop between minibatches says that the round is not kept", async () => {
+Deno.test("an interrupted iteration is discarded, with a message that says so", async () => {
   using directory = new TemporaryDirectory();
   await assertRejects(
     () => update(directory, START, ROWS, { stopAfter: 2 }),
     TryAgainError,
-    "Cannot finish ppo-update as a stop was asked for: the round is not kept",
+    "Interrupted: this iteration is discarded. Run the same command to resume",
   );
 });
 
-Deno.test("a reward that is no number is refused with its row, by writer and reader", async () => {
+Deno.test("a reward that is not finite is refused with its row, by writer and reader", async () => {
   using directory = new TemporaryDirectory();
   const rows = ROWS.map((row, i) => i === 3 ? { ...row, reward: NaN } : row),
     path = directory.file("bad.arrow");
@@ -318,7 +318,7 @@ Deno.test("rows without a token, or that the policy cannot read, are refused by 
   };
   const error = await assertRejects(() => update(directory, START, [ROWS[0]!, empty]), DataError);
   assert(
-    /^Cannot learn from \S+ as a response must have a token: "0\/p1\/0" have none$/.test(error.message),
+    /^\S+: a response must have at least one token, got none in "0\/p1\/0"$/.test(error.message),
     error.message,
   );
   const long = { ...ROWS[2]!, promptIds: new Int32Array(64).fill(5) };
@@ -330,13 +330,13 @@ Deno.test("rows without a token, or that the policy cannot read, are refused by 
   );
 });
 
-Deno.test("a state of another training is refused with the tensors that it lacks", async () => {
+Deno.test("a state of another model is refused with the missing tensors", async () => {
   using directory = new TemporaryDirectory();
-  const [round] = await rounds(directory, 1);
+  const [first] = await iterations(directory, 1);
   const state = directory.file("state");
   Deno.mkdirSync(state);
   Deno.copyFileSync(`${SFT}/model.safetensors`, `${state}/optimizer.safetensors`);
-  Deno.copyFileSync(`${round!.state}/trainer_state.json`, `${state}/trainer_state.json`);
+  Deno.copyFileSync(`${first!.state}/trainer_state.json`, `${state}/trainer_state.json`);
   const error = await assertRejects(() => update(directory, { ...START, state }, ROWS), DataError);
   assert(
     error.message.startsWith(
@@ -347,7 +347,7 @@ Deno.test("a state of another training is refused with the tensors that it lacks
   );
 });
 
-Deno.test("a policy without a tokenizer leaves no samples", async () => {
+Deno.test("a policy without a tokenizer writes no samples", async () => {
   using directory = new TemporaryDirectory();
   const { samples } = await update(directory, START, ROWS);
   assertEquals(readSamples(samples), []);

@@ -1,4 +1,4 @@
-/** Holds docs/metrics.md against what the stage writes: every name on both sides. @module */
+/** Compares docs/metrics.md with the metrics that the stage writes. @module */
 import { assert, assertEquals } from "@std/assert";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { readMetrics } from "@/lib/contracts/metrics.ts";
@@ -16,7 +16,7 @@ import { params as schema } from "./params.ts";
 const MODEL = "fixtures/stories260k", tokenizer = loadTokenizer(MODEL); // with texts there is distinct_2
 const FREE = { max_logprob_gap: null, critic_warmup_iterations: 0, kept_samples: 1, epochs: 1 };
 
-/** Two answers of different length and reward. */
+/** Two responses of different length and reward. */
 const ROWS: readonly ScoredRow[] = [4, 9].map((count, i) => {
   const logprobs = new Float32Array(count).fill(-2);
   return scoredRow({
@@ -30,8 +30,8 @@ const ROWS: readonly ScoredRow[] = [4, 9].map((count, i) => {
   });
 });
 
-/** Runs a round on {@linkcode ROWS}; gives the outputs and the names of the metrics. */
-async function round(directory: TemporaryDirectory, given: Record<string, unknown>, tokens?: string) {
+/** Runs an iteration on {@linkcode ROWS}. Returns the outputs and the names of the metrics. */
+async function runIteration(directory: TemporaryDirectory, given: Record<string, unknown>, tokens?: string) {
   const scored = directory.file(`${crypto.randomUUID()}.arrow`);
   await writeScored(scored, { rows: ROWS, tokenizerDigest: tokenizerDigest(MODEL) });
   const outputs = await runStage(stage, directory.file(crypto.randomUUID()), {
@@ -41,7 +41,7 @@ async function round(directory: TemporaryDirectory, given: Record<string, unknow
   return { outputs, names: readMetrics(outputs.metrics!).map(({ name }) => name) };
 }
 
-Deno.test("docs/metrics.md defines every metric that rounds write, and no other", async () => {
+Deno.test("docs/metrics.md defines every metric that iterations write, and no other", async () => {
   using directory = new TemporaryDirectory();
   const tokens = directory.file("tokens.arrow");
   const demonstration = {
@@ -60,7 +60,7 @@ Deno.test("docs/metrics.md defines every metric that rounds write, and no other"
       { advantage_estimator: "reinforce", kl_stop_per_token: 1e-9 },
     ]
   ) {
-    for (const name of (await round(directory, given, tokens)).names) written.add(name);
+    for (const name of (await runIteration(directory, given, tokens)).names) written.add(name);
   }
   assertEquals([...written].sort(), namesUnder(Deno.readTextFileSync("docs/metrics.md"), "metric").sort());
 });
@@ -72,9 +72,9 @@ Deno.test("the comparison with other programs names our metrics and parameters",
   assertEquals(ours.filter((name) => !known.has(name)), []);
 });
 
-Deno.test("samples are the first answers as text, with their rewards", async () => {
+Deno.test("samples are the first responses as text, with their rewards", async () => {
   using directory = new TemporaryDirectory();
-  const samples = readSamples((await round(directory, {})).outputs.samples!);
+  const samples = readSamples((await runIteration(directory, {})).outputs.samples!);
   assertEquals(samples.map(({ response, model, mode }) => [response, model, mode]), [
     [tokenizer.decode(ROWS[0]!.responseIds, { skipSpecial: true }), "policy", "sampled"],
   ]);

@@ -1,83 +1,86 @@
-/** Parameters of `ppo-update`: their schema, and what must hold between them. @module */
+/** Parameters of `ppo-update`: their schema, and which values exclude each other. @module */
 import { z } from "zod";
 import { KL_ESTIMATORS_AT } from "@/lib/rl/kl_placement.ts";
-import { GUARD_PARAMS } from "./params_guard.ts";
-import { KL_PARAMS } from "./params_kl.ts";
-import { LOSS_PARAMS } from "./params_loss.ts";
-import { REWARD_PARAMS } from "./params_reward.ts";
-import { OPTIMIZER_PARAMS, UPDATE_PARAMS } from "./params_training.ts";
+import { OBJECTIVE_PARAMS } from "./params_objective.ts";
+import { TRAINING_PARAMS } from "./params_training.ts";
 
 /** Strict schema of the stage's parameters; null switches off. */
-export const params = z.strictObject({
-  ...UPDATE_PARAMS,
-  ...KL_PARAMS,
-  ...REWARD_PARAMS,
-  ...LOSS_PARAMS,
-  ...GUARD_PARAMS,
-  ...OPTIMIZER_PARAMS,
-}).superRefine((given, context) => {
-  for (const [name, message] of conflicts(given)) {
-    context.addIssue({ code: "custom", path: [name], message });
-  }
-});
+export const params = z.strictObject({ ...TRAINING_PARAMS, ...OBJECTIVE_PARAMS })
+  .superRefine((given, context) => {
+    for (const [name, message] of conflicts(given)) {
+      context.addIssue({ code: "custom", path: [name], message });
+    }
+  });
 
 /** Checked parameters. */
 export type Params = z.output<typeof params>;
 
-/** Whether the estimator learns without a critic. */
+/** Old names of parameters, with their new ones. */
+export const RENAMED = {
+  critic_warmup_rounds: "critic_warmup_iterations",
+  lr_warmup_rounds: "lr_warmup_iterations",
+  schedule_rounds: "schedule_iterations",
+  placement: "reward_placement",
+} as const;
+
+/** Returns whether the advantage estimator needs no critic. */
 export function isCriticFree({ advantage_estimator }: Pick<Params, "advantage_estimator">): boolean {
   return advantage_estimator !== "gae";
 }
 
-/** Parameters that do not go together: the one to change, and what must hold. */
+/** Returns the parameters that exclude each other: the one to change, and what it must be. */
 function conflicts(p: Params): [keyof Params, string][] {
   const found: [keyof Params, string][] = [];
   const rule = (broken: boolean, name: keyof Params, message: string) => {
     if (broken) found.push([name, message]);
   };
+  const hasResidualCritic = p.residual_critic && !isCriticFree(p);
   const estimators: readonly string[] = KL_ESTIMATORS_AT[p.kl_placement];
   rule(
     p.kl_estimator !== null && !estimators.includes(p.kl_estimator),
     "kl_estimator",
     `must be ${
       estimators.join(" or ")
-    } where kl_placement is ${p.kl_placement}: ${p.kl_estimator} has not the KL's gradient there`,
-  );
-  rule(p.kl_target !== null && p.beta === 0, "beta", "must be above 0 where kl_target adapts it: 0 stays 0");
-  rule(
-    p.placement === "dense" && p.residual_critic && !isCriticFree(p),
-    "residual_critic",
-    "must be false where placement is dense: the critic then expects what is still to come, and with gamma 1 the advantages " +
-      "are the same",
+    } with kl_placement=${p.kl_placement}: the expected gradient of ${p.kl_estimator} is not the KL's there`,
   );
   rule(
-    p.whiten_rewards && p.residual_critic && !isCriticFree(p),
+    p.kl_target !== null && p.beta === 0,
+    "beta",
+    "must be above 0 with kl_target: the controller multiplies it, and 0 stays 0",
+  );
+  rule(
+    p.reward_placement === "dense" && hasResidualCritic,
     "residual_critic",
-    "must be false where whiten_rewards is true: what was earned and what is paid are then in other units",
+    "must be false with reward_placement=dense: with gamma 1 the two give the same advantages",
+  );
+  rule(
+    p.whiten_rewards && hasResidualCritic,
+    "residual_critic",
+    "must be false with whiten_rewards: it adds rewards that are not whitened",
   );
   rule(
     p.truncated_value === "bootstrap" && isCriticFree(p),
     "truncated_value",
-    `must be zero where advantage_estimator is ${p.advantage_estimator}: there is no critic to say what is still to come`,
+    `must be zero with advantage_estimator=${p.advantage_estimator}: bootstrapping needs a critic`,
   );
   rule(
     p.truncated_value === "bootstrap" && p.missing_eos !== "score",
     "truncated_value",
-    `must be zero where missing_eos is ${p.missing_eos}: ${
+    `must be zero with missing_eos=${p.missing_eos}: ${
       p.missing_eos === "mask"
-        ? "nothing is learned from cut responses"
-        : "the penalty is paid at an end, and bootstrap takes the response to go on"
+        ? "truncated responses are not trained on"
+        : "the penalty ends the response, and bootstrap continues it"
     }`,
   );
   rule(
     p.advantage_estimator === "reinforce_pp" && !p.whiten_advantages,
     "whiten_advantages",
-    "must be true for reinforce_pp; without it, it is reinforce",
+    "must be true with advantage_estimator=reinforce_pp; without whitening it is reinforce",
   );
   rule(
     p.tis_cap !== null && p.old_logprobs === "sampled",
     "tis_cap",
-    "must be null where old_logprobs is sampled: there is nothing to weigh the sampler against",
+    "must be null with old_logprobs=sampled: the importance weights need recomputed log-probabilities",
   );
   rule(
     p.lr_schedule !== "constant" && p.schedule_iterations === null,

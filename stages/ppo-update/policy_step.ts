@@ -1,137 +1,139 @@
-/** One update of the policy. @module */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
+/** One update of the policy: the clipped surrogate loss, and the terms that are added to it. @module */
+import { logprobGap } from "@/lib/rl/importance_sampling.ts";
 import { klEstimatorAt } from "@/lib/rl/kl_placement.ts";
-import type { PolicyClip } from "@/lib/rl/policy_clip.ts";
-import { policyStatistics } from "@/lib/rl/policy_statistics.ts";
+import { type PolicyStatistics, policyStatistics } from "@/lib/rl/policy_statistics.ts";
 import { scatterTokens } from "@/lib/train/batching.ts";
-import { policyProgram, type PolicyProgramOptions } from "@/lib/train/ppo_programs.ts";
-import type { Advantages } from "./advantages.ts";
-import type { StepResult } from "./critic_step.ts";
+import { type KlTerm, policyProgram, type PolicyProgramOptions } from "@/lib/train/ppo_programs.ts";
 import type { DemonstrationStream } from "./demonstrations.ts";
-import { append, type Learner, type Minibatch, tokenWeights, trainingPasses } from "./minibatch.ts";
+import {
+  discardGradients,
+  type Learner,
+  type LossInputs,
+  type Minibatch,
+  minibatchGradients,
+  optimizerStep,
+  tokensOf,
+  tokenWeights,
+  type TrainedMicroBatch,
+  type UpdateResult,
+} from "./minibatch.ts";
+import { checkLogprobGap } from "./old_logprobs.ts";
 import type { Params } from "./params.ts";
-import { nonFiniteResult, stepOrSkip } from "./skips.ts";
+import type { Trajectory } from "./trajectory.ts";
 
-/** What all updates of the policy in a round share. */
-export interface PolicyRound {
-  readonly rows: readonly ScoredRow[];
-  readonly advantages: Advantages;
+/** What all updates of the policy in an iteration share. */
+export interface PolicyStepOptions {
   readonly lr: number;
-  /** weight of a KL penalty in the loss; 0 where there is none */
+  /** coefficient of a KL term in the loss; 0 without one */
   readonly scaledBeta: number;
-  /** truncated importance weights, [R] each */
-  readonly importance: readonly Float64Array[] | undefined;
+  /** demonstrations whose loss is added */
   readonly demonstrations: DemonstrationStream | undefined;
 }
 
-/** A step of the policy, that it was called off, or why it was not made. */
-export type PolicyStepResult =
-  & StepResult
-  & {
-    /** the policy has moved as far as target_kl allows: this update was not made */
-    readonly stop?: boolean;
-    /** of the round's first minibatch: log-probabilities before the step, by rollout */
-    readonly logprobs?: readonly Float32Array[];
-  };
+/** Bound of a token's log-ratio in a KL term of the loss, nats (verl core_algos). */
+const LOG_RATIO_BOUND = 20;
 
-const LOG_RATIO = 20;
-
-/** The policy's loss by the parameters. */
-function programOf(params: Params, { scaledBeta, importance }: PolicyRound): PolicyProgramOptions {
-  const clip: PolicyClip = {
-    clipLow: params.clip_range,
-    clipHigh: params.clip_range_high ?? params.clip_range,
-    dualClip: params.dual_clip,
-  };
-  return {
-    clip,
-    temperature: params.temperature,
-    entropyCoefficient: params.entropy_coef,
-    ...(importance ? { importance: true } : {}),
-    ...(scaledBeta > 0
-      ? {
-        kl: {
-          estimator: klEstimatorAt("loss", params.kl_estimator),
-          references: params.kl_reference === "both" ? 2 : 1,
-          logRatioBound: params.kl_clip ?? LOG_RATIO,
-        },
-      }
-      : {}),
-  };
-}
-
-/** Log-probabilities of the references of the KL penalty, by their names in the program. */
-function referencesOf(rows: readonly ScoredRow[], reference: Params["kl_reference"]) {
-  const sft = rows.map(({ sftLogprobs }) => sftLogprobs), base = rows.map(({ baseLogprobs }) => baseLogprobs);
-  if (reference === "both") return { ref0: sft, ref1: base };
-  return { ref0: reference === "sft" ? sft : base };
-}
-
-/** Moves the policy by one minibatch; figures are taken before the step. */
+/**
+ * Moves the policy by one minibatch.
+ * @returns `earlyStop` where approx_kl exceeds target_kl: the update is then not made
+ * @throws {DataError} if the first update finds that the sampler was not this policy (old_logprobs: sampled)
+ */
 export function policyStep(
   minibatch: Minibatch,
-  round: PolicyRound,
-  learner: Learner,
+  policy: Learner,
+  { lr, scaledBeta, demonstrations }: PolicyStepOptions,
   params: Params,
-): PolicyStepResult {
-  const { network, optimizer } = learner, { members } = minibatch;
-  const rows = members.map((i) => round.rows[i]!), options = programOf(params, round);
-  const weight = tokenWeights(minibatch, params.loss_aggregation);
-  const perRow = {
-    oldLogprob: rows.map(({ logprobs }) => logprobs),
-    advantage: members.map((i) => round.advantages.advantages[i]!),
-    weight,
-    ...(round.importance ? { importance: members.map((i) => round.importance![i]!) } : {}),
-    ...(options.kl ? referencesOf(rows, params.kl_reference) : {}),
-  };
-  const scalars: Record<string, number> = options.kl ? { scaledBeta: round.scaledBeta } : {};
-  const passes = trainingPasses(minibatch, policyProgram(options), { perRow, scalars }, params);
-  const results = passes.map(({ pass }) => network.run(pass));
-  const discard = () => void optimizer.gradients.data.fill(0);
-  const skip = nonFiniteResult(minibatch, passes, results);
-  if (skip) {
-    discard();
-    return { skip };
+): UpdateResult | { readonly earlyStop: true } {
+  const { options, inputs } = policyLoss(minibatch.trajectories, scaledBeta, params);
+  const backward = minibatchGradients(minibatch, policy, policyProgram(options), inputs, params);
+  if ("nonFinite" in backward) return backward;
+  const { passes } = backward;
+  const statistics = policyStatistics({
+    logprobs: tokensOf(passes, "logprob"),
+    oldLogprobs: tokensOf(passes, "oldLogprob"),
+    advantages: tokensOf(passes, "advantage"),
+  }, options.clip);
+  if (statistics.approxKlK3 > (params.target_kl ?? Infinity)) {
+    discardGradients(policy);
+    return { earlyStop: true };
   }
-  const seen = { logprobs: [] as number[], oldLogprobs: [] as number[], advantages: [] as number[] };
-  let loss = 0;
-  const entropies: number[] = [], kls: number[] = [];
-  results.forEach((result, i) => {
-    const { tokens } = passes[i]!.pass;
-    loss += result.loss;
-    append(entropies, result.tokens.entropy!);
-    if (result.tokens.kl) append(kls, result.tokens.kl);
-    append(seen.logprobs, result.tokens.logprob!);
-    append(seen.oldLogprobs, tokens.oldLogprob!);
-    append(seen.advantages, tokens.advantage!);
-  });
-  const s = policyStatistics(seen, options.clip), mean = 1 / s.tokens;
-  if (params.target_kl !== null && s.approxKlK3 > params.target_kl) {
-    discard();
-    return { figures: {}, stop: true };
-  }
-  const demonstrated = round.demonstrations?.addGradients(learner, params);
-  const step = stepOrSkip(learner, round.lr, minibatch);
-  if ("skip" in step) return step;
-  const figures = {
-    policy_loss: loss,
-    entropy: entropies.reduce((sum, e) => sum + e * mean, 0),
-    clip_fraction: s.clipFraction,
-    dual_clip_fraction: s.dualClipFraction,
-    approx_kl: s.approxKlK3,
-    approx_kl_k1: s.approxKlK1,
-    approx_kl_k2: s.approxKlK2,
-    ratio: s.ratioMean,
-    ratio_variance: s.ratioVariance,
-    ratio_deviation: s.ratioDeviation,
-    policy_grad_norm: step.norm,
-    ...(options.kl ? { kl_loss: kls.reduce((sum, k) => sum + k * mean, 0) } : {}),
-    ...(demonstrated === undefined ? {} : { demo_loss: demonstrated }),
+  const demoLoss = demonstrations?.addGradients(policy, params);
+  const step = optimizerStep(policy, lr, minibatch, params);
+  if ("nonFinite" in step) return step;
+  return {
+    metrics: {
+      policy_loss: passes.reduce((sum, { loss }) => sum + loss, 0),
+      entropy: mean(tokensOf(passes, "entropy")),
+      clip_fraction: statistics.clipFraction,
+      dual_clip_fraction: statistics.dualClipFraction,
+      approx_kl: statistics.approxKlK3,
+      approx_kl_k1: statistics.approxKlK1,
+      approx_kl_k2: statistics.approxKlK2,
+      ratio: statistics.ratioMean,
+      ratio_variance: statistics.ratioVariance,
+      policy_grad_norm: step.norm,
+      ...(options.kl && { kl_loss: mean(tokensOf(passes, "kl")) }),
+      ...(demoLoss !== undefined && { demo_loss: demoLoss }),
+      ...(minibatch.number === 1 && firstStepMetrics(minibatch, passes, statistics, params)),
+    },
   };
-  if (minibatch.number > 1) return { figures };
-  const logprobs = rows.map(() => new Float32Array(0));
-  passes.forEach(({ micro }, i) =>
-    scatterTokens(micro, minibatch.sequences, results[i]!.tokens.logprob!, logprobs)
-  );
-  return { figures, logprobs };
+}
+
+/** Returns the loss by the parameters: the options of its program, and the program's inputs by name. */
+function policyLoss(
+  trajectories: readonly Trajectory[],
+  scaledBeta: number,
+  params: Params,
+): { readonly options: PolicyProgramOptions; readonly inputs: LossInputs } {
+  const { clip_range: clipLow, clip_range_high: high, dual_clip: dualClip, kl_reference } = params;
+  const importance = trajectories.flatMap((trajectory) => trajectory.importance ?? []);
+  const sft = trajectories.map(({ sftLogprobs }) => sftLogprobs);
+  const base = trajectories.map(({ baseLogprobs }) => baseLogprobs);
+  const references = { sft: { ref0: sft }, base: { ref0: base }, both: { ref0: sft, ref1: base } };
+  const kl: KlTerm | undefined = scaledBeta > 0
+    ? {
+      estimator: klEstimatorAt("loss", params.kl_estimator),
+      references: kl_reference === "both" ? 2 : 1,
+      logRatioBound: params.kl_clip ?? LOG_RATIO_BOUND,
+    }
+    : undefined;
+  return {
+    options: {
+      clip: { clipLow, clipHigh: high ?? clipLow, dualClip },
+      temperature: params.temperature,
+      entropyCoefficient: params.entropy_coef,
+      ...(importance.length > 0 && { importance: true }),
+      ...(kl && { kl }),
+    },
+    inputs: {
+      tokens: {
+        oldLogprob: trajectories.map(({ oldLogprobs }) => oldLogprobs),
+        advantage: trajectories.map(({ advantages }) => advantages),
+        weight: tokenWeights(trajectories, params.loss_aggregation),
+        ...(importance.length > 0 && { importance }),
+        ...(kl && references[kl_reference]),
+      },
+      scalars: kl ? { scaledBeta } : {},
+    },
+  };
+}
+
+/** Returns the distance of the first step's log-probabilities, before any update, from the old ones. */
+function firstStepMetrics(
+  { trajectories }: Minibatch,
+  passes: readonly TrainedMicroBatch[],
+  { ratioDeviation: first_ratio_deviation }: PolicyStatistics,
+  params: Params,
+): Record<string, number> {
+  if (params.old_logprobs === "recomputed") return { first_ratio_deviation };
+  const sequences = trajectories.map(({ sequence }) => sequence), logprobs: Float32Array[] = [];
+  for (const { micro, tokens } of passes) scatterTokens(micro, sequences, tokens.logprob!, logprobs);
+  const gap = logprobGap(logprobs, trajectories.map(({ oldLogprobs }) => oldLogprobs));
+  checkLogprobGap(gap, trajectories, params);
+  return { first_ratio_deviation, logprob_gap: gap.meanProbability, logprob_gap_max: gap.maxProbability };
+}
+
+function mean(values: readonly number[]): number {
+  const weight = 1 / values.length;
+  return values.reduce((sum, x) => sum + x * weight, 0);
 }

@@ -1,4 +1,4 @@
-/** Statements of docs/correctness.md on the stage as a whole that the tests beside this one do not make. @module */
+/** Statements of docs/correctness.md on the stage as a whole that no other test here covers. @module */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
 import { readMetrics } from "@/lib/contracts/metrics.ts";
@@ -9,20 +9,20 @@ import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { CRITIC, DIGEST, scoredRows, SETTINGS, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { CRITIC, DIGEST, scoredRollouts, SETTINGS, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const STORIES = "fixtures/stories260k";
 
 Deno.test("losses, entropy, clip fractions, KL, norms and explained variance are written (statement 12)", async () => {
   using directory = new TemporaryDirectory();
   const { metrics } = await update(directory, START, ROWS, { params: { clip_range_value: 0.2 } });
   const names =
-    "policy_loss value_loss entropy clip_fraction value_clip_fraction approx_kl approx_kl_k1 kl " +
+    "policy_loss value_loss entropy clip_fraction value_clip_fraction approx_kl approx_kl_k1 kl_to_sft " +
     "policy_grad_norm critic_grad_norm explained_variance first_ratio_deviation";
   for (const name of names.split(" ")) assert(Number.isFinite(metrics[name]), `${name}: ${metrics[name]}`);
   assert(metrics.explained_variance! <= 1 && metrics.value_loss! > 0 && metrics.approx_kl! >= 0);
@@ -41,7 +41,7 @@ Deno.test("policy and critic share no weight: each moves by its own learning rat
   assertEquals(weights(alone.policy), weights(moving.policy));
 });
 
-Deno.test("defaults are the recipes' that docs/correctness.md names (statements 26, 29, 32, 40 and 44)", () => {
+Deno.test("defaults are those of the recipes in docs/correctness.md (statements 26, 29, 32, 40 and 44)", () => {
   const { gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size } = stage
     .params.parse({});
   assertEquals({ gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size }, {
@@ -56,7 +56,7 @@ Deno.test("defaults are the recipes' that docs/correctness.md names (statements 
   });
 });
 
-Deno.test("every parameter tells where its default comes from (statement 32)", () => {
+Deno.test("every parameter has the source of its default (statement 32)", () => {
   for (const [name, schema] of Object.entries(stage.params.shape)) {
     const { description, source } = schema.meta() ?? {};
     assert(description !== undefined && typeof source === "string", name);
@@ -84,7 +84,7 @@ function storiesRow(id: string, promptIds: Int32Array, responseIds: Int32Array, 
   };
 }
 
-Deno.test("an update sees the sampled ids, also where their text would be spelled by others (statement 50)", async () => {
+Deno.test("an update uses the sampled ids, also where the tokenizer would encode their text otherwise (statement 50)", async () => {
   using directory = new TemporaryDirectory();
   const tokenizer = loadTokenizer(STORIES);
   const promptIds = await tokenizer.encode("Once upon a time");
@@ -104,7 +104,7 @@ Deno.test("an update sees the sampled ids, also where their text would be spelle
   assert(found.first_ratio_deviation! < 1e-3, `${found.first_ratio_deviation}`);
 });
 
-Deno.test("a round whose figures are no longer finite ends with the minibatch that found it (statement 61)", async () => {
+Deno.test("an iteration whose values are not finite ends with an error that names the minibatch (statement 61)", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () =>
@@ -112,7 +112,7 @@ Deno.test("a round whose figures are no longer finite ends with the minibatch th
     DataError,
   );
   assert(
-    /^Cannot go on training as losses and gradients must be finite, .*: in round 7, minibatch 2, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
+    /^Training diverged: .* in iteration 7, minibatch 2, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
       .test(error.message),
     error.message,
   );
@@ -121,14 +121,14 @@ Deno.test("a round whose figures are no longer finite ends with the minibatch th
 Deno.test("scored rows, policy and critic of different tokenizers are refused by name (statement 70)", async () => {
   using directory = new TemporaryDirectory();
   const scored = directory.file("scored.arrow"), other = "cd".repeat(32);
-  const round = async (digest: string, critic: string) => {
+  const run = async (digest: string, critic: string) => {
     await writeScored(scored, { rows: ROWS, tokenizerDigest: digest });
     return await runStage(stage, directory.file("out"), { inputs: { scored, policy: SFT, critic } });
   };
   const [own, stories] = [DIGEST, tokenizerDigest(STORIES)].map((digest) => digest.slice(0, 12));
   const refusal = "scored, policy and critic must have the same tokenizer, got ";
-  const wrongRows = await assertRejects(() => round(other, CRITIC), DataError);
+  const wrongRows = await assertRejects(() => run(other, CRITIC), DataError);
   assertEquals(wrongRows.message, `${refusal}cdcdcdcdcdcd (scored), ${own} (policy), ${own} (critic)`);
-  const wrongCritic = await assertRejects(() => round(DIGEST, STORIES), DataError);
+  const wrongCritic = await assertRejects(() => run(DIGEST, STORIES), DataError);
   assertEquals(wrongCritic.message, `${refusal}${own} (scored), ${stories} (critic)`);
 });

@@ -1,5 +1,5 @@
 /**
- * What PPO carries from round to round: policy, critic, the moments of both optimizers, the policy's moving average, and the numbers of
+ * What PPO carries from iteration to iteration: policy, critic, the moments of both optimizers, the moving average, and the numbers of
  * trainer_state.json.
  * @module
  */
@@ -16,80 +16,94 @@ import {
   loadModel,
   writeModel,
 } from "@/lib/models/checkpoint.ts";
+import type { ParameterVector } from "@/lib/models/parameters.ts";
 import { AdamW } from "@/lib/train/adamw.ts";
 import { Network } from "@/lib/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
+import { policyWarmupFactor, transformersFactor } from "@/lib/train/schedule.ts";
+import type { KlControl } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
 import { isCriticFree, type Params } from "./params.ts";
-import type { Learners } from "./update.ts";
+import type { ScaleState } from "./rewards.ts";
+import type { RolloutStatistics } from "./statistics.ts";
+import { firstIterationOf } from "./warnings.ts";
 
 /** A loaded trainer. */
-export interface Trainer extends Learners {
+export interface Trainer {
+  readonly policy: Learner;
+  /** absent where the estimator needs none */
+  readonly critic: Learner | undefined;
   readonly state: TrainerState;
 }
 
-/** Where a trainer lies. */
-export interface TrainerPaths {
+/** Where a trainer is read from. */
+export interface TrainerInputs {
   readonly policy: string;
-  /** undefined: there is none, and the estimator needs none */
-  readonly critic: string | undefined;
-  readonly state: string;
+  /** needed unless the estimator is critic-free */
+  readonly critic?: string | undefined;
+  /** absent before the first iteration */
+  readonly state?: string | undefined;
 }
 
-/** Where what a trainer has is written. */
+/** Where a trainer is written to. */
 export type TrainerOutputs = Readonly<Record<"policy" | "critic" | "state" | "ema", string>>;
 
 const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
-function learner({ model, parameters }: LoadedModel, params: Params): Learner {
+function learner({ model, parameters }: LoadedModel, params: Params, ema?: ParameterVector): Learner {
   const network = new Network(model, parameters, { trainable: true });
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
   const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
-  return { network, optimizer: new AdamW(network.parameters, network.gradients!, options) };
+  return { network, optimizer: new AdamW(network.parameters, network.gradients!, options), ema };
 }
 
-const momentsOf = (policy: Learner, critic: Learner | undefined): NamedVectors => ({
-  "policy.exp_avg": policy.optimizer.firstMoment,
-  "policy.exp_avg_sq": policy.optimizer.secondMoment,
-  ...(critic
-    ? { "critic.exp_avg": critic.optimizer.firstMoment, "critic.exp_avg_sq": critic.optimizer.secondMoment }
-    : {}),
-});
+function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {
+  return {
+    "policy.exp_avg": policy.optimizer.firstMoment,
+    "policy.exp_avg_sq": policy.optimizer.secondMoment,
+    ...(critic && {
+      "critic.exp_avg": critic.optimizer.firstMoment,
+      "critic.exp_avg_sq": critic.optimizer.secondMoment,
+    }),
+  };
+}
 
 /**
- * Loads what a round starts from. A causal model as critic gets a head of zeros, and an estimator without a critic none at all; without a state,
- * training begins, and without an average in it, the average begins at the policy.
- * @throws {DataError} if the files do not go together
+ * Loads what an iteration starts from. A causal model as critic gets a value head of zeros. Without a state, training begins; without a moving
+ * average in it, the average begins at the policy.
+ * @throws {DataError} if the files do not belong together
  */
-export function loadTrainer(
-  paths: Omit<TrainerPaths, "state"> & { readonly state: string | undefined },
-  params: Params,
-  handOver?: HandOver,
-): Trainer {
-  const policy = learner(loadLanguageModel(paths.policy, handOver), params);
-  const critic = isCriticFree(params) ? undefined : learner(loadCritic(paths.critic!, handOver), params);
-  const ema = params.ema_decay === null ? undefined : policy.network.parameters.clone();
-  if (paths.state === undefined) {
-    const state: TrainerState = {
-      kind: "ppo",
-      policyUpdates: 0,
-      criticUpdates: 0,
-      iteration: 0,
-      rewardCentre: null,
-      rewardScale: null,
-      beta: params.beta,
-    };
-    return { policy, critic, ema, state };
-  }
-  const file = join(paths.state, FILE), average = ema && holdsAverage(file, handOver) ? { [EMA]: ema } : {};
-  readVectors(file, { ...momentsOf(policy, critic), ...average }, handOver);
-  for (const directory of [paths.policy, paths.critic, paths.state]) {
+export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: HandOver): Trainer {
+  const loaded = loadLanguageModel(inputs.policy, handOver);
+  const ema = params.ema_decay === null ? undefined : loaded.parameters.clone();
+  const policy = learner(loaded, params, ema);
+  const critic = isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params);
+  if (inputs.state === undefined) return { policy, critic, state: initialState(params) };
+  const file = join(inputs.state, FILE);
+  readVectors(
+    file,
+    { ...momentsOf({ policy, critic }), ...(ema && hasEma(file, handOver) ? { [EMA]: ema } : {}) },
+    handOver,
+  );
+  for (const directory of [inputs.policy, inputs.critic, inputs.state]) {
     if (directory !== undefined) handOver?.release(directory);
   }
-  const state = readTrainerState(paths.state);
+  const state = readTrainerState(inputs.state);
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
-  return { policy, critic, ema, state };
+  return { policy, critic, state };
+}
+
+function initialState({ beta }: Params): TrainerState {
+  return {
+    kind: "ppo",
+    policyUpdates: 0,
+    criticUpdates: 0,
+    iteration: 0,
+    rewardCentre: null,
+    rewardScale: null,
+    beta,
+  };
 }
 
 function loadCritic(path: string, handOver?: HandOver): LoadedModel {
@@ -97,37 +111,89 @@ function loadCritic(path: string, handOver?: HandOver): LoadedModel {
   return given.model.headKind === "score" ? given : criticFrom(given);
 }
 
-function holdsAverage(path: string, handOver?: HandOver): boolean {
+function hasEma(path: string, handOver?: HandOver): boolean {
   using file = openSafetensors(path, handOver);
   return file.names.some((name) => name.startsWith(`${EMA}.`));
 }
 
+/** Learning rates of an iteration. */
+export interface LearningRates {
+  readonly policy: number;
+  readonly critic: number;
+  /** false during the critic's warm-up, which leaves the policy as it is */
+  readonly updatesPolicy: boolean;
+}
+
 /**
- * Writes what the next round starts from. Tokenizer files go along, so that each model stands on its own. A critic that was not
- * loaded passes through, if there is one.
- * @param handOver takes the arrays: nothing may be trained with them from now on
+ * Returns the learning rates of an iteration. Warm-ups and schedules count the state's iterations, not the loop's: a run that continues
+ * elsewhere does not warm up again. Without a critic there is no warm-up of it.
+ */
+export function learningRates({ critic, state: { iteration } }: Trainer, params: Params): LearningRates {
+  const criticWarmupIterations = critic ? params.critic_warmup_iterations : 0;
+  const warmup = policyWarmupFactor(iteration, {
+    criticWarmupIterations,
+    lrWarmupIterations: params.lr_warmup_iterations,
+  });
+  const { lr_schedule: kind, schedule_iterations: totalSteps } = params;
+  // After its last iteration a schedule stays at its end: a cosine would rise again.
+  const decay = totalSteps === null
+    ? 1
+    : transformersFactor(Math.min(iteration, totalSteps), { kind, totalSteps, warmupSteps: 0 });
+  return {
+    policy: params.lr * warmup * decay,
+    critic: params.critic_lr * decay,
+    updatesPolicy: iteration >= criticWarmupIterations,
+  };
+}
+
+/** Returns the state after an iteration of training. */
+export function nextState(
+  { policy, critic, state }: Trainer,
+  { kept, control, statistics }: {
+    readonly kept: ScaleState;
+    readonly control: KlControl;
+    readonly statistics: RolloutStatistics;
+  },
+  { fluency_budget }: Params,
+): TrainerState {
+  return {
+    kind: state.kind,
+    policyUpdates: policy.optimizer.step,
+    criticUpdates: critic?.optimizer.step ?? state.criticUpdates,
+    iteration: state.iteration + 1,
+    ...kept,
+    beta: control.beta,
+    ...(fluency_budget !== null && { fluencyFactor: control.fluencyFactor }),
+    episodes: (state.episodes ?? 0) + statistics.responses,
+    firstIteration: state.firstIteration ?? firstIterationOf(statistics),
+  };
+}
+
+/**
+ * Writes what the next iteration starts from. Each model gets the tokenizer's files. A critic that was not loaded is passed on, if there is one.
+ * @param handOver takes the arrays: nothing may be trained with them afterwards
  */
 export async function saveTrainer(
-  { policy, critic, ema, state }: Trainer,
-  source: Pick<TrainerPaths, "policy" | "critic">,
+  trainer: Trainer,
+  inputs: TrainerInputs,
   outputs: TrainerOutputs,
   handOver?: HandOver,
 ): Promise<void> {
-  const { model } = policy.network;
-  const write = (path: string, of: LoadedModel) =>
+  const { policy: { network, ema }, critic, state } = trainer;
+  const write = (path: string, model: LoadedModel) =>
     publishDirectory(path, (to) => {
-      writeModel(to, of, givingTo(handOver, path));
-      copyTokenizerFiles(source.policy, to);
+      writeModel(to, model, givingTo(handOver, path));
+      copyTokenizerFiles(inputs.policy, to);
     });
-  await write(outputs.policy, policy.network);
-  if (ema) await write(outputs.ema, { model, parameters: ema });
+  await write(outputs.policy, network);
+  if (ema) await write(outputs.ema, { model: network.model, parameters: ema });
+  const { critic: from } = inputs;
   if (critic) await write(outputs.critic, critic.network);
-  else if (source.critic !== undefined) {
-    const { critic: from } = source;
+  else if (from !== undefined) {
     await publishDirectory(outputs.critic, (to) => passOn(from, to, outputs.critic, handOver));
   }
   await publishDirectory(outputs.state, (to) => {
-    const vectors = { ...momentsOf(policy, critic), ...(ema ? { [EMA]: ema } : {}) };
+    const vectors = { ...momentsOf(trainer), ...(ema ? { [EMA]: ema } : {}) };
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });

@@ -6,16 +6,23 @@ import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { bytesOf, CRITIC, type Round, scoredRows, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import {
+  bytesOf,
+  CRITIC,
+  type Iteration,
+  scoredRollouts,
+  SFT,
+  update,
+} from "@/tests/support/ppo_iterations.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const START = { policy: SFT, critic: CRITIC };
-const ROWS = scoredRows(SFT);
+const ROWS = scoredRollouts(SFT);
 const weights = (directory: string) => loadModel(directory).parameters.data;
-const next = ({ policy, critic, state }: Round) => ({ policy, critic, state });
+const next = ({ policy, critic, state }: Iteration) => ({ policy, critic, state });
 const prefixed = (count: number) => ROWS.map((row, i) => ({ ...row, promptId: `p${Math.floor(i / count)}` }));
 
-Deno.test("without a critic: the policy moves from the first round on, the critic passes through, no figure is of it", async () => {
+Deno.test("without a critic the policy is updated from the first iteration on, and a given critic is passed on without metrics", async () => {
   using directory = new TemporaryDirectory();
   const rows = prefixed(4);
   const seen: string[] = [];
@@ -25,14 +32,14 @@ Deno.test("without a critic: the policy moves from the first round on, the criti
       critic_warmup_iterations: 2,
       whiten_advantages: advantage_estimator !== "reinforce",
     };
-    const round = await update(directory, START, rows, { params });
-    assertEquals(digestDirectory(round.critic), digestDirectory(CRITIC));
-    assertEquals([round.metrics.policy_updates, round.metrics.critic_updates], [4, 0]);
-    const ofCritic = Object.keys(round.metrics).filter((name) =>
+    const after = await update(directory, START, rows, { params });
+    assertEquals(digestDirectory(after.critic), digestDirectory(CRITIC));
+    assertEquals([after.metrics.policy_updates, after.metrics.critic_updates], [4, 0]);
+    const ofCritic = Object.keys(after.metrics).filter((name) =>
       /^(value|critic_lr|critic_grad|explained)/.test(name)
     );
     assertEquals(ofCritic, [], advantage_estimator);
-    seen.push(bytesOf(round)[0]!);
+    seen.push(bytesOf(after)[0]!);
   }
   assertEquals(
     new Set(seen).size,
@@ -41,30 +48,31 @@ Deno.test("without a critic: the policy moves from the first round on, the criti
   );
 });
 
-Deno.test("without a critic none need be given, and none is written: policy and state have the same bytes", async () => {
+Deno.test("estimators without a critic need none and write none: policy and state have the same bytes", async () => {
   using directory = new TemporaryDirectory();
   const params = { advantage_estimator: "reinforce_pp" };
-  const rounds = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
+  const twoIterations = async (critic: { readonly critic?: string }, kl_stop: number | null) => {
     const first = await update(directory, { policy: SFT, ...critic }, ROWS, { params });
     const { policy, state } = first;
-    const second = await update(directory, { policy, state, ...critic }, scoredRows(policy, 1), {
+    const second = await update(directory, { policy, state, ...critic }, scoredRollouts(policy, 1), {
       params: { ...params, kl_stop },
     });
-    return [first, second].map((round) => ({
-      bytes: [digestDirectory(round.policy).digest, digestDirectory(round.state).digest],
-      metrics: round.metrics,
-      critic: [...Deno.readDirSync(dirname(round.critic))].some(({ name }) => name === "critic"),
+    return [first, second].map((after) => ({
+      bytes: [digestDirectory(after.policy).digest, digestDirectory(after.state).digest],
+      metrics: after.metrics,
+      critic: [...Deno.readDirSync(dirname(after.critic))].some(({ name }) => name === "critic"),
     }));
   };
   for (const kl_stop of [null, 1e-9]) {
-    const without = await rounds({}, kl_stop), with_ = await rounds({ critic: CRITIC }, kl_stop);
+    const without = await twoIterations({}, kl_stop),
+      with_ = await twoIterations({ critic: CRITIC }, kl_stop);
     assertEquals(without.map(({ metrics }) => metrics.stopped), [0, kl_stop === null ? 0 : 1]);
-    assertEquals(without, with_.map((round) => ({ ...round, critic: false })));
+    assertEquals(without, with_.map((after) => ({ ...after, critic: false })));
     assertEquals(with_.map(({ critic }) => critic), [true, true]);
   }
 });
 
-Deno.test("gae refuses to learn without a critic before it reads anything, with all else that is missing", async () => {
+Deno.test("gae without a critic is refused before anything is read, together with other missing inputs", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () => update(directory, { policy: "nowhere" }, ROWS, { params: { demo_mix: 0.5 } }),
@@ -77,7 +85,7 @@ Deno.test("gae refuses to learn without a critic before it reads anything, with 
   );
 });
 
-Deno.test("a state goes over from an estimator with a critic to one without, and not back", async () => {
+Deno.test("a state can go from an estimator with a critic to one without, and not back", async () => {
   using directory = new TemporaryDirectory();
   const with_ = await update(directory, START, ROWS);
   const without = await update(directory, next(with_), ROWS, {
@@ -88,7 +96,7 @@ Deno.test("a state goes over from an estimator with a critic to one without, and
   assert(error.message.includes("critic.exp_avg.model.embed_tokens.weight is missing"), error.message);
 });
 
-Deno.test("answers to lone prompts are refused by an estimator that compares them", async () => {
+Deno.test("prompts with a single response are refused by an estimator that compares responses", async () => {
   using directory = new TemporaryDirectory();
   const error = await assertRejects(
     () => update(directory, START, prefixed(4).slice(0, 9), { params: { advantage_estimator: "rloo" } }),
@@ -96,28 +104,28 @@ Deno.test("answers to lone prompts are refused by an estimator that compares the
   );
   assertEquals(
     error.message,
-    "Cannot estimate advantages by rloo as every prompt must have at least two answers (samples_per_prompt of rollout): " +
-      '"p2" has one',
+    "advantage_estimator=rloo requires at least two responses per prompt (samples_per_prompt of rollout), got one for " +
+      '"p2"',
   );
 });
 
-/** KL to SFT of a policy's fresh rollouts after rounds with nothing but a penalty, from a policy that has left SFT. */
+/** Returns the KL to SFT of a policy's fresh rollouts after iterations whose reward is 0, so that only the penalty acts. */
 async function klAfter(
   directory: TemporaryDirectory,
-  from: Round,
+  from: Iteration,
   params: Record<string, unknown>,
 ): Promise<number> {
-  let round = from;
+  let last = from;
   for (let iteration = 1; iteration < 3; iteration++) {
-    const rows = scoredRows(round.policy, iteration, { count: 16 }).map((row) => ({
+    const rows = scoredRollouts(last.policy, iteration, { count: 16 }).map((row) => ({
       ...row,
       tokenRewards: new Float32Array(row.tokenRewards.length),
       rawReward: 0,
       reward: 0,
     }));
-    round = await update(directory, next(round), rows, { iteration, params });
+    last = await update(directory, next(last), rows, { iteration, params });
   }
-  const { metrics } = await update(directory, next(round), scoredRows(round.policy, 9, { count: 16 }), {
+  const { metrics } = await update(directory, next(last), scoredRollouts(last.policy, 9, { count: 16 }), {
     params: { lr: 0, ...params },
   });
   return metrics.kl_to_sft_k3!;
@@ -125,7 +133,7 @@ async function klAfter(
 
 Deno.test("a KL penalty alone brings the policy back, from the reward and from the loss, by k2 and k3", async () => {
   using directory = new TemporaryDirectory();
-  const left = await update(directory, START, scoredRows(SFT, 0, { count: 16 }), {
+  const left = await update(directory, START, scoredRollouts(SFT, 0, { count: 16 }), {
     params: { beta: 0, lr: 3e-3, epochs: 4 },
   });
   const free = { beta: 0, normalise_reward: false, whiten_advantages: false, lr: 3e-3, epochs: 2 };
@@ -160,7 +168,7 @@ Deno.test("beta follows kl_target through the state, and only then", async () =>
   const params = { kl_target: 0.01, kl_horizon: 80, lr: 1e-2 };
   const first = await update(directory, START, ROWS, { params });
   assertAlmostEquals(readTrainerState(first.state).beta, 0.1 * (1 - 0.2 * 16 / 80), 1e-12, "no KL yet");
-  const rows = scoredRows(first.policy, 1);
+  const rows = scoredRollouts(first.policy, 1);
   const second = await update(directory, next(first), rows, { params, iteration: 1 });
   assertEquals(second.metrics.beta, readTrainerState(first.state).beta);
   assert(second.metrics.kl_to_sft! > 0.012, `${second.metrics.kl_to_sft}`);
@@ -171,7 +179,7 @@ Deno.test("beta follows kl_target through the state, and only then", async () =>
   );
 });
 
-Deno.test("a fluency budget raises beta while the base's NLL of the answers is beyond it", async () => {
+Deno.test("a fluency budget raises beta while the base's NLL of the responses is beyond it", async () => {
   using directory = new TemporaryDirectory();
   const params = { fluency_budget: 0.05, fluency_growth: 2, max_logprob_gap: null }, run = { params };
   const first = await update(directory, START, ROWS, run);
@@ -183,7 +191,7 @@ Deno.test("a fluency budget raises beta while the base's NLL of the answers is b
   assertEquals([second, third].map(({ metrics }) => metrics.fluency_factor), [1, 2]);
 });
 
-Deno.test("running rewards go through the state: k and k rounds have the scale of all", async () => {
+Deno.test("running rewards are kept in the state: two iterations have the scale of all rewards", async () => {
   using directory = new TemporaryDirectory();
   const params = { reward_scaling: "running", epochs: 1 };
   const first = await update(directory, START, ROWS, { params });
@@ -196,13 +204,26 @@ Deno.test("running rewards go through the state: k and k rounds have the scale o
   assertEquals(second.metrics.episodes, 32);
 });
 
-Deno.test("masked answers teach neither network: a round without them has the same weights", async () => {
+Deno.test("an iteration with normalise_reward off stores no scale, and the first one with it on fits it", async () => {
   using directory = new TemporaryDirectory();
-  const cut = (row: ScoredRow, i: number): ScoredRow => ({
+  const off = await update(directory, START, ROWS, { params: { normalise_reward: false } });
+  assertEquals([off.metrics.reward_centre, off.metrics.reward_scale], [0, 1]);
+  const { rewardCentre, rewardScale } = readTrainerState(off.state);
+  assertEquals([rewardCentre, rewardScale], [null, null]);
+  const on = await update(directory, next(off), scoredRollouts(off.policy, 1), { iteration: 1 });
+  assertEquals([on.metrics.reward_centre, on.metrics.reward_scale], [
+    on.metrics.reward,
+    on.metrics.reward_std,
+  ]);
+});
+
+Deno.test("masked responses change neither network: an iteration without them has the same weights", async () => {
+  using directory = new TemporaryDirectory();
+  const truncated = (row: ScoredRow, i: number): ScoredRow => ({
     ...row,
     finishReason: i % 3 === 0 ? "length" : "eos",
   });
-  const rows = ROWS.map(cut), ended = rows.filter(({ finishReason }) => finishReason === "eos");
+  const rows = ROWS.map(truncated), ended = rows.filter(({ finishReason }) => finishReason === "eos");
   const masked = await update(directory, START, rows, { params: { missing_eos: "mask" } });
   const without = await update(directory, START, ended);
   assertEquals(weights(masked.policy), weights(without.policy));
@@ -223,14 +244,14 @@ Deno.test("masked answers teach neither network: a round without them has the sa
 Deno.test("the policy's loss aggregates tokens in three ways, the critic's in one", async () => {
   using directory = new TemporaryDirectory();
   const rows = ROWS.map((row, i) => i % 2 === 0 ? row : shortened(row));
-  const rounds: Round[] = [];
+  const all: Iteration[] = [];
   for (const loss_aggregation of ["token_mean", "sequence_mean", "sequence_sum"]) {
-    rounds.push(
+    all.push(
       await update(directory, START, rows, { params: { loss_aggregation, max_logprob_gap: null } }),
     );
   }
-  assertEquals(new Set(rounds.map((round) => bytesOf(round)[0])).size, 3);
-  assertEquals(new Set(rounds.map((round) => bytesOf(round)[1])).size, 1);
+  assertEquals(new Set(all.map((of) => bytesOf(of)[0])).size, 3);
+  assertEquals(new Set(all.map((of) => bytesOf(of)[1])).size, 1);
 });
 
 function shortened(row: ScoredRow): ScoredRow {
@@ -247,7 +268,7 @@ function shortened(row: ScoredRow): ScoredRow {
   };
 }
 
-Deno.test("a linear schedule takes both learning rates to 1/n in the last of n rounds, and to 0 after it (statements 4 and 19)", async () => {
+Deno.test("a linear schedule takes both learning rates to 1/n in the last of n iterations, and to 0 after it (statements 4 and 19)", async () => {
   using directory = new TemporaryDirectory();
   const params = { lr_schedule: "linear", schedule_iterations: 2, epochs: 1 };
   const first = await update(directory, START, ROWS, { params });
@@ -261,30 +282,34 @@ Deno.test("a linear schedule takes both learning rates to 1/n in the last of n r
   assertEquals(weights(third.policy), weights(second.policy));
 });
 
-Deno.test("dense pay with a plain critic gives the policy that a residual critic gives, up to rounding (statement 67)", async () => {
+Deno.test("dense rewards with a plain critic give the same policy as a residual critic, up to rounding (statement 67)", async () => {
   using directory = new TemporaryDirectory();
   const params = { epochs: 1, minibatch_size: 16, centre_reward: false };
   const residual = await update(directory, START, ROWS, { params });
   const dense = await update(directory, START, ROWS, {
-    params: { ...params, placement: "dense", residual_critic: false },
+    params: { ...params, reward_placement: "dense", residual_critic: false },
   });
   const [a, b] = [weights(residual.policy), weights(dense.policy)];
   a.forEach((w, i) => assertAlmostEquals(w, b[i]!, 1e-5));
   assertNotEquals(a, weights(SFT));
 });
 
-Deno.test("truncated_value: bootstrap changes what cut responses teach, and not a byte where none was cut (statement 5)", async () => {
+Deno.test("truncated_value=bootstrap changes the update of truncated responses, and not a byte where there are none (statement 5)", async () => {
   using directory = new TemporaryDirectory();
-  const round = (rows: readonly ScoredRow[], truncated_value: string) =>
+  const run = (rows: readonly ScoredRow[], truncated_value: string) =>
     update(directory, START, rows, { params: { truncated_value } });
   const ended = ROWS.map((row) => ({ ...row, finishReason: "eos" as const }));
-  const cut = ended.map((row, i) => i % 2 === 0 ? row : { ...row, finishReason: "length" as const });
-  const whole = await round(ended, "zero");
-  assertEquals(bytesOf(await round(ended, "bootstrap")), bytesOf(whole));
-  // The state tells how many ended; policy and critic do not know.
-  const models = (of: Round) => bytesOf(of).slice(0, 2);
-  assertEquals(models(await round(cut, "zero")), models(whole), "zero takes a cut for an end");
-  const open = await round(cut, "bootstrap");
+  const truncated = ended.map((row, i) => i % 2 === 0 ? row : { ...row, finishReason: "length" as const });
+  const whole = await run(ended, "zero");
+  assertEquals(bytesOf(await run(ended, "bootstrap")), bytesOf(whole));
+  // The state counts the ends; policy and critic do not depend on them.
+  const models = (of: Iteration) => bytesOf(of).slice(0, 2);
+  assertEquals(
+    models(await run(truncated, "zero")),
+    models(whole),
+    "zero treats a truncated response as ended",
+  );
+  const open = await run(truncated, "bootstrap");
   models(open).forEach((digest, i) => assertNotEquals(digest, models(whole)[i]));
   assert(Number.isFinite(open.metrics.bootstrap_mean));
   assertEquals(whole.metrics.bootstrap_mean, undefined);

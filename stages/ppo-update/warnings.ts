@@ -1,29 +1,32 @@
 /**
- * Signs that the reward is being gamed: it rises while length, repetition or KL leave the bands around the first round. Pure.
+ * Warnings of reward hacking: the reward rises while response length, repetition or KL leave the range of the first iteration. And the responses
+ * that are kept as text for a person to read. Pure.
  * @module
  */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import type { SampleRow } from "@/lib/contracts/samples.ts";
 import { repetition } from "@/lib/rl/diversity.ts";
+import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import type { Params } from "./params.ts";
-import { tokenKl } from "./pay.ts";
-import { REPEATED, type RoundFigures } from "./round_figures.ts";
+import { tokenKl } from "./rewards.ts";
+import { REPETITION_N, type RolloutStatistics } from "./statistics.ts";
+import type { Rollout } from "./trajectory.ts";
 
-/** One sign, and the answers that show it. */
+/** A warning, and the responses that show it best. */
 export interface Warning {
   readonly kind: "length" | "repetition" | "kl";
   /** one line for a person */
   readonly message: string;
-  /** numbers of the rows that show it best */
+  /** indices of the rollouts */
   readonly rows: readonly number[];
 }
 
-/** Answers that a warning names. */
+/** Responses that a warning names. */
 const SHOWN = 2;
 
-/** What later rounds are held against, as the state keeps it. */
-export function firstRoundOf(figures: RoundFigures): Readonly<Record<string, number>> {
+/** Returns what later iterations are compared with, as the state keeps it. */
+export function firstIterationOf(statistics: RolloutStatistics): Readonly<Record<string, number>> {
   const { responses, reward, reward_std, response_length, repetition, kl_to_sft_per_token, base_nll } =
-    figures;
+    statistics;
   return {
     responses,
     reward,
@@ -35,55 +38,80 @@ export function firstRoundOf(figures: RoundFigures): Readonly<Record<string, num
   };
 }
 
-/** Whether the reward is above the first round's by more than twice the standard error of the difference. */
-function hasRisen(now: RoundFigures, first: Readonly<Record<string, number>>): boolean {
+/** Returns whether the reward exceeds the first iteration's by more than two standard errors of the difference. */
+function hasRisen(now: RolloutStatistics, first: Readonly<Record<string, number>>): boolean {
   const variance = now.reward_std ** 2 / now.responses + first.reward_std! ** 2 / first.responses!;
   return now.reward - first.reward! > 2 * Math.sqrt(variance);
 }
 
-/** The signs of a round; none while the reward has not risen. */
-export function warningsOf(
-  figures: RoundFigures,
+/** Returns the warnings of an iteration; none while the reward has not risen. */
+export function rewardHackingWarnings(
+  now: RolloutStatistics,
   first: Readonly<Record<string, number>>,
-  rows: readonly ScoredRow[],
+  rollouts: readonly Rollout[],
   params: Params,
 ): Warning[] {
-  if (!hasRisen(figures, first)) return [];
-  const { warn_length_factor: factor, warn_repetition: repeated, warn_kl_per_token: kl } = params;
-  const found: Warning[] = [];
-  const warn = (kind: Warning["kind"], what: string, by: (row: ScoredRow) => number) => {
-    const order = rows.map((row, i) => [by(row), i] as const).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-    const shown = order.slice(0, SHOWN).map(([, i]) => i);
-    const ids = shown.map((i) => `"${rows[i]!.id}"`).join(" and ");
-    const message = `the reward rose from ${short(first.reward!)} to ${
-      short(figures.reward)
-    } while ${what}; see ${ids}`;
-    found.push({ kind, message, rows: shown });
+  if (!hasRisen(now, first)) return [];
+  const { warn_length_factor: factor, warn_repetition: maxRise, warn_kl_per_token: maxKl } = params;
+  const warnings: Warning[] = [];
+  const warn = (kind: Warning["kind"], change: string, severity: (rollout: Rollout) => number) => {
+    const order = rollouts.map((rollout, i) => [severity(rollout), i] as const)
+      .sort((a, b) => b[0] - a[0] || a[1] - b[1]);
+    const rows = order.slice(0, SHOWN).map(([, i]) => i);
+    const ids = rows.map((i) => `"${rollouts[i]!.id}"`).join(" and ");
+    const rise = `the reward rose from ${short(first.reward!)} to ${short(now.reward)}`;
+    warnings.push({ kind, message: `${rise} while ${change}; see ${ids}`, rows });
   };
-  const length = figures.response_length, before = first.response_length!;
+  const length = now.response_length, before = first.response_length!;
   if (factor !== null && (length > before * factor || length < before / factor)) {
     const sign = length > before ? 1 : -1;
     warn(
       "length",
-      `answers went from ${short(before)} to ${short(length)} tokens`,
-      (row) => sign * row.responseIds.length,
+      `the response length went from ${short(before)} to ${short(length)} tokens`,
+      ({ responseIds }) => sign * responseIds.length,
     );
   }
-  if (repeated !== null && figures.repetition - first.repetition! > repeated) {
+  if (maxRise !== null && now.repetition - first.repetition! > maxRise) {
     warn(
       "repetition",
-      `repeated 4-grams went from ${percent(first.repetition!)} to ${percent(figures.repetition)}`,
-      ({ responseIds }) => repetition(responseIds, REPEATED),
+      `repeated ${REPETITION_N}-grams went from ${percent(first.repetition!)} to ${percent(now.repetition)}`,
+      ({ responseIds }) => repetition(responseIds, REPETITION_N),
     );
   }
-  if (kl !== null && figures.kl_to_sft_per_token > kl) {
+  if (maxKl !== null && now.kl_to_sft_per_token > maxKl) {
     warn(
       "kl",
-      `the KL to SFT reached ${short(figures.kl_to_sft_per_token)} nats per token`,
-      (row) => tokenKl(row, "sft").reduce((a, b) => a + b, 0) / row.responseIds.length,
+      `the KL to SFT reached ${short(now.kl_to_sft_per_token)} nats per token`,
+      (rollout) => tokenKl(rollout, "sft").reduce((a, b) => a + b, 0) / rollout.responseIds.length,
     );
   }
-  return found;
+  return warnings;
+}
+
+/** Returns the first `count` rollouts as text, then those that warnings name, with the kinds of warning among their scores. */
+export function keptSamples(
+  rollouts: readonly Rollout[],
+  tokenizer: Tokenizer,
+  { count, warnings }: { readonly count: number; readonly warnings: readonly Warning[] },
+): SampleRow[] {
+  const shown = new Set([...rollouts.keys()].slice(0, count).concat(warnings.flatMap(({ rows }) => rows)));
+  return [...shown].map((i) => {
+    const { promptId, promptIds, responseIds, finishReason, reward, rawReward } = rollouts[i]!;
+    const kinds = warnings.filter(({ rows }) => rows.includes(i)).map(({ kind }) => kind);
+    return {
+      model: "policy",
+      mode: "sampled",
+      promptId,
+      prompt: tokenizer.decode(promptIds, { skipSpecial: true }),
+      response: tokenizer.decode(responseIds, { skipSpecial: true }),
+      finishReason,
+      scores: JSON.stringify({
+        reward,
+        raw_reward: rawReward,
+        ...(kinds.length > 0 ? { warnings: kinds } : {}),
+      }),
+    };
+  });
 }
 
 const short = (x: number) => String(Number(x.toPrecision(3)));

@@ -1,50 +1,55 @@
 import { assertEquals } from "@std/assert";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
-import { roundFigures } from "./round_figures.ts";
-import { firstRoundOf, warningsOf } from "./warnings.ts";
+import { rolloutStatistics } from "./statistics.ts";
+import { rolloutOf } from "./trajectory.ts";
+import { firstIterationOf, rewardHackingWarnings } from "./warnings.ts";
 
-/** Answers of some lengths; reward `level` on average, `kl` nats per token from SFT, ids alike or all different. */
-function round(lengths: readonly number[], given: { level: number; kl?: number; alike?: boolean }) {
+/** Returns rollouts of some lengths: reward `level` on average, `kl` nats per token to SFT, ids alike or all different. */
+function rollouts(lengths: readonly number[], given: { level: number; kl?: number; alike?: boolean }) {
   return lengths.map((length, i) => {
     const each = given.level + (i % 2 === 0 ? 0.1 : -0.1);
-    return scoredRow({
+    return rolloutOf(scoredRow({
       id: `r${i}`,
       tokenRewards: Float32Array.from({ length }, () => each / length),
       responseIds: Int32Array.from({ length }, (_, t) => given.alike && i < 2 ? 7 : 100 * i + t),
       sftLogprobs: new Float32Array(length).fill(-(given.kl ?? 0) * (i === 3 ? 2 : 1)),
-    });
+    }));
   });
 }
 
 const LENGTHS = [10, 11, 9, 10];
-const first = firstRoundOf(roundFigures(round(LENGTHS, { level: 1 }), { hasBos: true }));
-const signs = (rows: ReturnType<typeof round>, params = withDefaults({})) =>
-  warningsOf(roundFigures(rows, { hasBos: true }), first, rows, params);
+const first = firstIterationOf(rolloutStatistics(rollouts(LENGTHS, { level: 1 }), { hasBos: true }));
+const warnings = (of: ReturnType<typeof rollouts>, params = withDefaults({})) =>
+  rewardHackingWarnings(rolloutStatistics(of, { hasBos: true }), first, of, params);
 
-Deno.test("a reward that rises within the bands, and figures that leave them under a level reward, warn of nothing", () => {
-  assertEquals(signs(round(LENGTHS, { level: 5 })), []);
-  assertEquals(signs(round([90, 90, 90, 90], { level: 1, kl: 3, alike: true })), []);
+Deno.test("no warning while the reward rises within the bands, or while it does not rise", () => {
+  assertEquals(warnings(rollouts(LENGTHS, { level: 5 })), []);
+  assertEquals(warnings(rollouts([90, 90, 90, 90], { level: 1, kl: 3, alike: true })), []);
 });
 
-Deno.test("each sign says what left its band and names the answers that show it", () => {
-  const [length, ...rest] = signs(round([10, 30, 9, 20], { level: 5 }));
+Deno.test("each warning names the metric that left its band and the responses that show it best", () => {
+  const [length, ...rest] = warnings(rollouts([10, 30, 9, 20], { level: 5 }));
   assertEquals(rest, []);
   assertEquals(length, {
     kind: "length",
     rows: [1, 3],
-    message: 'the reward rose from 1 to 5 while answers went from 10 to 17.3 tokens; see "r1" and "r3"',
+    message:
+      'the reward rose from 1 to 5 while the response length went from 10 to 17.3 tokens; see "r1" and "r3"',
   });
-  assertEquals(signs(round([5, 6, 4, 5], { level: 5 })).map(({ kind, rows }) => [kind, rows]), [["length", [
-    2,
-    0,
-  ]]]);
-  const [repetition] = signs(round(LENGTHS, { level: 5, alike: true }));
+  assertEquals(warnings(rollouts([5, 6, 4, 5], { level: 5 })).map(({ kind, rows }) => [kind, rows]), [[
+    "length",
+    [
+      2,
+      0,
+    ],
+  ]]);
+  const [repetition] = warnings(rollouts(LENGTHS, { level: 5, alike: true }));
   assertEquals(repetition, {
     kind: "repetition",
     rows: [1, 0],
     message: 'the reward rose from 1 to 5 while repeated 4-grams went from 0 % to 43.3 %; see "r1" and "r0"',
   });
-  const [kl] = signs(round(LENGTHS, { level: 5, kl: 0.2 }));
+  const [kl] = warnings(rollouts(LENGTHS, { level: 5, kl: 0.2 }));
   assertEquals(kl, {
     kind: "kl",
     rows: [3, 0],
@@ -52,9 +57,9 @@ Deno.test("each sign says what left its band and names the answers that show it"
   });
 });
 
-Deno.test("null switches a sign off", () => {
-  const rows = round([30, 30, 30, 30], { level: 5, kl: 1, alike: true });
-  assertEquals(signs(rows).map(({ kind }) => kind), ["length", "repetition", "kl"]);
+Deno.test("null switches a warning off", () => {
+  const rows = rollouts([30, 30, 30, 30], { level: 5, kl: 1, alike: true });
+  assertEquals(warnings(rows).map(({ kind }) => kind), ["length", "repetition", "kl"]);
   const off = withDefaults({ warn_length_factor: null, warn_repetition: null, warn_kl_per_token: null });
-  assertEquals(signs(rows, off), []);
+  assertEquals(warnings(rows, off), []);
 });

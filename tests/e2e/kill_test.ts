@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { RunEvent } from "@/lib/contracts/events.ts";
-import { moments } from "@/tests/support/moments.ts";
+import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { interrupt, kill, startBare } from "./interrupted.ts";
 import { SmallQuickstart } from "./small_quickstart.ts";
 
@@ -32,7 +32,7 @@ Deno.test("kill -9 at twenty moments of k and then 2 k rounds gives the bytes of
   // Every iteration ends in a state of its own: equal bytes are no accident.
   assertEquals(statesOf(undisturbed.actions).size, 2 * K);
 
-  const random = moments(20);
+  const random = randomNumbers(20);
   const pause = () => new Promise((resolve) => setTimeout(resolve, 400 * random()));
   let killed = 0;
   for (const rounds of [K, 2 * K]) {

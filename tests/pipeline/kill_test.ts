@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { moments } from "@/tests/support/moments.ts";
+import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { ToyProject } from "./toy.ts";
 
 function start(toy: ToyProject, runDir: string, executor: string): Deno.ChildProcess {
@@ -42,7 +42,7 @@ Deno.test("kill -9 at random moments, then the same command, gives the same byte
   using toy = new ToyProject();
   const undisturbed = await finish(toy, toy.file("undisturbed"), "inline");
   for (const executor of ["inline", "process"]) {
-    const random = moments(executor.length);
+    const random = randomNumbers(executor.length);
     const runDir = toy.file(executor);
     for (let i = 0; i < 5; i++) {
       const child = start(toy, runDir, executor);

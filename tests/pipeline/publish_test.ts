@@ -9,7 +9,7 @@ import { dryRun } from "@/lib/pipeline/dry_run.ts";
 import { openStore } from "@/lib/pipeline/store.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { kill } from "@/tests/e2e/interrupted.ts";
-import { moments } from "@/tests/support/moments.ts";
+import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { ran, toyCode, ToyProject, toyStages } from "./toy.ts";
 
 /** Eight rounds that add one to a number; `loop` and `more` are further keys, `stages` further stages. */
@@ -253,7 +253,7 @@ Deno.test("kill -9 at random moments of a loop that publishes seldom, then the s
       return 0; // the run has not begun
     }
   };
-  const random = moments(3), met: number[] = [];
+  const random = randomNumbers(3), met: number[] = [];
   for (const reached of [1, 2, 4, 5, 7]) {
     const child = start("killed", text);
     let ended = false;

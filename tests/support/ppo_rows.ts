@@ -1,19 +1,20 @@
-/** Scored rows of given figures, and the pure part of a round of `ppo-update` on them. @module */
+/** Scored rows with given numbers, and the pure part of an iteration of `ppo-update` on them. @module */
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import type { RewardScale } from "@/lib/rl/ppo_rewards.ts";
-import { type Advantages, advantagesOf } from "@/stages/ppo-update/advantages.ts";
+import type { RewardScale } from "@/lib/rl/reward_scale.ts";
+import { withAdvantages } from "@/stages/ppo-update/advantages.ts";
 import { type Params, params as schema } from "@/stages/ppo-update/params.ts";
-import { earnedBy, payOf } from "@/stages/ppo-update/pay.ts";
+import { withRewards } from "@/stages/ppo-update/rewards.ts";
+import { rolloutOf, type Trajectory } from "@/stages/ppo-update/trajectory.ts";
 
-/** Parameters in which nothing is added to the reward: no penalty, no whitening, a plain critic. */
+/** Returns parameters in which nothing is added to the reward: no penalty, no whitening, a plain critic. */
 export function withDefaults(given: Partial<Params>): Params {
   return schema.parse({ beta: 0, whiten_advantages: false, residual_critic: false, ...given });
 }
 
-/** A scored row of these figures; all else is what the pure functions do not read. It was cut, unless the figures say otherwise. */
-export function scoredRow(figures: Partial<ScoredRow> & { tokenRewards: Float32Array }): ScoredRow {
-  const length = figures.tokenRewards.length, zeros = new Float32Array(length);
-  const rawReward = figures.tokenRewards.reduce((a, b) => a + b, 0);
+/** Returns a scored row with these fields, truncated unless they say otherwise. The pure functions do not read the others. */
+export function scoredRow(given: Partial<ScoredRow> & { tokenRewards: Float32Array }): ScoredRow {
+  const length = given.tokenRewards.length, zeros = new Float32Array(length);
+  const rawReward = given.tokenRewards.reduce((a, b) => a + b, 0);
   return {
     id: "r",
     promptId: "p",
@@ -30,21 +31,27 @@ export function scoredRow(figures: Partial<ScoredRow> & { tokenRewards: Float32A
     rawReward,
     reward: rawReward,
     baseNll: 1,
-    ...figures,
+    ...given,
   };
 }
 
 /**
- * Advantages of a round under a given scale of the reward.
- * @param behind the critic's outputs behind the last tokens, where responses go on there
+ * Returns the trajectories of scored rows under a given scale of the reward.
+ * @param outputs the critic's per token, [R] each
+ * @param afterLast the critic's outputs after the last tokens, where responses continue
  */
-export function advantagesFor(
+export function trajectoriesOf(
   rows: readonly ScoredRow[],
-  heads: readonly ArrayLike<number>[],
+  outputs: readonly ArrayLike<number>[],
   scale: RewardScale,
   params: Params,
-  behind: readonly number[] = [],
-): Advantages {
-  const earned = earnedBy(rows), pay = payOf(rows, earned, { scale, beta: params.beta }, params);
-  return advantagesOf(rows, { earned, pay, scale }, { tokens: heads, behind }, params);
+  afterLast: readonly (number | undefined)[] = [],
+): { readonly trajectories: readonly Trajectory[]; readonly advantageStd: number } {
+  const rewarded = withRewards(rows.map(rolloutOf), { scale, beta: params.beta }, params);
+  const evaluated = rewarded.map((rollout, i) =>
+    i < outputs.length
+      ? { ...rollout, criticOutput: { perToken: outputs[i]!, afterLast: afterLast[i] } }
+      : rollout
+  );
+  return withAdvantages(evaluated, scale.scale, params);
 }

@@ -8,7 +8,7 @@ import { digestFile } from "@/lib/files/digest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { stage as rollout } from "@/stages/rollout/main.ts";
 import { stage as sft } from "@/stages/sft/main.ts";
-import { CRITIC, DIGEST, SFT, update } from "@/tests/support/ppo_rounds.ts";
+import { CRITIC, DIGEST, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 

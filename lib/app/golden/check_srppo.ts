@@ -6,13 +6,14 @@
 import { join } from "node:path";
 import { openSafetensors } from "@/lib/files/safetensors.ts";
 import { type LoadedModel, loadModel } from "@/lib/models/checkpoint.ts";
-import { explainedVariance } from "@/lib/rl/explained_variance.ts";
+import { explainedVariance } from "@/lib/rl/value_statistics.ts";
 import { gae } from "@/lib/rl/gae.ts";
 import { klEstimates } from "@/lib/rl/kl.ts";
 import { moments } from "@/lib/rl/moments.ts";
 import { ppoRewards } from "@/lib/rl/ppo_rewards.ts";
 import type { Rows } from "@/lib/rl/rows.ts";
-import { responseReward, tokenLogRatios } from "@/lib/rl/srppo_reward.ts";
+import { responseReward } from "@/lib/rl/srppo_reward.ts";
+import { NO_GUARDS, tokenRewards } from "@/lib/rl/token_rewards.ts";
 import { whiten } from "@/lib/rl/whiten.ts";
 import { microBatches, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
@@ -60,7 +61,10 @@ function scoreRollouts(
   const base = tokenLogprobs(networkOf(models.base), sequences);
   const old = tokenLogprobs(policy, sequences);
   const values = tokenValues(networkOf(models.critic), sequences);
-  const ratios = sft.map((row, i) => tokenLogRatios(row, base[i]!));
+  const ratios = sft.map((target, i) => {
+    const inputs = { target, base: base[i]!, baseline: base[i]!, isEos: new Uint8Array(target.length) };
+    return tokenRewards(inputs, NO_GUARDS);
+  });
   const reward = ratios.map((row) => responseReward(row));
   const kl = old.map((row, i) => klEstimates("k1", row, sft[i]!));
   const rewards = kl.map((row, i) => ppoRewards(row, { beta: config.beta, reward: reward[i]! }));

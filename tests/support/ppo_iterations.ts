@@ -1,6 +1,6 @@
 /**
- * Rounds of PPO on files for this stage's tests: rollouts of a policy, scored by a reward over the golden models, and the
- * stage run on them.
+ * Iterations of PPO on files, for the tests of `ppo-update`: rollouts of a policy, scored by a reward over the golden models, and the stage run on
+ * them.
  * @module
  */
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -20,10 +20,10 @@ const MODELS = "fixtures/goldens/srppo";
 /** The models of the golden iteration: 96 ids, a context of 64 tokens, two blocks. */
 export const SFT = `${MODELS}/sft`, BASE = `${MODELS}/base`, CRITIC = `${MODELS}/critic`;
 
-/** Their vocabulary. */
+/** The digest of their tokenizer. */
 export const DIGEST = tokenizerDigest(SFT);
 
-/** What stands for a small run: two passes over two minibatches, no warm-ups. */
+/** Parameters of a small run: two epochs over two minibatches, no warm-ups. */
 export const SETTINGS = {
   epochs: 2,
   minibatch_size: 8,
@@ -36,8 +36,8 @@ export const SETTINGS = {
   lr_warmup_iterations: 0,
 };
 
-/** Answers of `policy` to `count` prompts, scored by log π_sft − log π_base. */
-export function scoredRows(
+/** Returns responses of `policy` to `count` prompts, scored by log π_sft − log π_base. */
+export function scoredRollouts(
   policy: string,
   iteration = 0,
   options: { count?: number; temperature?: number } = {},
@@ -51,7 +51,7 @@ export function scoredRows(
       (_, t) => t === 0 ? 1 : 3 + (i * 31 + t * 17 + iteration * 7) % 90,
     ),
   }));
-  const answers = new Generator(model, parameters).generate({
+  const responses = new Generator(model, parameters).generate({
     prompts,
     sampling: { temperature },
     maxNewTokens: 12,
@@ -71,7 +71,7 @@ export function scoredRows(
     calibration: {},
   });
   return runSync(reward.score(
-    answers.map(({ responseIds, logprobs, logprobsT1, finishReason }, i) => ({
+    responses.map(({ responseIds, logprobs, logprobsT1, finishReason }, i) => ({
       id: prompts[i]!.id,
       promptId: `p${i}`,
       sample: 0,
@@ -86,23 +86,23 @@ export function scoredRows(
   ));
 }
 
-/** What a round starts from, as paths. */
-export interface RoundInputs {
+/** The inputs of an iteration, as paths. */
+export interface IterationInputs {
   readonly policy: string;
-  /** gae needs one */
+  /** required by gae */
   readonly critic?: string;
   readonly state?: string;
   /** demonstrations */
   readonly tokens?: string;
 }
 
-/** A round's outputs as paths, and its figures by name. */
-export interface Round extends RoundInputs {
-  /** there if one was given */
+/** The outputs of an iteration as paths, and its metrics by name. */
+export interface Iteration extends IterationInputs {
+  /** written if one was given */
   readonly critic: string;
   readonly state: string;
   readonly samples: string;
-  /** there with ema_decay */
+  /** written with ema_decay */
   readonly ema: string;
   readonly metricsPath: string;
   readonly metrics: Readonly<Record<string, number>>;
@@ -111,10 +111,10 @@ export interface Round extends RoundInputs {
 /** Runs the stage once on `rows`. */
 export async function update(
   directory: TemporaryDirectory,
-  from: RoundInputs,
+  from: IterationInputs,
   rows: readonly ScoredRow[],
   given: Pick<StageRun, "params" | "seed" | "iteration" | "stopAfter" | "progress"> = {},
-): Promise<Round> {
+): Promise<Iteration> {
   const scored = directory.file(`${crypto.randomUUID()}.arrow`);
   await writeScored(scored, { rows, tokenizerDigest: DIGEST });
   const { params, ...rest } = given;
@@ -136,7 +136,7 @@ export async function update(
   };
 }
 
-/** Digests of what the next round starts from. */
-export function bytesOf({ policy, critic, state }: Round): string[] {
+/** Returns the digests of policy, critic and state, which the next iteration starts from. */
+export function bytesOf({ policy, critic, state }: Iteration): string[] {
   return [policy, critic, state].map((path) => digestDirectory(path).digest);
 }

@@ -1,7 +1,7 @@
-/** Moments at which tests interrupt a program: random, and the same in every run. @module */
+/** Random numbers for tests, the same in every run. @module */
 
-/** A generator of numbers in [0, 1) (mulberry32). */
-export function moments(seed: number): () => number {
+/** Returns a generator of numbers in [0, 1) (mulberry32). */
+export function randomNumbers(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);

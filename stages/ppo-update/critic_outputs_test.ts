@@ -1,25 +1,30 @@
-/** Where the critic is read, by models on files. @module */
+/** The states at which the critic is evaluated, with models from files. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { loadModel } from "@/lib/models/checkpoint.ts";
 import { targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
 import { tokenValues } from "@/lib/train/token_logprobs.ts";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
-import { criticHeads } from "./critic_heads.ts";
+import { withCriticOutputs } from "./advantages.ts";
+import type { Params } from "./params.ts";
+import { rolloutOf } from "./trajectory.ts";
 
 const { model, parameters } = loadModel("fixtures/goldens/srppo/critic");
 const critic = new Network(model, parameters);
 
 function row(prompt: number, length: number, finishReason: "eos" | "length") {
-  return scoredRow({
+  return rolloutOf(scoredRow({
     tokenRewards: new Float32Array(length),
     promptIds: Int32Array.from({ length: prompt }, (_, t) => 3 + t * 7 % 90),
     responseIds: Int32Array.from({ length }, (_, t) => 3 + t * 11 % 90),
     finishReason,
-  });
+  }));
 }
 
-/** The value of the state after `count` tokens of the row's text, asked for alone. */
+const outputsOf = (rows: readonly ReturnType<typeof row>[], params: Params) =>
+  withCriticOutputs(critic, rows, params).map(({ criticOutput }) => criticOutput);
+
+/** Returns the value of the state after `count` tokens of the row's text, computed alone. */
 function valueAfter({ promptIds, responseIds }: ReturnType<typeof row>, count: number): number {
   const ids = [...promptIds, ...responseIds].slice(0, count);
   return tokenValues(critic, [{ ids: [...ids, 1], targets: targetsFrom(count, count + 1) }])[0]![0]!;
@@ -30,21 +35,20 @@ function close(found: number, expected: number): void {
   assertAlmostEquals(found, expected, 1e-5);
 }
 
-Deno.test("the critic is read before every token, and behind the last one where a response goes on", () => {
+Deno.test("the critic is evaluated before every token, and after the last one where a response continues", () => {
   // The third fills the context of 64 tokens.
   const rows = [row(4, 6, "eos"), row(5, 7, "length"), row(40, 24, "length")];
-  const heads = criticHeads(critic, rows, withDefaults({ truncated_value: "bootstrap" }));
-  assertEquals(heads.tokens.map(({ length }) => length), [6, 7, 24]);
-  assertEquals(heads.behind[0], undefined);
+  const outputs = outputsOf(rows, withDefaults({ truncated_value: "bootstrap" }));
+  assertEquals(outputs.map(({ perToken }) => perToken.length), [6, 7, 24]);
+  assertEquals(outputs[0]!.afterLast, undefined);
   for (const i of [1, 2]) {
     const { promptIds, responseIds } = rows[i]!, all = promptIds.length + responseIds.length;
-    close(heads.behind[i]!, valueAfter(rows[i]!, all));
-    close(heads.tokens[i]![0]!, valueAfter(rows[i]!, promptIds.length));
-    close(heads.tokens[i]![responseIds.length - 1]!, valueAfter(rows[i]!, all - 1));
+    close(outputs[i]!.afterLast!, valueAfter(rows[i]!, all));
+    close(outputs[i]!.perToken[0]!, valueAfter(rows[i]!, promptIds.length));
+    close(outputs[i]!.perToken[responseIds.length - 1]!, valueAfter(rows[i]!, all - 1));
   }
-  const ended = criticHeads(critic, rows, withDefaults({}));
-  assertEquals(ended.behind, [undefined, undefined, undefined]);
-  rows.forEach((_, i) =>
-    Array.from(ended.tokens[i]!).forEach((value, t) => close(value, heads.tokens[i]![t]!))
-  );
+  outputsOf(rows, withDefaults({})).forEach(({ perToken, afterLast }, i) => {
+    assertEquals(afterLast, undefined);
+    Array.from(perToken).forEach((value, t) => close(value, outputs[i]!.perToken[t]!));
+  });
 });
