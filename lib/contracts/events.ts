@@ -24,13 +24,13 @@ export interface Throughput {
   readonly tokens_per_second?: number;
 }
 
-/** The best round of a loop, by the figure that the manifest names. */
-export interface BestRound {
+/** The best iteration of a loop, by the metric that the manifest names. */
+export interface BestIteration {
   readonly block: string;
   /** from 0 */
   readonly iteration: number;
-  /** which figure: `eval.score of policy, greedy` */
-  readonly figure: string;
+  /** which metric: `eval.score of policy, greedy` */
+  readonly metric: string;
   readonly value: number;
 }
 
@@ -96,7 +96,7 @@ export type RunEvent =
       readonly iteration: number;
       readonly reason: string;
     }
-    | BestRound & { readonly type: "loop_best" }
+    | BestIteration & { readonly type: "loop_best" }
     | NodeName & { readonly type: "stage_failed"; readonly message: string; readonly exit_code: number }
     | { readonly type: "run_stopped"; readonly message: string }
     | {
@@ -128,7 +128,7 @@ export interface RunResult {
   readonly seconds: number;
   readonly nodes: readonly FinishedNode[];
   /** the best round of every loop whose manifest says which that is */
-  readonly best: readonly BestRound[];
+  readonly best: readonly BestIteration[];
   /** the manifest's `outputs:` by key, as paths under `<run dir>/outputs` */
   readonly outputs: Readonly<Record<string, string>>;
 }

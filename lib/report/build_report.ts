@@ -173,7 +173,7 @@ export function buildReport(
     differences: differing,
     rounds: rounds(result, tables, events),
     evaluations: [...tables.evaluations],
-    best: result.best.map(({ block, iteration, figure, value }) => ({ block, iteration, figure, value })),
+    best: result.best.map(({ block, iteration, metric, value }) => ({ block, iteration, metric, value })),
     training: training(result, tables),
     timings,
     phases: secondsByStage(timings).map(({ uses, copies, cached, seconds, tokens, tokensPerSecond }) => ({

@@ -116,8 +116,8 @@ export function curvesSection(report: Report): Html | undefined {
   const fair = policy === null || continued_sft === null
     ? ""
     : ` PPO made ${policy} policy updates; continued SFT got ${continued_sft}.`;
-  const best = report.best.map(({ block, iteration, figure, value }) =>
-    ` The best round of ${block} is ${iteration + 1}: ${figure} is ${significant(value)}.`
+  const best = report.best.map(({ block, iteration, metric, value }) =>
+    ` The best round of ${block} is ${iteration + 1}: ${metric} is ${significant(value)}.`
   );
   return markup`
     <h2>Training</h2>

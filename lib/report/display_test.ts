@@ -211,7 +211,7 @@ Deno.test("createDisplay() tells the score of an evaluation in a loop when it is
     time: 0,
     block: "ppo",
     iteration: 4,
-    figure: "eval.score",
+    metric: "eval.score",
     value: 0.75,
   } as const;
   const told = (events: readonly RunEvent[]) =>

@@ -39,7 +39,7 @@ const EvaluationRow = ComparisonRow.extend({
 const BestRow = z.strictObject({
   block: z.string().describe("name of the iterate block"),
   iteration: count.describe("its best round, from 0"),
-  figure: z.string().describe("what tells the best round, for example eval.score of policy, greedy"),
+  metric: z.string().describe("what decides the best iteration, for example eval.score of policy, greedy"),
   value: z.number(),
 });
 

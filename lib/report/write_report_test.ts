@@ -145,7 +145,7 @@ Deno.test("writeReport() has evaluations inside a loop by round, with a curve fo
       }]);
       return { ...last, stage: "ppo.eval", iteration: iteration!, outputs: { evals } };
     }));
-    const best = [{ block: "ppo", iteration: 9, figure: "eval.score of policy, greedy", value: 0.7 }];
+    const best = [{ block: "ppo", iteration: 9, metric: "eval.score of policy, greedy", value: 0.7 }];
     await writeReport({ ...result, best, nodes: [...result.nodes, ...rounds] }, []);
     const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
     assertEquals(report.best, best);
