@@ -380,6 +380,6 @@ Deno.test("an old parameter name in --set fails with the new name", async () => 
   const error = await assertRejects(() => toy.run({ set: ["loop.count.increment=3"] }), UsageError);
   assertEquals(
     error.message,
-    'Invalid manifest toy.yaml: 1 problem\n  toy.yaml:17:112: unknown parameter "increment": it is now "add"',
+    'Invalid manifest toy.yaml: 1 problem\n  toy.yaml:16:114: unknown parameter "increment": it is now "add"',
   );
 });
