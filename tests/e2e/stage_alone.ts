@@ -1,10 +1,10 @@
-/** Runs one stage of a finished pipeline again by `deno task stage`, on files, as its run.lock.yaml says. @module */
+/** Runs one stage of a finished pipeline again with `deno task stage`, on the files in its run.lock.yaml. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { parseRecord } from "@/lib/pipeline/action_record.ts";
 import type { KeyParts } from "@/lib/pipeline/key.ts";
-import { readTree } from "@/lib/pipeline/tree.ts";
+import { readTree, statOf } from "@/lib/pipeline/tree.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 
@@ -39,7 +39,7 @@ export async function runAlone(quickstart: SmallQuickstart, run: string, node: s
   }
 }
 
-/** Where a value of that digest lies: the run's inputs, and the views of everything in the store. */
+/** Returns the paths of the run's inputs and of all views in the store, by digest. */
 function pathsByDigest(store: string, lock: Lock): Map<string, string> {
   const paths = new Map<string, string>();
   for (const input of Object.values(lock.inputs)) if (input) paths.set(input.digest, input.path);
@@ -48,7 +48,8 @@ function pathsByDigest(store: string, lock: Lock): Map<string, string> {
     const record = readRecord(store, name.slice(0, -5));
     for (const [port, { digest }] of Object.entries(record.outputs)) {
       const path = join(store, "views", record.key, record.names[port]!);
-      if (isThere(path)) paths.set(digest, path);
+      // The view of an earlier iteration's model may have been pruned.
+      if (statOf(path) !== undefined) paths.set(digest, path);
     }
   }
   return paths;
@@ -56,14 +57,4 @@ function pathsByDigest(store: string, lock: Lock): Map<string, string> {
 
 function readRecord(store: string, key: string) {
   return parseRecord(Deno.readTextFileSync(join(store, "actions", `${key}.json`)))!;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Pruned: an earlier round's model.
-    return false;
-  }
 }
