@@ -38,7 +38,7 @@ grid:
   const error = assertThrows(() => parseExperiment(text, "x.yaml"), ManifestError);
   assertEquals(
     error.message,
-    `Cannot use experiment x.yaml as it must be free of errors: 6 problems
+    `Invalid experiment x.yaml: 6 problems
   x.yaml:1:1: unknown key "seed", did you mean "seeds"?
   x.yaml:2:1: "seeds" must be ≥ 1
   x.yaml:4:3: "Paper" must be snake_case: a letter, then letters, digits and _
@@ -61,7 +61,7 @@ control: [sft, srpo]
   const error = assertThrows(() => parseExperiment(text, "x.yaml"), ManifestError);
   assertEquals(
     error.message,
-    `Cannot use experiment x.yaml as it must be free of errors: 6 problems
+    `Invalid experiment x.yaml: 6 problems
   x.yaml:1:21: a setting must be STAGE.PARAM=VALUE: it is "epochs=2"
   x.yaml:2:11: there is no prepared run "moar", known are more
   x.yaml:4:42: there is no prepared run "more"
@@ -81,7 +81,7 @@ Deno.test("an axis names each value once, and a broken document says where it br
   assertThrows(
     () => parseExperiment("arms: { a: {}\n", "x.yaml"),
     ManifestError,
-    "Cannot use experiment x.yaml as it must be free of errors: 1 problem",
+    "Invalid experiment x.yaml: 1 problem",
   );
 });
 

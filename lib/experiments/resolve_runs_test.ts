@@ -110,18 +110,18 @@ arms:
   const error = await assertRejects(() => resolved(text), ManifestError);
   assertEquals(
     error.message,
-    `Cannot use experiment x.yaml as it must be free of errors: 7 problems
-  x.yaml:3:7: there is no stage "sftt", did you mean "sft"?
+    `Invalid experiment x.yaml: 7 problems
+  x.yaml:3:7: unknown stage "sftt", did you mean "sft"?
   x.yaml:4:38: there is no input "promts" in main.yaml, did you mean "prompts"?
-  x.yaml:6:16: block "ppo" has no stage "rolout", did you mean "rollout"?
-  x.yaml:6:42: the count must be a whole number from 1: it is 0
-  x.yaml:7:38: there is no stage "sft", known are tokenize
+  x.yaml:6:16: block "ppo": unknown stage "rolout", did you mean "rollout"?
+  x.yaml:6:42: count must be a whole number ≥ 1, got 0
+  x.yaml:7:38: unknown stage "sft", known are tokenize
   x.yaml:7:59: there is no input "x" in small.yaml, known are base, demonstrations, prompts
   x.yaml:8:12: Cannot read manifest nowhere.yaml as it must be a file: it is not`,
   );
   const call = await assertRejects(() => resolved(EXAMPLE_EXPERIMENT, { set: ["pppo.count=1"] }), UsageError);
   assertEquals(
     call.message,
-    'Cannot use --set as it must fit a manifest of the experiment: "pppo.count=1": there is no stage "pppo", did you mean "ppo"?',
+    'Cannot use --set as it must fit a manifest of the experiment: "pppo.count=1": unknown stage "pppo", did you mean "ppo"?',
   );
 });

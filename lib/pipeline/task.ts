@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { Contract, InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import type { HandOver } from "@/lib/files/hand_over.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import type { StageSource } from "./blueprint.ts";
 import { contractsOf } from "./ports.ts";
 import { checkParams } from "./zod_phrases.ts";
@@ -60,7 +60,10 @@ export function inlineExecutor(stages: StageSource): Executor {
   };
 }
 
-/** Runs `task` in this process. Its scratch directory is created if it does not exist. */
+/**
+ * Runs `task` in this process. Its scratch directory is created if it does not exist.
+ * @throws {TryAgainError} if the stage is interrupted: its own one, or instead of that of `signal.throwIfAborted()`
+ */
 export async function runTask(stage: Stage, task: Task, control: TaskControl): Promise<void> {
   const checked = checkParams(stage, task.params);
   if ("problems" in checked) {
@@ -72,7 +75,12 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
   checkNeeds(stage, params, inputs);
   if (scratch !== undefined) await Deno.mkdir(scratch, { recursive: true });
   const place = scratch === undefined ? {} : { scratch };
-  await stage.run({ params, inputs, outputs, seed, iteration, threads, ...place, ...control });
+  try {
+    await stage.run({ params, inputs, outputs, seed, iteration, threads, ...place, ...control });
+  } catch (error) {
+    if (!control.signal.aborted || error !== control.signal.reason) throw error;
+    throw new TryAgainError(`Interrupted: ${stage.id} is discarded. Run the same command to resume`);
+  }
 }
 
 /** @throws {UsageError} listing the inputs that parameters need and that are not given */

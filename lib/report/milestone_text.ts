@@ -122,7 +122,7 @@ export function milestoneLine(
       } ${values.join(", ")}`;
     }
     case "loop_best":
-      return `${paint.cyan("●")} ${e.block}’s best iteration is ${e.iteration + 1}: ${e.metric} is ${
+      return `${paint.cyan("●")} ${e.block}’s best round is ${e.iteration + 1}: ${e.metric} is ${
         significant(e.value)
       }`;
     case "loop_ended":

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { counts, NODES, ran, SmallQuickstart } from "./small_quickstart.ts";
-import { runAlone } from "./stage_alone.ts";
+import { runAlone, runInterrupted } from "./stage_alone.ts";
 
 Deno.test("the small quickstart", async (t) => {
   using quickstart = new SmallQuickstart();
@@ -48,6 +48,11 @@ Deno.test("the small quickstart", async (t) => {
     for (const stage of ["ppo.rollout[2]", "ppo.score[2]", "ppo.update[2]"]) {
       await t.step(stage, () => runAlone(quickstart, "run", stage));
     }
+  });
+
+  await t.step("exits with 75 from every stage that is interrupted", async () => {
+    const nodes = ["tokenize", "sft", "reward", "ppo.rollout[2]", "ppo.score[2]", "ppo.update[2]", "eval"];
+    for (const node of nodes) assertEquals(await runInterrupted(quickstart, "run", node), 75, node);
   });
 
   await t.step("runs nothing when it is run again", async () => {

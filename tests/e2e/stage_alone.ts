@@ -3,8 +3,11 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { parseRecord } from "@/lib/pipeline/action_record.ts";
-import type { KeyParts } from "@/lib/pipeline/key.ts";
+import { stages } from "@/lib/app/registry.ts";
+import type { InputDigest, KeyParts } from "@/lib/pipeline/key.ts";
+import { runTask, type Task } from "@/lib/pipeline/task.ts";
 import { readTree, statOf } from "@/lib/pipeline/tree.ts";
+import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 
@@ -36,6 +39,41 @@ export async function runAlone(quickstart: SmallQuickstart, run: string, node: s
   assertEquals([code, err], [0, ""], node);
   for (const [port, tree] of Object.entries(record.outputs)) {
     assertEquals(readTree(to(port)), tree, `${node}: ${port}`);
+  }
+}
+
+/** Runs the stage of `node` on the same files with a signal that is already aborted, and returns its exit code. */
+export async function runInterrupted(
+  quickstart: SmallQuickstart,
+  run: string,
+  node: string,
+): Promise<number> {
+  const lock = parse(Deno.readTextFileSync(join(quickstart.file(run), "run.lock.yaml"))) as Lock;
+  const { stage: id, params, inputs, seed = 0, iteration = 0 } = lock.nodes[node]!;
+  const paths = pathsByDigest(join(quickstart.file(run), "store"), lock);
+  const pathsOf = (value: InputDigest) => {
+    if (typeof value === "string") return paths.get(value)!;
+    if (Array.isArray(value)) return value.map((digest) => paths.get(digest)!);
+    return Object.fromEntries(Object.entries(value).map(([name, digest]) => [name, paths.get(digest)!]));
+  };
+  const stage = await stages.load(id), home = quickstart.file(`interrupted/${node}`);
+  Deno.mkdirSync(home, { recursive: true });
+  const task: Task = {
+    version: 1,
+    stage: id,
+    params,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, pathsOf(value)])),
+    outputs: Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)])),
+    seed,
+    iteration,
+    threads: 2,
+    scratch: join(home, "scratch"),
+  };
+  try {
+    await runTask(stage, task, { signal: AbortSignal.abort(), progress: () => {} });
+    return EXIT.ok;
+  } catch (error) {
+    return exitCodeOf(error);
   }
 }
 
