@@ -5,15 +5,18 @@
  */
 
 import type { EvalRow } from "./evals.ts";
+import type { StageRole } from "./stage.ts";
 
 /** Which copy of which stage: `stage` is the manifest's path without indices, for example `ppo.update`. */
 export interface NodeName {
   readonly stage: string;
   /** stage id, for example `ppo-update` */
   readonly uses: string;
+  /** what the stage does for the pipeline, if its definition says */
+  readonly role?: StageRole;
   /** copy within a `foreach`, from 0 */
   readonly index?: number;
-  /** round within an `iterate`, from 0 */
+  /** iteration within an `iterate`, from 0 */
   readonly iteration?: number;
 }
 
@@ -29,7 +32,7 @@ export interface BestIteration {
   readonly block: string;
   /** from 0 */
   readonly iteration: number;
-  /** which metric: `eval.score of policy, greedy` */
+  /** for example `eval.score of policy, greedy` */
   readonly metric: string;
   readonly value: number;
 }
@@ -127,7 +130,7 @@ export interface RunResult {
   readonly seed: number;
   readonly seconds: number;
   readonly nodes: readonly FinishedNode[];
-  /** the best round of every loop whose manifest says which that is */
+  /** the best iteration of every loop whose manifest has `best` */
   readonly best: readonly BestIteration[];
   /** the manifest's `outputs:` by key, as paths under `<run dir>/outputs` */
   readonly outputs: Readonly<Record<string, string>>;

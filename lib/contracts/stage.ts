@@ -97,12 +97,24 @@ export interface Estimate {
   readonly diskBytes: number;
 }
 
+/**
+ * What a stage does for a pipeline. The report finds what it shows by role and port, so it needs no stage's id:
+ * - `data` writes prompts; the `meta` of `eval_prompts` may list words that a checker looks for
+ * - `train` writes a `loss` per step to `metrics`
+ * - `reward` writes what it found about the reward to `report`
+ * - `sample` reports the tokens per second of a loop's iteration
+ * - `update` writes the metrics of a loop's iteration to `metrics`
+ * - `evaluate` writes `evals` and `samples` of `models`, of which one may be its `base`
+ */
+export type StageRole = "data" | "train" | "reward" | "sample" | "update" | "evaluate";
+
 /** A stage: one per folder of `stages/`, exported as `stage` from its main.ts. */
 export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   /** hyphenated; equals the folder's name */
   readonly id: string;
   /** one sentence */
   readonly summary: string;
+  readonly role?: StageRole;
   /**
    * strict zod object; every field has `.describe()` and `.meta({ unit?, source? })` (source: where the default comes
    * from) and a default unless it must be given

@@ -63,11 +63,15 @@ export async function runAction(
   const attempt = store.attempt(ready.key);
   const begun = performance.now();
   const task = await makeTask(ready, store, attempt, share.threads);
-  const report = new ProgressReport(ready.node, options.progress);
+  const reported: { tokens?: number; warnings?: string[] } = {};
   const given = new Map<string, FileContent>();
   await options.executor.run(task, {
     signal,
-    progress: (progress) => report.add(progress),
+    progress(progress) {
+      if (Number.isFinite(progress.fields?.tokens)) reported.tokens = progress.fields!.tokens!;
+      if (progress.warning !== undefined) (reported.warnings ??= []).push(progress.warning);
+      options.progress(ready.node, progress);
+    },
     ...(memory ? { handOver: handOverOf(ready.node, task, given, memory, options.writtenAtOnce) } : {}),
   });
   checkOutputs(ready.node, task);
@@ -77,32 +81,11 @@ export async function runAction(
     parts: ready.parts,
     names: outputNames(ready.node.plan.stage.outputs),
     seconds: (performance.now() - begun) / 1000,
-    ...report.facts(),
+    ...reported,
     finished: new Date().toISOString(),
     host: options.host(share.threads),
   }, given);
   return { record, ran: true };
-}
-
-/** Passes on the progress of a stage and collects what its record keeps. */
-class ProgressReport {
-  #tokens: number | undefined;
-  readonly #warnings: string[] = [];
-
-  constructor(readonly node: Node, readonly progress: ActionOptions["progress"]) {}
-
-  add(progress: StageProgress): void {
-    if (Number.isFinite(progress.fields?.tokens)) this.#tokens = progress.fields!.tokens;
-    if (progress.warning !== undefined) this.#warnings.push(progress.warning);
-    this.progress(this.node, progress);
-  }
-
-  facts(): Pick<ActionRecord, "tokens" | "warnings"> {
-    return {
-      ...(this.#tokens === undefined ? {} : { tokens: this.#tokens }),
-      ...(this.#warnings.length === 0 ? {} : { warnings: this.#warnings }),
-    };
-  }
 }
 
 async function makeTask(ready: KeyedNode, store: Store, attempt: string, threads: number): Promise<Task> {

@@ -9,12 +9,13 @@
  *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` keep in
  *   memory only: models and states (moments of policy and critic, 4 M) of two iterations. Files that are in memory and in
  *   the store take free memory only.
+ *   The models of a reward stay in memory between stages: M for each of those that it is built from.
  * @module
  */
 import { statfsSync } from "node:fs";
 import type { Contract, Estimate } from "@/lib/contracts/stage.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
-import { allStages, type Blueprint, type StagePlan } from "./blueprint.ts";
+import { allStages, type Blueprint, referencesOf, type StagePlan } from "./blueprint.ts";
 import { contractsOf } from "./ports.ts";
 import { type Tree, treeBytes } from "./tree.ts";
 
@@ -42,7 +43,24 @@ export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<stri
     const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
     memory = Math.max(memory, model * (read + 4 * models));
   }
-  return { memoryBytes: memory + handedOver + 1024 * MIB, diskBytes: disk };
+  const frozen = model * Math.max(0, ...allStages(blueprint).map(frozenModels));
+  return { memoryBytes: memory + frozen + handedOver + 1024 * MIB, diskBytes: disk };
+}
+
+/** Returns how many models stay in memory to compute the reward that a stage builds, or that is an input of the manifest. */
+function frozenModels({ stage, bindings }: StagePlan): number {
+  const ports = Object.entries(bindings).map(([name, binding]) => ({
+    contract: contractsOf(stage.inputs[name]!)[0],
+    references: referencesOf(binding),
+  }));
+  const models = ports.filter(({ contract }) => contract === "model")
+    .flatMap(({ references }) => references)
+    .reduce((sum, of) => sum + (of.from === "all" ? of.stage.block?.count ?? 1 : 1), 0);
+  const builds = Object.values(stage.outputs).some((port) => contractsOf(port)[0] === "reward");
+  const given = ports.some(({ contract, references }) =>
+    contract === "reward" && references.some(({ from }) => from === "input")
+  );
+  return builds ? models : given ? models + 1 : 0;
 }
 
 /** Returns how many copies of a stage's models stay in the store. */

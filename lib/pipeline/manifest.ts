@@ -102,18 +102,6 @@ const keepSchema = z.strictObject({
 /** Old keys under `keep` with their new names. */
 export const RENAMED_KEEP_KEYS = { best: "best_metric" } as const;
 
-/** Keys of the manifest's parts, for suggestions. */
-export const MANIFEST_KEYS = {
-  stage: [...Object.keys(stageEntrySchema.shape), "foreach", "iterate"],
-  foreach: Object.keys(foreachEntrySchema.shape),
-  iterate: Object.keys(iterateEntrySchema.shape),
-  ofForeach: Object.keys(foreachEntrySchema.shape.foreach.shape),
-  ofIterate: Object.keys(iterateEntrySchema.shape.iterate.shape),
-  until: Object.keys(untilSchema.shape),
-  best: Object.keys(bestSchema.shape),
-  keep: Object.keys(keepSchema.shape),
-} as const;
-
 /** The whole manifest. */
 export const manifestSchema = z.strictObject({
   description: z.string().optional().describe("one line about the pipeline"),

@@ -9,7 +9,6 @@ import {
   foreachEntrySchema,
   iterateEntrySchema,
   type Manifest,
-  MANIFEST_KEYS,
   manifestSchema,
   RENAMED_KEEP_KEYS,
   stageEntrySchema,
@@ -80,24 +79,32 @@ function problemsOf(schema: z.ZodType, value: unknown, at: Pointer): Problem[] {
   return zodProblems(
     schema.safeParse(value, { reportInput: true }),
     at,
-    (path) => knownKeys(path, value),
+    // A stage with the key of a block would have been checked as a block.
+    (path) => [
+      ...keysAt(schema, path.slice(at.length)),
+      ...(schema === stageEntrySchema && path.length === at.length ? ["foreach", "iterate"] : []),
+    ],
     (path) => path.join() === "keep" ? RENAMED_KEEP_KEYS : {},
   );
 }
 
-/** Returns the keys that are allowed at `path`, for suggestions. */
-function knownKeys(path: Pointer, value: unknown): readonly string[] {
-  const [first, , third, last] = path;
-  if (path.length === 0) return Object.keys(manifestSchema.shape);
-  if (path.length === 1 && first === "keep") return MANIFEST_KEYS.keep;
-  if (path.length === 3 && third === "iterate") return MANIFEST_KEYS.ofIterate;
-  if (path.length === 3 && third === "foreach") return MANIFEST_KEYS.ofForeach;
-  if (third === "iterate" && (last === "until" || last === "best")) return MANIFEST_KEYS[last];
-  if (first === "stages" && path.length === 2 && isRecord(value)) {
-    if ("foreach" in value) return MANIFEST_KEYS.foreach;
-    if ("iterate" in value) return MANIFEST_KEYS.iterate;
-  }
-  return MANIFEST_KEYS.stage;
+/** Returns the keys of the object at `path` in `schema`, for suggestions. */
+function keysAt(schema: z.ZodType, path: Pointer): readonly string[] {
+  const { innerType, options, shape, valueType } = schema.def as SchemaParts;
+  if (innerType) return keysAt(innerType, path);
+  if (options) return options.flatMap((option) => keysAt(option, path));
+  const [key, ...rest] = path;
+  if (key === undefined) return Object.keys(shape ?? {});
+  const inner = shape?.[key] ?? valueType;
+  return inner ? keysAt(inner, rest) : [];
+}
+
+/** The parts of a zod schema that this file reads: of a default, a union, an object and a record. */
+interface SchemaParts {
+  readonly innerType?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
+  readonly shape?: Readonly<Record<string, z.ZodType>>;
+  readonly valueType?: z.ZodType;
 }
 
 function isBlockEntry(value: unknown): value is Record<string, unknown> {

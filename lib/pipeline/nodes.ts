@@ -49,7 +49,8 @@ export function allNodes(blueprint: Blueprint): Node[] {
 
 /** Returns the name of a node in events and messages. */
 export function nodeName(node: Node): NodeName {
-  return { stage: node.plan.path, uses: node.plan.stage.id, ...given(node) };
+  const { path, stage: { id, role } } = node.plan;
+  return { stage: path, uses: id, ...(role === undefined ? {} : { role }), ...given(node) };
 }
 
 function given({ index, iteration }: Position): Position {

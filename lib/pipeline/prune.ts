@@ -26,9 +26,6 @@ interface Iteration {
 
 /** Prunes during one run. It removes only while no other run uses the store; what it misses it removes later. */
 export class Pruner {
-  readonly #blueprint: Blueprint;
-  readonly #store: Store;
-  readonly #users: StoreUsers;
   readonly #loops = new Map<StagePlan, Iteration[]>();
   /** records of stages outside loops */
   readonly #others: ActionRecord[] = [];
@@ -37,10 +34,7 @@ export class Pruner {
   readonly #gathered: ReadonlySet<string>;
   readonly #best: BestSoFar;
 
-  constructor(blueprint: Blueprint, store: Store, users: StoreUsers) {
-    this.#blueprint = blueprint;
-    this.#store = store;
-    this.#users = users;
+  constructor(readonly blueprint: Blueprint, readonly store: Store, readonly users: StoreUsers) {
     this.#gathered = gatheredPorts(blueprint);
     this.#best = new BestSoFar(blueprint);
   }
@@ -108,7 +102,7 @@ export class Pruner {
   #publish(plan: StagePlan, isWanted: (entry: Iteration, port: string) => boolean): void {
     for (const entry of this.#loops.get(plan) ?? []) {
       const ports = (entry.record.unpublished ?? []).filter((port) => isWanted(entry, port));
-      if (ports.length > 0) entry.record = this.#store.publish(entry.record, ports);
+      if (ports.length > 0) entry.record = this.store.publish(entry.record, ports);
     }
   }
 
@@ -126,12 +120,12 @@ export class Pruner {
     }
     // Files that are only in memory are unknown to other runs.
     const inMemory = dropped.filter(({ entry, port }) => isUnpublished(entry, port));
-    for (const { entry, port } of inMemory) this.#store.forget(entry.record, [port], kept);
+    for (const { entry, port } of inMemory) this.store.forget(entry.record, [port], kept);
     const stored = dropped.filter((drop) => !inMemory.includes(drop));
     if (stored.length === 0) return;
-    this.#users.ifAlone(() => {
+    this.users.ifAlone(() => {
       for (const { entry, port } of stored) {
-        this.#store.prune(entry.record, [port], kept);
+        this.store.prune(entry.record, [port], kept);
         entry.removed.add(port);
       }
     });
@@ -139,7 +133,7 @@ export class Pruner {
 
   /** Returns the iterations of `plan` that keep their output `port`. */
   #keeping(iterations: readonly Iteration[], port: string, plan: StagePlan): ReadonlySet<Iteration> {
-    const { keep } = this.#blueprint;
+    const { keep } = this.blueprint;
     const output = plan.stage.outputs[port]!, isModel = givesModels(output);
     const isPruned = isModel || contractsOf(output).includes("state");
     if (keep === "all" || !isPruned || this.#gathered.has(`${plan.path}.${port}`)) return new Set(iterations);
@@ -160,11 +154,11 @@ export class Pruner {
   }
 
   async #metricOf(node: Node, record: ActionRecord): Promise<number | undefined> {
-    const { keep } = this.#blueprint;
+    const { keep } = this.blueprint;
     const tree = record.outputs.metrics;
-    if (keep === "all" || keep.best_metric === null || !tree || !this.#store.holds(tree)) return undefined;
+    if (keep === "all" || keep.best_metric === null || !tree || !this.store.holds(tree)) return undefined;
     if (node.plan.stage.outputs.metrics?.contract !== "metrics@1") return undefined;
-    return lastMetrics(await this.#store.view(record, "metrics"))[keep.best_metric];
+    return lastMetrics(await this.store.view(record, "metrics"))[keep.best_metric];
   }
 }
 

@@ -59,14 +59,7 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   const memory = options.executor.sharesMemory ? new MemoryFiles() : undefined;
   const store = new Store(options.storeDir, memory);
   using users = new StoreUsers(options.storeDir);
-  return await new Run(blueprint, options, { directory, store, memory, users }).execute();
-}
-
-interface Resources {
-  readonly directory: RunDirectory;
-  readonly store: Store;
-  readonly memory: MemoryFiles | undefined;
-  readonly users: StoreUsers;
+  return await new Run(blueprint, options, directory, store, memory, users).execute();
 }
 
 interface Finished {
@@ -76,10 +69,6 @@ interface Finished {
 }
 
 class Run {
-  readonly #blueprint: Blueprint;
-  readonly #options: RunOptions;
-  readonly #directory: RunDirectory;
-  readonly #store: Store;
   readonly #signal: AbortSignal;
   readonly #digests: InputDigests;
   readonly #host: HostFacts;
@@ -91,16 +80,18 @@ class Run {
   readonly #finished = new Map<string, Finished>();
   readonly #best = new Map<string, BestIteration>();
   /** trees of the manifest's inputs */
-  #inputs: Record<string, Tree | null> = {};
+  readonly #inputs: Record<string, Tree | null> = {};
   #isSpaceChecked = false;
   #isHostCompared = false;
 
-  constructor(blueprint: Blueprint, options: RunOptions, resources: Resources) {
-    const { directory, store, memory, users } = resources;
-    this.#blueprint = blueprint;
-    this.#options = options;
-    this.#directory = directory;
-    this.#store = store;
+  constructor(
+    readonly blueprint: Blueprint,
+    readonly options: RunOptions,
+    readonly directory: RunDirectory,
+    readonly store: Store,
+    memory: MemoryFiles | undefined,
+    users: StoreUsers,
+  ) {
     this.#signal = options.signal ?? new AbortController().signal;
     this.#digests = new InputDigests(options.storeDir);
     this.#host = hostFacts(options.code.onnxruntime, options.threads);
@@ -123,45 +114,29 @@ class Run {
         await this.#announce(node, record, ran);
         await this.#pruner.finished(node, record);
       },
-      failed: (node, error) =>
-        this.#emit({
-          ...nodeName(node),
-          type: "stage_failed",
-          message: messageOf(error),
-          exit_code: exitCodeOf(error),
-        }),
+      failed: (node, error) => {
+        const failure = { message: messageOf(error), exit_code: exitCodeOf(error) };
+        this.#emit({ ...nodeName(node), type: "stage_failed", ...failure });
+      },
     });
   }
 
   async execute(): Promise<RunResult> {
-    const { runDir, threads, executor, stages, code } = this.#options;
-    const { manifest, seed } = this.#blueprint;
-    this.#emit({
-      type: "run_started",
-      manifest,
-      run_dir: runDir,
-      seed,
-      threads,
-      executor: executor.name,
-      nodes: allNodes(this.#blueprint).map(nodeName),
-    });
-    const codes = stageDigests(allStages(this.#blueprint), stages, code);
-    this.#inputs = Object.fromEntries(
-      Object.entries(this.#blueprint.inputs).map((
-        [name, path],
-      ) => [name, path === null ? null : this.#digests.tree(path)]),
-    );
-    this.#directory.begin(this.#blueprint, this.#inputs);
+    const { runDir, threads, executor: { name: executor }, stages, code } = this.options;
+    const { manifest, seed } = this.blueprint;
+    const nodes = allNodes(this.blueprint).map(nodeName);
+    this.#emit({ type: "run_started", manifest, run_dir: runDir, seed, threads, executor, nodes });
+    const codes = stageDigests(allStages(this.blueprint), stages, code);
+    for (const [name, path] of Object.entries(this.blueprint.inputs)) {
+      this.#inputs[name] = path === null ? null : this.#digests.tree(path);
+    }
+    this.directory.begin(this.blueprint, this.#inputs);
     this.#warnOfPublish();
     try {
       const values = await this.#walkUntilStable(codes);
       this.#pruner.publishLatest();
-      const outputs = await copyOutputs(values, join(runDir, "outputs"), {
-        store: this.#store,
-        maker: this.#maker,
-        pruner: this.#pruner,
-        digests: this.#digests,
-      });
+      const source = { store: this.store, maker: this.#maker, pruner: this.#pruner, digests: this.#digests };
+      const outputs = await copyOutputs(values, join(runDir, "outputs"), source);
       await this.#digests.save();
       return await this.#result(outputs);
     } catch (error) {
@@ -172,9 +147,9 @@ class Run {
   /** Walks again if an action that had to run again gave other bytes: everything on top of it then has other keys. */
   async #walkUntilStable(codes: ReadonlyMap<string, string>): Promise<OutputValues> {
     for (let i = 0;; i++) {
-      const fresh = i === 0 && (this.#options.fresh ?? false);
+      const fresh = i === 0 && (this.options.fresh ?? false);
       try {
-        return await walk(this.#blueprint, {
+        return await walk(this.blueprint, {
           code: (id) => codes.get(id)!,
           inputTree: (path) => this.#digests.tree(path),
           visit: (ready) => this.#visit(ready, fresh),
@@ -198,8 +173,8 @@ class Run {
   async #visit(ready: KeyedNode, fresh: boolean): Promise<ActionRecord> {
     const { node, key, parts } = ready;
     this.#keyed.set(node.id, ready);
-    this.#directory.record(node.id, key, parts);
-    const found = fresh ? undefined : this.#store.get(key);
+    this.directory.record(node.id, key, parts);
+    const found = fresh ? undefined : this.store.get(key);
     if (found) this.#compareHost(found);
     const { record, ran } = found ? { record: found, ran: false } : await this.#maker.make(ready, fresh);
     const isKnown = this.#finished.get(node.id)?.record.key === record.key;
@@ -212,7 +187,7 @@ class Run {
   async #readMetric(node: Node, record: ActionRecord, metric: LoopMetric): Promise<number> {
     try {
       await this.#maker.ensure({ from: "node", node, port: metric.port, record });
-      const value = readLoopMetric(await this.#store.view(record, metric.port), metric);
+      const value = readLoopMetric(await this.store.view(record, metric.port), metric);
       this.#pruner.noteMetric(metric, node.iteration!, value);
       return value;
     } catch (error) {
@@ -225,12 +200,12 @@ class Run {
   #started({ node, key, parts }: KeyedNode): void {
     if (!this.#isSpaceChecked) this.#checkSpace();
     this.#isSpaceChecked = true;
-    const reason = this.#options.fresh ? FRESH : reasonToRun(parts, this.#directory.before(node.id));
+    const reason = this.options.fresh ? FRESH : reasonToRun(parts, this.directory.before(node.id));
     this.#emit({ ...nodeName(node), type: "stage_started", key, reason });
   }
 
   #checkSpace(): void {
-    const space = checkSpace(this.#blueprint, this.#inputs, this.#options.storeDir);
+    const space = checkSpace(this.blueprint, this.#inputs, this.options.storeDir);
     this.#emit({ type: "estimated", ...space });
     const { memory_bytes: needed, memory_free_bytes: free } = space;
     if (needed <= free) return;
@@ -239,8 +214,8 @@ class Run {
   }
 
   #warnOfPublish(): void {
-    const { name, sharesMemory } = this.#options.executor;
-    const loops = sharesMemory ? [] : rarelyPublished(this.#blueprint);
+    const { name, sharesMemory } = this.options.executor;
+    const loops = sharesMemory ? [] : rarelyPublished(this.blueprint);
     if (loops.length === 0) return;
     const list = loops.map((loop) => `${loop.name}.publish is ${loop.publish}`).join(", ");
     this.#warn(`${list}, but the executor ${name} shares no memory: every iteration is written`);
@@ -258,20 +233,20 @@ class Run {
   }
 
   async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
-    for (const event of await doneEvents(node, record, { ran, store: this.#store })) this.#emit(event);
+    for (const event of await doneEvents(node, record, { ran, store: this.store })) this.#emit(event);
   }
 
   async #result(outputs: Readonly<Record<string, string>>): Promise<RunResult> {
     const nodes: FinishedNode[] = [];
     for (const { node, record, cached } of this.#finished.values()) {
-      nodes.push(await finishedNode(node, record, { cached, store: this.#store }));
+      nodes.push(await finishedNode(node, record, { cached, store: this.store }));
     }
     const cached = nodes.filter((node) => node.cached).length;
     const seconds = (performance.now() - this.#begun) / 1000;
     this.#emit({ type: "run_finished", seconds, ran: nodes.length - cached, cached });
-    const { manifest, seed } = this.#blueprint;
+    const { manifest, seed } = this.blueprint;
     const best = [...this.#best.values()];
-    return { manifest, runDir: this.#options.runDir, seed, seconds, nodes, best, outputs };
+    return { manifest, runDir: this.options.runDir, seed, seconds, nodes, best, outputs };
   }
 
   /** Keeps what a resumed run needs, and returns the error with which the run ends. */
@@ -283,9 +258,9 @@ class Run {
     } catch (cause) {
       this.#warn(`iterations in memory are lost and will be recomputed: ${messageOf(cause)}`);
     }
-    if (!this.#signal.aborted) return diskError(this.#options.storeDir, error);
+    if (!this.#signal.aborted) return diskError(this.options.storeDir, error);
     const count = `${this.#finished.size} of ${
-      allNodes(this.#blueprint).length
+      allNodes(this.blueprint).length
     } stages are finished and stored`;
     const message = `Interrupted: ${count}. Run the same command to resume`;
     this.#emit({ type: "run_stopped", message });
@@ -294,12 +269,12 @@ class Run {
 
   #emit(event: Untimed): void {
     const timed = { time: Date.now(), ...event } as RunEvent;
-    this.#directory.log(timed);
-    this.#options.listener?.(timed);
+    this.directory.log(timed);
+    this.options.listener?.(timed);
   }
 
   #warn(message: string): void {
-    this.#options.warn?.(message);
+    this.options.warn?.(message);
   }
 }
 

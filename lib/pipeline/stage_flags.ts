@@ -43,13 +43,11 @@ export function readStageFlags(stage: Stage, args: readonly string[]): StageFlag
 
 class FlagReader {
   readonly problems: string[] = [];
-  readonly #stage: Stage;
   readonly #shape: Readonly<Record<string, z.ZodType>>;
   /** values of each flag, by its name without hyphens */
   readonly #given = new Map<string, string[]>();
 
-  constructor(stage: Stage, args: readonly string[]) {
-    this.#stage = stage;
+  constructor(readonly stage: Stage, args: readonly string[]) {
     this.#shape = stage.params.shape as Readonly<Record<string, z.ZodType>>;
     this.#split(args);
   }
@@ -65,14 +63,14 @@ class FlagReader {
     const params: Record<string, unknown> = {};
     for (const [name, values] of this.#given) {
       const [prefix, port = "", key, ...more] = name.split(".");
-      const input = prefix === "in" && more.length === 0 ? this.#stage.inputs[port] : undefined;
+      const input = prefix === "in" && more.length === 0 ? this.stage.inputs[port] : undefined;
       if (input?.many === "map" && key) {
         inputs[port] = { ...inputs[port] as object, [key]: this.#single(name) };
       } else if (input && input.many !== "map" && key === undefined) {
         inputs[port] = input.many === "list" ? values : this.#single(name);
       } else if (input) {
         this.problems.push(`--${name} must be --in.${port}${input.many === "map" ? ".NAME" : ""} PATH`);
-      } else if (prefix === "out" && key === undefined && this.#stage.outputs[port]) {
+      } else if (prefix === "out" && key === undefined && this.stage.outputs[port]) {
         outputs[port] = this.#single(name);
       } else if (this.#shape[name]) {
         params[name] = typeOf(this.#shape[name]) === "array"
@@ -134,7 +132,7 @@ class FlagReader {
   }
 
   #unknown(name: string): string {
-    const { renamed = {}, inputs, outputs } = this.#stage;
+    const { renamed = {}, inputs, outputs } = this.stage;
     if (Object.hasOwn(renamed, name)) return `unknown flag --${name}: it is now --${renamed[name]}`;
     const ports = [
       ...Object.keys(inputs).map((port) => `in.${port}`),
@@ -145,13 +143,13 @@ class FlagReader {
 
   #checkComplete(params: StageFlags["params"], inputs: StageFlags["inputs"], outputs: StageFlags["outputs"]) {
     const missing = [
-      ...Object.entries(this.#stage.inputs).filter(([port, p]) => !p.optional && inputs[port] === undefined)
+      ...Object.entries(this.stage.inputs).filter(([port, p]) => !p.optional && inputs[port] === undefined)
         .map(([port, p]) => `--in.${port}${p.many === "map" ? ".NAME" : ""}`),
-      ...Object.entries(this.#stage.outputs).filter(([port, p]) => !p.optional && outputs[port] === undefined)
+      ...Object.entries(this.stage.outputs).filter(([port, p]) => !p.optional && outputs[port] === undefined)
         .map(([port]) => `--out.${port}`),
     ];
     if (missing.length > 0) this.problems.push(`missing ${missing.join(", ")}`);
-    const { error } = this.#stage.params.safeParse(params, { reportInput: true });
+    const { error } = this.stage.params.safeParse(params, { reportInput: true });
     for (const issue of error?.issues ?? []) {
       this.problems.push(`--${issue.path.join(".")} ${phraseOf(issue)}`);
     }

@@ -61,16 +61,12 @@ export function walk(blueprint: Blueprint, options: WalkOptions): Promise<Output
 }
 
 class Walk {
-  readonly #blueprint: Blueprint;
-  readonly #options: WalkOptions;
   readonly #iterations: Iterations;
   readonly #visits = new Map<string, Promise<ActionRecord | undefined>>();
   /** promises whose failures are reported at the end */
   readonly #started: Promise<unknown>[] = [];
 
-  constructor(blueprint: Blueprint, options: WalkOptions) {
-    this.#blueprint = blueprint;
-    this.#options = options;
+  constructor(readonly blueprint: Blueprint, readonly options: WalkOptions) {
     this.#iterations = new Iterations({
       ...options,
       visit: (node) => this.#visit(node),
@@ -79,7 +75,7 @@ class Walk {
   }
 
   async run(): Promise<OutputValues> {
-    for (const entry of this.#blueprint.entries) {
+    for (const entry of this.blueprint.entries) {
       if (!isBlock(entry)) this.#visit(makeNode(entry, {}));
       else if (entry.kind === "iterate") {
         this.#iterations.count(entry);
@@ -90,7 +86,7 @@ class Walk {
     for (let i = 0; i < this.#started.length; i++) await this.#started[i]!.catch(() => {});
     for (const promise of this.#started) await promise;
     const outputs: Record<string, Value | undefined> = {};
-    for (const [name, reference] of Object.entries(this.#blueprint.outputs)) {
+    for (const [name, reference] of Object.entries(this.blueprint.outputs)) {
       outputs[name] = (await this.#values(reference, {}, new Set()))[0];
     }
     return outputs;
@@ -120,11 +116,11 @@ class Walk {
     );
     const waitsFor = [...new Set(waits.flat())];
     if (waitsFor.length > 0) {
-      this.#options.waiting?.({ node, waitsFor });
+      this.options.waiting?.({ node, waitsFor });
       return undefined;
     }
-    const parts = keyParts(this.#blueprint, node, this.#options.code(node.plan.stage.id), inputs);
-    return await this.#options.visit({ node, key: actionKey(parts), parts, inputs });
+    const parts = keyParts(this.blueprint, node, this.options.code(node.plan.stage.id), inputs);
+    return await this.options.visit({ node, key: actionKey(parts), parts, inputs });
   }
 
   /** Returns the values of a port; undefined if there are none. Nodes that they wait for are added to `waitsFor`. */
@@ -147,7 +143,7 @@ class Walk {
     const values: Value[] = [];
     for (const target of await this.#targets(reference, at)) {
       if (typeof target === "string") {
-        values.push({ from: "input", path: target, tree: this.#options.inputTree(target) });
+        values.push({ from: "input", path: target, tree: this.options.inputTree(target) });
       } else if ("waitsFor" in target) {
         for (const id of target.waitsFor) waitsFor.add(id);
       } else {
@@ -163,7 +159,7 @@ class Walk {
   async #targets(reference: Reference, at: Position): Promise<Target[]> {
     switch (reference.from) {
       case "input": {
-        const path = this.#blueprint.inputs[reference.name];
+        const path = this.blueprint.inputs[reference.name];
         return path === null || path === undefined ? [] : [path];
       }
       case "stage":
