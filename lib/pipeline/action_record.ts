@@ -68,6 +68,13 @@ export function hostFacts(onnxruntime: string, threads: number): HostFacts {
   };
 }
 
+/** Returns a warning if a result is from another kind of machine, as its last bits may differ from those of this one. */
+export function hostWarning({ host }: ActionRecord, here: HostFacts): string | undefined {
+  const { instruction_set: set, provider } = host;
+  if (set === here.instruction_set && provider === here.provider) return undefined;
+  return `some results come from another machine (${set}, ${provider}): bytes may differ from this machine's`;
+}
+
 function instructionSet(): string {
   let flags: string;
   try {

@@ -2,7 +2,7 @@
  * Model hand-over: large files of a run in memory, by digest. These are all the rules:
  *
  * - **Give.** A stage that runs in the driver's process gives the arrays of a file of an output port with `handedOver` to
- *   `HandOver.give()`. Afterwards nobody writes to these arrays. The answer says whether the stage must write the file as
+ *   `HandOver.give()`. Afterwards nobody writes to these arrays. The result says whether the stage must write the file as
  *   well: always, except in iterations that a loop with `publish: N` does not publish (`writtenAtOnce()`).
  * - **Take in.** `Store.commit()` adds the content by its digest when the stage has ended, marked `only` if the store does
  *   not hold it.

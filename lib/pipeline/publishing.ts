@@ -12,6 +12,7 @@ import {
   referencesOf,
 } from "./blueprint.ts";
 import type { Node } from "./nodes.ts";
+import type { Executor } from "./task.ts";
 
 /** Returns the outputs that are read from all iterations, as `block.stage.port`: they are always written and kept. */
 export function gatheredPorts(blueprint: Pick<Blueprint, "entries">): ReadonlySet<string> {
@@ -43,7 +44,15 @@ export function publishWarnings(blueprint: Pick<Blueprint, "entries">): string[]
     );
 }
 
+/** Returns a warning about loops with `publish` above 1 if the executor shares no memory. */
+export function executorWarning(blueprint: Blueprint, { name, sharesMemory }: Executor): string | undefined {
+  const loops = sharesMemory ? [] : rarelyPublished(blueprint);
+  if (loops.length === 0) return undefined;
+  const list = loops.map((loop) => `${loop.name}.publish is ${loop.publish}`).join(", ");
+  return `${list}, but the executor ${name} shares no memory: every iteration is written`;
+}
+
 /** Returns the loops with `publish` above 1. */
-export function rarelyPublished({ entries }: Pick<Blueprint, "entries">): IteratePlan[] {
+function rarelyPublished({ entries }: Pick<Blueprint, "entries">): IteratePlan[] {
   return entries.filter(isLoop).filter(({ publish }) => publish > 1);
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { BestIteration, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
-import { type ActionRecord, type HostFacts, hostFacts } from "./action_record.ts";
+import { type ActionRecord, type HostFacts, hostFacts, hostWarning } from "./action_record.ts";
 import { allStages, type Blueprint, type LoopMetric, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
 import { type CodeDigests, stageDigests } from "./code_digest.ts";
@@ -19,7 +19,7 @@ import { MemoryFiles } from "./memory_files.ts";
 import { doneEvents, finishedNode, type Untimed } from "./node_events.ts";
 import { allNodes, type Node, nodeName } from "./nodes.ts";
 import { Pruner } from "./prune.ts";
-import { rarelyPublished, writtenAtOnce } from "./publishing.ts";
+import { executorWarning, writtenAtOnce } from "./publishing.ts";
 import { FRESH, reasonToRun } from "./reasons.ts";
 import { holdRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { copyOutputs } from "./run_outputs.ts";
@@ -82,7 +82,7 @@ class Run {
   /** trees of the manifest's inputs */
   readonly #inputs: Record<string, Tree | null> = {};
   #isSpaceChecked = false;
-  #isHostCompared = false;
+  #hasWarnedOfHost = false;
 
   constructor(
     readonly blueprint: Blueprint,
@@ -131,7 +131,7 @@ class Run {
       this.#inputs[name] = path === null ? null : this.#digests.tree(path);
     }
     this.directory.begin(this.blueprint, this.#inputs);
-    this.#warnOfPublish();
+    this.#warn(executorWarning(this.blueprint, this.options.executor));
     try {
       const values = await this.#walkUntilStable(codes);
       this.#pruner.publishLatest();
@@ -175,7 +175,11 @@ class Run {
     this.#keyed.set(node.id, ready);
     this.directory.record(node.id, key, parts);
     const found = fresh ? undefined : this.store.get(key);
-    if (found) this.#compareHost(found);
+    if (found && !this.#hasWarnedOfHost) {
+      const warning = hostWarning(found, this.#host);
+      this.#warn(warning);
+      this.#hasWarnedOfHost = warning !== undefined;
+    }
     const { record, ran } = found ? { record: found, ran: false } : await this.#maker.make(ready, fresh);
     const isKnown = this.#finished.get(node.id)?.record.key === record.key;
     this.#finished.set(node.id, { node, record, cached: !ran });
@@ -211,25 +215,6 @@ class Run {
     if (needed <= free) return;
     const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
     this.#warn(`the run may need ${gib(needed)} GiB of memory, ${gib(free)} GiB available`);
-  }
-
-  #warnOfPublish(): void {
-    const { name, sharesMemory } = this.options.executor;
-    const loops = sharesMemory ? [] : rarelyPublished(this.blueprint);
-    if (loops.length === 0) return;
-    const list = loops.map((loop) => `${loop.name}.publish is ${loop.publish}`).join(", ");
-    this.#warn(`${list}, but the executor ${name} shares no memory: every iteration is written`);
-  }
-
-  /** Warns once if results come from another kind of machine: their last bits may differ from those of this one. */
-  #compareHost({ host }: ActionRecord): void {
-    const { instruction_set, provider } = this.#host;
-    if (this.#isHostCompared || host.instruction_set === instruction_set && host.provider === provider) {
-      return;
-    }
-    this.#isHostCompared = true;
-    const other = `${host.instruction_set}, ${host.provider}`;
-    this.#warn(`some results come from another machine (${other}): bytes may differ from this machine's`);
   }
 
   async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
@@ -273,8 +258,8 @@ class Run {
     this.options.listener?.(timed);
   }
 
-  #warn(message: string): void {
-    this.options.warn?.(message);
+  #warn(message: string | undefined): void {
+    if (message !== undefined) this.options.warn?.(message);
   }
 }
 
