@@ -40,7 +40,7 @@ export async function readManifest(file: string, shown = file): Promise<Manifest
   try {
     text = await Deno.readTextFile(file);
   } catch (error) {
-    throw new ManifestError(`Could not read manifest ${shown}: ${reasonOf(error)}`);
+    throw new ManifestError(`Cannot read manifest ${shown}: ${reasonOf(error)}`);
   }
   return parseManifest(text, shown);
 }

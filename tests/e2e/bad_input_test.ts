@@ -61,7 +61,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a manifest that does not exist",
       args: ["pipeline", dir.file("none.yaml"), ...run],
       code: 64,
-      message: `Could not read manifest ${dir.file("none.yaml")}: there is no such file or directory`,
+      message: `Cannot read manifest ${dir.file("none.yaml")}: there is no such file or directory`,
     },
     {
       what: "an input file that does not exist",
