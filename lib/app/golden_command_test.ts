@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DataError, exitCodeOf, UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { readGoldenFlags, runGoldens } from "./golden_command.ts";

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { fakeHub } from "@/tests/support/fake_hub.ts";
 import { finish } from "@/tests/support/launch.ts";

@@ -5,16 +5,16 @@
 import type { RunEvent } from "@/lib/contracts/events.ts";
 import { outputError, printOut } from "@/lib/files/standard_output.ts";
 import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { dryRun, showProspects } from "@/lib/pipeline/dry_run.ts";
-import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
+import { dryRun, dryRunText } from "@/lib/pipeline/dry_run.ts";
+import { inlineExecutor } from "@/lib/pipeline/task.ts";
 import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/part.ts";
+import { partOf } from "@/lib/pipeline/order.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/run.ts";
 import { applySettings } from "@/lib/pipeline/settings.ts";
-import { openStore } from "@/lib/pipeline/store.ts";
+import { Store } from "@/lib/pipeline/store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
 import { EXIT } from "@/lib/tensor/errors.ts";
@@ -53,13 +53,13 @@ async function execute(flags: PipelineFlags): Promise<void> {
   };
   if (flags.dryRun) {
     const prospects = await dryRun(blueprint, common);
-    print(flags.json ? prospects.map((p) => `${JSON.stringify(p)}\n`).join("") : showProspects(prospects));
+    print(flags.json ? prospects.map((p) => `${JSON.stringify(p)}\n`).join("") : dryRunText(prospects));
     return;
   }
   if (flags.verify) {
-    const bad = openStore(flags.storeDir).verify();
+    const bad = new Store(flags.storeDir).verify();
     warn(
-      bad.length === 0 ? "The cache is undamaged" : `Damaged entries deleted from the cache: ${listed(bad)}`,
+      bad.length === 0 ? "The store is undamaged" : `Damaged entries deleted from the store: ${listed(bad)}`,
     );
   }
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });

@@ -37,7 +37,7 @@ export function listModels(port: string, paths: readonly string[]): NamedModel[]
   if (problems.length === 0) return models;
   const [file] = paths;
   throw new DataError(
-    `Each of ${port} must be a model or a directory of models: ${problems.join("; ")}`,
+    `${port} requires models or directories of models: ${problems.join("; ")}`,
     file === undefined ? {} : { file },
   );
 }

@@ -61,6 +61,6 @@ export function compilePattern(pattern: string, ignoreCase: boolean): RegExp {
     return new RegExp(pattern, ignoreCase ? "iu" : "u");
   } catch (cause) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`The checker's pattern must be a regular expression: ${what}`, { cause });
+    throw new UsageError(`Invalid pattern of the checker: ${what}`, { cause });
   }
 }

@@ -49,7 +49,7 @@ export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<s
     const first = block.carry[name];
     const next = block.next[name];
     queue.push(...[first, next].filter((r) => r !== undefined && r !== null));
-    if (from === "best" && block.best) queue.push(...enter(block.best.figure.stage, found));
+    if (from === "best" && block.best) queue.push(...enter(block.best.metric.stage, found));
   }
   return new Set(allStages(blueprint).map(({ path }) => path).filter((path) => found.has(path)));
 }

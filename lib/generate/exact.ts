@@ -138,8 +138,10 @@ function corrected(
 ): Draft {
   if (at < settled) {
     throw new UnavailableError(
-      `exact=true requires that the training graph gives a token the same bits in every batch: it drew token ${at} of ` +
-        `response "${prompts[prompt]!.id}" first as ${ids[at]}, then as ${id}`,
+      `exact=true requires that the training graph gives a token the same bits in every batch, got ${
+        ids[at]
+      }, ` +
+        `then ${id} for token ${at} of response "${prompts[prompt]!.id}"`,
     );
   }
   const kept = Int32Array.from([...ids.subarray(0, at), id]), watch = stops?.();

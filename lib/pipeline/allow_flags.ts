@@ -1,13 +1,13 @@
 /**
- * Deno's permission flags for many values. Linux takes at most 128 KiB in one argument, and the files that a pattern matches
- * may have more: one flag becomes several.
+ * Deno's permission flags for many values. Linux accepts at most 128 KiB in one argument, which the names of the files of a
+ * pattern may exceed: one flag becomes several.
  * @module
  */
 
-/** Characters of an argument; a path may have four bytes for each. */
+/** Characters of an argument; each may have four bytes. */
 const MOST_CHARACTERS = 30_000;
 
-/** `--allow-<name>=a,b,…`, as often as needed. Values must have no comma. */
+/** Returns `--allow-<name>=a,b,…`, as often as necessary. Values must not have a comma. */
 export function allowFlags(name: string, values: readonly string[]): string[] {
   const flags: string[] = [];
   let last = MOST_CHARACTERS;

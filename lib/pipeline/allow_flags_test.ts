@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { allowFlags } from "./allow_flags.ts";
 
-Deno.test("values are one flag, and several where one would be too long for the system", () => {
+Deno.test("allowFlags() makes one flag, or several if one would be too long for the system", () => {
   assertEquals(allowFlags("read", []), []);
   assertEquals(allowFlags("read", ["/a", "/b"]), ["--allow-read=/a,/b"]);
   const paths = Array.from({ length: 5000 }, (_, k) => `/${"x".repeat(100)}/${k}`);

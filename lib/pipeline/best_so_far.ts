@@ -1,93 +1,92 @@
 /**
- * Which outputs of a loop's rounds must stay because `BLOCK.best` may give them: those of the best round so far, and
- * those of rounds whose figure is still to come.
+ * Which outputs of a loop's iterations must be kept because `BLOCK.best` may need them: those of the best iteration so
+ * far, and those of iterations whose metric is not known yet.
  * @module
  */
 import {
   allStages,
   type Blueprint,
-  type Figure,
-  isBlock,
+  isLoop,
   type IteratePlan,
-  lastRound,
+  lastIteration,
+  type LoopMetric,
   type Reference,
   referencesOf,
-  runsInRound,
+  runsInIteration,
   type StagePlan,
 } from "./blueprint.ts";
+import { isBetter } from "./iterations.ts";
 import { givesModels } from "./ports.ts";
-import { beats } from "./rounds.ts";
 
-/** The best rounds of the loops of one run, as far as it has come. */
-export interface BestSoFar {
-  /** notes a figure of a finished round; false where it tells the best round of no loop */
-  readonly note: (figure: Figure, iteration: number, value: number) => boolean;
-  /** rounds up to `latest` whose output `port` of `plan` must stay */
-  readonly rounds: (plan: StagePlan, port: string, latest: number) => ReadonlySet<number>;
+interface Loop {
+  readonly block: IteratePlan;
+  /** carried names that must be available for the best iteration */
+  readonly names: readonly string[];
+  /** the deciding metric by iteration, as far as it is known */
+  readonly values: Map<number, number>;
 }
 
-/** Nothing is known yet. */
-export function bestSoFar(blueprint: Blueprint): BestSoFar {
-  const loops = blueprint.entries.filter((e): e is IteratePlan =>
-    isBlock(e) && e.kind === "iterate" && e.best !== undefined
-  );
-  const wanted = new Map(loops.map((block) => [block, wantedNames(blueprint, block)]));
-  const figures = new Map(loops.map((block) => [block, new Map<number, number>()]));
+/** The best iterations of the loops of one run so far. */
+export class BestSoFar {
+  readonly #loops: readonly Loop[];
 
-  /** Rounds that are the best so far, or may turn out to be. */
-  function candidates(block: IteratePlan, latest: number): number[] {
-    const { figure, goal } = block.best!;
-    const known = figures.get(block)!;
-    let best: number | undefined;
-    for (const i of [...known.keys()].sort((a, b) => a - b)) {
-      if (beats(goal, known.get(i)!, best === undefined ? undefined : known.get(best))) best = i;
-    }
-    const open = Array.from({ length: latest + 1 }, (_, i) => i).filter((i) =>
-      !known.has(i) && runsInRound(figure.stage, i, lastRound(block))
-    );
-    return best === undefined ? open : [best, ...open];
+  constructor(blueprint: Blueprint) {
+    this.#loops = blueprint.entries.filter(isLoop).filter(({ best }) => best !== undefined)
+      .map((block) => ({ block, names: neededNames(blueprint, block), values: new Map() }));
   }
 
-  return {
-    note(figure, iteration, value) {
-      const block = loops.find((loop) => loop.best!.figure === figure);
-      if (block) figures.get(block)!.set(iteration, value);
-      return block !== undefined;
-    },
-    rounds(plan, port, latest) {
-      const rounds = new Set<number>();
-      for (const [block, names] of wanted) {
-        if (block !== plan.block) continue;
-        // What the round after the latest started from is an output of the latest.
-        for (const i of candidates(block, latest + 1)) {
-          for (const name of names) {
-            const source = sourceOf(block, name, block.best!.take === "next" ? i : i - 1);
-            if (source?.plan === plan && source.port === port) rounds.add(source.iteration);
-          }
+  /** Notes a metric of a finished iteration. Returns false if it decides the best iteration of no loop. */
+  note(metric: LoopMetric, iteration: number, value: number): boolean {
+    const loop = this.#loops.find(({ block }) => block.best!.metric === metric);
+    loop?.values.set(iteration, value);
+    return loop !== undefined;
+  }
+
+  /** Returns the iterations up to `latest` whose output `port` of `plan` must be kept. */
+  iterations(plan: StagePlan, port: string, latest: number): ReadonlySet<number> {
+    const kept = new Set<number>();
+    for (const loop of this.#loops.filter(({ block }) => block === plan.block)) {
+      const { take } = loop.block.best!;
+      // The start of the iteration after the latest is an output of the latest.
+      for (const i of candidates(loop, latest + 1)) {
+        for (const name of loop.names) {
+          const source = sourceOf(loop.block, name, take === "next" ? i : i - 1);
+          if (source?.plan === plan && source.port === port) kept.add(source.iteration);
         }
       }
-      return rounds;
-    },
-  };
+    }
+    return kept;
+  }
 }
 
-/** Carried names that `BLOCK.best` gives to somebody, and all models: they are what a user asks for later. */
-function wantedNames(blueprint: Blueprint, block: IteratePlan): string[] {
-  const references: Reference[] = [
+/** Returns the best iteration so far, and those that may turn out to be better. */
+function candidates({ block, values }: Loop, latest: number): number[] {
+  const { metric, goal } = block.best!;
+  let best: number | undefined;
+  for (const i of [...values.keys()].sort((a, b) => a - b)) {
+    if (isBetter(goal, values.get(i)!, best === undefined ? undefined : values.get(best))) best = i;
+  }
+  const open = Array.from({ length: latest + 1 }, (_, i) => i).filter((i) =>
+    !values.has(i) && runsInIteration(metric.stage, i, lastIteration(block))
+  );
+  return best === undefined ? open : [best, ...open];
+}
+
+/** Returns the carried names that something reads through `BLOCK.best`, and all models: users need those later. */
+function neededNames(blueprint: Blueprint, block: IteratePlan): string[] {
+  const references: (Reference | null)[] = [
     ...Object.values(blueprint.outputs),
     ...allStages(blueprint).flatMap((plan) => Object.values(plan.bindings).flatMap(referencesOf)),
-    ...blueprint.entries.flatMap((e) =>
-      isBlock(e) && e.kind === "iterate" ? Object.values(e.carry).flatMap((r) => r ?? []) : []
-    ),
+    ...blueprint.entries.filter(isLoop).flatMap((loop) => Object.values(loop.carry)),
   ];
   return Object.keys(block.next).filter((name) => {
-    const source = sourceOf(block, name, lastRound(block));
+    const source = sourceOf(block, name, lastIteration(block));
     const isModel = source && givesModels(source.plan.stage.outputs[source.port]!);
-    return isModel || references.some((r) => r.from === "best" && r.block === block && r.name === name);
+    return isModel || references.some((r) => r?.from === "best" && r.block === block && r.name === name);
   });
 }
 
-/** The stage of the loop that made what round `iteration` carried out as `name`; none where it came from outside. */
+/** Returns the stage of the loop that made what an iteration carried out as `name`; undefined if it came from outside. */
 function sourceOf(
   block: IteratePlan,
   name: string,

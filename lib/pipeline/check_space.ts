@@ -3,11 +3,12 @@
  *
  * With M the bytes of the largest model among the inputs, as f32:
  * - disk: every model that is written and kept takes M, every optimizer state 2 M; a loop keeps what `keep` says, plus
- *   one round in work. A directory of models counts as one, as nobody knows yet how many. What else is written is taken
- *   for 64 MiB.
+ *   the current iteration. A directory of models counts as one, as their number is not known yet. Everything else counts
+ *   as 64 MiB.
  * - memory: the stage that needs most. Each model that it reads takes M; one that it writes is trained: weights,
- *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` have in
- *   memory alone: models and states (moments of policy and critic, 4 M) of two rounds. What is in memory beside the disk takes free memory only.
+ *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` keep in
+ *   memory only: models and states (moments of policy and critic, 4 M) of two iterations. Files that are in memory and in
+ *   the store take free memory only.
  *   The models of a reward stay in memory between stages: M for each of those that it is built from.
  * @module
  */
@@ -20,7 +21,7 @@ import { type Tree, treeBytes } from "./tree.ts";
 
 const MIB = 2 ** 20;
 
-/** Estimate of a whole run. @param inputs the manifest's inputs by name */
+/** Returns the estimate for a whole run. @param inputs the manifest's inputs by name */
 export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | null>>): Estimate {
   const model = Math.max(
     0,
@@ -62,17 +63,17 @@ function frozenModels({ stage, bindings }: StagePlan): number {
   return builds ? models : given ? models + 1 : 0;
 }
 
-/** How many copies of a stage's models stay in the store. */
+/** Returns how many copies of a stage's models stay in the store. */
 function kept(plan: StagePlan, { keep }: Blueprint): number {
   if (!plan.block) return 1;
   if (plan.block.kind === "foreach" || keep === "all") return plan.block.count;
-  const best = (keep.best === null ? 0 : 1) + (plan.block.best ? 1 : 0);
+  const best = (keep.best_metric === null ? 0 : 1) + (plan.block.best ? 1 : 0);
   return Math.min(plan.block.count, Math.max(keep.states, keep.policies) + best + 1);
 }
 
 /**
- * Compares the estimate with what is free.
- * @returns figures of the event `estimated`
+ * Compares the estimate with the free space.
+ * @returns fields of the event `estimated`
  * @throws {TryAgainError} if the disk is too small
  */
 export function checkSpace(
@@ -85,9 +86,8 @@ export function checkSpace(
   const free = bavail * bsize;
   if (free < diskBytes) {
     throw new TryAgainError(
-      `Cannot start as the disk of ${storeDir} must have ${mib(diskBytes)} free: it has ${
-        mib(free)
-      } (a smaller "keep", or another --store)`,
+      `Not enough disk space: need ${mib(diskBytes)} in ${storeDir}, ${mib(free)} available ` +
+        `(use a smaller "keep", or another --store)`,
     );
   }
   return {
@@ -102,7 +102,7 @@ function isModel(tree: Tree): boolean {
   return Object.keys(tree.files).some((name) => name.endsWith(".safetensors"));
 }
 
-/** Bytes of a model's weights; those in bf16 double when they are trained, which its files' sizes do not tell. */
+/** Returns bytes of a model's weights as f32. File sizes do not show whether weights are bf16, which double. */
 function f32Bytes(tree: Tree): number {
   return treeBytes(tree) * 2;
 }

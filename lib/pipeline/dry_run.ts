@@ -1,30 +1,32 @@
 /**
- * What a run would do, without doing it: which nodes are in the store, which would run, and why.
+ * Finds what a run would do, without doing it: which nodes are cached, which would run, and why.
  * @module
  */
 import type { NodeName } from "@/lib/contracts/events.ts";
+import { listed } from "@/lib/tensor/listed.ts";
 import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
-import type { CodeDigests } from "./code_digest.ts";
-import { figureValue } from "./figures.ts";
-import { openInputDigests } from "./input_digests.ts";
+import { type CodeDigests, stageDigests } from "./code_digest.ts";
+import { InputDigests } from "./input_digests.ts";
+import { readLoopMetric } from "./loop_metrics.ts";
 import { nodeName } from "./nodes.ts";
-import { reasonToRun } from "./reasons.ts";
+import { FRESH, reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
-import { openStore, type Store } from "./store.ts";
-import { listValues, type Value, walk } from "./walk.ts";
+import { Store } from "./store.ts";
+import { statOf } from "./tree.ts";
+import { listValues, treeOf, type Value, walk } from "./walk.ts";
 
-/** The prospect of one node. */
-export interface Prospect extends NodeName {
+/** One node of a dry run. */
+export interface DryRunNode extends NodeName {
   /** `ppo.update[3]` */
   readonly id: string;
   readonly runs: boolean;
-  /** why it runs; "in the store" where it does not */
+  /** why it runs; "cached" if it does not */
   readonly reason: string;
-  /** key of its action; absent while inputs of it are not known */
+  /** key of its action; absent if its inputs are not known yet */
   readonly key?: string;
 }
 
-/** Where to look. */
+/** Directories of a dry run, and the stages. */
 export interface DryRunOptions {
   readonly stages: StageSource;
   readonly code: CodeDigests;
@@ -34,92 +36,73 @@ export interface DryRunOptions {
 }
 
 /**
- * Prospects of all nodes in the order in which they become ready. A loop whose end is not known yet is taken for as long
- * as its count allows, and what reads from a best round that is not known yet waits for the figures.
+ * Returns all nodes in the order in which they become ready. A loop whose end is not known yet counts with all its
+ * iterations, and what reads from a best iteration that is not known yet waits for the metrics.
  */
-export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly Prospect[]> {
-  // Looking must leave no trace, so a store that is not there is not made.
-  const store: Store | undefined = isDirectory(options.storeDir) ? openStore(options.storeDir) : undefined;
-  const digests = openInputDigests(options.storeDir);
+export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly DryRunNode[]> {
+  // A dry run must leave no trace, so a store that does not exist is not made.
+  const store = statOf(options.storeDir) === undefined ? undefined : new Store(options.storeDir);
+  const digests = new InputDigests(options.storeDir);
   const before = lockedParts(options.runDir);
-  const codes = new Map(
-    allStages(blueprint).map(({ stage }) => [stage.id, options.code.of(options.stages.program(stage.id))]),
-  );
-  const prospects: Prospect[] = [];
+  const codes = stageDigests(allStages(blueprint), options.stages, options.code);
+  const nodes: DryRunNode[] = [];
   const inputs = new Map<string, readonly Value[]>();
   const outputs = await walk(blueprint, {
     code: (id) => codes.get(id)!,
-    inputTree: digests.tree,
+    inputTree: (path) => digests.tree(path),
     visit(ready) {
-      const common = { ...nodeName(ready.node), id: ready.node.id };
-      if (!("key" in ready)) {
-        prospects.push({ ...common, runs: true, reason: `reads ${some(ready.waitsFor)}` });
-        return Promise.resolve(undefined);
-      }
-      inputs.set(ready.node.id, Object.values(ready.inputs).flatMap(listValues));
-      const record = options.fresh ? undefined : store?.get(ready.key);
-      const why = options.fresh ? "asked to run afresh" : reasonToRun(ready.parts, before(ready.node.id));
-      prospects.push({ ...common, runs: !record, reason: record ? "in the store" : why, key: ready.key });
+      const { node, key, parts } = ready;
+      inputs.set(node.id, Object.values(ready.inputs).flatMap(listValues));
+      const record = options.fresh ? undefined : store?.get(key);
+      const reason = record ? "cached" : options.fresh ? FRESH : reasonToRun(parts, before(node.id));
+      nodes.push({ ...nodeName(node), id: node.id, runs: !record, reason, key });
       return Promise.resolve(record);
     },
-    async figure(_node, record, figure) {
-      const tree = record.outputs[figure.port];
-      return tree && store!.holds(tree)
-        ? figureValue(await store!.view(record, figure.port), figure)
-        : undefined;
+    waiting({ node, waitsFor }) {
+      const reason = `reads ${listed(waitsFor, { most: 3, separator: ", " })}`;
+      nodes.push({ ...nodeName(node), id: node.id, runs: true, reason });
+    },
+    async readMetric(_node, record, metric) {
+      const tree = record.outputs[metric.port];
+      if (!tree || !store!.holds(tree)) return undefined;
+      return readLoopMetric(await store!.view(record, metric.port), metric);
     },
     loopEnded: () => {},
     loopBest: () => {},
   });
-  const again = store
-    ? madeAgain(prospects, inputs, Object.values(outputs), store)
-    : new Map<string, string>();
-  return prospects.map((prospect) => {
-    const reason = again.get(prospect.id);
-    return reason === undefined ? prospect : { ...prospect, runs: true, reason };
+  if (!store) return nodes;
+  const again = missingOutputs(nodes, inputs, Object.values(outputs), store);
+  return nodes.map((node) => {
+    const reason = again.get(node.id);
+    return reason === undefined ? node : { ...node, runs: true, reason };
   });
 }
 
-/** Finished nodes that run again as what they wrote is asked for and not there, with the reason. */
-function madeAgain(
-  prospects: readonly Prospect[],
+/** Returns the cached nodes that run again as an output that is needed is not in the store, with the reason. */
+function missingOutputs(
+  nodes: readonly DryRunNode[],
   inputs: ReadonlyMap<string, readonly Value[]>,
   outputs: readonly (Value | undefined)[],
   store: Store,
 ): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
-  const wanted = outputs.flatMap((value) => value ?? []);
-  for (const { id, runs } of prospects) if (runs) wanted.push(...inputs.get(id) ?? []);
-  for (let value = wanted.pop(); value; value = wanted.pop()) {
-    if (value.from === "input" || reasons.has(value.node.id)) continue;
+  const needed = outputs.flatMap((value) => value ?? []);
+  for (const { id, runs } of nodes) if (runs) needed.push(...inputs.get(id) ?? []);
+  for (let value = needed.pop(); value; value = needed.pop()) {
+    if (value.from === "input" || reasons.has(value.node.id) || store.holds(treeOf(value))) continue;
     const { record, port, node } = value;
-    if (store.holds(record.outputs[port]!)) continue;
     const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
     reasons.set(node.id, `${port} ${why}`);
-    wanted.push(...inputs.get(node.id) ?? []);
+    needed.push(...inputs.get(node.id) ?? []);
   }
   return reasons;
 }
 
-/** The prospects as text, one line each; nodes in the store are counted, not listed, unless all of them are. */
-export function showProspects(prospects: readonly Prospect[]): string {
-  const width = Math.max(0, ...prospects.map((p) => p.id.length));
-  const lines = prospects.filter((p) => p.runs).map((p) => `run     ${p.id.padEnd(width)}  ${p.reason}`);
-  const cached = prospects.length - lines.length;
-  lines.push(`${lines.length} to run, ${cached} in the store`);
-  return `${lines.join("\n")}\n`;
-}
-
-/** The first three names, and how many more there are. */
-function some(names: readonly string[]): string {
-  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
-  return `${names.slice(0, 3).join(", ")}${more}`;
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
+/** Returns the dry run as text: one line for each node that runs, and how many are cached. */
+export function dryRunText(nodes: readonly DryRunNode[]): string {
+  const width = Math.max(0, ...nodes.map(({ id }) => id.length));
+  const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
+    `run     ${id.padEnd(width)}  ${reason}`
+  );
+  return `${[...lines, `${lines.length} to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
 }

@@ -1,16 +1,16 @@
 /**
- * Advisory locks on files (flock). The system drops them when their holder ends, however it ends, so that a lock never
+ * Advisory locks on files (flock). The system releases them when their holder ends, however it ends, so a lock never
  * goes stale.
  * @module
  */
 
-/** A lock that is held; disposing of it lets go. */
+/** A lock that is held; disposing of it releases it. */
 export interface FileLock extends Disposable {
-  /** replaces the file's content, which tells others who holds it */
+  /** replaces the file's content, which names the holder */
   readonly note: (text: string) => void;
 }
 
-/** Takes the lock on `path`, or gives undefined if somebody holds it. The file is made if it is not there. */
+/** Takes the lock on `path`; returns undefined if it is held. The file is created if it does not exist. */
 export function tryLock(path: string): FileLock | undefined {
   const file = Deno.openSync(path, { read: true, write: true, create: true });
   if (!file.tryLockSync(true)) {
@@ -29,7 +29,7 @@ export function tryLock(path: string): FileLock | undefined {
   };
 }
 
-/** Waits for the lock on `path`, looking every `intervalMs`, until `signal` is aborted; it looks once in any case. */
+/** Waits for the lock on `path`, trying every `intervalMs`, until `signal` is aborted; it tries once in any case. */
 export async function waitForLock(
   path: string,
   signal: AbortSignal,

@@ -1,6 +1,6 @@
 /**
- * Digests of the files that a user gives, with a memo in the store so that a large checkpoint is read once and not at
- * every run. An entry holds while size, modification time and inode of every file stay what they were.
+ * Digests of the user's input files, cached in the store so that a large checkpoint is not read at every run. An entry is
+ * valid while size, modification time and inode of every file are unchanged.
  * @module
  */
 import { join } from "node:path";
@@ -8,54 +8,54 @@ import { fileSet } from "@/lib/files/file_pattern.ts";
 import { publishFile } from "@/lib/files/publish.ts";
 import { readTree, type Tree, within } from "./tree.ts";
 
-/** Gives the digest of what lies at `path`; `save` keeps what was learnt for the next run. */
-export interface InputDigests {
-  readonly tree: (path: string) => Tree;
-  readonly save: () => Promise<void>;
-}
-
 interface Entry {
   readonly stamps: Readonly<Record<string, string>>;
   readonly tree: Tree;
 }
 
-/** Opens the memo in the store at `storeDir`. A memo that cannot be read is an empty one. */
-export function openInputDigests(storeDir: string): InputDigests {
-  const file = join(storeDir, "input_digests.json");
-  let entries: Record<string, Entry> = {};
-  try {
-    entries = JSON.parse(Deno.readTextFileSync(file)) as Record<string, Entry>;
-  } catch {
-    // First run in this store, or a memo of an unfinished write: digests are taken anew.
+/** Digests of input files, by path. */
+export class InputDigests {
+  readonly #file: string;
+  readonly #entries: Record<string, Entry>;
+  #isChanged = false;
+
+  /** Opens the cache in the store at `storeDir`. A cache that cannot be read counts as empty. */
+  constructor(storeDir: string) {
+    this.#file = join(storeDir, "input_digests.json");
+    try {
+      this.#entries = JSON.parse(Deno.readTextFileSync(this.#file)) as Record<string, Entry>;
+    } catch {
+      this.#entries = {};
+    }
   }
-  let changed = false;
-  return {
-    tree(path: string): Tree {
-      const known = entries[path];
-      if (known?.tree?.files && known.stamps && same(known.stamps, stampsOf(path))) return known.tree;
-      const before = stampsOf(path), folder = fileSet(path)?.folder ?? path;
-      const tree = readTree(path);
-      // A file touched within the clock's tick of our reading could change again under the same stamp.
-      if (
-        same(before, stampsOf(path)) && Object.keys(before).every((name) => isSettled(within(folder, name)))
-      ) {
-        entries[path] = { stamps: before, tree };
-        changed = true;
-      }
-      return tree;
-    },
-    async save(): Promise<void> {
-      if (changed) {
-        await publishFile(file, (temporary) => Deno.writeTextFile(temporary, JSON.stringify(entries)));
-      }
-      changed = false;
-    },
-  };
+
+  /** Returns the tree of the file or directory at `path`, from the cache if it is unchanged. */
+  tree(path: string): Tree {
+    const known = this.#entries[path], before = stampsOf(path);
+    if (known?.tree?.files && known.stamps && isEqual(known.stamps, before)) return known.tree;
+    const tree = readTree(path);
+    // A file that was modified just before it was read could change again with the same stamp.
+    const folder = fileSet(path)?.folder ?? path;
+    const isSettled = Object.keys(before).every((name) => ageMs(within(folder, name)) > 2000);
+    if (isSettled && isEqual(before, stampsOf(path))) {
+      this.#entries[path] = { stamps: before, tree };
+      this.#isChanged = true;
+    }
+    return tree;
+  }
+
+  /** Saves the cache for the next run. */
+  async save(): Promise<void> {
+    if (!this.#isChanged) return;
+    const text = JSON.stringify(this.#entries);
+    await publishFile(this.#file, (temporary) => Deno.writeTextFile(temporary, text));
+    this.#isChanged = false;
+  }
 }
 
 /**
- * Size, time and inode of every file below `path`, of those that it names in braces, or of the file `path` itself, under the
- * empty name.
+ * Returns size, times and inode of every file below `path`, of those that it names in braces, or of the file `path` itself
+ * under the empty name.
  */
 function stampsOf(path: string): Record<string, string> {
   const set = fileSet(path);
@@ -82,12 +82,11 @@ function stamp(info: Deno.FileInfo): string {
   return `${info.size} ${info.mtime?.getTime() ?? 0} ${info.ctime?.getTime() ?? 0} ${info.ino ?? 0}`;
 }
 
-function isSettled(path: string): boolean {
-  const time = Deno.statSync(path).mtime?.getTime() ?? Date.now();
-  return Date.now() - time > 2000;
+function ageMs(path: string): number {
+  return Date.now() - (Deno.statSync(path).mtime?.getTime() ?? Date.now());
 }
 
-function same(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+function isEqual(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

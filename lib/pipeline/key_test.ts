@@ -1,8 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
-import { actionKey, type KeyParts } from "./key.ts";
+import { actionKey, type KeyParts, stageSeed } from "./key.ts";
 import { reasonToRun } from "./reasons.ts";
-import { stageSeed } from "./seeds.ts";
 
 const PARTS: KeyParts = {
   stage: "sft",
@@ -29,7 +28,7 @@ Deno.test("actionKey() does not depend on the order of names, and does on everyt
   for (const change of changes) assertNotEquals(actionKey({ ...PARTS, ...change }), actionKey(PARTS));
 });
 
-Deno.test("reasonToRun() tells what changed, old → new", () => {
+Deno.test("reasonToRun() lists what changed, old → new", () => {
   assertEquals(reasonToRun(PARTS, undefined), "no earlier run");
   assertEquals(reasonToRun(PARTS, PARTS), "its outputs are not in the store");
   const now: KeyParts = {
@@ -46,7 +45,7 @@ Deno.test("reasonToRun() tells what changed, old → new", () => {
   );
 });
 
-Deno.test("stageSeed() is a safe integer, apart for run seeds, labels and copies", () => {
+Deno.test("stageSeed() is a safe integer, different for each run seed, label and copy", () => {
   assertEquals(stageSeed(0, "sft"), stageSeed(0, "sft", 0));
   fc.assert(fc.property(fc.nat(), fc.string(), fc.nat(100), (seed, label, index) => {
     const value = stageSeed(seed, label, index);

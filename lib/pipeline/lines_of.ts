@@ -1,6 +1,6 @@
-/** A process's output, line by line. @module */
+/** Reads the output of a process line by line. @module */
 
-/** Lines of UTF-8 text as they come, without their ends; what follows the last end is a line too, if it is not empty. */
+/** Yields the lines of UTF-8 text without their ends; text after the last end is a line too, if it is not empty. */
 export async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { linesOf } from "./lines_of.ts";
 
-Deno.test("linesOf() joins what parts of a stream cut, within a line and within a character", async () => {
+Deno.test("linesOf() joins lines and characters that are split between parts of a stream", async () => {
   const bytes = new TextEncoder().encode("one\nzwölf\n\nlast");
   for (const size of [1, 2, 7, 100]) {
     const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({

@@ -1,13 +1,12 @@
 /**
- * The part of deno.lock that some packages stand for: themselves and all that they depend on, with integrity.
+ * Selects entries of deno.lock: those of some packages and of everything that they depend on.
  * @module
  */
 
-/** What is read of a lock file, version 5. */
+/** The parts of a lock file, version 5, that are read here. */
 export interface LockFile {
   readonly specifiers?: Readonly<Record<string, string>>;
   readonly npm?: Readonly<Record<string, NpmEntry>>;
-  readonly jsr?: Readonly<Record<string, unknown>>;
 }
 
 interface NpmEntry {
@@ -17,8 +16,8 @@ interface NpmEntry {
 }
 
 /**
- * Integrity by `name@version` for the closure of `specifiers` (`npm:zod@4.6.7`, with or without a path behind it).
- * A specifier that the lock does not know stands for itself.
+ * Returns integrity by `name@version` for `specifiers` (`npm:zod@4.6.7`, with or without a path after it) and all their
+ * dependencies. A specifier that the lock file does not have is its own entry.
  */
 export function lockEntries(lock: LockFile, specifiers: Iterable<string>): Record<string, string> {
   const npm = lock.npm ?? {};
@@ -39,7 +38,7 @@ export function lockEntries(lock: LockFile, specifiers: Iterable<string>): Recor
     if (!entry || Object.hasOwn(entries, id)) continue;
     entries[id] = entry.integrity ?? "";
     for (const dependency of [...entry.dependencies ?? [], ...entry.optionalDependencies ?? []]) {
-      // The lock names a dependency without its version where there is one version only.
+      // The lock file names a dependency without its version if there is only one version.
       queue.push(npm[dependency] ? dependency : byName.get(nameOf(dependency)) ?? dependency);
     }
   }

@@ -1,103 +1,87 @@
 /**
- * What an `iterate` block says beside its stages: what rounds carry, when they end, and which is the best.
+ * Plans what an `iterate` block has beside its stages: carried values, `until` and `best`.
  * @module
  */
 import type { IteratePlan, Reference } from "./blueprint.ts";
-import { resolveFigure } from "./figures.ts";
+import { resolveMetric } from "./loop_metrics.ts";
 import type { IterateEntry } from "./manifest.ts";
-import type { Pointer, Problem } from "./manifest_reader.ts";
+import type { Pointer, Problem } from "./placed_yaml.ts";
 
-/** Where problems go, and how references are resolved. */
-export interface LoopContext {
-  readonly resolve: (text: string, at: Pointer, block?: IteratePlan) => Reference | undefined;
-  readonly problems: Problem[];
-}
-
-/** The loop `name` without its stages. References to what it carries may stand anywhere, so names come first. */
+/** Returns the loop `name` without its stages. Carried names come first, as references to them may be anywhere. */
 export function emptyLoop(name: string, entry: IterateEntry): IteratePlan {
+  const { count, publish, carry } = entry.iterate;
+  const unresolved = { from: "input", name: "" } as const;
   return {
     kind: "iterate",
     name,
-    count: entry.iterate.count,
-    publish: entry.iterate.publish,
+    count,
+    publish,
     stages: [],
-    carry: Object.fromEntries(Object.keys(entry.iterate.carry).map((carried) => [carried, null])),
-    next: Object.fromEntries(
-      Object.keys(entry.next).map((carried) => [carried, { from: "input", name: "" }]),
-    ),
+    carry: Object.fromEntries(Object.keys(carry).map((carried) => [carried, null])),
+    next: Object.fromEntries(Object.keys(entry.next).map((carried) => [carried, unresolved])),
   };
 }
 
-/** Fills in `until` and `best` of a loop that has its stages. */
-export function resolveFigures(block: IteratePlan, entry: IterateEntry, problems: Problem[]): void {
+/** Sets `until` and `best` of a loop that has its stages. */
+export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems: Problem[]): void {
   const at: Pointer = ["stages", block.name];
   const { until, best } = entry.iterate;
   const context = { block, entries: entry.stages, problems };
-  if (until !== undefined) {
-    const figure = resolveFigure(until, { ...context, at: [...at, "iterate", "until"] });
+  const untilMetric = until && resolveMetric(until, { ...context, at: [...at, "iterate", "until"] });
+  if (untilMetric) {
     const bound = until.above !== undefined ? { above: until.above } : { below: until.below! };
-    if (figure) Object.assign(block, { until: { figure, ...bound } });
+    block.until = { metric: untilMetric, ...bound };
   }
   if (best === undefined) return;
-  const figure = resolveFigure(best, { ...context, at: [...at, "iterate", "best"] }) ??
-    // The plan is refused; without it, references to the best round would be problems too.
+  // With an unresolved metric the plan is refused; without any, references to the best iteration would be problems too.
+  const metric = resolveMetric(best, { ...context, at: [...at, "iterate", "best"] }) ??
     { stage: block.stages[0]!, port: "", metric: "" };
-  Object.assign(block, { best: { figure, goal: best.goal, take: best.take } });
+  block.best = { metric, goal: best.goal, take: best.take };
+  const reserved = `"${block.name}.best" is the best iteration`;
   if (Object.keys(block.next).length === 0) {
     problems.push({
       at: [...at, "iterate", "best"],
-      message: `"best" has a meaning where "next" carries something`,
+      message: `"best" requires a carried value under "next"`,
     });
   }
   if (Object.hasOwn(block.next, "best")) {
-    problems.push({
-      at: [...at, "next", "best"],
-      message: `"${block.name}.best" is the best round: a carried name must differ`,
-    });
+    problems.push({ at: [...at, "next", "best"], message: `${reserved}: use another carried name` });
   }
   if (block.stages.some((stage) => stage.name === "best")) {
-    problems.push({
-      at: [...at, "stages", "best"],
-      message: `"${block.name}.best" is the best round: the name of a stage must differ`,
-    });
+    problems.push({ at: [...at, "stages", "best"], message: `${reserved}: use another name for the stage` });
   }
 }
 
-/** Fills in `carry` and `next`. */
+/** Sets `carry` and `next`. @param resolve returns a reference as seen from inside `block`, or from outside without it */
 export function resolveCarried(
   block: IteratePlan,
   entry: IterateEntry,
-  { resolve, problems }: LoopContext,
+  resolve: (text: string, at: Pointer, block?: IteratePlan) => Reference | undefined,
+  problems: Problem[],
 ): void {
-  const at: Pointer = ["stages", block.name];
   const { carry } = entry.iterate;
+  const resolveOne = (text: string, at: Pointer, within?: IteratePlan) => {
+    const reference = resolve(text, at, within);
+    if (reference?.from === "all") {
+      problems.push({ at, message: `"${text}" is a list: a loop carries single values` });
+    }
+    return reference;
+  };
   for (const [name, text] of Object.entries(carry)) {
-    const where = [...at, "iterate", "carry", name];
-    // The first round starts from outside, so the block's own stages are not in sight.
-    const start = text === null ? null : resolve(text, where) ?? null;
-    if (start?.from === "all") {
-      problems.push({ at: where, message: `"${text}" is a list: a loop carries single values` });
-    }
-    block.carry[name] = start;
-    if (!Object.hasOwn(entry.next, name)) {
-      problems.push({ at: where, message: `"next" must say what "${name}" becomes` });
-    }
+    const at = ["stages", block.name, "iterate", "carry", name];
+    // The first iteration starts from outside, so the block's own stages cannot be named.
+    block.carry[name] = text === null ? null : resolveOne(text, at) ?? null;
+    if (!Object.hasOwn(entry.next, name)) problems.push({ at, message: `"${name}" is missing under "next"` });
   }
   for (const [name, text] of Object.entries(entry.next)) {
-    const where = [...at, "next", name];
+    const at = ["stages", block.name, "next", name];
     if (!Object.hasOwn(carry, name)) {
-      problems.push({ at: where, message: `"carry" must say what "${name}" starts from (null: nothing)` });
+      problems.push({ at, message: `"${name}" is missing under "carry" (null: no initial value)` });
     }
     if (block.stages.some((stage) => stage.name === name)) {
-      problems.push({
-        at: where,
-        message: `"${name}" is a stage of the block as well: a carried name must differ`,
-      });
+      problems.push({ at, message: `"${name}" is also a stage of the block: use another carried name` });
     }
-    const found = resolve(text, where, block);
-    if (found?.from === "all") {
-      problems.push({ at: where, message: `"${text}" is a list: a loop carries single values` });
-    }
+    const found = resolveOne(text, at, block);
     if (found) block.next[name] = found;
   }
 }

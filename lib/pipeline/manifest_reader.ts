@@ -1,5 +1,5 @@
 /**
- * Reads a YAML manifest and reports all that is wrong with it at once, each as `file:line:column`.
+ * Reads a YAML manifest and reports all problems at once, each as `file:line:column`.
  * @module
  */
 import type { z } from "zod";
@@ -9,15 +9,13 @@ import {
   foreachEntrySchema,
   iterateEntrySchema,
   type Manifest,
-  MANIFEST_KEYS,
   manifestSchema,
+  RENAMED_KEEP_KEYS,
   stageEntrySchema,
 } from "./manifest.ts";
 import { parsePlacedYaml, placedError, type Pointer, type Problem, zodProblems } from "./placed_yaml.ts";
 
-export type { Pointer, Problem };
-
-/** A manifest with the means to point into its text. */
+/** A manifest with the positions of its entries. */
 export interface ManifestSource {
   readonly file: string;
   readonly manifest: Manifest;
@@ -25,23 +23,14 @@ export interface ManifestSource {
   readonly place: (at: Pointer) => string;
 }
 
-/** One error for all `problems`, in the order of the file. */
-export function manifestError(
-  file: string,
-  problems: readonly Problem[],
-  place: (at: Pointer) => string,
-): ManifestError {
-  return placedError("manifest", file, problems, place);
-}
-
 /**
  * Parses and checks `text`, the content of `file`.
- * @throws {ManifestError} with every problem of syntax, keys, types and depth
+ * @throws {ManifestError} with every problem of syntax, keys, types and nesting
  */
 export function parseManifest(text: string, file: string): ManifestSource {
   const { value, place } = parsePlacedYaml(text, file, "manifest");
   const problems = check(value);
-  if (problems.length > 0) throw manifestError(file, problems, place);
+  if (problems.length > 0) throw placedError("manifest", file, problems, place);
   return { file, manifest: manifestSchema.parse(value), place };
 }
 
@@ -51,71 +40,74 @@ export async function readManifest(file: string, shown = file): Promise<Manifest
   try {
     text = await Deno.readTextFile(file);
   } catch (error) {
-    throw new ManifestError(
-      `Cannot read manifest ${shown} as it must be a readable file: ${reasonOf(error)}`,
-    );
+    throw new ManifestError(`Cannot read manifest ${shown}: ${reasonOf(error)}`);
   }
   return parseManifest(text, shown);
 }
 
-/** All problems of form. Entries are checked one by one by their kind, as a union would only say that none fits. */
+const PLACEHOLDER = { uses: "x" };
+
+/** Returns all problems of form. Entries are checked one by one, as the error of a union only says that none fits. */
 function check(value: unknown): Problem[] {
-  const problems: Problem[] = [];
   const top = isRecord(value) ? value : {};
   const stages = isRecord(top.stages) ? top.stages : {};
-  const placeholders = Object.fromEntries(Object.keys(stages).map((name) => [name, { uses: "x" }]));
-  const shallow = isRecord(value) && isRecord(top.stages) ? { ...top, stages: placeholders } : value;
-  collect(manifestSchema.safeParse(shallow), [], shallow, problems);
-  for (const [name, entry] of Object.entries(stages)) {
-    const at = ["stages", name];
-    if (!isBlockLike(entry)) {
-      collect(stageEntrySchema.safeParse(entry), at, entry, problems);
-      continue;
-    }
-    const inner = isRecord(entry.stages) ? entry.stages : {};
-    const nested = Object.keys(inner).filter((key) => isBlockLike(inner[key]));
-    for (const key of nested) {
-      const message = `block "${key}" stands inside block "${name}": blocks nest one level deep`;
-      problems.push({ at: [...at, "stages", key], message });
-    }
-    const flat = nested.length === 0
-      ? entry
-      : { ...entry, stages: { ...inner, ...Object.fromEntries(nested.map((key) => [key, { uses: "x" }])) } };
-    collect(
-      ("foreach" in entry ? foreachEntrySchema : iterateEntrySchema).safeParse(flat),
-      at,
-      flat,
-      problems,
-    );
-  }
-  return problems;
+  const shallow = isRecord(top.stages)
+    ? { ...top, stages: Object.fromEntries(Object.keys(stages).map((name) => [name, PLACEHOLDER])) }
+    : value;
+  return [
+    ...problemsOf(manifestSchema, shallow, []),
+    ...Object.entries(stages).flatMap(([name, entry]) => checkEntry(entry, ["stages", name])),
+  ];
 }
 
-function collect(
-  result: z.ZodSafeParseResult<unknown>,
-  prefix: Pointer,
-  value: unknown,
-  problems: Problem[],
-): void {
-  problems.push(...zodProblems(result, prefix, (path) => knownKeys(path, value)));
+function checkEntry(entry: unknown, at: Pointer): Problem[] {
+  if (!isBlockEntry(entry)) return problemsOf(stageEntrySchema, entry, at);
+  const inner = isRecord(entry.stages) ? entry.stages : {};
+  const nested = Object.keys(inner).filter((key) => isBlockEntry(inner[key]));
+  const placeholders = Object.fromEntries(nested.map((key) => [key, PLACEHOLDER]));
+  const flat = nested.length === 0 ? entry : { ...entry, stages: { ...inner, ...placeholders } };
+  return [
+    ...nested.map((key) => ({
+      at: [...at, "stages", key],
+      message: `block "${key}" is inside block "${at.at(-1)}": blocks cannot be nested`,
+    })),
+    ...problemsOf("foreach" in entry ? foreachEntrySchema : iterateEntrySchema, flat, at),
+  ];
 }
 
-/** The keys that were right at `path`, for suggestions. */
-function knownKeys(path: Pointer, value: unknown): readonly string[] {
-  const [first, , third, last] = path;
-  if (path.length === 0) return Object.keys(manifestSchema.shape);
-  if (path.length === 1 && first === "keep") return MANIFEST_KEYS.keep;
-  if (path.length === 3 && third === "iterate") return MANIFEST_KEYS.ofIterate;
-  if (path.length === 3 && third === "foreach") return MANIFEST_KEYS.ofForeach;
-  if (third === "iterate" && (last === "until" || last === "best")) return MANIFEST_KEYS[last];
-  if (first === "stages" && path.length === 2 && isRecord(value)) {
-    if ("foreach" in value) return MANIFEST_KEYS.foreach;
-    if ("iterate" in value) return MANIFEST_KEYS.iterate;
-  }
-  return MANIFEST_KEYS.stage;
+function problemsOf(schema: z.ZodType, value: unknown, at: Pointer): Problem[] {
+  return zodProblems(
+    schema.safeParse(value, { reportInput: true }),
+    at,
+    // A stage with the key of a block would have been checked as a block.
+    (path) => [
+      ...keysAt(schema, path.slice(at.length)),
+      ...(schema === stageEntrySchema && path.length === at.length ? ["foreach", "iterate"] : []),
+    ],
+    (path) => path.join() === "keep" ? RENAMED_KEEP_KEYS : {},
+  );
 }
 
-function isBlockLike(value: unknown): value is Record<string, unknown> {
+/** Returns the keys of the object at `path` in `schema`, for suggestions. */
+function keysAt(schema: z.ZodType, path: Pointer): readonly string[] {
+  const { innerType, options, shape, valueType } = schema.def as SchemaParts;
+  if (innerType) return keysAt(innerType, path);
+  if (options) return options.flatMap((option) => keysAt(option, path));
+  const [key, ...rest] = path;
+  if (key === undefined) return Object.keys(shape ?? {});
+  const inner = shape?.[key] ?? valueType;
+  return inner ? keysAt(inner, rest) : [];
+}
+
+/** The parts of a zod schema that this file reads: of a default, a union, an object and a record. */
+interface SchemaParts {
+  readonly innerType?: z.ZodType;
+  readonly options?: readonly z.ZodType[];
+  readonly shape?: Readonly<Record<string, z.ZodType>>;
+  readonly valueType?: z.ZodType;
+}
+
+function isBlockEntry(value: unknown): value is Record<string, unknown> {
   return isRecord(value) && ("foreach" in value || "iterate" in value);
 }
 

@@ -6,7 +6,7 @@ function problemsOf(text: string): string {
   return assertThrows(() => parseManifest(text, "m.yaml"), ManifestError).message;
 }
 
-Deno.test("parseManifest() fills defaults in and takes YAML merge keys", () => {
+Deno.test("parseManifest() fills in defaults and accepts YAML merge keys", () => {
   const { manifest, place } = parseManifest(
     `stages:
   a: { uses: x, with: &w { lr: 1e-3, floor: -6 } }
@@ -14,7 +14,7 @@ Deno.test("parseManifest() fills defaults in and takes YAML merge keys", () => {
     "m.yaml",
   );
   assertEquals(manifest.seed, 0);
-  assertEquals(manifest.keep, { states: 2, policies: 2, best: "reward" });
+  assertEquals(manifest.keep, { states: 2, policies: 2, best_metric: "reward" });
   const b = manifest.stages.b!;
   assertEquals("uses" in b && b.with, { lr: 2, floor: -6 });
   assertEquals(place(["stages", "b", "with", "lr"]), "m.yaml:3:33");
@@ -38,24 +38,24 @@ outputs: { a: [x] }
 `);
   assertEquals(
     message,
-    `Cannot use manifest m.yaml as it must be free of errors: 13 problems
+    `Invalid manifest m.yaml: 13 problems
   m.yaml:1:1: unknown key "sed", did you mean "seed"?
-  m.yaml:2:11: "base" must be a text or null
+  m.yaml:2:11: "base" must be a string or null, got 5
   m.yaml:4:3: "Sft" must be snake_case: a letter, then letters, digits and _
-  m.yaml:5:3: "uses" must be a text: it is missing
+  m.yaml:5:3: "uses" is missing
   m.yaml:5:8: unknown key "use", did you mean "uses"?
-  m.yaml:5:39: "every" must be ≥ 1
-  m.yaml:7:16: "count" must be ≥ 1
+  m.yaml:5:39: "every" must be ≥ 1, got 0
+  m.yaml:7:16: "count" must be ≥ 1, got 0
   m.yaml:7:26: unknown key "cary", did you mean "carry"?
-  m.yaml:7:45: "until" must give either above or below
+  m.yaml:7:45: "until" must have either above or below
   m.yaml:9:21: unknown key "wth", did you mean "with"?
-  m.yaml:11:16: "count" must be a whole number: it is a number
-  m.yaml:12:5: "stages" must name a stage
-  m.yaml:13:12: "a" must be a text: it is a list`,
+  m.yaml:11:16: "count" must be a whole number, got 2.5
+  m.yaml:12:5: "stages" must have at least one stage
+  m.yaml:13:12: "a" must be a string, got a list`,
   );
 });
 
-Deno.test("parseManifest() refuses blocks within blocks by name", () => {
+Deno.test("parseManifest() refuses nested blocks by name", () => {
   const message = problemsOf(`stages:
   outer:
     foreach: { count: 2 }
@@ -63,20 +63,30 @@ Deno.test("parseManifest() refuses blocks within blocks by name", () => {
       inner: { foreach: { count: 2 }, stages: { a: { uses: x } } }`);
   assertEquals(
     message,
-    `Cannot use manifest m.yaml as it must be free of errors: 1 problem
-  m.yaml:5:7: block "inner" stands inside block "outer": blocks nest one level deep`,
+    `Invalid manifest m.yaml: 1 problem
+  m.yaml:5:7: block "inner" is inside block "outer": blocks cannot be nested`,
   );
 });
 
-Deno.test("parseManifest() tells errors of YAML and empty files with their place", () => {
+Deno.test("parseManifest() reports YAML errors and empty files with their place", () => {
   assertEquals(
     problemsOf("stages: { a: { uses: x }, a: { uses: y } }"),
-    `Cannot use manifest m.yaml as it must be free of errors: 1 problem
+    `Invalid manifest m.yaml: 1 problem
   m.yaml:1:27: Map keys must be unique`,
   );
   assertEquals(
     problemsOf(""),
-    `Cannot use manifest m.yaml as it must be free of errors: 1 problem
-  m.yaml:1:1: "stages" must be a map: it is missing`,
+    `Invalid manifest m.yaml: 1 problem
+  m.yaml:1:1: "stages" is missing`,
+  );
+});
+
+Deno.test("parseManifest() names the new name of keep.best, and refuses the removed key report", () => {
+  assertEquals(
+    problemsOf("stages: { a: { uses: x } }\nkeep: { best: reward, polices: 1 }\nreport: {}"),
+    `Invalid manifest m.yaml: 3 problems
+  m.yaml:2:9: unknown key "best": it is now "best_metric"
+  m.yaml:2:23: unknown key "polices", did you mean "policies"?
+  m.yaml:3:1: unknown key "report", known are description, seed, inputs, stages, outputs, keep`,
   );
 });

@@ -4,10 +4,10 @@ import { MemoryFiles } from "./memory_files.ts";
 
 const bytes = (length: number) => fileContent([new Uint8Array(length)]);
 
-/** Which of the digests a to e are there. */
+/** Returns which of the digests a to e are in memory. */
 const there = (files: MemoryFiles) => [..."abcde"].filter((digest) => files.get(digest)).join("");
 
-Deno.test("files leave when they take too much, the least recently used first", () => {
+Deno.test("files above the limit are evicted, the least recently used first", () => {
   const files = new MemoryFiles(30);
   for (const digest of "abc") files.add(digest, bytes(10), false);
   files.bind("/v/m/w", "a");
@@ -15,17 +15,17 @@ Deno.test("files leave when they take too much, the least recently used first", 
   files.add("d", bytes(10), false);
   assertEquals([there(files), files.bytes], ["acd", 30]);
   files.add("e", bytes(31), false);
-  assertEquals(there(files), "", "one that has no room does not stay, and the others were older");
+  assertEquals(there(files), "", "it is larger than the limit, and the others were older");
 });
 
-Deno.test("what lies nowhere else stays until it is stored or dropped, whatever it takes", () => {
+Deno.test("a file that is only in memory stays until it is stored or dropped, whatever its size", () => {
   const files = new MemoryFiles(10);
   files.add("a", bytes(20), true);
   files.add("b", bytes(20), true);
   files.add("c", bytes(5), false);
   assertEquals(there(files), "ab");
   files.add("a", bytes(20), false);
-  assertEquals(there(files), "b", "the same file, written by another round");
+  assertEquals(there(files), "b", "the same file, written by another iteration");
   files.add("a", bytes(20), true);
   files.stored("b");
   assertEquals(there(files), "a");
@@ -33,7 +33,7 @@ Deno.test("what lies nowhere else stays until it is stored or dropped, whatever 
   assertEquals([there(files), files.bytes], ["", 0]);
 });
 
-Deno.test("paths stand for files as long as these are there", () => {
+Deno.test("paths are bound to files as long as these are in memory", () => {
   const files = new MemoryFiles(100);
   files.add("a", bytes(1), false);
   files.add("b", bytes(2), true);

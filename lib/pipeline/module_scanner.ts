@@ -1,16 +1,19 @@
 /**
- * Finds what a TypeScript module imports, without running or parsing it whole: a tokenizer that knows comments, strings,
+ * Finds the imports of a TypeScript module without running or fully parsing it: a tokenizer for comments, strings,
  * templates and regular expressions, and a reader of import and export statements over its tokens.
  * @module
  */
 
-/** A token: a word, a string's content, or a punctuator. Templates with holes and regular expressions carry no text. */
+/** A token: a word, a string's content, or a punctuator. */
 interface Token {
   readonly kind: "word" | "string" | "punctuator" | "other";
   readonly text: string;
 }
 
-/** What a module refers to. */
+/** A number, a regular expression, or a part of a template before a hole. */
+const OTHER: Token = { kind: "other", text: "" };
+
+/** The references of a module. */
 export interface ModuleReferences {
   /** specifiers of `import`, `export … from` and `import("…")` */
   readonly modules: readonly string[];
@@ -18,14 +21,14 @@ export interface ModuleReferences {
   readonly files: readonly string[];
 }
 
-/** After these words a slash begins a regular expression. */
+/** Words after which a slash begins a regular expression. */
 const BEFORE_EXPRESSION = new Set(
   "return typeof case in of delete void throw new else do await yield instanceof".split(" "),
 );
 
 /**
- * What `source` refers to, each once, in order. Type-only statements are left out: they change no bytes. So is what
- * stands inside `if (import.meta.main) { … }`: it runs the module as a program and is no part of what it exports.
+ * Returns the references of `source`, each once, in order. Type-only statements are left out, as they change no bytes, and
+ * so are blocks `if (import.meta.main) { … }`, which run the module as a program and do not affect its exports.
  */
 export function scanModule(source: string): ModuleReferences {
   const tokens = withoutMainBlocks(tokenize(source));
@@ -34,11 +37,8 @@ export function scanModule(source: string): ModuleReferences {
   for (let i = 0; i < tokens.length; i++) {
     const token = tokens[i]!;
     if (token.kind !== "word" || isPunctuator(tokens[i - 1], ".")) continue;
-    if (token.text === "import") {
-      const found = importAt(tokens, i);
-      if (found !== undefined) modules.add(found);
-    } else if (token.text === "export") {
-      const found = exportAt(tokens, i);
+    if (token.text === "import" || token.text === "export") {
+      const found = token.text === "import" ? importAt(tokens, i) : exportAt(tokens, i);
       if (found !== undefined) modules.add(found);
     } else if (token.text === "URL" && isPunctuator(tokens[i + 1], "(") && tokens[i + 2]?.kind === "string") {
       const rest = tokens.slice(i + 3, i + 9).map((t) => t.text).join("");
@@ -73,7 +73,7 @@ function exportAt(tokens: readonly Token[], i: number): string | undefined {
   return isPunctuator(next, "*") || isPunctuator(next, "{") ? fromClause(tokens, i + 1) : undefined;
 }
 
-/** The string of the `from "…"` that ends the clause of names beginning at `i`. */
+/** Returns the string of the `from "…"` that ends the clause of names beginning at `i`. */
 function fromClause(tokens: readonly Token[], i: number): string | undefined {
   for (; i < tokens.length; i++) {
     const token = tokens[i]!;
@@ -106,74 +106,58 @@ function isPunctuator(token: Token | undefined, text: string): boolean {
   return token?.kind === "punctuator" && token.text === text;
 }
 
+/** The next lexeme outside templates and regular expressions. */
+const LEXEME = new RegExp(
+  [
+    /(?<skipped>\s+|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$))/,
+    /(?<text>"(?:\\[^]|[^"\\\n])*"?|'(?:\\[^]|[^'\\\n])*'?)/,
+    /(?<word>[\p{ID_Start}$_#@][\p{ID_Continue}$_#@\u200c\u200d]*)/u,
+    /(?<number>[0-9][\w.]*)/,
+    /(?<punctuator>[^])/,
+  ].map(({ source }) => source).join("|"),
+  "uy",
+);
+const REGULAR_EXPRESSION = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\//uy;
+/** A part of a template up to its end or its next hole. */
+const TEMPLATE_PART = /(?:\\[^]|\$(?!\{)|[^`\\$])*(?<end>`|\$\{|$)/uy;
+
 function tokenize(source: string): Token[] {
   const tokens: Token[] = [];
   /** depths of braces at which a template's hole ends */
   const holes: number[] = [];
   let depth = 0;
-  let at = 0;
-  const push = (kind: Token["kind"], text: string) => tokens.push({ kind, text });
-
-  /** Reads a template from `at` to its end or its next hole. */
-  function template(): void {
-    const start = at;
-    while (at < source.length) {
-      if (source[at] === "\\") at += 2;
-      else if (source[at] === "`") {
-        push("string", source.slice(start, at++));
-        return;
-      } else if (source.startsWith("${", at)) {
-        push("other", "");
-        holes.push(depth);
-        at += 2;
-        return;
-      } else at++;
-    }
-  }
-
+  let at = /^#![^\n]*/.exec(source)?.[0].length ?? 0;
+  const match = (pattern: RegExp) => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(source);
+    if (found) at = pattern.lastIndex;
+    return found;
+  };
+  const readTemplate = () => {
+    const { 0: text, groups } = match(TEMPLATE_PART)!;
+    const isHole = groups!.end === "${";
+    if (isHole) holes.push(depth);
+    tokens.push(isHole ? OTHER : { kind: "string", text: text.replace(/`$/, "") });
+  };
   while (at < source.length) {
-    const c = source[at]!;
-    if (/\s/.test(c)) at++;
-    else if (source.startsWith("//", at) || source.startsWith("#!", at) && at === 0) {
-      const end = source.indexOf("\n", at);
-      at = end < 0 ? source.length : end;
-    } else if (source.startsWith("/*", at)) {
-      const end = source.indexOf("*/", at + 2);
-      at = end < 0 ? source.length : end + 2;
-    } else if (c === '"' || c === "'") {
-      let end = at + 1;
-      while (end < source.length && source[end] !== c && source[end] !== "\n") {
-        end += source[end] === "\\" ? 2 : 1;
-      }
-      push("string", unescape(source.slice(at + 1, end)));
-      at = end + 1;
-    } else if (c === "`") {
-      at++;
-      template();
-    } else if (c === "/" && beginsRegExp(tokens.at(-1))) {
-      at = regExpEnd(source, at);
-      push("other", "");
-    } else if (/[\p{ID_Start}$_#@]/u.test(c)) {
-      const word = /[\p{ID_Continue}$_#@\u200c\u200d]+/uy;
-      word.lastIndex = at;
-      const text = word.exec(source)?.[0] ?? c;
-      push("word", text);
-      at += text.length;
-    } else if (/[0-9]/.test(c)) {
-      const number = /[0-9][\w.]*/y;
-      number.lastIndex = at;
-      at += number.exec(source)![0].length;
-      push("other", "");
-    } else {
-      at++;
-      if (c === "{") depth++;
-      if (c === "}" && holes.at(-1) === depth) {
+    const isComment = source.startsWith("//", at) || source.startsWith("/*", at);
+    if (source[at] === "/" && !isComment && beginsRegExp(tokens.at(-1)) && match(REGULAR_EXPRESSION)) {
+      tokens.push(OTHER);
+      continue;
+    }
+    const { text, word, number, punctuator } = match(LEXEME)!.groups!;
+    if (text !== undefined) tokens.push({ kind: "string", text: unescape(text.replace(/^.|["']$/g, "")) });
+    else if (word !== undefined) tokens.push({ kind: "word", text: word });
+    else if (number !== undefined) tokens.push(OTHER);
+    else if (punctuator === "`") readTemplate();
+    else if (punctuator !== undefined) {
+      if (punctuator === "}" && holes.at(-1) === depth) {
         holes.pop();
-        template();
+        readTemplate();
         continue;
       }
-      if (c === "}") depth--;
-      push("punctuator", c);
+      depth += punctuator === "{" ? 1 : punctuator === "}" ? -1 : 0;
+      tokens.push({ kind: "punctuator", text: punctuator });
     }
   }
   return tokens;
@@ -182,20 +166,7 @@ function tokenize(source: string): Token[] {
 function beginsRegExp(before: Token | undefined): boolean {
   if (before === undefined) return true;
   if (before.kind === "word") return BEFORE_EXPRESSION.has(before.text);
-  return before.kind === "punctuator" && before.text !== ")" && before.text !== "]" && before.text !== "}";
-}
-
-function regExpEnd(source: string, start: number): number {
-  let inClass = false;
-  let at = start + 1;
-  for (; at < source.length && source[at] !== "\n"; at++) {
-    if (source[at] === "\\") at++;
-    else if (source[at] === "[") inClass = true;
-    else if (source[at] === "]") inClass = false;
-    else if (source[at] === "/" && !inClass) return at + 1;
-  }
-  // No end on this line: it was a division.
-  return start + 1;
+  return before.kind === "punctuator" && ![")", "]", "}"].includes(before.text);
 }
 
 function unescape(text: string): string {

@@ -24,7 +24,7 @@ Deno.test("scanModule() finds every form of import and export from", () => {
   );
 });
 
-Deno.test("scanModule() leaves out types, comments, texts, templates, and the block of a program", () => {
+Deno.test("scanModule() leaves out types, comments, strings, templates, and the block of a program", () => {
   const { modules } = scanModule(`
     import type { A } from "./types.ts";
     import type B from "./types.ts";
@@ -50,7 +50,7 @@ Deno.test("scanModule() finds files beside the module", () => {
   assertEquals(files, ["./worker.ts"]);
 });
 
-Deno.test("scanModule() finds imports whatever stands between them", () => {
+Deno.test("scanModule() finds imports whatever is between them", () => {
   const filler = fc.constantFrom(
     "// don't\n",
     "/* it's */",

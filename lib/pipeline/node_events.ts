@@ -1,15 +1,15 @@
-/** What a run tells of a node that is done. @module */
+/** Events and results of finished nodes. @module */
 import { readEvals } from "@/lib/contracts/evals.ts";
 import type { FinishedNode, RunEvent } from "@/lib/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
-import { lastMetrics } from "./metric_values.ts";
+import { lastMetrics } from "./loop_metrics.ts";
 import { type Node, nodeName } from "./nodes.ts";
 import type { Store } from "./store.ts";
 
-/** An event before it is stamped. */
+/** An event before it gets its time. */
 export type Untimed = RunEvent extends infer E ? E extends RunEvent ? Omit<E, "time"> : never : never;
 
-/** That `node` was run or found, and the figures that it left behind. */
+/** Returns the events of a node that ran or was cached, with the metrics and evaluations that it wrote. */
 export async function doneEvents(
   node: Node,
   record: ActionRecord,
@@ -18,13 +18,12 @@ export async function doneEvents(
   const name = nodeName(node), { key, seconds, warnings } = record;
   const common = { ...name, key, seconds, ...throughput(record) };
   const outputs = Object.entries(record.outputs);
-  const events: Untimed[] = ran
-    ? [{
-      ...common,
-      type: "stage_finished",
-      outputs: Object.fromEntries(outputs.map(([port, tree]) => [port, tree.digest])),
-    }]
-    : [{ ...common, type: "stage_cached", ...(warnings === undefined ? {} : { warnings }) }];
+  const digests = Object.fromEntries(outputs.map(([port, tree]) => [port, tree.digest]));
+  const events: Untimed[] = [
+    ran
+      ? { ...common, type: "stage_finished", outputs: digests }
+      : { ...common, type: "stage_cached", ...(warnings === undefined ? {} : { warnings }) },
+  ];
   for (const [port, tree] of outputs) {
     const contract = node.plan.stage.outputs[port]?.contract;
     if (contract !== "metrics@1" && contract !== "evals@1" || !store.holds(tree)) continue;
@@ -35,13 +34,13 @@ export async function doneEvents(
   return events;
 }
 
-/** What a stage worked on, and how fast: over its whole time, reading models and compiling included. */
+/** Returns the tokens of a stage, and tokens per second over its whole time, with reading models and compiling. */
 function throughput({ tokens, seconds }: ActionRecord): { tokens?: number; tokens_per_second?: number } {
   if (tokens === undefined) return {};
   return { tokens, ...(seconds > 0 ? { tokens_per_second: tokens / seconds } : {}) };
 }
 
-/** `node` as the result of a run lists it: with the outputs that the store still holds. */
+/** Returns `node` for the result of a run, with the outputs that the store still holds. */
 export async function finishedNode(
   node: Node,
   record: ActionRecord,
@@ -52,14 +51,6 @@ export async function finishedNode(
     if (store.holds(tree)) outputs[port] = await store.view(record, port);
   }
   const { key, seconds, tokens, parts } = record;
-  return {
-    ...nodeName(node),
-    key,
-    cached,
-    seconds,
-    ...(tokens === undefined ? {} : { tokens }),
-    params: parts.params,
-    inputs: parts.inputs,
-    outputs,
-  };
+  const facts = { key, cached, seconds, ...(tokens === undefined ? {} : { tokens }) };
+  return { ...nodeName(node), ...facts, params: parts.params, inputs: parts.inputs, outputs };
 }

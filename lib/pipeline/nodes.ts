@@ -1,5 +1,5 @@
 /**
- * The nodes of a plan: one stage at one position, be it a copy of a `foreach`, a round of an `iterate`, or neither.
+ * The nodes of a plan: one stage at one position, which is a copy of a `foreach`, an iteration of an `iterate`, or neither.
  * @module
  */
 import type { NodeName } from "@/lib/contracts/events.ts";
@@ -7,12 +7,12 @@ import {
   type BlockPlan,
   type Blueprint,
   isBlock,
-  lastRound,
-  runsInRound,
+  lastIteration,
+  runsInIteration,
   type StagePlan,
 } from "./blueprint.ts";
 
-/** Which copy or round. */
+/** A copy or an iteration. */
 export interface Position {
   readonly index?: number;
   readonly iteration?: number;
@@ -25,27 +25,21 @@ export interface Node extends Position {
   readonly plan: StagePlan;
 }
 
-/** The node of `plan` at a position. */
-export function makeNode(plan: StagePlan, { index, iteration }: Position): Node {
-  const number = index ?? iteration;
+/** Returns the node of `plan` at a position. */
+export function makeNode(plan: StagePlan, position: Position): Node {
+  const number = position.index ?? position.iteration;
   const id = number === undefined ? plan.path : `${plan.path}[${number}]`;
-  return {
-    id,
-    plan,
-    ...(index === undefined ? {} : { index }),
-    ...(iteration === undefined ? {} : { iteration }),
-  };
+  return { id, plan, ...given(position) };
 }
 
-/** The nodes of copy or round `i`. @param last the loop's last round; default: that of a loop which nothing ends early */
-export function nodesOf(block: BlockPlan, i: number, last = lastRound(block)): Node[] {
+/** Returns the nodes of copy or iteration `i`. @param last the loop's last iteration; default: if nothing ends it early */
+export function nodesOf(block: BlockPlan, i: number, last = lastIteration(block)): Node[] {
   if (block.kind === "foreach") return block.stages.map((plan) => makeNode(plan, { index: i }));
-  return block.stages.filter((plan) => runsInRound(plan, i, last)).map((plan) =>
-    makeNode(plan, { iteration: i })
-  );
+  return block.stages.filter((plan) => runsInIteration(plan, i, last))
+    .map((plan) => makeNode(plan, { iteration: i }));
 }
 
-/** All nodes if no `until` ends a loop early, in the order of execution. */
+/** Returns all nodes if no `until` ends a loop early, in the order of execution. */
 export function allNodes(blueprint: Blueprint): Node[] {
   return blueprint.entries.flatMap((entry) => {
     if (!isBlock(entry)) return [makeNode(entry, {})];
@@ -53,14 +47,12 @@ export function allNodes(blueprint: Blueprint): Node[] {
   });
 }
 
-/** Name of a node in events and messages. */
+/** Returns the name of a node in events and messages. */
 export function nodeName(node: Node): NodeName {
-  const { plan, index, iteration } = node;
-  return {
-    stage: plan.path,
-    uses: plan.stage.id,
-    ...(plan.stage.role === undefined ? {} : { role: plan.stage.role }),
-    ...(index === undefined ? {} : { index }),
-    ...(iteration === undefined ? {} : { iteration }),
-  };
+  const { path, stage: { id, role } } = node.plan;
+  return { stage: path, uses: id, ...(role === undefined ? {} : { role }), ...given(node) };
+}
+
+function given({ index, iteration }: Position): Position {
+  return { ...(index === undefined ? {} : { index }), ...(iteration === undefined ? {} : { iteration }) };
 }

@@ -1,46 +1,60 @@
 /**
- * Sorts a plan so that everything comes after what it reads from, and finds what reads from itself.
+ * Sorts a plan so that everything comes after what it reads, finds cycles, and selects a part of a plan.
  * @module
  */
-import { type BlockPlan, isBlock, type Reference, referencesOf, type StagePlan } from "./blueprint.ts";
-import type { Problem } from "./manifest_reader.ts";
+import { UsageError } from "@/lib/tensor/errors.ts";
+import {
+  type Blueprint,
+  type EntryPlan,
+  isBlock,
+  isLoop,
+  type Reference,
+  referencesOf,
+  type StagePlan,
+} from "./blueprint.ts";
+import type { Problem } from "./placed_yaml.ts";
+import { suggestion } from "./suggest.ts";
 
 /**
- * The entries in an order of execution, and the cycles that forbid one. Where nothing decides, the manifest's order
- * stays. The stages within each block are sorted in place.
+ * Returns the entries in an order of execution, and the cycles that make one impossible. Where nothing decides, the
+ * manifest's order stays. The stages within each block are sorted in place.
  */
 export function sortEntries(
-  entries: ReadonlyMap<string, StagePlan | BlockPlan>,
-): { readonly sorted: (StagePlan | BlockPlan)[]; readonly cycles: Problem[] } {
+  entries: ReadonlyMap<string, EntryPlan>,
+): { readonly sorted: EntryPlan[]; readonly cycles: Problem[] } {
   const cycles: Problem[] = [];
+  const sortAt = <T extends { readonly name: string }>(
+    items: Iterable<T>,
+    sources: (item: T) => readonly string[],
+    at: readonly string[],
+  ) => {
+    const { sorted, cycle } = sort(new Map([...items].map((item) => [item.name, item])), sources);
+    const message = `stages must not read from themselves: ${cycle?.join(" reads ")}`;
+    if (cycle) cycles.push({ at: [...at, cycle[0]!], message });
+    return sorted;
+  };
   for (const block of entries.values()) {
     if (!isBlock(block)) continue;
-    const byName = new Map(block.stages.map((stage) => [stage.name, stage]));
-    const inner = sort(
-      byName,
-      (stage) => stageEdges(stage).filter((s) => s.block === block).map((s) => s.name),
+    const inner = (stage: StagePlan) =>
+      sourceStages(stage).filter((s) => s.block === block).map((s) => s.name);
+    block.stages.splice(
+      0,
+      block.stages.length,
+      ...sortAt(block.stages, inner, ["stages", block.name, "stages"]),
     );
-    block.stages.splice(0, block.stages.length, ...inner.sorted);
-    if (inner.cycle) cycles.push(cycleProblem(["stages", block.name, "stages"], inner.cycle));
   }
-  const outer = sort(entries, (entry) => {
-    const own = isBlock(entry) ? entry.name : undefined;
-    return entryEdges(entry).map((stage) => stage.block?.name ?? stage.name).filter((name) => name !== own);
-  });
-  if (outer.cycle) cycles.push(cycleProblem(["stages"], outer.cycle));
-  return { sorted: outer.sorted, cycles };
-}
-
-function cycleProblem(at: readonly string[], cycle: readonly string[]): Problem {
-  return {
-    at: [...at, cycle[0]!],
-    message: `stages must not read from themselves: ${cycle.join(" reads ")}`,
-  };
+  const sorted = sortAt(
+    entries.values(),
+    (entry) =>
+      sourceStages(entry).map(entryName).filter((name) => name !== (isBlock(entry) ? entry.name : undefined)),
+    ["stages"],
+  );
+  return { sorted, cycles };
 }
 
 function sort<T>(
   items: ReadonlyMap<string, T>,
-  edges: (item: T) => readonly string[],
+  sources: (item: T) => readonly string[],
 ): { readonly sorted: T[]; readonly cycle?: string[] } {
   const sorted: T[] = [];
   const state = new Map<string, "open" | "done">();
@@ -52,7 +66,7 @@ function sort<T>(
       return;
     }
     state.set(name, "open");
-    for (const next of edges(items.get(name)!)) visit(next, [...trail, name]);
+    for (const next of sources(items.get(name)!)) visit(next, [...trail, name]);
     state.set(name, "done");
     sorted.push(items.get(name)!);
   };
@@ -60,24 +74,58 @@ function sort<T>(
   return cycle ? { sorted, cycle } : { sorted };
 }
 
-/** The stages that must have run before a reference has its value. */
-export function stagesOf(reference: Reference | null): StagePlan[] {
+/**
+ * Returns `blueprint` reduced to the entries `names` and what they read, blocks as a whole; of its outputs, those that
+ * come from there. Keys do not change, so a later run of everything uses the results of a run of a part.
+ * @throws {UsageError} listing the names that are not an entry
+ */
+export function partOf(blueprint: Blueprint, names: readonly string[]): Blueprint {
+  const entries = new Map(blueprint.entries.map((entry) => [entry.name, entry]));
+  const unknown = names.filter((name) => !entries.has(name)).map((name) => {
+    const block = entries.get(name.split(".")[0]!);
+    return block && isBlock(block)
+      ? `"${name}" (a part of "${block.name}", which runs as a whole)`
+      : `"${name}"${suggestion(name, entries.keys())}`;
+  });
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `--to must name stages or blocks of ${blueprint.manifest}, got ${unknown.join("; ")}`,
+    );
+  }
+  const kept = new Set<EntryPlan>();
+  const keep = (name: string) => {
+    const entry = entries.get(name)!;
+    if (kept.has(entry)) return;
+    kept.add(entry);
+    for (const stage of sourceStages(entry)) keep(entryName(stage));
+  };
+  names.forEach(keep);
+  const isKept = (reference: Reference) =>
+    stagesOf(reference).every((stage) => kept.has(entries.get(entryName(stage))!));
+  return {
+    ...blueprint,
+    entries: blueprint.entries.filter((entry) => kept.has(entry)),
+    outputs: Object.fromEntries(Object.entries(blueprint.outputs).filter(([, r]) => isKept(r))),
+  };
+}
+
+/** Returns the name of the entry that a stage is, or is in. */
+function entryName(stage: StagePlan): string {
+  return stage.block?.name ?? stage.name;
+}
+
+/** Returns the stages that must have run before a reference has its value. */
+function stagesOf(reference: Reference | null): StagePlan[] {
   if (reference === null || reference.from === "input" || reference.from === "carry") return [];
-  // What a loop carries out of its last round, or its best, needs the whole block.
+  // What a loop carries out of its last iteration, or its best, requires the whole block.
   return reference.from === "next" || reference.from === "best"
     ? [...reference.block.stages]
     : [reference.stage];
 }
 
-function stageEdges(stage: StagePlan): StagePlan[] {
-  return Object.values(stage.bindings).flatMap((binding) => referencesOf(binding).flatMap(stagesOf));
-}
-
-/** The stages that an entry reads from, its own among them. */
-export function entryEdges(entry: StagePlan | BlockPlan): StagePlan[] {
-  if (!isBlock(entry)) return stageEdges(entry);
-  const carried = entry.kind === "iterate"
-    ? [...Object.values(entry.carry), ...Object.values(entry.next)]
-    : [];
-  return [...entry.stages.flatMap(stageEdges), ...carried.flatMap(stagesOf)];
+/** Returns the stages that an entry reads; for a block, its own stages among them. */
+function sourceStages(entry: EntryPlan): StagePlan[] {
+  if (!isBlock(entry)) return Object.values(entry.bindings).flatMap(referencesOf).flatMap(stagesOf);
+  const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
+  return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];
 }

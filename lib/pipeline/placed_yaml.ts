@@ -1,12 +1,12 @@
 /**
- * YAML that can say where things stand: values by their keys, and problems as `file:line:column`, all in one error.
- * Manifests and experiments are read through it.
+ * Parses YAML with positions: values by their keys, and problems as `file:line:column`, all in one error. Manifests and
+ * experiments are read with it.
  * @module
  */
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { ManifestError } from "@/lib/tensor/errors.ts";
-import { suggestion } from "./suggest.ts";
+import { unknownName } from "./suggest.ts";
 import { phraseOf } from "./zod_phrases.ts";
 
 /** A path of keys and indices into a document. */
@@ -18,24 +18,24 @@ export interface Problem {
   readonly message: string;
 }
 
-/** A parsed document with the means to point into its text. */
+/** A parsed document with the positions of its entries. */
 export interface PlacedYaml {
   readonly value: unknown;
   /** `file:line:column` of the entry at `at`, or of the nearest one around it */
   readonly place: (at: Pointer) => string;
 }
 
-/** One error for all `problems` of a `kind` of file (`manifest`), in the order of the file. */
+/** Returns one error for all `problems` of a `kind` of file (`manifest`), in the order of the file. */
 export function placedError(
   kind: string,
   file: string,
   problems: readonly Problem[],
   place: (at: Pointer) => string,
 ): ManifestError {
-  const issues = problems.map((p) => ({
-    pointer: `/${p.at.join("/")}`,
-    message: p.message,
-    place: place(p.at),
+  const issues = problems.map(({ at, message }) => ({
+    pointer: `/${at.join("/")}`,
+    message,
+    place: place(at),
   }));
   const rank = (place: string) => {
     const [, line, column] = /:(\d+):(\d+)$/.exec(place) ?? [];
@@ -44,15 +44,12 @@ export function placedError(
   issues.sort((a, b) => rank(a.place) - rank(b.place));
   const count = issues.length === 1 ? "1 problem" : `${issues.length} problems`;
   const lines = issues.map((i) => `\n  ${i.place}: ${i.message}`).join("");
-  return new ManifestError(
-    `Cannot use ${kind} ${file} as it must be free of errors: ${count}${lines}`,
-    issues,
-  );
+  return new ManifestError(`Invalid ${kind} ${file}: ${count}${lines}`, issues);
 }
 
 /**
  * Parses `text`, the content of `file`, which is a `kind` of file.
- * @throws {ManifestError} with every problem of syntax
+ * @throws {ManifestError} with every syntax error
  */
 export function parsePlacedYaml(text: string, file: string, kind: string): PlacedYaml {
   const lines = new LineCounter();
@@ -61,52 +58,56 @@ export function parsePlacedYaml(text: string, file: string, kind: string): Place
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  const place = (pointer: Pointer): string => {
-    let node: unknown = document.contents;
-    let offset = 0;
-    for (const key of pointer) {
-      if (isMap(node)) {
-        const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
-        if (!pair) break;
-        offset = (pair.key as { range?: [number, number, number] }).range?.[0] ?? offset;
-        node = pair.value;
-      } else {
-        const item = (node as { items?: unknown[] } | null)?.items?.[Number(key)];
-        const range = (item as { range?: [number, number, number] } | undefined)?.range;
-        if (!range) break;
-        offset = range[0];
-        node = item;
-      }
-    }
-    return at(offset);
-  };
   if (document.errors.length > 0) {
-    const offsets = new Map(document.errors.map((e, i) => [String(i), e.pos[0]]));
-    const problems = document.errors.map((e, i) => ({ at: [String(i)], message: e.message }));
-    throw placedError(kind, file, problems, ([i]) => at(offsets.get(String(i)) ?? 0));
+    const problems = document.errors.map(({ message }, i) => ({ at: [i], message }));
+    throw placedError(kind, file, problems, ([i]) => at(document.errors[i as number]!.pos[0]));
   }
-  return { value: document.toJS({ maxAliasCount: 100 }) ?? {}, place };
+  return {
+    value: document.toJS({ maxAliasCount: 100 }) ?? {},
+    place: (pointer) => at(offsetOf(document.contents, pointer)),
+  };
+}
+
+interface Ranged {
+  readonly range?: readonly [number, number, number];
+  readonly items?: readonly unknown[];
+}
+
+/** Returns the offset of the entry at `pointer` below `node`, or of the nearest one around it. */
+function offsetOf(node: unknown, pointer: Pointer): number {
+  let offset = 0;
+  for (const key of pointer) {
+    const pair = isMap(node)
+      ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
+      : undefined;
+    const named = (pair ? pair.key : (node as Ranged | null)?.items?.[Number(key)]) as Ranged | undefined;
+    if (named?.range === undefined) break;
+    offset = named.range[0];
+    node = pair ? pair.value : named;
+  }
+  return offset;
 }
 
 /**
- * What zod found wrong, as problems below `prefix`.
- * @param knownKeys the keys that were right at a path, for suggestions
+ * Returns the problems that zod found, below `prefix`.
+ * @param knownKeys the keys that are allowed at a path, for suggestions
+ * @param renamedKeys old keys at a path with their new names
  */
 export function zodProblems(
   result: z.ZodSafeParseResult<unknown>,
   prefix: Pointer,
   knownKeys: (path: Pointer) => readonly string[],
+  renamedKeys: (path: Pointer) => Readonly<Record<string, string>> = () => ({}),
 ): Problem[] {
   return (result.error?.issues ?? []).flatMap((issue) => {
     const at = [...prefix, ...issue.path as (string | number)[]];
-    if (issue.code === "unrecognized_keys") {
-      const known = knownKeys(at);
-      return issue.keys.map((key) => ({
-        at: [...at, key],
-        message: `unknown key "${key}"${suggestion(key, known)}`,
-      }));
+    if (issue.code !== "unrecognized_keys") {
+      const name = issue.path.length === 0 ? "" : `"${String(issue.path.at(-1))}" `;
+      return [{ at, message: `${name}${phraseOf(issue)}` }];
     }
-    const what = issue.path.length === 0 ? "" : `"${String(issue.path.at(-1))}" `;
-    return [{ at, message: `${what}${phraseOf(issue)}` }];
+    return issue.keys.map((key) => ({
+      at: [...at, key],
+      message: unknownName("key", key, knownKeys(at), renamedKeys(at)),
+    }));
   });
 }

@@ -1,21 +1,29 @@
 /**
- * Makes a blueprint of a manifest: loads the stages, validates parameters, resolves references, checks ports and order.
- * All problems come out together.
+ * Makes a blueprint from a manifest: loads the stages, validates parameters, resolves references, checks ports and order.
+ * All problems are reported together.
  * @module
  */
-import type { ManifestSource, Pointer, Problem } from "./manifest_reader.ts";
-import { manifestError } from "./manifest_reader.ts";
-import type { BlockPlan, Blueprint, IteratePlan, Reference, StagePlan, StageSource } from "./blueprint.ts";
-import { allStages, isBlock } from "./blueprint.ts";
-import { emptyLoop, resolveCarried, resolveFigures } from "./loops.ts";
-import type { StageEntry } from "./manifest.ts";
-import { bindPorts, checkEvery } from "./ports.ts";
-import { resolveReference, type Scope } from "./references.ts";
-import { publishWarnings } from "./publishing.ts";
+import {
+  allStages,
+  type BlockPlan,
+  type Blueprint,
+  type EntryPlan,
+  isLoop,
+  type Reference,
+  referencesOf,
+  type StagePlan,
+  type StageSource,
+} from "./blueprint.ts";
+import { emptyLoop, resolveCarried, resolveMetrics } from "./loops.ts";
+import type { IterateEntry, StageEntry } from "./manifest.ts";
+import type { ManifestSource } from "./manifest_reader.ts";
 import { sortEntries } from "./order.ts";
-import { suggestion } from "./suggest.ts";
-import type { z } from "zod";
-import { phraseOf } from "./zod_phrases.ts";
+import { placedError, type Pointer, type Problem } from "./placed_yaml.ts";
+import { bindPorts, checkEvery } from "./ports.ts";
+import { publishWarnings } from "./publishing.ts";
+import { resolveReference } from "./references.ts";
+import { unknownName } from "./suggest.ts";
+import { checkParams } from "./zod_phrases.ts";
 
 /** What the command line adds to a manifest. */
 export interface PlanOptions {
@@ -25,9 +33,9 @@ export interface PlanOptions {
 }
 
 /**
- * The checked plan of `source`.
- * @throws {ManifestError} listing unknown stages, ports, parameters and references, inputs that are missing or of
- * another contract, values that parameters refuse, and cycles
+ * Returns the checked plan of `source`.
+ * @throws {ManifestError} listing unknown stages, ports, parameters and references, inputs that are missing or have
+ * another contract, invalid values of parameters, and cycles
  */
 export async function makeBlueprint(
   source: ManifestSource,
@@ -35,159 +43,164 @@ export async function makeBlueprint(
   options: PlanOptions,
 ): Promise<Blueprint> {
   const { manifest } = source;
-  const problems: Problem[] = [];
-  const entries = new Map<string, StagePlan | BlockPlan>();
-  const known = await stages.list();
+  const planner = new Planner(source, stages, options.inputs);
+  await planner.addEntries();
+  // References to entries that could not be planned would only repeat the first problem.
+  planner.throwProblems(({ at }) => at.at(-1) === "uses");
+  planner.resolveLoops();
+  planner.bindStages();
+  const outputs = planner.resolveOutputs();
+  const { sorted, cycles } = sortEntries(planner.entries);
+  planner.problems.push(...cycles);
+  planner.throwProblems(() => true);
+  const plan = { entries: sorted, outputs };
+  return {
+    manifest: source.file,
+    seed: options.seed ?? manifest.seed,
+    inputs: options.inputs,
+    ...plan,
+    keep: manifest.keep,
+    warnings: [...unusedInputs(Object.keys(manifest.inputs), plan), ...publishWarnings(plan)],
+  };
+}
 
-  async function stagePlan(
+/** A plan in the making; each step adds its problems. */
+class Planner {
+  readonly entries = new Map<string, EntryPlan>();
+  readonly problems: Problem[] = [];
+
+  constructor(
+    readonly source: ManifestSource,
+    readonly stages: StageSource,
+    readonly inputs: PlanOptions["inputs"],
+  ) {}
+
+  /** @throws {ManifestError} with all problems, if one of them matches */
+  throwProblems(matches: (problem: Problem) => boolean): void {
+    if (!this.problems.some(matches)) return;
+    throw placedError("manifest", this.source.file, this.problems, this.source.place);
+  }
+
+  /** Plans all entries without their references. */
+  async addEntries(): Promise<void> {
+    for (const [name, entry] of Object.entries(this.source.manifest.stages)) {
+      const at: Pointer = ["stages", name];
+      if (name === "inputs" || name === "carry") {
+        this.problems.push({ at, message: `"${name}" is a reserved name` });
+      }
+      if ("uses" in entry) {
+        const plan = await this.#planStage(name, entry, at);
+        if (plan) this.entries.set(name, plan);
+        continue;
+      }
+      const block: BlockPlan = "foreach" in entry
+        ? { kind: "foreach", name, count: entry.foreach.count, stages: [] }
+        : emptyLoop(name, entry);
+      for (const [inner, e] of Object.entries(entry.stages)) {
+        const plan = await this.#planStage(inner, e, [...at, "stages", inner], block);
+        if (plan) block.stages.push(plan);
+      }
+      this.entries.set(name, block);
+    }
+  }
+
+  async #planStage(
     name: string,
     entry: StageEntry,
     at: Pointer,
     block?: BlockPlan,
   ): Promise<StagePlan | undefined> {
+    const known = await this.stages.list();
     if (!known.includes(entry.uses)) {
-      problems.push({
-        at: [...at, "uses"],
-        message: `there is no stage program "${entry.uses}"${suggestion(entry.uses, known)}`,
-      });
+      this.problems.push({ at: [...at, "uses"], message: unknownName("stage program", entry.uses, known) });
       return undefined;
     }
-    const stage = await stages.load(entry.uses);
+    const stage = await this.stages.load(entry.uses);
     if (entry.every !== undefined && block?.kind !== "iterate") {
-      problems.push({ at: [...at, "every"], message: `"every" has a meaning inside an iterate block only` });
+      this.problems.push({
+        at: [...at, "every"],
+        message: `"every" is allowed only inside an iterate block`,
+      });
     }
-    const parsed = stage.params.safeParse(entry.with);
-    if (!parsed.success) {
-      problems.push(...paramProblems(parsed.error.issues, Object.keys(stage.params.shape), at));
+    const checked = checkParams(stage, entry.with);
+    const params = "params" in checked ? checked.params : undefined;
+    for (const { path, message } of "problems" in checked ? checked.problems : []) {
+      this.problems.push({ at: [...at, "with", ...path], message });
     }
     return {
       path: block ? `${block.name}.${name}` : name,
       name,
       stage,
       ...(block ? { block } : {}),
-      params: parsed.success ? jsonOf(parsed.data) : {},
-      needs: parsed.success ? stage.needs?.(parsed.data) ?? {} : {},
-      omits: parsed.success ? stage.omits?.(parsed.data) ?? {} : {},
+      // As JSON, which is what keys, tasks and lock files hold.
+      params: JSON.parse(JSON.stringify(params ?? {})) as Record<string, unknown>,
+      needs: params && stage.needs?.(params) || {},
+      omits: params && stage.omits?.(params) || {},
       bindings: {},
       seedLabel: entry.seed ?? name,
       every: entry.every ?? 1,
     };
   }
 
-  for (const [name, entry] of Object.entries(manifest.stages)) {
-    const at: Pointer = ["stages", name];
-    if (name === "inputs" || name === "carry") {
-      problems.push({ at, message: `"${name}" is a reserved name` });
+  /** Resolves metrics and carried values of loops: all metrics first, as any reference may name a best iteration. */
+  resolveLoops(): void {
+    const loops = [...this.entries.values()].filter(isLoop)
+      .map((block) => [block, this.source.manifest.stages[block.name] as IterateEntry] as const);
+    for (const [block, entry] of loops) resolveMetrics(block, entry, this.problems);
+    for (const [block, entry] of loops) {
+      resolveCarried(block, entry, (...args) => this.#resolve(...args), this.problems);
     }
-    if ("uses" in entry) {
-      const plan = await stagePlan(name, entry, at);
-      if (plan) entries.set(name, plan);
-      continue;
-    }
-    const block: BlockPlan = "foreach" in entry
-      ? { kind: "foreach", name, count: entry.foreach.count, stages: [] }
-      : emptyLoop(name, entry);
-    for (const [inner, e] of Object.entries(entry.stages)) {
-      const plan = await stagePlan(inner, e, [...at, "stages", inner], block);
-      if (plan) block.stages.push(plan);
-    }
-    entries.set(name, block);
   }
-  // References into entries that could not be made would only repeat the first problem.
-  if (problems.some((p) => p.at.at(-1) === "uses")) throw manifestError(source.file, problems, source.place);
 
-  const inputs = Object.keys(manifest.inputs);
-  const resolve = (text: string, at: Pointer, block?: BlockPlan, self?: StagePlan): Reference | undefined => {
-    const scope: Scope = { inputs, entries, ...(block ? { block } : {}), ...(self?.block ? { self } : {}) };
-    const found = resolveReference(text, scope);
-    if (!("problem" in found)) return found;
-    problems.push({ at, message: found.problem });
-    return undefined;
-  };
-
-  const loops = Object.entries(manifest.stages).flatMap(([name, entry]) =>
-    "iterate" in entry ? [[entries.get(name) as IteratePlan, entry] as const] : []
-  );
-  for (const [block, entry] of loops) resolveFigures(block, entry, problems);
-  for (const [block, entry] of loops) resolveCarried(block, entry, { resolve, problems });
-  for (const plan of allStages({ entries: [...entries.values()] })) {
-    const at: Pointer = plan.block ? ["stages", plan.block.name, "stages", plan.name] : ["stages", plan.name];
-    const top = manifest.stages[plan.block?.name ?? plan.name]!;
-    const entry = "uses" in top ? top : top.stages[plan.name]!;
-    bindPorts(plan, entry, {
-      at,
-      resolve: (text, where) => resolve(text, where, plan.block, plan),
-      problems,
-      inputs: options.inputs,
-    });
-    checkEvery(plan, at, problems);
-  }
-  const outputs: Record<string, Reference> = {};
-  for (const [name, text] of Object.entries(manifest.outputs)) {
-    const found = resolve(text, ["outputs", name]);
-    if (!found) continue;
-    if (found.from === "all") {
-      problems.push({
-        at: ["outputs", name],
-        message: `"${text}" is a list: name one output, such as one that next carries`,
+  /** Binds the inputs of all stages. */
+  bindStages(): void {
+    for (const plan of allStages({ entries: [...this.entries.values()] })) {
+      const { block, name } = plan;
+      const top = this.source.manifest.stages[block?.name ?? name]!;
+      const at: Pointer = block ? ["stages", block.name, "stages", name] : ["stages", name];
+      bindPorts(plan, "uses" in top ? top : top.stages[name]!, {
+        at,
+        resolve: (text, where) => this.#resolve(text, where, block, plan),
+        problems: this.problems,
+        inputs: this.inputs,
       });
+      checkEvery(plan, at, this.problems);
     }
-    outputs[name] = found;
   }
-  const { sorted, cycles } = sortEntries(entries);
-  problems.push(...cycles);
-  if (problems.length > 0) throw manifestError(source.file, problems, source.place);
-  return {
-    manifest: source.file,
-    seed: options.seed ?? manifest.seed,
-    inputs: options.inputs,
-    entries: sorted,
-    outputs,
-    keep: manifest.keep,
-    warnings: [...unusedInputs(inputs, sorted, outputs), ...publishWarnings(sorted)],
-  };
-}
 
-function paramProblems(
-  issues: readonly z.core.$ZodIssue[],
-  known: readonly string[],
-  at: Pointer,
-): Problem[] {
-  return issues.flatMap((issue) => {
-    const path = issue.path.map((p) => typeof p === "symbol" ? String(p) : p);
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({
-        at: [...at, "with", ...path, key],
-        message: `there is no parameter "${key}"${suggestion(key, known)}`,
-      }));
+  /** Returns the references of the manifest's `outputs:`. */
+  resolveOutputs(): Record<string, Reference> {
+    const outputs: Record<string, Reference> = {};
+    for (const [name, text] of Object.entries(this.source.manifest.outputs)) {
+      const at = ["outputs", name];
+      const found = this.#resolve(text, at);
+      if (found?.from === "all") {
+        this.problems.push({ at, message: `"${text}" is a list: an output must be one value` });
+      }
+      if (found) outputs[name] = found;
     }
-    const name = path.length === 0 ? "parameters" : `parameter "${path.join(".")}"`;
-    return [{ at: [...at, "with", ...path], message: `${name} ${phraseOf(issue)}` }];
-  });
-}
+    return outputs;
+  }
 
-/** Parameters as JSON, which is what keys, tasks and lock files hold. */
-function jsonOf(params: unknown): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(params)) as Record<string, unknown>;
+  #resolve(text: string, at: Pointer, block?: BlockPlan, reader?: StagePlan): Reference | undefined {
+    const inputs = Object.keys(this.source.manifest.inputs);
+    const self = reader?.block ? reader : undefined;
+    const found = resolveReference(text, { inputs, entries: this.entries, block, self });
+    if (!("problem" in found)) return found;
+    this.problems.push({ at, message: found.problem });
+    return undefined;
+  }
 }
 
 function unusedInputs(
   inputs: readonly string[],
-  entries: readonly (StagePlan | BlockPlan)[],
-  outputs: Readonly<Record<string, Reference>>,
+  { entries, outputs }: Pick<Blueprint, "entries" | "outputs">,
 ): string[] {
-  const used = new Set<string>();
-  const add = (r: Reference | null) => r?.from === "input" && used.add(r.name);
-  for (const reference of Object.values(outputs)) add(reference);
-  for (const entry of entries) {
-    if (isBlock(entry) && entry.kind === "iterate") {
-      [...Object.values(entry.carry), ...Object.values(entry.next)].forEach(add);
-    }
-  }
-  for (const stage of allStages({ entries })) {
-    for (const binding of Object.values(stage.bindings)) {
-      (binding.kind === "one" ? [binding.reference] : Object.values(binding.references)).forEach(add);
-    }
-  }
+  const references = [
+    ...Object.values(outputs),
+    ...entries.filter(isLoop).flatMap(({ carry, next }) => [...Object.values(carry), ...Object.values(next)]),
+    ...allStages({ entries }).flatMap(({ bindings }) => Object.values(bindings).flatMap(referencesOf)),
+  ];
+  const used = new Set(references.map((reference) => reference?.from === "input" ? reference.name : ""));
   return inputs.filter((name) => !used.has(name)).map((name) => `input "${name}" is not used`);
 }

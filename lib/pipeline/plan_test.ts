@@ -9,7 +9,7 @@ import { makeBlueprint } from "./plan.ts";
 function fake(id: string, inputs: Ports, outputs: Ports): Stage {
   const params = z.strictObject({
     lr: z.number().positive().default(1e-3).describe("rate"),
-    rounds: z.int().min(1).default(1).describe("rounds"),
+    passes: z.int().min(1).default(1).describe("passes"),
   });
   return defineStage({
     id,
@@ -18,18 +18,19 @@ function fake(id: string, inputs: Ports, outputs: Ports): Stage {
     inputs,
     outputs,
     random: true,
+    renamed: { rounds: "passes" },
     run: () => Promise.resolve(),
   });
 }
 
 const MODEL = { contract: "model", description: "a model" } as const;
-const METRICS = { contract: "metrics@1", description: "figures" } as const;
+const METRICS = { contract: "metrics@1", description: "metrics" } as const;
 const ALL: Stage[] = [
   fake("train", { model: MODEL, state: { contract: "state", description: "s", optional: true } }, {
     policy: MODEL,
     state: { contract: "state", description: "s" },
     metrics: METRICS,
-    checkpoints: { contract: "models", description: "on the way" },
+    checkpoints: { contract: "models", description: "intermediate checkpoints" },
   }),
   fake("judge", {
     models: { ...MODEL, many: "map" },
@@ -42,11 +43,11 @@ const ALL: Stage[] = [
     }, {
       policy: MODEL,
       critic: { ...MODEL, optional: true },
-      steps: { contract: "models", description: "on the way", optional: true },
+      steps: { contract: "models", description: "intermediate checkpoints", optional: true },
     }),
-    needs: ({ rounds }) =>
-      (rounds as number) > 1 ? { from: `rounds=${rounds}`, critic: `rounds=${rounds}` } : {},
-    omits: ({ rounds }) => rounds === 1 ? { steps: "rounds=1" } : {},
+    needs: ({ passes }) =>
+      (passes as number) > 1 ? { from: `passes=${passes}`, critic: `passes=${passes}` } : {},
+    omits: ({ passes }) => passes === 1 ? { steps: "passes=1" } : {},
   },
 ];
 
@@ -73,24 +74,24 @@ stages:
     iterate: { count: 3, carry: { policy: b.policy } }
     stages: { train: { uses: train, in: { model: carry.policy } } }
     next: { policy: train.policy }
-  b: { uses: train, in: { model: inputs.base }, with: { rounds: 2 }, seed: other }`);
+  b: { uses: train, in: { model: inputs.base }, with: { passes: 2 }, seed: other }`);
   assertEquals(blueprint.entries.map((entry) => entry.name), ["b", "loop", "judge"]);
   const b = blueprint.entries[0]!;
-  assertEquals(!isBlock(b) && [b.params, b.seedLabel], [{ lr: 1e-3, rounds: 2 }, "other"]);
+  assertEquals(!isBlock(b) && [b.params, b.seedLabel], [{ lr: 1e-3, passes: 2 }, "other"]);
   assertEquals(blueprint.warnings, ['input "spare" is not used']);
 });
 
 Deno.test("makeBlueprint() lists unknown programs with the nearest name", async () => {
   assertEquals(await problemsOf("stages: { a: { uses: tran }, b: { uses: jugde } }"), [
-    'm.yaml:1:16: there is no stage program "tran", did you mean "train"?',
-    'm.yaml:1:35: there is no stage program "jugde", did you mean "judge"?',
+    'm.yaml:1:16: unknown stage program "tran", did you mean "train"?',
+    'm.yaml:1:35: unknown stage program "jugde", did you mean "judge"?',
   ]);
 });
 
 Deno.test("makeBlueprint() lists wrong ports, references, contracts, parameters and outputs at once", async () => {
   const problems = await problemsOf(`inputs: { base: base }
 stages:
-  a: { uses: train, in: { modle: inputs.base }, with: { lr: -1, round: 2, rounds: x } }
+  a: { uses: train, in: { modle: inputs.base }, with: { lr: -1, pases: 2, passes: x } }
   b: { uses: train, in: { model: a.polcy, state: a.policy } }
   c: { uses: train, in: { model: inputs.bas } }
   d: { uses: train, in: { model: [a.policy] } }
@@ -100,23 +101,29 @@ stages:
   h: { uses: train, in: { model: nothing.policy } }
 outputs: { policy: a.policy.x, evals: e }`);
   assertEquals(problems, [
-    'm.yaml:3:3: stage "a" needs input "model" under "in"',
-    'm.yaml:3:27: stage train has no input "modle", did you mean "model"?',
-    'm.yaml:3:57: parameter "lr" must be > 0',
-    'm.yaml:3:65: there is no parameter "round", did you mean "rounds"?',
-    'm.yaml:3:75: parameter "rounds" must be a number: it is a text',
+    'm.yaml:3:3: stage "a" requires input "model"',
+    'm.yaml:3:27: stage train: unknown input "modle", did you mean "model"?',
+    'm.yaml:3:57: parameter "lr" must be > 0, got -1',
+    'm.yaml:3:65: unknown parameter "pases", did you mean "passes"?',
+    'm.yaml:3:75: parameter "passes" must be a number, got "x"',
     'm.yaml:4:27: stage "a" (train) has no output "polcy", did you mean "policy"?',
-    'm.yaml:4:43: input "state" takes state: a.policy is model',
-    'm.yaml:5:27: there is no input "bas", did you mean "base"?',
-    'm.yaml:6:27: input "model" takes one value: it is a list',
-    'm.yaml:7:27: input "models" takes a map of names to references: it is "a.policy"',
-    'm.yaml:8:27: input "models" takes model: a.checkpoints is models',
-    'm.yaml:8:59: "every" has a meaning inside an iterate block only',
-    'm.yaml:9:27: "carry.x" stands outside an iterate block',
-    'm.yaml:10:27: there is no stage "nothing", known are a, b, c, d, e, f, g, h, inputs',
+    'm.yaml:4:43: input "state" must be state, got a.policy, which is model',
+    'm.yaml:5:27: unknown input "bas", did you mean "base"?',
+    'm.yaml:6:27: input "model" must be one value, got a list',
+    'm.yaml:7:27: input "models" must be a map of names to references, got "a.policy"',
+    'm.yaml:8:27: input "models" must be model, got a.checkpoints, which is models',
+    'm.yaml:8:59: "every" is allowed only inside an iterate block',
+    'm.yaml:9:27: "carry.x" is outside an iterate block',
+    'm.yaml:10:27: unknown stage "nothing", known are a, b, c, d, e, f, g, h, inputs',
     'm.yaml:11:12: stage "a" (train) has no output "policy.x", did you mean "policy"?',
-    'm.yaml:11:32: "e" must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or carry.NAME',
+    'm.yaml:11:32: a reference must be inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or carry.NAME, got "e"',
   ]);
+});
+
+Deno.test("makeBlueprint() names the new name of a renamed parameter", async () => {
+  const problems = await problemsOf(`inputs: { base: base }
+stages: { a: { uses: train, in: { model: inputs.base }, with: { rounds: 2 } } }`);
+  assertEquals(problems, ['m.yaml:2:65: unknown parameter "rounds": it is now "passes"']);
 });
 
 Deno.test("makeBlueprint() checks loops: carry, next, until, every and lists", async () => {
@@ -133,19 +140,19 @@ Deno.test("makeBlueprint() checks loops: carry, next, until, every and lists", a
 inputs: { base: base }
 outputs: { policies: loop.often.policy }`);
   assertEquals(problems, [
-    'm.yaml:4:49: "next" must say what "lost" becomes',
-    'm.yaml:4:75: "train.policy.x" must be STAGE.OUTPUT.METRIC where OUTPUT of "train" is metrics@1 or evals@1: those are metrics',
-    'm.yaml:6:35: input "model" is needed, but carry.policy starts from null',
-    'm.yaml:6:58: next.policy needs "train" in every round',
-    'm.yaml:7:35: "train" runs every 2 rounds: "often" cannot read it every 1',
-    'm.yaml:8:35: "carry" must say what "new" starts from (null: nothing)',
-    'm.yaml:9:27: input "model" takes one value: the outputs of block "loop" are a list',
-    'm.yaml:10:55: "loop.metrics" needs one stage with a metrics output: train and often have one',
-    'm.yaml:12:12: "loop.often.policy" is a list: name one output, such as one that next carries',
+    'm.yaml:4:49: "lost" is missing under "next"',
+    'm.yaml:4:75: "metric" must name an output of "train" that is metrics@1 or evals@1 (metrics) as STAGE.OUTPUT.METRIC, got "train.policy.x"',
+    'm.yaml:6:35: input "model" is required, but carry.policy starts from null',
+    'm.yaml:6:58: next.policy requires "train" in every iteration',
+    'm.yaml:7:35: "train" runs every 2 iterations: "often" cannot read it every 1',
+    'm.yaml:8:35: "new" is missing under "carry" (null: no initial value)',
+    'm.yaml:9:27: input "model" must be one value, got the list of all outputs of block "loop"',
+    'm.yaml:10:55: "loop.metrics" requires exactly one stage with an output "metrics", got train and often',
+    'm.yaml:12:12: "loop.often.policy" is a list: an output must be one value',
   ]);
 });
 
-Deno.test("makeBlueprint() knows the best round of a loop: its figure, and what it gives", async () => {
+Deno.test("makeBlueprint() plans the best iteration of a loop: its metric and its values", async () => {
   const { entries, outputs } = await plan(`inputs: { base: base }
 stages:
   loop:
@@ -163,12 +170,12 @@ outputs: { policy: loop.best.policy }`);
   const loop = entries[0] as IteratePlan;
   const [train, judge] = loop.stages;
   assertEquals(loop.best, {
-    figure: { stage: train!, port: "metrics", metric: "reward" },
+    metric: { stage: train!, port: "metrics", metric: "reward" },
     goal: "min",
     take: "carry",
   });
   assertEquals(loop.until, {
-    figure: { stage: judge!, port: "evals", metric: "score", row: { model: "b", mode: "sampled" } },
+    metric: { stage: judge!, port: "evals", metric: "score", row: { model: "b", mode: "sampled" } },
     above: 1,
   });
   assertEquals(outputs.policy, { from: "best", block: loop, name: "policy" });
@@ -176,7 +183,7 @@ outputs: { policy: loop.best.policy }`);
   assertEquals(after.bindings.model, { kind: "one", reference: outputs.policy! });
 });
 
-Deno.test("makeBlueprint() refuses figures and best rounds that nothing gives", async () => {
+Deno.test("makeBlueprint() refuses metrics and best iterations that do not exist", async () => {
   const loop = (best: string, more = "") =>
     `  ${more || "x"}:
     iterate: { count: 3, carry: { policy: inputs.base }, best: ${best} }
@@ -203,22 +210,22 @@ ${loop("{ metric: train.metrics.reward, model: policy, mode: greedy }", "e")}
     stages: { train: { uses: train, in: { model: carry.policy } } }
     next: { policy: train.policy }`);
   assertEquals(problems, [
-    'm.yaml:4:66: block "a" has no stage "jugde", did you mean "judge"?',
-    'm.yaml:10:66: "judge.evls.score" must be STAGE.OUTPUT.METRIC where OUTPUT of "judge" is metrics@1 or evals@1: those are evals',
-    'm.yaml:16:66: "model" must say which model of "judge" counts: policy, start',
-    'm.yaml:22:93: "judge" evaluates no model "polcy", did you mean "policy"?',
-    'm.yaml:28:96: "model" chooses among rows of evals@1: train.metrics is metrics@1',
-    'm.yaml:28:111: "mode" chooses among rows of evals@1: train.metrics is metrics@1',
-    'm.yaml:35:66: "f.best" is the best round: the name of a stage must differ',
-    'm.yaml:36:13: "f.best" is the best round: a carried name must differ',
-    'm.yaml:36:13: "best" is a stage of the block as well: a carried name must differ',
-    'm.yaml:37:29: "best" has a meaning where "next" carries something',
-    'm.yaml:38:27: block "d" carries no "critic", known are policy',
-    'm.yaml:39:27: block "x" has no best round: "iterate" must say by which metric, under "best"',
+    'm.yaml:4:66: block "a": unknown stage "jugde", did you mean "judge"?',
+    'm.yaml:10:66: "metric" must name an output of "judge" that is metrics@1 or evals@1 (evals) as STAGE.OUTPUT.METRIC, got "judge.evls.score"',
+    'm.yaml:16:66: "model" is required, as "judge" evaluates several: policy, start',
+    'm.yaml:22:93: "judge" does not evaluate model "polcy", did you mean "policy"?',
+    'm.yaml:28:96: "model" selects a row of evals@1, but train.metrics is metrics@1',
+    'm.yaml:28:111: "mode" selects a row of evals@1, but train.metrics is metrics@1',
+    'm.yaml:35:66: "f.best" is the best iteration: use another name for the stage',
+    'm.yaml:36:13: "f.best" is the best iteration: use another carried name',
+    'm.yaml:36:13: "best" is also a stage of the block: use another carried name',
+    'm.yaml:37:29: "best" requires a carried value under "next"',
+    'm.yaml:38:27: block "d" does not carry "critic", known are policy',
+    'm.yaml:39:27: block "x" has no best iteration: "iterate" must have "best"',
   ]);
 });
 
-Deno.test("makeBlueprint() refuses to start a best round from null where a value is needed", async () => {
+Deno.test("makeBlueprint() refuses a best iteration that may start from null if a value is required", async () => {
   const problems = await problemsOf(`inputs: { base: base }
 stages:
   loop:
@@ -226,7 +233,7 @@ stages:
     stages: { train: { uses: train, in: { model: inputs.base } } }
     next: { policy: train.policy }
   after: { uses: train, in: { model: loop.best } }`);
-  assertEquals(problems, ['m.yaml:7:31: input "model" is needed, but carry.policy starts from null']);
+  assertEquals(problems, ['m.yaml:7:31: input "model" is required, but carry.policy starts from null']);
 });
 
 Deno.test("makeBlueprint() names cycles, of entries and within a block", async () => {
@@ -244,7 +251,7 @@ Deno.test("makeBlueprint() names cycles, of entries and within a block", async (
   ]);
 });
 
-Deno.test("makeBlueprint() asks for an input that is not given", async () => {
+Deno.test("makeBlueprint() names an input that is not given", async () => {
   const problems = await problemsOf(
     "inputs: { base: null }\nstages: { a: { uses: train, in: { model: inputs.base } } }",
     {
@@ -254,7 +261,7 @@ Deno.test("makeBlueprint() asks for an input that is not given", async () => {
   assertEquals(problems, ['m.yaml:2:35: input "base" is not given: --input base=PATH']);
 });
 
-Deno.test("makeBlueprint() lets a list of models read directories of models, alone, mixed and of copies", async () => {
+Deno.test("makeBlueprint() accepts directories of models in a list of models, alone, mixed and of copies", async () => {
   const blueprint = await plan(`inputs: { base: base }
 stages:
   a: { uses: train, in: { model: inputs.base } }
@@ -280,23 +287,23 @@ Deno.test("makeBlueprint() refuses parameters whose inputs are not bound, not gi
     `inputs: { base: base, late: null }
 stages:
   none: { uses: choose }
-  lacking: { uses: choose, with: { rounds: 3 } }
-  given: { uses: choose, in: { from: [none.steps, inputs.base], critic: inputs.late }, with: { rounds: 2 } }
-  unwritten: { uses: choose, in: { from: [none.steps], critic: inputs.base }, with: { rounds: 2 } }
+  lacking: { uses: choose, with: { passes: 3 } }
+  given: { uses: choose, in: { from: [none.steps, inputs.base], critic: inputs.late }, with: { passes: 2 } }
+  unwritten: { uses: choose, in: { from: [none.steps], critic: inputs.base }, with: { passes: 2 } }
   unread: { uses: choose, in: { from: none.steps } }
   loop:
     iterate: { count: 2, carry: { critic: null } }
     stages:
       free: { uses: choose, in: { critic: carry.critic } }
-      held: { uses: choose, in: { from: inputs.base, critic: carry.critic }, with: { rounds: 2 } }
+      held: { uses: choose, in: { from: inputs.base, critic: carry.critic }, with: { passes: 2 } }
     next: { critic: free.critic }`,
     { base: "/base", late: null },
   );
   assertEquals(problems, [
-    'm.yaml:4:3: stage "lacking" needs input "from" under "in", for rounds=3',
-    'm.yaml:4:3: stage "lacking" needs input "critic" under "in", for rounds=3',
+    'm.yaml:4:3: stage "lacking" requires input "from", for passes=3',
+    'm.yaml:4:3: stage "lacking" requires input "critic", for passes=3',
     'm.yaml:5:65: input "late" is not given: --input late=PATH',
-    'm.yaml:6:36: input "from" is needed, for rounds=2, but what it reads is not written: none.steps (rounds=1)',
-    'm.yaml:12:54: input "critic" is needed, for rounds=2, but carry.critic starts from null',
+    'm.yaml:6:36: input "from" is required, for passes=2, but what it reads is not written: none.steps (passes=1)',
+    'm.yaml:12:54: input "critic" is required, for passes=2, but carry.critic starts from null',
   ]);
 });

@@ -1,7 +1,7 @@
 /**
- * Runs every stage as a process of its own, with read access to its inputs and the code, write access to its outputs and
- * scratch directory, foreign functions, and nothing else: no subprocess, no environment, no network but for the hosts that
- * its own parameters name.
+ * Runs every stage in its own process, with read access to its inputs and the code, write access to its outputs and scratch
+ * directory, foreign functions, and nothing else: no subprocess, no environment, no network except the hosts that its
+ * parameters name.
  * @module
  */
 import { dirname, join } from "node:path";
@@ -12,19 +12,19 @@ import { allowFlags } from "./allow_flags.ts";
 import type { StageSource } from "./blueprint.ts";
 import { linesOf } from "./lines_of.ts";
 import type { Executor, Task, TaskControl } from "./task.ts";
-import { workerMessageSchema } from "./worker_channel.ts";
+import { parseMessage } from "./worker_channel.ts";
 
-/** Where the processes find their code. */
-export interface ProcessOptions {
+/** Where the code of the processes is. */
+interface ProcessOptions {
   readonly stages: StageSource;
-  /** folder of deno.json; read access is given to all of it but what a run writes */
+  /** folder of deno.json */
   readonly root: string;
 }
 
 /** Parts of the project that a stage may read. */
 const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules"];
 
-/** An executor that starts `deno run` for each task. */
+/** Returns an executor that starts `deno run` for each task. */
 export function processExecutor(options: ProcessOptions): Executor {
   return {
     name: "process",
@@ -34,23 +34,20 @@ export function processExecutor(options: ProcessOptions): Executor {
   };
 }
 
-/** Flags of `deno run` that grant a task what it needs. */
+/** Returns the flags of `deno run` that grant a task the permissions that it needs. */
 export function taskPermissions(task: Task, taskFile: string, options: ProcessOptions): string[] {
   const inputs = Object.values(task.inputs).flatMap((paths) =>
     (typeof paths === "string" ? [paths] : Object.values(paths)).flatMap(namedPaths)
   );
   const written = [
     ...new Set(Object.values(task.outputs).map(dirname)),
-    ...(task.scratch === undefined ? [] : [task.scratch]),
-    ...(task.lock === undefined ? [] : [task.lock]),
+    ...[task.scratch, task.lock].filter((path) => path !== undefined),
   ];
   const code = [...CODE.map((name) => join(options.root, name)), dirname(options.stages.program(task.stage))];
   const read = [...code, ...inputs, ...written, taskFile, "/proc/cpuinfo", "/sys/devices/system/cpu"];
   const bad = [...read, ...written].filter((path) => path.includes(","));
   if (bad.length > 0) {
-    throw new UsageError(
-      `Cannot start a process as paths must have no comma: ${[...new Set(bad)].join("; ")}`,
-    );
+    throw new UsageError(`Paths of a process must not have a comma, got ${[...new Set(bad)].join("; ")}`);
   }
   const hosts = reachedHosts(task.params);
   return [
@@ -95,52 +92,35 @@ async function runProcess(task: Task, control: TaskControl, options: ProcessOpti
     const errors = tail(child.stderr);
     for await (const line of linesOf(child.stdout)) {
       const message = parseMessage(line);
-      if (!message) continue;
-      if ("failed" in message) failed = message.failed.message;
-      else control.progress(message.progress as Parameters<TaskControl["progress"]>[0]);
+      if (message && "failed" in message) failed = message.failed.message;
+      else if (message) control.progress(message.progress);
     }
     const { code, signal } = await child.status;
-    if (code !== 0) throw failure({ task, code, signal, failed, errors: await errors });
+    if (code === 0) return;
+    const end = `${task.stage} ended with ${signal ?? `exit code ${code}`}`;
+    const text = await errors;
+    throw workerError(signal === null ? code : EXIT.internal, failed ?? `${end}${text && `\n${text}`}`);
   } finally {
     control.signal.removeEventListener("abort", stop);
     await child.stdin.close().catch(() => {});
   }
 }
 
-/** The project's error for a worker that did not end well. */
-function failure({ task, code, signal, failed, errors }: {
-  readonly task: Task;
-  readonly code: number;
-  readonly signal: string | null;
-  readonly failed: string | undefined;
-  readonly errors: string;
-}): Error {
-  const message = failed ??
-    `Cannot finish ${task.stage} as its process must end by itself: ${signal ?? `exit code ${code}`}${
-      errors && `\n${errors}`
-    }`;
-  if (signal === null && code === EXIT.usage) return new UsageError(message);
-  if (signal === null && code === EXIT.badData) return new DataError(message);
-  if (signal === null && code === EXIT.unavailable) return new UnavailableError(message);
-  if (signal === null && code === EXIT.tryAgain) return new TryAgainError(message);
-  return new WorkerError(message);
-}
-
-/** A stage's process failed in a way that has no class of its own. Exit code 70. */
-export class WorkerError extends Error {
+/** A stage's process failed with an exit code that has no class of its own. Exit code 70. */
+class WorkerError extends Error {
   override name = "WorkerError";
 }
 
-function parseMessage(line: string): ReturnType<typeof workerMessageSchema.parse> | undefined {
-  try {
-    return workerMessageSchema.parse(JSON.parse(line));
-  } catch {
-    // Something that the stage printed; standard output is no place for it, but no reason to fail either.
-    return undefined;
-  }
+/** Returns the project's error for a worker's exit code. */
+function workerError(code: number, message: string): Error {
+  if (code === EXIT.usage) return new UsageError(message);
+  if (code === EXIT.badData) return new DataError(message);
+  if (code === EXIT.unavailable) return new UnavailableError(message);
+  if (code === EXIT.tryAgain) return new TryAgainError(message);
+  return new WorkerError(message);
 }
 
-/** The last 4,000 characters of a stream. */
+/** Returns the last 4,000 characters of a stream. */
 async function tail(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   let text = "";
   for await (const part of stream.pipeThrough(new TextDecoderStream())) text = (text + part).slice(-4000);

@@ -1,188 +1,184 @@
 /**
- * Drops models and states of a loop's earlier rounds from the store, as the manifest's `keep` says, and from memory what
- * was handed over and no round will read. Their records stay, so nothing runs again as long as what is asked for is there.
+ * Removes models and states of a loop's earlier iterations from the store, as the manifest's `keep` says, and decides when
+ * those that are only in memory are written or dropped (see memory_files.ts). Records stay, so nothing runs again unless
+ * something needs what was removed.
  * @module
  */
 import type { ActionRecord } from "./action_record.ts";
-import { bestSoFar } from "./best_so_far.ts";
-import { type Blueprint, type Figure, runsInRound, type StagePlan } from "./blueprint.ts";
-import { lastMetrics } from "./metric_values.ts";
+import { BestSoFar } from "./best_so_far.ts";
+import { type Blueprint, type LoopMetric, runsInIteration, type StagePlan } from "./blueprint.ts";
+import { lastMetrics } from "./loop_metrics.ts";
 import type { Node } from "./nodes.ts";
 import { contractsOf, givesModels } from "./ports.ts";
 import { gatheredPorts } from "./publishing.ts";
-import type { Store } from "./store.ts";
+import { digestsOf, type Store } from "./store.ts";
 import type { StoreUsers } from "./store_users.ts";
 
-/** Prunes as a run goes on. */
-export interface Pruner {
-  /** nothing that the actions of `records` wrote is dropped while `work` is under way */
-  readonly sparing: <T>(records: readonly ActionRecord[], work: () => Promise<T>) => Promise<T>;
-  /** to be called for every finished node, also for one that was made again */
-  readonly finished: (node: Node, record: ActionRecord) => Promise<void>;
-  /** to be called for every figure of a round by which a best round is told */
-  readonly told: (figure: Figure, iteration: number, value: number) => void;
-  /** writes what an output of `record` has in memory alone */
-  readonly publish: (record: ActionRecord, port: string) => void;
-  /** writes what the latest and the best rounds have in memory alone, of all loops or of one that has ended */
-  readonly publishLatest: (loop?: string) => void;
-}
-
-interface Round {
+/** The outputs of one stage in one iteration. */
+interface Iteration {
   readonly iteration: number;
   record: ActionRecord;
-  readonly score: number | undefined;
-  /** ports that were dropped already */
-  readonly dropped: Set<string>;
+  /** value of the metric that `keep.best_metric` names */
+  readonly metric: number | undefined;
+  /** ports that were removed already */
+  readonly removed: Set<string>;
 }
 
-/** A pruner for one run. It drops only while no other run uses the store, and what it misses it drops later. */
-export function createPruner(blueprint: Blueprint, store: Store, users: StoreUsers): Pruner {
-  const { keep } = blueprint;
-  const loops = new Map<StagePlan, Round[]>();
-  const others: ActionRecord[] = [];
-  /** how many spare the outputs of an action, by its key */
-  const inUse = new Map<string, number>();
-  const gathered = gatheredPorts(blueprint);
-  const bests = bestSoFar(blueprint);
+/** Prunes during one run. It removes only while no other run uses the store; what it misses it removes later. */
+export class Pruner {
+  readonly #loops = new Map<StagePlan, Iteration[]>();
+  /** records of stages outside loops */
+  readonly #others: ActionRecord[] = [];
+  /** how many callers of `sparing()` use the outputs of an action, by its key */
+  readonly #inUse = new Map<string, number>();
+  readonly #gathered: ReadonlySet<string>;
+  readonly #best: BestSoFar;
 
-  /** Rounds of `plan` that keep their output `port`. */
-  function staying(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
-    const output = plan.stage.outputs[port]!, isModel = givesModels(output);
-    const never = keep === "all" || !(isModel || contractsOf(output).includes("state")) ||
-      gathered.has(`${plan.path}.${port}`);
-    if (never) return new Set(rounds);
-    const written = rounds.filter((round) => !isUnpublished(round, port));
-    const stay = new Set(written.slice(-(isModel ? keep.policies : keep.states)));
-    for (const round of bestOf(rounds, port, plan)) stay.add(round);
-    for (const round of rounds) {
-      if (inUse.has(round.record.key) || round === latestOf(rounds)) stay.add(round);
-    }
-    return stay;
+  constructor(readonly blueprint: Blueprint, readonly store: Store, readonly users: StoreUsers) {
+    this.#gathered = gatheredPorts(blueprint);
+    this.#best = new BestSoFar(blueprint);
   }
 
-  /** The best rounds of `plan` so far, whose output `port` stays for that, and those that may yet be the best. */
-  function bestOf(rounds: readonly Round[], port: string, plan: StagePlan): Set<Round> {
-    const winner = givesModels(plan.stage.outputs[port]!) ? best(rounds) : undefined;
-    const iterations = bests.rounds(plan, port, latestOf(rounds)!.iteration);
-    return new Set(rounds.filter((round) => round === winner || iterations.has(round.iteration)));
-  }
-
-  /** Writes what some rounds of `plan` have in memory alone. */
-  function publishRounds(plan: StagePlan, wanted: (round: Round, port: string) => boolean): void {
-    for (const round of loops.get(plan) ?? []) {
-      const ports = (round.record.unpublished ?? []).filter((port) => wanted(round, port));
-      if (ports.length > 0) round.record = store.publish(round.record, ports);
+  /** Runs `work`; no output of `records` is removed meanwhile. */
+  async sparing<T>(records: readonly ActionRecord[], work: () => Promise<T>): Promise<T> {
+    for (const { key } of records) this.#inUse.set(key, (this.#inUse.get(key) ?? 0) + 1);
+    try {
+      return await work();
+    } finally {
+      for (const { key } of records) this.#inUse.set(key, this.#inUse.get(key)! - 1);
     }
   }
 
-  /** Rounds that are the best by now are written together with one that is written anyway. */
-  function publishBest(plan: StagePlan): void {
-    const rounds = loops.get(plan)!;
-    publishRounds(plan, (round, port) => bestOf(rounds, port, plan).has(round));
+  /** Notes a finished node, also one that ran again, and prunes. */
+  async finished(node: Node, record: ActionRecord): Promise<void> {
+    const { plan, iteration } = node;
+    if (iteration === undefined) this.#others.push(record);
+    else {
+      const iterations = this.#loops.get(plan) ?? [];
+      this.#loops.set(plan, iterations);
+      const entry = {
+        iteration,
+        record,
+        metric: await this.#metricOf(node, record),
+        removed: new Set<string>(),
+      };
+      // A plan that is walked a second time comes here again, and so does an action that ran again.
+      const known = iterations.findIndex((other) => other.iteration === iteration);
+      iterations.splice(known < 0 ? iterations.length : known, known < 0 ? 0 : 1, entry);
+      const publish = plan.block?.kind === "iterate" ? plan.block.publish : undefined;
+      if (publish !== undefined && runsInIteration({ every: publish }, iteration, -1)) {
+        this.#publishBest(plan);
+      }
+    }
+    this.#prune();
   }
 
-  function dropAll(): void {
-    const kept = new Set(others.flatMap((record) => Object.values(record.outputs).flatMap(digestsOf)));
-    const drops: { round: Round; port: string }[] = [];
-    for (const [plan, rounds] of loops) {
+  /** Notes a metric of an iteration, and prunes if it decides the best one. */
+  noteMetric(metric: LoopMetric, iteration: number, value: number): void {
+    if (this.#best.note(metric, iteration, value)) this.#prune();
+  }
+
+  /** Writes an output of `record` that is only in memory. */
+  publish({ key }: ActionRecord, port: string): void {
+    for (const plan of this.#loops.keys()) {
+      this.#publish(plan, (entry, name) => entry.record.key === key && name === port);
+    }
+  }
+
+  /** Writes outputs of the latest and the best iterations that are only in memory, of all loops or of one that ended. */
+  publishLatest(loop?: string): void {
+    for (const [plan, iterations] of this.#loops) {
+      if (loop !== undefined && plan.block?.name !== loop) continue;
+      this.#publishBest(plan);
+      this.#publish(plan, (entry) => entry === latestOf(iterations));
+    }
+  }
+
+  #publishBest(plan: StagePlan): void {
+    const iterations = this.#loops.get(plan)!;
+    this.#publish(plan, (entry, port) => this.#bestOf(iterations, port, plan).has(entry));
+  }
+
+  #publish(plan: StagePlan, isWanted: (entry: Iteration, port: string) => boolean): void {
+    for (const entry of this.#loops.get(plan) ?? []) {
+      const ports = (entry.record.unpublished ?? []).filter((port) => isWanted(entry, port));
+      if (ports.length > 0) entry.record = this.store.publish(entry.record, ports);
+    }
+  }
+
+  #prune(): void {
+    const kept = new Set(this.#others.flatMap((record) => digestsOf(record, Object.keys(record.outputs))));
+    const dropped: { entry: Iteration; port: string }[] = [];
+    for (const [plan, iterations] of this.#loops) {
       for (const port of Object.keys(plan.stage.outputs)) {
-        const stay = staying(rounds, port, plan);
-        for (const round of rounds) {
-          const tree = round.record.outputs[port];
-          if (stay.has(round)) digestsOf(tree).forEach((digest) => kept.add(digest));
-          else if (tree && !round.dropped.has(port)) drops.push({ round, port });
+        const keeping = this.#keeping(iterations, port, plan);
+        for (const entry of iterations) {
+          if (keeping.has(entry)) digestsOf(entry.record, [port]).forEach((digest) => kept.add(digest));
+          else if (entry.record.outputs[port] && !entry.removed.has(port)) dropped.push({ entry, port });
         }
       }
     }
-    const isInMemory = ({ round, port }: typeof drops[number]) => isUnpublished(round, port);
-    // Nobody else knows of what lies in memory alone.
-    for (const { round, port } of drops.filter(isInMemory)) store.forget(round.record, [port], kept);
-    const stored = drops.filter((drop) => !isInMemory(drop));
+    // Files that are only in memory are unknown to other runs.
+    const inMemory = dropped.filter(({ entry, port }) => isUnpublished(entry, port));
+    for (const { entry, port } of inMemory) this.store.forget(entry.record, [port], kept);
+    const stored = dropped.filter((drop) => !inMemory.includes(drop));
     if (stored.length === 0) return;
-    users.ifAlone(() => {
-      for (const { round, port } of stored) {
-        store.prune(round.record, [port], kept);
-        round.dropped.add(port);
+    this.users.ifAlone(() => {
+      for (const { entry, port } of stored) {
+        this.store.prune(entry.record, [port], kept);
+        entry.removed.add(port);
       }
     });
   }
 
-  async function scoreOf(node: Node, record: ActionRecord): Promise<number | undefined> {
-    const tree = record.outputs.metrics;
-    if (keep === "all" || keep.best === null || !tree || !store.holds(tree)) return undefined;
-    if (node.plan.stage.outputs.metrics?.contract !== "metrics@1") return undefined;
-    return lastMetrics(await store.view(record, "metrics"))[keep.best];
+  /** Returns the iterations of `plan` that keep their output `port`. */
+  #keeping(iterations: readonly Iteration[], port: string, plan: StagePlan): ReadonlySet<Iteration> {
+    const { keep } = this.blueprint;
+    const output = plan.stage.outputs[port]!, isModel = givesModels(output);
+    const isPruned = isModel || contractsOf(output).includes("state");
+    if (keep === "all" || !isPruned || this.#gathered.has(`${plan.path}.${port}`)) return new Set(iterations);
+    const written = iterations.filter((entry) => !isUnpublished(entry, port));
+    const latest = latestOf(iterations);
+    return new Set([
+      ...written.slice(-(isModel ? keep.policies : keep.states)),
+      ...this.#bestOf(iterations, port, plan),
+      ...iterations.filter((entry) => entry === latest || (this.#inUse.get(entry.record.key) ?? 0) > 0),
+    ]);
   }
 
-  return {
-    async sparing(records, work) {
-      for (const { key } of records) inUse.set(key, (inUse.get(key) ?? 0) + 1);
-      try {
-        return await work();
-      } finally {
-        for (const { key } of records) {
-          const count = inUse.get(key)! - 1;
-          if (count > 0) inUse.set(key, count);
-          else inUse.delete(key);
-        }
-      }
-    },
-    async finished(node, record) {
-      if (node.iteration === undefined) others.push(record);
-      else {
-        const rounds = loops.get(node.plan) ?? [];
-        loops.set(node.plan, rounds);
-        const round = {
-          iteration: node.iteration,
-          record,
-          score: await scoreOf(node, record),
-          dropped: new Set<string>(),
-        };
-        // A plan that had to be walked again comes by a second time, and so does what was made again.
-        const known = rounds.findIndex((r) => r.iteration === round.iteration);
-        rounds.splice(known < 0 ? rounds.length : known, known < 0 ? 0 : 1, round);
-        const { block } = node.plan;
-        if (block?.kind === "iterate" && runsInRound({ every: block.publish }, round.iteration, -1)) {
-          publishBest(node.plan);
-        }
-      }
-      dropAll();
-    },
-    told(figure, iteration, value) {
-      if (bests.note(figure, iteration, value)) dropAll();
-    },
-    publish({ key }, port) {
-      for (const plan of loops.keys()) {
-        publishRounds(plan, (round, name) => round.record.key === key && name === port);
-      }
-    },
-    publishLatest(loop) {
-      for (const [plan, rounds] of loops) {
-        if (loop !== undefined && plan.block?.name !== loop) continue;
-        publishBest(plan);
-        publishRounds(plan, (round) => round === latestOf(rounds));
-      }
-    },
-  };
+  /** Returns the best iterations so far that keep their output `port`, and those that may turn out to be the best. */
+  #bestOf(iterations: readonly Iteration[], port: string, plan: StagePlan): ReadonlySet<Iteration> {
+    const greatest = givesModels(plan.stage.outputs[port]!) ? greatestOf(iterations) : undefined;
+    const numbers = this.#best.iterations(plan, port, latestOf(iterations)!.iteration);
+    return new Set(iterations.filter((entry) => entry === greatest || numbers.has(entry.iteration)));
+  }
+
+  async #metricOf(node: Node, record: ActionRecord): Promise<number | undefined> {
+    const { keep } = this.blueprint;
+    const tree = record.outputs.metrics;
+    if (keep === "all" || keep.best_metric === null || !tree || !this.store.holds(tree)) return undefined;
+    if (node.plan.stage.outputs.metrics?.contract !== "metrics@1") return undefined;
+    return lastMetrics(await this.store.view(record, "metrics"))[keep.best_metric];
+  }
 }
 
-/** Whether an output of a round has files that lie, or lay, in memory alone. */
-function isUnpublished({ record }: Round, port: string): boolean {
+/** Returns true if files of an output are, or were, only in memory. */
+function isUnpublished({ record }: Iteration, port: string): boolean {
   return record.unpublished?.includes(port) ?? false;
 }
 
-function latestOf(rounds: readonly Round[]): Round | undefined {
-  return rounds.reduce<Round | undefined>((a, b) => a && a.iteration > b.iteration ? a : b, undefined);
+function latestOf(iterations: readonly Iteration[]): Iteration | undefined {
+  return iterations.reduce<Iteration | undefined>(
+    (a, b) => a && a.iteration > b.iteration ? a : b,
+    undefined,
+  );
 }
 
-function best(rounds: readonly Round[]): Round | undefined {
-  let found: Round | undefined;
-  for (const round of rounds) {
-    if (round.score !== undefined && (found?.score === undefined || round.score > found.score)) found = round;
-  }
-  return found;
-}
-
-function digestsOf(tree: ActionRecord["outputs"][string] | undefined): string[] {
-  return Object.values(tree?.files ?? {}).map((file) => file.digest);
+/** Returns the iteration with the greatest metric; of equal ones the first. */
+function greatestOf(iterations: readonly Iteration[]): Iteration | undefined {
+  return iterations.reduce<Iteration | undefined>(
+    (best, entry) =>
+      entry.metric !== undefined && (best?.metric === undefined || entry.metric > best.metric) ? entry : best,
+    undefined,
+  );
 }

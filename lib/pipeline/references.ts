@@ -1,128 +1,116 @@
 /**
- * Turns the references of a manifest (`inputs.x`, `stage.output`, `block.stage.output`, `block.name`, `block.best.name`,
- * `carry.x`) into pointers at stages and blocks, as seen from where they stand.
+ * Resolves the references of a manifest (`inputs.x`, `stage.output`, `block.stage.output`, `block.name`,
+ * `block.best.name`, `carry.x`) to stages and blocks, as seen from the entry that has them.
  * @module
  */
-import { type BlockPlan, isBlock, type IteratePlan, type Reference, type StagePlan } from "./blueprint.ts";
-import { suggestion } from "./suggest.ts";
+import { type BlockPlan, type EntryPlan, isBlock, type Reference, type StagePlan } from "./blueprint.ts";
+import { suggestion, unknownName } from "./suggest.ts";
 
 /** What references can name. */
 export interface Scope {
   readonly inputs: readonly string[];
-  readonly entries: ReadonlyMap<string, StagePlan | BlockPlan>;
-  /** the block in which the reference stands; its stages hide outer ones of the same name */
-  readonly block?: BlockPlan;
-  /** the stage that reads; it cannot mean itself, so its name means one outside its block */
-  readonly self?: StagePlan;
+  readonly entries: ReadonlyMap<string, EntryPlan>;
+  /** the block that contains the reference; its stages hide outer ones of the same name */
+  readonly block?: BlockPlan | undefined;
+  /** the stage that reads; it cannot read itself, so its name means one outside its block */
+  readonly self?: StagePlan | undefined;
 }
 
-/** The target of `text`, or what is wrong with it. */
-export function resolveReference(text: string, scope: Scope): Reference | { readonly problem: string } {
+type Resolved = Reference | { readonly problem: string };
+
+/** Returns the target of `text`, or the problem with it. */
+export function resolveReference(text: string, { inputs, entries, block, self }: Scope): Resolved {
   const parts = text.split(".");
-  const [first = "", second, third] = parts;
-  if (parts.some((part) => part === "") || parts.length < 2 || parts.length > 3) {
+  const [first, second, third] = parts as [string, string, string?];
+  if (parts.includes("") || parts.length < 2 || parts.length > 3) {
     const forms = "inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or carry.NAME";
-    return bad(`"${text}" must be ${forms}`);
+    return { problem: `a reference must be ${forms}, got "${text}"` };
   }
   if (first === "inputs") {
-    if (third !== undefined || !scope.inputs.includes(second!)) {
-      return bad(`there is no input "${parts.slice(1).join(".")}"${suggestion(second!, scope.inputs)}`);
-    }
-    return { from: "input", name: second! };
+    if (third === undefined && inputs.includes(second)) return { from: "input", name: second };
+    const name = parts.slice(1).join(".");
+    return { problem: `unknown input "${name}"${suggestion(second, inputs)}` };
   }
-  if (first === "carry") return carried(second!, scope.block);
-  const sibling = scope.block?.stages.find((stage) => stage.name === first && stage !== scope.self);
+  if (first === "carry") {
+    if (block?.kind !== "iterate") return { problem: `"carry.${second}" is outside an iterate block` };
+    return carried("carry", block, second, Object.keys(block.carry));
+  }
+  const sibling = block?.stages.find((stage) => stage.name === first && stage !== self);
   if (sibling) return output(sibling, parts.slice(1), "stage");
-  const entry = scope.entries.get(first);
+  const entry = entries.get(first);
   if (!entry) {
-    const names = [...(scope.block?.stages.map((s) => s.name) ?? []), ...scope.entries.keys(), "inputs"];
-    return bad(`there is no stage "${first}"${suggestion(first, names)}`);
+    const names = [...(block?.stages.map((s) => s.name) ?? []), ...entries.keys(), "inputs"];
+    return { problem: unknownName("stage", first, names) };
   }
   if (!isBlock(entry)) return output(entry, parts.slice(1), "stage");
-  if (entry === scope.block) return bad(`"${text}" refers to block "${first}" from inside it`);
-  return ofBlock(entry, second!, third);
+  if (entry === block) return { problem: `"${text}" refers to block "${first}" from inside it` };
+  return outputOfBlock(entry, second, third);
 }
 
-function ofBlock(block: BlockPlan, second: string, third?: string): Reference | { readonly problem: string } {
+function outputOfBlock(block: BlockPlan, second: string, third?: string): Resolved {
   const inner = block.stages.find((stage) => stage.name === second);
-  const isOwn = inner !== undefined || block.kind === "iterate" && Object.hasOwn(block.next, second);
-  if (second === "best" && block.kind === "iterate" && (block.best || !isOwn)) return ofBest(block, third);
+  const carriedNames = block.kind === "iterate" ? Object.keys(block.next) : [];
+  if (
+    second === "best" && block.kind === "iterate" && (block.best || !inner && !carriedNames.includes("best"))
+  ) {
+    // Without a name, the first that `next` names.
+    if (block.best) return carried("best", block, third ?? carriedNames[0] ?? "", carriedNames);
+    return { problem: `block "${block.name}" has no best iteration: "iterate" must have "best"` };
+  }
   if (third !== undefined) {
     if (inner) return output(inner, [third], "all");
-    return bad(
-      `block "${block.name}" has no stage "${second}"${suggestion(second, block.stages.map((s) => s.name))}`,
-    );
+    const names = block.stages.map((s) => s.name);
+    return { problem: `block "${block.name}": ${unknownName("stage", second, names)}` };
   }
-  if (block.kind === "iterate" && Object.hasOwn(block.next, second)) {
+  if (block.kind === "iterate" && carriedNames.includes(second)) {
     return { from: "next", block, name: second };
   }
-  if (second === "metrics") {
-    const sources = block.stages.filter((stage) => stage.stage.outputs.metrics?.contract === "metrics@1");
-    if (sources.length === 1) return { from: "all", stage: sources[0]!, port: "metrics" };
-    const which = sources.length === 0 ? "none of its stages" : sources.map((s) => s.name).join(" and ");
-    return bad(`"${block.name}.metrics" needs one stage with a metrics output: ${which} have one`);
-  }
-  const names = [
-    ...block.stages.map((s) => s.name),
-    ...(block.kind === "iterate" ? Object.keys(block.next) : []),
-  ];
+  if (second === "metrics") return allMetrics(block);
   if (inner) {
-    return bad(
-      `"${block.name}.${second}" must name an output: ${Object.keys(inner.stage.outputs).join(", ")}`,
-    );
+    const outputs = Object.keys(inner.stage.outputs).join(", ");
+    return { problem: `"${block.name}.${second}" must name an output: ${outputs}` };
   }
-  return bad(`block "${block.name}" has no "${second}"${suggestion(second, names)}`);
+  const names = [...block.stages.map((s) => s.name), ...carriedNames];
+  return { problem: `block "${block.name}" has no "${second}"${suggestion(second, names)}` };
 }
 
-/** What the best round carries as `name`; without one, the first that `next` names. */
-function ofBest(block: IteratePlan, name?: string): Reference | { readonly problem: string } {
-  if (!block.best) {
-    return bad(`block "${block.name}" has no best round: "iterate" must say by which metric, under "best"`);
-  }
-  const names = Object.keys(block.next);
-  const wanted = name ?? names[0] ?? "";
-  if (names.includes(wanted)) return { from: "best", block, name: wanted };
-  return bad(`block "${block.name}" carries no "${wanted}"${suggestion(wanted, names)}`);
+function allMetrics(block: BlockPlan): Resolved {
+  const sources = block.stages.filter((stage) => stage.stage.outputs.metrics?.contract === "metrics@1");
+  if (sources.length === 1) return { from: "all", stage: sources[0]!, port: "metrics" };
+  const found = sources.length === 0 ? "none" : sources.map((s) => s.name).join(" and ");
+  return {
+    problem: `"${block.name}.metrics" requires exactly one stage with an output "metrics", got ${found}`,
+  };
 }
 
-function carried(name: string, block?: BlockPlan): Reference | { readonly problem: string } {
-  if (block?.kind !== "iterate") return bad(`"carry.${name}" stands outside an iterate block`);
-  if (Object.hasOwn(block.carry, name)) return { from: "carry", block, name };
-  return bad(`block "${block.name}" carries no "${name}"${suggestion(name, Object.keys(block.carry))}`);
+function carried(
+  from: "carry" | "best",
+  block: Extract<BlockPlan, { readonly kind: "iterate" }>,
+  name: string,
+  names: readonly string[],
+): Resolved {
+  if (names.includes(name)) return { from, block, name };
+  return { problem: `block "${block.name}" does not carry "${name}"${suggestion(name, names)}` };
 }
 
-function output(
-  stage: StagePlan,
-  rest: readonly string[],
-  from: "stage" | "all",
-): Reference | { readonly problem: string } {
+function output(stage: StagePlan, rest: readonly string[], from: "stage" | "all"): Resolved {
   const port = rest[0]!;
   const known = Object.keys(stage.stage.outputs);
   if (rest.length === 1 && known.includes(port)) return { from, stage, port };
-  return bad(
-    `stage "${stage.path}" (${stage.stage.id}) has no output "${rest.join(".")}"${suggestion(port, known)}`,
-  );
+  const name = rest.join(".");
+  return {
+    problem: `stage "${stage.path}" (${stage.stage.id}) has no output "${name}"${suggestion(port, known)}`,
+  };
 }
 
-function bad(problem: string): { readonly problem: string } {
-  return { problem };
-}
-
-/** The stage outputs that `reference` may give, followed through carried values. */
+/** Returns the stage outputs that `reference` may give, followed through carried values. */
 export function origins(
   reference: Reference,
   seen = new Set<string>(),
-): { stage: StagePlan; port: string }[] {
+): { readonly stage: StagePlan; readonly port: string }[] {
   if (reference.from === "input") return [];
   if (reference.from === "stage" || reference.from === "all") return [reference];
-  return carriedOrigins(reference.block, reference.name, seen);
-}
-
-function carriedOrigins(
-  block: IteratePlan,
-  name: string,
-  seen: Set<string>,
-): { stage: StagePlan; port: string }[] {
+  const { block, name } = reference;
   const id = `${block.name}.${name}`;
   if (seen.has(id)) return [];
   seen.add(id);

@@ -1,35 +1,36 @@
 /**
- * The driver: walks a blueprint, takes from the store what is there, runs what is not, and puts the outputs into the run
- * directory. Killed at any moment and started again, it goes on from the last committed action.
+ * The driver: walks a blueprint, uses cached results from the store, runs the other actions, and copies the outputs to the
+ * run directory. A run that was interrupted or killed at any moment and is started again resumes after the last committed
+ * action.
  * @module
  */
 import { join } from "node:path";
 import type { BestIteration, FinishedNode, RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import { diskError } from "@/lib/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
-import { type ActionRecord, hostFacts } from "./action_record.ts";
-import type { ActionOptions, KeyedNode } from "./actions.ts";
-import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
+import { type ActionRecord, type HostFacts, hostFacts, hostWarning } from "./action_record.ts";
+import { allStages, type Blueprint, type LoopMetric, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
-import type { CodeDigests } from "./code_digest.ts";
-import { figureValue } from "./figures.ts";
-import { openInputDigests } from "./input_digests.ts";
-import { createMaker, Diverged } from "./maker.ts";
-import { memoryFiles } from "./memory_files.ts";
+import { type CodeDigests, stageDigests } from "./code_digest.ts";
+import { InputDigests } from "./input_digests.ts";
+import { readLoopMetric } from "./loop_metrics.ts";
+import { Diverged, Maker } from "./maker.ts";
+import { MemoryFiles } from "./memory_files.ts";
 import { doneEvents, finishedNode, type Untimed } from "./node_events.ts";
 import { allNodes, type Node, nodeName } from "./nodes.ts";
-import { createPruner } from "./prune.ts";
-import { seldomPublished, writtenAtOnce } from "./publishing.ts";
-import { reasonToRun } from "./reasons.ts";
-import { holdRunDirectory } from "./run_directory.ts";
+import { Pruner } from "./prune.ts";
+import { executorWarning, writtenAtOnce } from "./publishing.ts";
+import { FRESH, reasonToRun } from "./reasons.ts";
+import { holdRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { copyOutputs } from "./run_outputs.ts";
-import { openStore } from "./store.ts";
-import { joinStore } from "./store_users.ts";
+import { Store } from "./store.ts";
+import { StoreUsers } from "./store_users.ts";
 import type { Executor } from "./task.ts";
-import { threadBudget } from "./thread_budget.ts";
-import { type OutputValues, walk } from "./walk.ts";
+import { ThreadBudget } from "./thread_budget.ts";
+import type { Tree } from "./tree.ts";
+import { type KeyedNode, type OutputValues, walk } from "./walk.ts";
 
-/** How a run goes about it. Nothing of this changes a byte of the outputs. */
+/** Options of a run. None of them changes a byte of the outputs. */
 export interface RunOptions {
   readonly stages: StageSource;
   readonly code: CodeDigests;
@@ -37,229 +38,231 @@ export interface RunOptions {
   readonly runDir: string;
   readonly storeDir: string;
   readonly threads: number;
-  /** how long to wait for a run directory in use, which a killed run frees at its next step; default 5000 */
+  /** how long to wait for a run directory in use, which a killed run frees after its current step; default 5000 */
   readonly patienceMs?: number;
   /** runs everything, whatever the store holds */
   readonly fresh?: boolean;
-  /** aborted: finish the step in hand and stop */
+  /** aborted: save after the current step and end */
   readonly signal?: AbortSignal;
   readonly listener?: (event: RunEvent) => void;
-  /** told of what is no error but worth a line */
+  /** called with warnings */
   readonly warn?: (message: string) => void;
 }
 
 /**
  * Runs `blueprint`.
- * @throws {TryAgainError} on a stop, if the run directory is in use, or if the disk is too small; the error of the
+ * @throws {TryAgainError} if it is interrupted, the run directory is in use, or the disk is too small; the error of the
  * first stage that fails
  */
 export async function runPipeline(blueprint: Blueprint, options: RunOptions): Promise<RunResult> {
   using directory = await holdRunDirectory(options.runDir, options.patienceMs ?? 5000);
-  const begun = performance.now();
-  const memory = options.executor.sharesMemory ? memoryFiles() : undefined;
-  const store = openStore(options.storeDir, memory);
-  using users = joinStore(options.storeDir);
-  const digests = openInputDigests(options.storeDir);
-  const signal = options.signal ?? new AbortController().signal;
-  const emit = (event: Untimed) => {
-    const timed = { time: Date.now(), ...event } as RunEvent;
-    directory.log(timed);
-    options.listener?.(timed);
-  };
+  const memory = options.executor.sharesMemory ? new MemoryFiles() : undefined;
+  const store = new Store(options.storeDir, memory);
+  using users = new StoreUsers(options.storeDir);
+  return await new Run(blueprint, options, directory, store, memory, users).execute();
+}
 
-  emit({
-    type: "run_started",
-    manifest: blueprint.manifest,
-    run_dir: options.runDir,
-    seed: blueprint.seed,
-    threads: options.threads,
-    executor: options.executor.name,
-    nodes: allNodes(blueprint).map(nodeName),
-  });
-  const codes = new Map(
-    allStages(blueprint).map((
-      plan,
-    ) => [plan.stage.id, options.code.of(options.stages.program(plan.stage.id))]),
-  );
-  const inputs = Object.fromEntries(
-    Object.entries(blueprint.inputs).map(([name, path]) => [name, path === null ? null : digests.tree(path)]),
-  );
-  directory.begin(blueprint, inputs);
-  let spaceChecked = false;
+interface Finished {
+  readonly node: Node;
+  readonly record: ActionRecord;
+  readonly cached: boolean;
+}
 
-  const seldom = memory ? [] : seldomPublished(blueprint);
-  if (seldom.length > 0) {
-    options.warn?.(
-      `${
-        seldom.join(", ")
-      }, but the executor ${options.executor.name} shares no memory: every round is written`,
-    );
+class Run {
+  readonly #signal: AbortSignal;
+  readonly #digests: InputDigests;
+  readonly #host: HostFacts;
+  readonly #pruner: Pruner;
+  readonly #maker: Maker;
+  readonly #begun = performance.now();
+  /** nodes of this run with their keys, by id */
+  readonly #keyed = new Map<string, KeyedNode>();
+  readonly #finished = new Map<string, Finished>();
+  readonly #best = new Map<string, BestIteration>();
+  /** trees of the manifest's inputs */
+  readonly #inputs: Record<string, Tree | null> = {};
+  #isSpaceChecked = false;
+  #hasWarnedOfHost = false;
+
+  constructor(
+    readonly blueprint: Blueprint,
+    readonly options: RunOptions,
+    readonly directory: RunDirectory,
+    readonly store: Store,
+    memory: MemoryFiles | undefined,
+    users: StoreUsers,
+  ) {
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#digests = new InputDigests(options.storeDir);
+    this.#host = hostFacts(options.code.onnxruntime, options.threads);
+    this.#pruner = new Pruner(blueprint, store, users);
+    this.#maker = new Maker({
+      actions: {
+        store,
+        executor: options.executor,
+        memory,
+        writtenAtOnce: writtenAtOnce(blueprint),
+        budget: new ThreadBudget(options.threads, options.executor.parallel),
+        signal: this.#signal,
+        host: (threads) => ({ ...this.#host, threads }),
+        started: (ready) => this.#started(ready),
+        progress: (node, progress) => this.#emit({ ...nodeName(node), type: "stage_progress", ...progress }),
+      },
+      pruner: this.#pruner,
+      keyed: (node) => this.#keyed.get(node.id)!,
+      remade: async (node, { record, ran }) => {
+        await this.#announce(node, record, ran);
+        await this.#pruner.finished(node, record);
+      },
+      failed: (node, error) => {
+        const failure = { message: messageOf(error), exit_code: exitCodeOf(error) };
+        this.#emit({ ...nodeName(node), type: "stage_failed", ...failure });
+      },
+    });
   }
-  const actions: ActionOptions = {
-    store,
-    executor: options.executor,
-    memory,
-    writtenAtOnce: writtenAtOnce(blueprint),
-    budget: threadBudget(options.threads, options.executor.parallel),
-    signal,
-    host: (threads) => hostFacts(options.code.onnxruntime, threads),
-    started(ready) {
-      if (!spaceChecked) estimate();
-      spaceChecked = true;
-      const reason = options.fresh
-        ? "asked to run afresh"
-        : reasonToRun(ready.parts, directory.before(ready.node.id));
-      emit({ ...nodeName(ready.node), type: "stage_started", key: ready.key, reason });
-    },
-    progress: (node, progress) => emit({ ...nodeName(node), type: "stage_progress", ...progress }),
-  };
 
-  function estimate(): void {
-    const figures = checkSpace(blueprint, inputs, options.storeDir);
-    emit({ type: "estimated", ...figures });
-    if (figures.memory_bytes > figures.memory_free_bytes) {
-      const [needed, free] = [figures.memory_bytes, figures.memory_free_bytes].map((n) =>
-        (n / 2 ** 30).toFixed(1)
-      );
-      options.warn?.(`the run may need ${needed} GiB of memory: ${free} GiB are free`);
+  async execute(): Promise<RunResult> {
+    const { runDir, threads, executor: { name: executor }, stages, code } = this.options;
+    const { manifest, seed } = this.blueprint;
+    const nodes = allNodes(this.blueprint).map(nodeName);
+    this.#emit({ type: "run_started", manifest, run_dir: runDir, seed, threads, executor, nodes });
+    const codes = stageDigests(allStages(this.blueprint), stages, code);
+    for (const [name, path] of Object.entries(this.blueprint.inputs)) {
+      this.#inputs[name] = path === null ? null : this.#digests.tree(path);
+    }
+    this.directory.begin(this.blueprint, this.#inputs);
+    this.#warn(executorWarning(this.blueprint, this.options.executor));
+    try {
+      const values = await this.#walkUntilStable(codes);
+      this.#pruner.publishLatest();
+      const source = { store: this.store, maker: this.#maker, pruner: this.#pruner, digests: this.#digests };
+      const outputs = await copyOutputs(values, join(runDir, "outputs"), source);
+      await this.#digests.save();
+      return await this.#result(outputs);
+    } catch (error) {
+      throw await this.#ended(error);
     }
   }
 
-  const here = hostFacts(options.code.onnxruntime, options.threads);
-  let warnedOfHost = false;
-  /** Bytes made elsewhere are as good, but may differ in the last bits from what this machine would make. */
-  function compareHost(record: ActionRecord): void {
-    const { instruction_set: made, provider } = record.host;
-    if (warnedOfHost || made === here.instruction_set && provider === here.provider) return;
-    warnedOfHost = true;
-    options.warn?.(
-      `some results come from another machine (${made}, ${provider}): equal bytes are not promised`,
-    );
+  /** Walks again if an action that had to run again gave other bytes: everything on top of it then has other keys. */
+  async #walkUntilStable(codes: ReadonlyMap<string, string>): Promise<OutputValues> {
+    for (let i = 0;; i++) {
+      const fresh = i === 0 && (this.options.fresh ?? false);
+      try {
+        return await walk(this.blueprint, {
+          code: (id) => codes.get(id)!,
+          inputTree: (path) => this.#digests.tree(path),
+          visit: (ready) => this.#visit(ready, fresh),
+          readMetric: (node, record, metric) => this.#readMetric(node, record, metric),
+          loopEnded: (block, iteration, reason) => {
+            this.#pruner.publishLatest(block);
+            this.#emit({ type: "loop_ended", block, iteration, reason });
+          },
+          loopBest: (best) => {
+            this.#best.set(best.block, best);
+            this.#emit({ type: "loop_best", ...best });
+          },
+        });
+      } catch (error) {
+        if (!(error instanceof Diverged) || i === 3) throw error;
+        this.#maker.forget();
+      }
+    }
   }
 
-  const keyed = new Map<string, KeyedNode>();
-  const finished = new Map<string, { node: Node; ready: KeyedNode; record: ActionRecord; cached: boolean }>();
-  const bests = new Map<string, BestIteration>();
-  const pruner = createPruner(blueprint, store, users);
-  const maker = createMaker({
-    actions,
-    pruner,
-    keyed: (node) => keyed.get(node.id)!,
-    async remade(node, { record, ran }) {
-      await announce(node, record, ran);
-      await pruner.finished(node, record);
-    },
-    failed(node, error) {
-      const message = error instanceof Error ? error.message : String(error);
-      emit({ ...nodeName(node), type: "stage_failed", message, exit_code: exitCodeOf(error) });
-    },
-  });
-  const visitAll = (fresh: boolean): Promise<OutputValues> =>
-    walk(blueprint, {
-      code: (id) => codes.get(id)!,
-      inputTree: digests.tree,
-      async visit(ready) {
-        if (!("key" in ready)) {
-          throw new TypeError(`Cannot visit ${ready.node.id} as its inputs must be known`);
-        }
-        keyed.set(ready.node.id, ready);
-        directory.record(ready.node.id, ready.key, ready.parts);
-        const found = fresh ? undefined : store.get(ready.key);
-        const { record, ran } = found ? { record: found, ran: false } : await maker.make(ready, fresh);
-        if (found) compareHost(found);
-        const told = finished.get(ready.node.id)?.record.key === record.key;
-        finished.set(ready.node.id, { node: ready.node, ready, record, cached: !ran });
-        if (!told) await announce(ready.node, record, ran);
-        await pruner.finished(ready.node, record);
-        return record;
-      },
-      async figure(node, record, figure) {
-        try {
-          await maker.ensure({ from: "node", node, port: figure.port, record });
-          const value = figureValue(await store.view(record, figure.port), figure);
-          pruner.told(figure, node.iteration!, value);
-          return value;
-        } catch (error) {
-          // Without it nothing is decided: more rounds would be work for nothing.
-          if (!(error instanceof Diverged)) maker.fail(error);
-          throw error;
-        }
-      },
-      loopEnded(block, iteration, reason) {
-        pruner.publishLatest(block);
-        emit({ type: "loop_ended", block, iteration, reason });
-      },
-      loopBest(best) {
-        bests.set(best.block, best);
-        emit({ type: "loop_best", ...best });
-      },
-    });
-
-  async function announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
-    for (const event of await doneEvents(node, record, { ran, store })) emit(event);
+  async #visit(ready: KeyedNode, fresh: boolean): Promise<ActionRecord> {
+    const { node, key, parts } = ready;
+    this.#keyed.set(node.id, ready);
+    this.directory.record(node.id, key, parts);
+    const found = fresh ? undefined : this.store.get(key);
+    if (found && !this.#hasWarnedOfHost) {
+      const warning = hostWarning(found, this.#host);
+      this.#warn(warning);
+      this.#hasWarnedOfHost = warning !== undefined;
+    }
+    const { record, ran } = found ? { record: found, ran: false } : await this.#maker.make(ready, fresh);
+    const isKnown = this.#finished.get(node.id)?.record.key === record.key;
+    this.#finished.set(node.id, { node, record, cached: !ran });
+    if (!isKnown) await this.#announce(node, record, ran);
+    await this.#pruner.finished(node, record);
+    return record;
   }
 
-  try {
-    const values = await untilStable(visitAll, options.fresh ?? false, maker.forget);
-    pruner.publishLatest();
-    const outputs = await copyOutputs(values, join(options.runDir, "outputs"), {
-      store,
-      maker,
-      pruner,
-      digests,
-    });
-    await digests.save();
+  async #readMetric(node: Node, record: ActionRecord, metric: LoopMetric): Promise<number> {
+    try {
+      await this.#maker.ensure({ from: "node", node, port: metric.port, record });
+      const value = readLoopMetric(await this.store.view(record, metric.port), metric);
+      this.#pruner.noteMetric(metric, node.iteration!, value);
+      return value;
+    } catch (error) {
+      // Without the metric nothing can be decided: more iterations would be wasted.
+      if (!(error instanceof Diverged)) this.#maker.fail(error);
+      throw error;
+    }
+  }
+
+  #started({ node, key, parts }: KeyedNode): void {
+    if (!this.#isSpaceChecked) this.#checkSpace();
+    this.#isSpaceChecked = true;
+    const reason = this.options.fresh ? FRESH : reasonToRun(parts, this.directory.before(node.id));
+    this.#emit({ ...nodeName(node), type: "stage_started", key, reason });
+  }
+
+  #checkSpace(): void {
+    const space = checkSpace(this.blueprint, this.#inputs, this.options.storeDir);
+    this.#emit({ type: "estimated", ...space });
+    const { memory_bytes: needed, memory_free_bytes: free } = space;
+    if (needed <= free) return;
+    const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+    this.#warn(`the run may need ${gib(needed)} GiB of memory, ${gib(free)} GiB available`);
+  }
+
+  async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
+    for (const event of await doneEvents(node, record, { ran, store: this.store })) this.#emit(event);
+  }
+
+  async #result(outputs: Readonly<Record<string, string>>): Promise<RunResult> {
     const nodes: FinishedNode[] = [];
-    for (const { node, record, cached } of finished.values()) {
-      nodes.push(await finishedNode(node, record, { cached, store }));
+    for (const { node, record, cached } of this.#finished.values()) {
+      nodes.push(await finishedNode(node, record, { cached, store: this.store }));
     }
     const cached = nodes.filter((node) => node.cached).length;
-    const seconds = (performance.now() - begun) / 1000;
-    emit({ type: "run_finished", seconds, ran: nodes.length - cached, cached });
-    return {
-      manifest: blueprint.manifest,
-      runDir: options.runDir,
-      seed: blueprint.seed,
-      seconds,
-      nodes,
-      best: [...bests.values()],
-      outputs,
-    };
-  } catch (error) {
-    // A memo that cannot be kept, on a full disk for one, must not hide what went wrong.
-    await digests.save().catch(() => {});
-    publishRest();
-    if (!signal.aborted) throw diskError(options.storeDir, error);
-    const message = `Stopped: ${finished.size} of ${
-      allNodes(blueprint).length
-    } stages are done and kept; the same command goes on from there`;
-    emit({ type: "run_stopped", message });
-    throw new TryAgainError(message, { cause: error });
+    const seconds = (performance.now() - this.#begun) / 1000;
+    this.#emit({ type: "run_finished", seconds, ran: nodes.length - cached, cached });
+    const { manifest, seed } = this.blueprint;
+    const best = [...this.#best.values()];
+    return { manifest, runDir: this.options.runDir, seed, seconds, nodes, best, outputs };
   }
 
-  /** Writes what a run that goes on later would have to make again. */
-  function publishRest(): void {
+  /** Keeps what a resumed run needs, and returns the error with which the run ends. */
+  async #ended(error: unknown): Promise<unknown> {
+    // If the digests cannot be saved, on a full disk for example, the original error is still the one to report.
+    await this.#digests.save().catch(() => {});
     try {
-      pruner.publishLatest();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      options.warn?.(`rounds in memory are lost and will be made again: ${message}`);
+      this.#pruner.publishLatest();
+    } catch (cause) {
+      this.#warn(`iterations in memory are lost and will be recomputed: ${messageOf(cause)}`);
     }
+    if (!this.#signal.aborted) return diskError(this.options.storeDir, error);
+    const count = `${this.#finished.size} of ${
+      allNodes(this.blueprint).length
+    } stages are finished and stored`;
+    const message = `Interrupted: ${count}. Run the same command to resume`;
+    this.#emit({ type: "run_stopped", message });
+    return new TryAgainError(message, { cause: error });
+  }
+
+  #emit(event: Untimed): void {
+    const timed = { time: Date.now(), ...event } as RunEvent;
+    this.directory.log(timed);
+    this.options.listener?.(timed);
+  }
+
+  #warn(message: string | undefined): void {
+    if (message !== undefined) this.options.warn?.(message);
   }
 }
 
-/** Walks again where an action that had to run again gave other bytes: everything on top of it has other keys then. */
-async function untilStable(
-  visitAll: (fresh: boolean) => Promise<OutputValues>,
-  fresh: boolean,
-  reset: () => void,
-): Promise<OutputValues> {
-  for (let i = 0;; i++) {
-    try {
-      return await visitAll(fresh && i === 0);
-    } catch (error) {
-      if (!(error instanceof Diverged) || i === 3) throw error;
-      reset();
-    }
-  }
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 /**
- * The run directory: one run at a time holds it. `run.jsonl` gets every event, `run.lock.yaml` every resolved parameter
- * and input digest, `outputs/` what the manifest asks for.
+ * The run directory, used by one run at a time: `run.jsonl` has every event, `run.lock.yaml` every resolved parameter and
+ * input digest, `outputs/` the outputs that the manifest names.
  * @module
  */
 import { join } from "node:path";
@@ -9,23 +9,11 @@ import type { RunEvent } from "@/lib/contracts/events.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import type { Blueprint } from "./blueprint.ts";
-import { waitForLock } from "./file_lock.ts";
+import { type FileLock, waitForLock } from "./file_lock.ts";
 import type { KeyParts } from "./key.ts";
 import type { Tree } from "./tree.ts";
 
-/** A run directory that this process holds. */
-export interface RunDirectory extends Disposable {
-  readonly dir: string;
-  readonly log: (event: RunEvent) => void;
-  /** what the key of a node was made of when it was last met here */
-  readonly before: (node: string) => KeyParts | undefined;
-  /** begins a new run.lock.yaml */
-  readonly begin: (blueprint: Blueprint, inputs: Readonly<Record<string, Tree | null>>) => void;
-  /** adds a node to run.lock.yaml */
-  readonly record: (node: string, key: string, parts: KeyParts) => void;
-}
-
-/** The parts of the keys in the run.lock.yaml of `runDir`, by node; none where there is no such file. */
+/** Returns a function that gives the key parts of a node in the run.lock.yaml of `runDir`, if it has them. */
 export function lockedParts(runDir: string): (node: string) => KeyParts | undefined {
   let text: string | undefined;
   try {
@@ -33,7 +21,7 @@ export function lockedParts(runDir: string): (node: string) => KeyParts | undefi
   } catch {
     // The first run here.
   }
-  // Read when somebody asks: a run with everything in the store never does.
+  // Parsed on demand: a run whose stages are all cached never needs it.
   let nodes: Readonly<Record<string, KeyParts | undefined>> | undefined;
   return (node) => {
     nodes ??= text === undefined ? {} : nodesIn(text);
@@ -46,70 +34,76 @@ function nodesIn(text: string): Readonly<Record<string, KeyParts | undefined>> {
     const { nodes } = parse(text) as { nodes?: Record<string, KeyParts & { key: string }> };
     return Object.fromEntries(Object.entries(nodes ?? {}).map(([id, { key: _, ...parts }]) => [id, parts]));
   } catch {
-    // Somebody edited it, or the machine died while a line was written: reasons are lost, nothing else.
+    // Edited by a user, or the machine stopped while a line was written: only the reasons are lost.
     return {};
   }
 }
 
 /**
- * Makes `dir` if it is not there and holds it.
- * @param patienceMs how long to wait for another process, which may just be ending
+ * Holds the run directory `dir` for this process, and creates it if it does not exist.
+ * @param patienceMs how long to wait for another process, which may be about to end
  * @throws {TryAgainError} if another process holds it
  * @throws {UsageError} if it cannot be written
  */
 export async function holdRunDirectory(dir: string, patienceMs: number): Promise<RunDirectory> {
-  const paths = { lock: join(dir, "run.pid"), log: join(dir, "run.jsonl"), plan: join(dir, "run.lock.yaml") };
   try {
     Deno.mkdirSync(dir, { recursive: true });
-    const lock = await waitForLock(paths.lock, AbortSignal.timeout(patienceMs));
-    if (!lock) {
-      const holder = Deno.readTextFileSync(paths.lock).trim();
-      throw new TryAgainError(
-        `Cannot use run directory ${dir} as one run at a time may hold it: ${
-          holder || "another process"
-        } does`,
-      );
-    }
-    lock.note(`process ${Deno.pid}, since ${new Date().toISOString()}\n`);
-    const before = lockedParts(dir);
-    const log = Deno.openSync(paths.log, { create: true, append: true, write: true });
-    return {
-      dir,
-      before,
-      log: (event) => {
-        try {
-          log.writeSync(new TextEncoder().encode(`${JSON.stringify(event)}\n`));
-        } catch (cause) {
-          throw writeError(paths.log, cause);
-        }
-      },
-      begin: (blueprint, inputs) => {
-        before("");
-        Deno.writeTextFileSync(paths.plan, header(blueprint, inputs));
-      },
-      record: (node, key, parts) => {
-        const entry = stringify({ [node]: { key, ...parts } }, { lineWidth: 0 });
-        Deno.writeTextFileSync(paths.plan, entry.replace(/^(?=.)/gm, "  "), { append: true });
-      },
-      [Symbol.dispose](): void {
-        log.close();
-        lock.note("");
-        lock[Symbol.dispose]();
-      },
-    };
+    const pidFile = join(dir, "run.pid");
+    const lock = await waitForLock(pidFile, AbortSignal.timeout(patienceMs));
+    if (lock) return new RunDirectory(dir, lock);
+    const holder = Deno.readTextFileSync(pidFile).trim() || "another process";
+    throw new TryAgainError(`Run directory ${dir} is in use by ${holder}`);
   } catch (cause) {
     throw writeError(dir, cause);
   }
 }
 
-function header(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | null>>): string {
-  const given = Object.fromEntries(
-    Object.entries(inputs).map((
-      [name, tree],
-    ) => [name, tree && { path: blueprint.inputs[name], digest: tree.digest }]),
-  );
-  const head = stringify({ manifest: blueprint.manifest, seed: blueprint.seed, inputs: given }, {
-    lineWidth: 0,
-  });
-  return `# Every resolved parameter and input digest of the last run here. Written by the pipeline.\n${head}nodes:\n`;
+/** A run directory that this process holds. */
+export class RunDirectory implements Disposable {
+  /** returns the key parts of a node in the last run here */
+  readonly before: (node: string) => KeyParts | undefined;
+  readonly #planFile: string;
+  readonly #lock: FileLock;
+  readonly #log: Deno.FsFile;
+
+  constructor(readonly dir: string, lock: FileLock) {
+    this.#lock = lock;
+    lock.note(`process ${Deno.pid}, since ${new Date().toISOString()}\n`);
+    this.before = lockedParts(dir);
+    this.#planFile = join(dir, "run.lock.yaml");
+    this.#log = Deno.openSync(join(dir, "run.jsonl"), { create: true, append: true, write: true });
+  }
+
+  /** Adds an event to run.jsonl. */
+  log(event: RunEvent): void {
+    try {
+      this.#log.writeSync(new TextEncoder().encode(`${JSON.stringify(event)}\n`));
+    } catch (cause) {
+      throw writeError(join(this.dir, "run.jsonl"), cause);
+    }
+  }
+
+  /** Begins a new run.lock.yaml. */
+  begin({ manifest, seed, inputs: paths }: Blueprint, trees: Readonly<Record<string, Tree | null>>): void {
+    const inputs = Object.fromEntries(
+      Object.entries(trees).map(([name, tree]) => [name, tree && { path: paths[name], digest: tree.digest }]),
+    );
+    const head = stringify({ manifest, seed, inputs }, { lineWidth: 0 });
+    const comment =
+      "# Every resolved parameter and input digest of the last run here. Written by the pipeline.";
+    Deno.writeTextFileSync(this.#planFile, `${comment}\n${head}nodes:\n`);
+  }
+
+  /** Adds a node to run.lock.yaml. */
+  record(node: string, key: string, parts: KeyParts): void {
+    const entry = stringify({ [node]: { key, ...parts } }, { lineWidth: 0 });
+    Deno.writeTextFileSync(this.#planFile, entry.replace(/^(?=.)/gm, "  "), { append: true });
+  }
+
+  /** Releases the directory. */
+  [Symbol.dispose](): void {
+    this.#log.close();
+    this.#lock.note("");
+    this.#lock[Symbol.dispose]();
+  }
 }

@@ -1,16 +1,16 @@
-/** Copies of a run's outputs: real files in its run directory, which nothing of the store can change. @module */
+/** Copies outputs of a run to its run directory: real files, independent of the store. @module */
 import { dirname, join } from "node:path";
 import { writeError } from "@/lib/files/file_errors.ts";
 import { fileSet } from "@/lib/files/file_pattern.ts";
 import { removeIfThere } from "@/lib/files/remove_if_there.ts";
 import type { InputDigests } from "./input_digests.ts";
-import { type Maker, recordsOf } from "./maker.ts";
+import type { Maker } from "./maker.ts";
 import type { Pruner } from "./prune.ts";
 import type { Store } from "./store.ts";
 import type { Tree } from "./tree.ts";
-import type { OutputValues, Value } from "./walk.ts";
+import { type OutputValues, recordsOf, treeOf, type Value } from "./walk.ts";
 
-/** What copying needs of a run. */
+/** What copying needs from a run. */
 export interface OutputSource {
   readonly store: Store;
   readonly maker: Pick<Maker, "ensure">;
@@ -18,49 +18,48 @@ export interface OutputSource {
   readonly digests: Pick<InputDigests, "tree">;
 }
 
-/** Copies `values` into `folder`, each under its name; what is there already is left alone. Gives their paths. */
+/** Copies `values` into `folder`, each under its name, and returns their paths. Equal files that exist are left alone. */
 export async function copyOutputs(
   values: OutputValues,
   folder: string,
-  { store, maker, pruner, digests }: OutputSource,
+  source: OutputSource,
 ): Promise<Record<string, string>> {
-  const digestAt = (path: string): string | undefined => {
-    try {
-      return digests.tree(path).digest;
-    } catch {
-      return undefined;
-    }
-  };
-  const copy = async (name: string, value: Value): Promise<string> => {
-    await maker.ensure(value);
-    const isInput = value.from === "input";
-    const from = isInput ? value.path : await store.view(value.record, value.port);
-    const tree = isInput ? value.tree : value.record.outputs[value.port]!;
-    const extension = tree.kind === "directory" ? "" : /\.\w+$/.exec(from)?.[0] ?? "";
-    const to = join(folder, `${name}${extension}`);
-    if (digestAt(to) !== tree.digest) copyTree(from, to, tree);
-    return to;
-  };
-
   const paths: Record<string, string> = {};
   Deno.mkdirSync(folder, { recursive: true });
-  removeHalfMade(folder);
+  removePartial(folder);
   for (const [name, value] of Object.entries(values)) {
-    if (value) await pruner.sparing(recordsOf(value), async () => paths[name] = await copy(name, value));
+    if (!value) continue;
+    await source.pruner.sparing(recordsOf(value), async () => {
+      paths[name] = await copyValue(value, join(folder, name), source);
+    });
   }
   return paths;
 }
 
-const HALF_MADE = /\.[0-9a-f]{8}\.partial$/;
+/** Copies `value` to `to`, with the extension of its file, and returns the path. */
+async function copyValue(value: Value, to: string, { store, maker, digests }: OutputSource): Promise<string> {
+  await maker.ensure(value);
+  const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
+  const tree = treeOf(value);
+  const path = tree.kind === "directory" ? to : to + (/\.\w+$/.exec(from)?.[0] ?? "");
+  let known: string | undefined;
+  try {
+    known = digests.tree(path).digest;
+  } catch {
+    // Not there yet, or unreadable: it is copied.
+  }
+  if (known !== tree.digest) copyTree(from, path, tree);
+  return path;
+}
 
-/** Removes the copies in `folder` that a killed run left half-made. */
-function removeHalfMade(folder: string): void {
+/** Removes incomplete copies that a killed run left in `folder`. */
+function removePartial(folder: string): void {
   for (const { name } of Deno.readDirSync(folder)) {
-    if (HALF_MADE.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
+    if (/\.[0-9a-f]{8}\.partial$/.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
   }
 }
 
-/** Puts a copy of `tree`, whose files lie at `from`, at `to`, whole or not at all. */
+/** Copies `tree`, whose files are at `from`, to `to`, completely or not at all. */
 function copyTree(from: string, to: string, tree: Tree): void {
   const folder = fileSet(from)?.folder ?? from;
   const temporary = `${to}.${crypto.randomUUID().slice(0, 8)}.partial`;
@@ -74,7 +73,7 @@ function copyTree(from: string, to: string, tree: Tree): void {
     removeIfThere(to);
     Deno.renameSync(temporary, to);
   } catch (cause) {
-    // On a full disk, half a copy would only take the room that the next attempt needs.
+    // On a full disk, a partial copy would take the space that the next attempt needs.
     removeIfThere(temporary);
     throw writeError(to, cause);
   }

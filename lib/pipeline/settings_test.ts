@@ -31,27 +31,27 @@ Deno.test("--set changes parameters and the counts of loops, with values read as
   );
 });
 
-Deno.test("--set that names nothing is refused, all at once", () => {
-  const bad = ["stf.lr=1", "ppo.updte.lr=1", "ppo.rounds=2", "ppo.count=0", "sft.a.b=1"];
+Deno.test("invalid --set and --input flags are refused, all in one message", () => {
+  const bad = ["stf.lr=1", "ppo.updte.lr=1", "ppo.iterations=2", "ppo.count=0", "sft.a.b=1"];
   const error = assertThrows(() => applySettings(MANIFEST, parseSettings(bad)), UsageError);
   assertEquals(
     error.message,
-    'Cannot use --set as it must name a stage and a parameter: "stf.lr=1": there is no stage "stf", did you mean "sft"?; ' +
-      '"ppo.updte.lr=1": block "ppo" has no stage "updte", did you mean "update"?; ' +
-      '"ppo.rounds=2": "ppo" is a block, which takes ppo.count and ppo.STAGE.PARAM; ' +
-      '"ppo.count=0": the count must be a whole number from 1: it is 0; "sft.a.b=1": "sft" is a stage, not a block',
+    'Invalid --set: "stf.lr=1": unknown stage "stf", did you mean "sft"?; ' +
+      '"ppo.updte.lr=1": block "ppo": unknown stage "updte", did you mean "update"?; ' +
+      '"ppo.iterations=2": "ppo" is a block: only ppo.count and ppo.STAGE.PARAM can be set; ' +
+      '"ppo.count=0": count must be a whole number ≥ 1, got 0; "sft.a.b=1": "sft" is a stage, not a block',
   );
   assertEquals(
     assertThrows(() => parseSettings(["lr=1", "sft.lr"]), UsageError).message,
-    'Cannot use --set as it must be STAGE.PARAM=VALUE: it is "lr=1", "sft.lr"',
+    '--set must be STAGE.PARAM=VALUE, got "lr=1", "sft.lr"',
   );
   assertEquals(
     assertThrows(() => parseInputs(["a", "b=1", "b=2"]), UsageError).message,
-    'Cannot use --input as it must be NAME=PATH, once for each name: it is "a", "b=2"',
+    '--input must be NAME=PATH, once for each name, got "a", "b=2"',
   );
 });
 
-Deno.test("given demonstrations unset the prompts that came with others", () => {
+Deno.test("--input demonstrations unsets the prompts of the manifest's demonstrations", () => {
   const places = { root: "/project", workingDirectory: "/here" };
   assertEquals(resolveInputs(MANIFEST, {}, places), {
     base: "/project/models/base",
@@ -71,18 +71,18 @@ Deno.test("given demonstrations unset the prompts that came with others", () => 
   );
 });
 
-Deno.test("inputs that the manifest does not have, from the hub, or not there are refused", () => {
+Deno.test("inputs that the manifest does not have, are on the hub, or do not exist are refused", () => {
   const places = { root: "/project", workingDirectory: "/here" };
   assertEquals(
     assertThrows(() => resolveInputs(MANIFEST, { bse: "x" }, places), UsageError).message,
-    'Cannot use --input as the manifest must have an input of that name: there is no input "bse", did you mean "base"?',
+    'Invalid --input: unknown input "bse", did you mean "base"?',
   );
   assertEquals(
     assertThrows(() => resolveInputs(MANIFEST, { base: "hf:org/model" }, places), UsageError).message,
-    "Cannot use inputs as they must be local paths (download hf: models first): base is hf:org/model",
+    "Inputs must be local paths (download hf: models first): base is hf:org/model",
   );
   const error = assertThrows(() => checkInputsExist({ base: "lib/no_such", none: null }), DataError);
-  assertEquals(error.message, "Cannot read inputs as each must exist: base is lib/no_such (not found)");
+  assertEquals(error.message, "Missing input files: base is lib/no_such (not found)");
 });
 
 Deno.test("relative inputs start at the project around pipelines/, else at the manifest's folder", () => {
@@ -92,7 +92,7 @@ Deno.test("relative inputs start at the project around pipelines/, else at the m
   assertEquals(inputRoot("/a/b/x.yaml"), "/a/b");
 });
 
-Deno.test("a setting of one stage leaves another that shares its YAML anchor alone", () => {
+Deno.test("--set of one stage does not change another that shares its YAML anchor", () => {
   const { manifest } = parseManifest(
     [
       "stages:",

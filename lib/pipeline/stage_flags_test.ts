@@ -27,6 +27,7 @@ const STAGE = defineStage({
     log: { contract: "report", description: "l", optional: true },
   },
   random: true,
+  renamed: { kl_limit: "kl_stop" },
   run: () => Promise.resolve(),
 });
 
@@ -76,7 +77,7 @@ Deno.test("readStageFlags() reads ports, lists, maps and parameters, with = or s
   assertEquals(readStageFlags(STAGE, [...NEEDED, "--kl_stop", "null"]).params.kl_stop, null);
 });
 
-Deno.test("readStageFlags() lists everything that is wrong at once", () => {
+Deno.test("readStageFlags() lists all problems in one message", () => {
   const error = assertThrows(
     () =>
       readStageFlags(STAGE, [
@@ -97,10 +98,18 @@ Deno.test("readStageFlags() lists everything that is wrong at once", () => {
   );
   assertEquals(
     error.message,
-    'Cannot run some-stage as its flags must be right (see --help): "word" is not a flag; --name needs a value; ' +
-      'there is no flag --in.tokns, did you mean "in.tokens"?; --in.models must be --in.models.NAME PATH; ' +
-      'there is no flag --epoch, did you mean "epochs"?; --in.tokens, --out.policy must be given; --lr must be > 0; ' +
-      "--epochs must be ≤ 9; --seed must be a whole number from 0: it is x",
+    'Invalid flags for some-stage (see --help): "word" is not a flag; --name requires a value; ' +
+      'unknown flag --in.tokns, did you mean "in.tokens"?; --in.models must be --in.models.NAME PATH; ' +
+      'unknown flag --epoch, did you mean "epochs"?; missing --in.tokens, --out.policy; --lr must be > 0, got -1; ' +
+      "--epochs must be ≤ 9, got 12; --seed must be a whole number ≥ 0, got x",
+  );
+});
+
+Deno.test("readStageFlags() names the new name of a renamed parameter", () => {
+  const error = assertThrows(() => readStageFlags(STAGE, [...NEEDED, "--kl-limit=1"]), UsageError);
+  assertEquals(
+    error.message,
+    "Invalid flags for some-stage (see --help): unknown flag --kl_limit: it is now --kl_stop",
   );
 });
 
@@ -112,11 +121,11 @@ Deno.test("stageHelp() names ports, types, units, bounds, defaults and their sou
       "  --in.tokens PATH       tokens@1: rows",
       "  --in.members PATH …    model, optional: several",
       "  --in.models.NAME PATH  model or reward, optional: by name",
-      "  --lr X                    learning rate (1, > 0, default 0.001, from a paper)",
+      "  --lr X                    learning rate (1, default 0.001, > 0, from a paper)",
       "  --kl_stop X|null          stop (default null)",
       '  --modes greedy|sampled,…  modes (default ["greedy"])',
       "  --whiten                  whiten (default true)",
-      "  --epochs N                epochs (≥ 1, ≤ 9, must be given)",
+      "  --epochs N                epochs (required, ≥ 1, ≤ 9)",
     ]
   ) assertStringIncludes(help, line);
 });

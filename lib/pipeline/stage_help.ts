@@ -1,6 +1,6 @@
 /**
- * What a stage's `--help` says: inputs, outputs and parameters with type, unit, default, bounds and the source of the
- * default, all from the stage itself.
+ * The text of a stage's `--help`: inputs, outputs and parameters with type, unit, range, default and its source, all from
+ * the stage's definition.
  * @module
  */
 import { z } from "zod";
@@ -23,7 +23,7 @@ interface JsonProperty {
   readonly source?: string;
 }
 
-/** The help text of `stage`, as it is started by `command` (`deno task stage sft`). */
+/** Returns the help text of `stage`, which `command` (`deno task stage sft`) starts. */
 export function stageHelp(stage: Stage, command: string): string {
   const schema = z.toJSONSchema(stage.params, { io: "input", unrepresentable: "any" }) as {
     properties?: Record<string, JsonProperty>;
@@ -47,19 +47,19 @@ export function stageHelp(stage: Stage, command: string): string {
     ),
     section("Parameters", params),
     section("Other", [
-      ...(stage.random
-        ? [["--seed N", "seed of this stage, as run.lock.yaml shows it; default 0"], [
-          "--iteration N",
-          "round within a loop; default 0",
-        ]] as const
-        : []),
-      ["--threads N", "default: all cores"],
-      ["--scratch DIR", "where a stopped run keeps what it needs to go on"],
-      ["--verbose", "stack traces with errors"],
+      ...(stage.random ? RANDOM_FLAGS : []),
+      ["--threads N", "number of threads; default: all cores"],
+      ["--scratch DIR", "directory in which an interrupted stage keeps what it needs to resume"],
+      ["--verbose", "print progress, and stack traces with errors"],
     ]),
   ];
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
+
+const RANDOM_FLAGS = [
+  ["--seed N", "seed of this stage, as in run.lock.yaml; default 0"],
+  ["--iteration N", "iteration within a loop; default 0"],
+] as const;
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
   if (rows.length === 0) return "";
@@ -97,20 +97,16 @@ function typeText(property: JsonProperty): string {
 
 function parameterText(property: JsonProperty, required: boolean): string {
   const inner = property.anyOf?.find((p) => p.type !== "null") ?? property;
-  const bounds = [
+  const standard = property.default === undefined
+    ? "no default"
+    : `default ${JSON.stringify(property.default)}`;
+  const facts = [
+    property.unit ?? "",
+    required ? "required" : standard,
     inner.exclusiveMinimum !== undefined ? `> ${inner.exclusiveMinimum}` : "",
     inner.minimum !== undefined && inner.minimum > Number.MIN_SAFE_INTEGER ? `≥ ${inner.minimum}` : "",
     inner.exclusiveMaximum !== undefined ? `< ${inner.exclusiveMaximum}` : "",
     inner.maximum !== undefined && inner.maximum < Number.MAX_SAFE_INTEGER ? `≤ ${inner.maximum}` : "",
-  ].filter((text) => text !== "");
-  const facts = [
-    property.unit ?? "",
-    ...bounds,
-    required
-      ? "must be given"
-      : property.default === undefined
-      ? "no default"
-      : `default ${JSON.stringify(property.default)}`,
     property.source === undefined ? "" : `from ${property.source}`,
   ].filter((text) => text !== "");
   return `${property.description ?? ""} (${facts.join(", ")})`;

@@ -1,25 +1,26 @@
 /**
- * A stage as a program: `deno run stages/x/main.ts --in.tokens … --out.policy … --lr 1e-3`, or `--task FILE` as the worker
- * of a pipeline. The exit code says what happened; nothing half-written is left behind.
+ * A stage as a program: `deno run stages/x/main.ts --in.tokens … --out.policy … --lr 1e-3`, or `--task FILE` as a worker of
+ * a pipeline. The exit code says how it ended; no incomplete output is left behind.
  * @module
  */
 import { basename, dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { diskError, writeError } from "@/lib/files/file_errors.ts";
-import { fileSet, resolvePattern, shownPath, whatIsMissing } from "@/lib/files/file_pattern.ts";
+import { resolvePattern } from "@/lib/files/file_pattern.ts";
 import { printOut } from "@/lib/files/standard_output.ts";
-import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import { EXIT, exitCodeOf, TryAgainError } from "@/lib/tensor/errors.ts";
 import { waitForLock } from "./file_lock.ts";
-import { contractsOf } from "./ports.ts";
+import { checkExist, checkSingle } from "./inputs.ts";
 import { readStageFlags, type StageFlags } from "./stage_flags.ts";
 import { stageHelp } from "./stage_help.ts";
 import { runTask, type Task, taskSchema } from "./task.ts";
-import { workerChannel } from "./worker_channel.ts";
+import { statOf } from "./tree.ts";
+import { openWorkerChannel } from "./worker_channel.ts";
 
 /** How a stage program is started, for tests and for the command that wraps it. */
 export interface ProgramOptions {
   readonly args?: readonly string[];
-  /** what the help calls the program */
+  /** name of the program in the help text */
   readonly command?: string;
   /** where relative paths start; default: the current folder */
   readonly workingDirectory?: string;
@@ -33,161 +34,161 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
     if (Deno.build.os === "windows" && signal !== "SIGINT") continue;
     Deno.addSignalListener(signal, () => stop.abort());
   }
+  let code: number = EXIT.ok;
   try {
     const flags = readStageFlags(stage, args);
-    if (flags.help) {
-      printOut(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`));
-    } else if (flags.task !== undefined) Deno.exit(await runAsWorker(stage, flags.task, stop));
-    else {await runFromFlags(stage, flags, {
-        signal: stop.signal,
-        home: options.workingDirectory ?? Deno.cwd(),
-      });}
+    if (flags.help) printOut(stageHelp(stage, options.command ?? `deno run ${stage.id}/main.ts`));
+    else if (flags.task !== undefined) code = await runAsWorker(stage, flags.task, stop);
+    else await runFromFlags(stage, flags, stop.signal, options.workingDirectory ?? Deno.cwd());
   } catch (error) {
     console.error(
       args.includes("--verbose") ? error : error instanceof Error ? error.message : String(error),
     );
-    Deno.exit(exitCodeOf(error));
+    code = exitCodeOf(error);
   }
-  Deno.exit(0);
+  Deno.exit(code);
 }
 
 async function runFromFlags(
   stage: Stage,
   flags: StageFlags,
-  { signal, home: start }: { readonly signal: AbortSignal; readonly home: string },
+  signal: AbortSignal,
+  workingDirectory: string,
 ): Promise<void> {
-  const at = (path: string) => resolve(start, path);
-  const inputs = Object.fromEntries(
-    Object.entries(flags.inputs).map((
-      [port, paths],
-    ) => [port, absolute(paths, (path) => resolvePattern(at(path)))]),
-  );
-  checkThere(stage, inputs);
-  const wanted = Object.fromEntries(
-    Object.entries(flags.outputs).map(([port, path]) => [port, at(path)]),
-  );
-  // Outputs are made beside their places and renamed at the end. An output that nobody asked for is made and dropped.
-  const home = Object.values(wanted)[0] === undefined ? at(".") : dirname(Object.values(wanted)[0]!);
-  const id = crypto.randomUUID().slice(0, 8);
-  const dropped = join(home, `.${stage.id}.${id}.partial`);
-  const temporary = Object.fromEntries(
-    Object.keys(stage.outputs).map((port) => {
-      const path = wanted[port];
-      return [port, path === undefined ? join(dropped, port) : join(dirname(path), `.${port}.${id}.partial`)];
-    }),
-  );
-  const scratch = flags.scratch === undefined ? join(dropped, "scratch") : at(flags.scratch);
+  const at = (path: string) => resolve(workingDirectory, path);
+  const inputs = mapValues(flags.inputs, (paths) => resolvePaths(paths, (path) => resolvePattern(at(path))));
+  checkInputs(stage, inputs);
+  const wanted = mapValues(flags.outputs, at);
+  const places = new OutputPlaces(stage, wanted, Object.values(wanted).map(dirname)[0] ?? at("."));
+  const scratch = flags.scratch === undefined ? join(places.unwanted, "scratch") : at(flags.scratch);
   try {
-    try {
-      await Deno.mkdir(dropped, { recursive: true });
-      await Deno.mkdir(scratch, { recursive: true });
-      for (const path of Object.values(wanted)) await Deno.mkdir(dirname(path), { recursive: true });
-    } catch (cause) {
-      throw writeError(home, cause);
-    }
-    const params = { ...flags.params };
+    await places.create(scratch);
     const task: Task = {
       version: 1,
       stage: stage.id,
-      params,
+      params: flags.params,
       inputs,
-      outputs: temporary,
+      outputs: places.temporary,
       seed: stage.random ? flags.seed : 0,
       iteration: stage.random ? flags.iteration : 0,
       threads: flags.threads,
       scratch,
     };
     await runTask(stage, task, { signal, progress: (p) => flags.verbose && console.error(progressLine(p)) });
-    for (const [port, path] of Object.entries(wanted)) await publish(temporary[port]!, path);
+    await places.publish();
   } catch (cause) {
-    throw withOwnPlaces(diskError(home, cause), temporary, wanted);
+    throw places.withWantedPaths(cause);
   } finally {
-    for (const path of [...Object.values(temporary), dropped]) {
+    await places.clear();
+  }
+}
+
+/** Temporary places of outputs, beside their final ones; outputs that were not requested are removed at the end. */
+class OutputPlaces {
+  /** temporary path of each output port */
+  readonly temporary: Readonly<Record<string, string>>;
+  /** directory of outputs that were not requested */
+  readonly unwanted: string;
+
+  constructor(stage: Stage, readonly wanted: Readonly<Record<string, string>>, readonly home: string) {
+    const id = crypto.randomUUID().slice(0, 8);
+    this.unwanted = join(home, `.${stage.id}.${id}.partial`);
+    this.temporary = Object.fromEntries(
+      Object.keys(stage.outputs).map((port) => {
+        const path = wanted[port];
+        const isWanted = path !== undefined;
+        return [port, isWanted ? join(dirname(path), `.${port}.${id}.partial`) : join(this.unwanted, port)];
+      }),
+    );
+  }
+
+  /** Creates the directories. */
+  async create(scratch: string): Promise<void> {
+    try {
+      await Deno.mkdir(this.unwanted, { recursive: true });
+      await Deno.mkdir(scratch, { recursive: true });
+      for (const path of Object.values(this.wanted)) await Deno.mkdir(dirname(path), { recursive: true });
+    } catch (cause) {
+      throw writeError(this.home, cause);
+    }
+  }
+
+  /** Moves the outputs to their places, replacing what is there; an optional output may not have been written. */
+  async publish(): Promise<void> {
+    for (const [port, to] of Object.entries(this.wanted)) {
+      const from = this.temporary[port]!, info = statOf(from);
+      if (!info) continue;
+      try {
+        if (info.isDirectory) await Deno.remove(to, { recursive: true }).catch(() => {});
+        await Deno.rename(from, to);
+      } catch (cause) {
+        throw writeError(to, cause);
+      }
+    }
+  }
+
+  /** Returns `cause` with the requested places instead of the temporary ones in its message. */
+  withWantedPaths(cause: unknown): unknown {
+    const error = diskError(this.home, cause);
+    if (!(error instanceof Error)) return error;
+    for (const [port, path] of Object.entries(this.wanted)) {
+      const made = this.temporary[port]!;
+      // A file that is published as a whole has a second temporary name beside the first.
+      const beside = `${RegExp.escape(join(dirname(made), `.${basename(made)}.`))}[0-9a-f]{8}\\.partial`;
+      error.message = error.message.replaceAll(new RegExp(beside, "g"), path).replaceAll(made, path);
+    }
+    return error;
+  }
+
+  /** Removes everything temporary. */
+  async clear(): Promise<void> {
+    for (const path of [...Object.values(this.temporary), this.unwanted]) {
       await Deno.remove(path, { recursive: true }).catch(() => {});
     }
   }
 }
 
-/** `error` with the places that the caller named instead of those beside them where outputs are made. */
-function withOwnPlaces(
-  error: unknown,
-  temporary: Readonly<Record<string, string>>,
-  wanted: Readonly<Record<string, string>>,
-): unknown {
-  if (!(error instanceof Error)) return error;
-  for (const [port, path] of Object.entries(wanted)) {
-    const made = temporary[port]!;
-    // A file that is to appear whole is made beside its place once more.
-    const beside = `${RegExp.escape(join(dirname(made), `.${basename(made)}.`))}[0-9a-f]{8}\\.partial`;
-    error.message = error.message.replaceAll(new RegExp(beside, "g"), path).replaceAll(made, path);
-  }
-  return error;
+function mapValues<V, T>(values: Readonly<Record<string, V>>, change: (value: V) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
-function absolute(paths: StageFlags["inputs"][string], at: (path: string) => string): Task["inputs"][string] {
-  if (typeof paths === "string") return at(paths);
-  if (Array.isArray(paths)) return paths.map(at);
-  return Object.fromEntries(Object.entries(paths).map(([name, path]) => [name, at(path)]));
+type Paths = Task["inputs"][string];
+
+function resolvePaths(paths: Paths, change: (path: string) => string): Paths {
+  if (typeof paths === "string") return change(paths);
+  return Array.isArray(paths) ? paths.map(change) : mapValues(paths as Record<string, string>, change);
 }
 
-/**
- * Every input is there, and none is several files where a port takes one.
- * @throws {DataError, UsageError} naming all that are not
- */
-function checkThere(stage: Stage, inputs: Task["inputs"]): void {
-  const all = Object.entries(inputs).flatMap(([port, paths]) =>
-    (typeof paths === "string" ? [paths] : Object.values(paths)).map((path) => ({ port, path }))
+/** @throws {DataError, UsageError} listing inputs that do not exist, and patterns at ports for one file */
+function checkInputs(stage: Stage, inputs: Task["inputs"]): void {
+  const all = Object.entries(inputs).flatMap(([name, paths]) =>
+    (typeof paths === "string" ? [paths] : Object.values(paths)).map((path) => (
+      { label: `--in.${name}`, path, port: stage.inputs[name]! }
+    ))
   );
-  const several = all.filter(({ port, path }) =>
-    !contractsOf(stage.inputs[port]!).includes("file") && fileSet(path) !== undefined
-  );
-  if (several.length > 0) {
-    const list = several.map(({ port, path }) => `--in.${port} is ${shownPath(path)}`).join(", ");
-    throw new UsageError(
-      `Cannot use patterns as only ports of data files take more than one file: ${list}`,
-    );
-  }
-  const missing = all.flatMap(({ port, path }) =>
-    whatIsMissing(path).map((what) => `--in.${port} ${path} (${what})`)
-  );
-  if (missing.length > 0) throw new DataError(`Cannot read inputs as each must exist: ${missing.join(", ")}`);
+  checkSingle(all);
+  checkExist(all.map(({ label, path }) => [label, path]));
 }
 
-/** Puts what the stage wrote at its place, over what was there; an optional output may not have been written. */
-async function publish(from: string, to: string): Promise<void> {
-  const there = await Deno.lstat(from).catch(() => undefined);
-  if (!there) return;
-  try {
-    if (there.isDirectory) await Deno.remove(to, { recursive: true }).catch(() => {});
-    await Deno.rename(from, to);
-  } catch (cause) {
-    throw writeError(to, cause);
-  }
+function progressLine({ step, total, message = "", warning, fields = {} }: StageProgress): string {
+  const parts = [
+    step === undefined ? "" : total === undefined ? `${step}` : `${step}/${total}`,
+    message,
+    warning === undefined ? "" : `warning: ${warning}`,
+    ...Object.entries(fields).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`),
+  ];
+  return parts.filter((text) => text !== "").join("  ");
 }
 
-function progressLine(progress: StageProgress): string {
-  const step = progress.step === undefined
-    ? ""
-    : `${progress.step}${progress.total === undefined ? "" : `/${progress.total}`}`;
-  const fields = Object.entries(progress.fields ?? {}).map(([name, value]) =>
-    `${name} ${Number(value.toPrecision(4))}`
-  );
-  const warning = progress.warning === undefined ? "" : `warning: ${progress.warning}`;
-  return [step, progress.message ?? "", warning, ...fields].filter((text) => text !== "").join("  ");
-}
-
-/** Runs the frozen task in `file`; talks to the driver by JSON lines on standard output. Gives the exit code. */
+/** Runs the task in `file` as a worker of a driver, and returns the exit code. */
 async function runAsWorker(stage: Stage, file: string, stop: AbortController): Promise<number> {
   const task = taskSchema.parse(JSON.parse(await Deno.readTextFile(file)));
-  const channel = workerChannel(stop);
+  const channel = openWorkerChannel(stop);
   try {
     using _lock = task.lock === undefined ? undefined : await waitForLock(task.lock, stop.signal);
-    if (stop.signal.aborted) {
-      throw new TryAgainError(`Cannot begin ${stage.id} as it was stopped: nothing is lost`);
-    }
-    if (task.scratch !== undefined) await Deno.mkdir(task.scratch, { recursive: true });
+    if (stop.signal.aborted) throw new TryAgainError(`Interrupted before ${stage.id} began`);
     await runTask(stage, task, { signal: stop.signal, progress: channel.progress });
-    return 0;
+    return EXIT.ok;
   } catch (error) {
     channel.failed(error);
     return exitCodeOf(error);

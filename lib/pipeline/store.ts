@@ -3,13 +3,13 @@
  * die at any moment: a blob or record is there whole or not at all, and a record is written after its blobs.
  *
  *     blobs/ab/abcd…          content, read-only
- *     actions/<key>.json      what an action wrote
+ *     actions/<key>.json      the record of an action
  *     views/<key>/<port>      its outputs under readable names: hard links to blobs
- *     tmp/<key>/scratch       the stage's own checkpoints; tmp/<key>.lock: who works on it
+ *     tmp/<key>/scratch       the stage's own checkpoints; tmp/<key>.lock: held by the run that works on the action
  * @module
  */
 import { dirname, join } from "node:path";
-import { digestFile, digestParts } from "@/lib/files/digest.ts";
+import { digestFile, digestParts, type FileDigest } from "@/lib/files/digest.ts";
 import { writeError } from "@/lib/files/file_errors.ts";
 import type { FileContent } from "@/lib/files/hand_over.ts";
 import { linkOrCopy, publishDirectory, publishFile } from "@/lib/files/publish.ts";
@@ -17,270 +17,252 @@ import { removeIfThere } from "@/lib/files/remove_if_there.ts";
 import { writeWholeFile } from "@/lib/files/whole_file.ts";
 import { type ActionRecord, parseRecord } from "./action_record.ts";
 import type { MemoryFiles } from "./memory_files.ts";
-import { readTree, type Tree, within } from "./tree.ts";
+import { readTree, statOf, type Tree, within } from "./tree.ts";
 
 /** An open store. All paths are absolute. */
-export interface Store {
-  readonly dir: string;
-  /** the record of `key`, if there is a whole one */
-  readonly get: (key: string) => ActionRecord | undefined;
-  /** true if every blob of `tree` is there in its full size */
-  readonly holds: (tree: Tree) => boolean;
-  /** true if every file of `tree` is there or in this run's memory */
-  readonly reaches: (tree: Tree) => boolean;
-  /** path of an output's view; made of its blobs if it is not there. Files in memory alone are not in it, but bound to it */
-  readonly view: (record: ActionRecord, port: string) => Promise<string>;
-  /** a new empty directory for the outputs of one attempt */
-  readonly attempt: (key: string) => string;
-  readonly scratch: (key: string) => string;
-  readonly lockFile: (key: string) => string;
+export class Store {
+  readonly #memory: MemoryFiles | undefined;
+
   /**
-   * Moves the outputs of an attempt into the store, and its record after them; what was tried before is removed.
-   * @param given content of files of the attempt by their paths; those that were not written stay in memory
+   * Opens the store at `dir` and creates it if it does not exist.
+   * @param memory files of a run that its stages hand over in memory
+   * @throws {UsageError} if it cannot be written
    */
-  readonly commit: (
-    attempt: string,
-    record: Omit<ActionRecord, "outputs" | "unpublished">,
-    given?: ReadonlyMap<string, FileContent>,
-  ) => Promise<ActionRecord>;
-  /** writes what `ports` of `record` have in memory alone; the record as it is then */
-  readonly publish: (record: ActionRecord, ports: readonly string[]) => ActionRecord;
-  /** lets go of what `ports` of `record` have in memory, but for files in `kept` (digests) */
-  readonly forget: (record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>) => void;
-  /** digests every blob and removes those that are not what their names say, with all views of them; their digests */
-  readonly verify: () => string[];
-  /** removes the views of `record`'s `ports` and their blobs, but for those in `kept` (digests) */
-  readonly prune: (record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>) => void;
-  /** records of all actions */
-  readonly records: () => ActionRecord[];
-}
-
-/**
- * Opens the store at `dir`; makes it if it is not there.
- * @param memory files of a run that its stages hand over
- * @throws {UsageError} if it cannot be written
- */
-export function openStore(dir: string, memory?: MemoryFiles): Store {
-  try {
-    for (const folder of ["blobs", "actions", "views", "tmp"]) {
-      Deno.mkdirSync(join(dir, folder), { recursive: true });
-    }
-  } catch (cause) {
-    throw writeError(dir, cause);
-  }
-  const blob = (digest: string) => join(dir, "blobs", digest.slice(0, 2), digest);
-  const actionFile = (key: string) => join(dir, "actions", `${key}.json`);
-
-  const viewPath = (record: ActionRecord, port: string) =>
-    join(dir, "views", record.key, record.names[port]!);
-
-  function holds(tree: Tree): boolean {
-    return Object.values(tree.files).every(({ digest, size }) => sizeOf(blob(digest)) === size);
-  }
-
-  function reaches(tree: Tree): boolean {
-    return Object.values(tree.files).every(({ digest, size }) =>
-      memory?.get(digest) !== undefined || sizeOf(blob(digest)) === size
-    );
-  }
-
-  function get(key: string): ActionRecord | undefined {
+  constructor(readonly dir: string, memory?: MemoryFiles) {
+    this.#memory = memory;
     try {
-      return parseRecord(Deno.readTextFileSync(actionFile(key)));
+      for (const folder of ["blobs", "actions", "views", "tmp"]) {
+        Deno.mkdirSync(join(dir, folder), { recursive: true });
+      }
+    } catch (cause) {
+      throw writeError(dir, cause);
+    }
+  }
+
+  /** Returns the record of `key`, if there is a complete one. */
+  get(key: string): ActionRecord | undefined {
+    try {
+      return parseRecord(Deno.readTextFileSync(this.#recordFile(key)));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
     }
   }
 
-  async function view(record: ActionRecord, port: string): Promise<string> {
+  /** Returns the records of all actions. */
+  records(): ActionRecord[] {
+    const names = Array.from(Deno.readDirSync(join(this.dir, "actions")), ({ name }) => name);
+    return names.filter((name) => /^[^.].*\.json$/.test(name)).sort()
+      .flatMap((name) => this.get(name.slice(0, -5)) ?? []);
+  }
+
+  /** Returns true if every blob of `tree` is stored in its full size. */
+  holds(tree: Tree): boolean {
+    return Object.values(tree.files).every((file) => this.#isStored(file));
+  }
+
+  /** Returns true if every file of `tree` is stored or in this run's memory. */
+  reaches(tree: Tree): boolean {
+    return Object.values(tree.files).every((file) => this.#memory?.get(file.digest) || this.#isStored(file));
+  }
+
+  /**
+   * Returns the path of an output's view, which is made of its blobs if necessary. Files that are only in memory are not
+   * in the view; the paths at which they would be are bound to them.
+   */
+  async view(record: ActionRecord, port: string): Promise<string> {
     const tree = record.outputs[port]!;
-    const path = viewPath(record, port);
-    for (const [name, { digest }] of Object.entries(tree.files)) memory?.bind(within(path, name), digest);
-    const files = Object.entries(tree.files).filter(([, { digest, size }]) =>
-      memory?.get(digest) === undefined || sizeOf(blob(digest)) === size
-    );
-    if (
-      sizeOf(path) !== undefined && files.every(([name, { size }]) => sizeOf(within(path, name)) === size)
-    ) {
-      return path;
+    const path = this.#viewPath(record, port);
+    for (const [name, { digest }] of Object.entries(tree.files)) {
+      this.#memory?.bind(within(path, name), digest);
     }
+    const files = Object.entries(tree.files).filter(([, file]) =>
+      !this.#memory?.get(file.digest) || this.#isStored(file)
+    );
+    const isComplete = statOf(path) !== undefined &&
+      files.every(([name, { size }]) => statOf(within(path, name))?.size === size);
+    if (isComplete) return path;
     if (tree.kind === "file") {
-      await publishFile(path, (temporary) => linkOrCopy(blob(tree.digest), temporary));
+      await publishFile(path, (temporary) => linkOrCopy(this.#blob(tree.digest), temporary));
     } else {
       await publishDirectory(path, (temporary) => {
         for (const [name, { digest }] of files) {
           Deno.mkdirSync(dirname(join(temporary, name)), { recursive: true });
-          linkOrCopy(blob(digest), join(temporary, name));
+          linkOrCopy(this.#blob(digest), join(temporary, name));
         }
       });
     }
     return path;
   }
 
-  function attempt(key: string): string {
-    const path = join(dir, "tmp", key, `try-${crypto.randomUUID().slice(0, 8)}`);
+  /** Makes a new empty directory for the outputs of one attempt and returns its path. */
+  attempt(key: string): string {
+    const path = join(this.dir, "tmp", key, `try-${crypto.randomUUID().slice(0, 8)}`);
     Deno.mkdirSync(path, { recursive: true });
     return path;
   }
 
-  async function commit(
-    path: string,
+  /** Returns the directory in which the stage of an action keeps its own checkpoints. */
+  scratch(key: string): string {
+    return join(this.dir, "tmp", key, "scratch");
+  }
+
+  /** Returns the file that the run which works on an action locks. */
+  lockFile(key: string): string {
+    return join(this.dir, "tmp", `${key}.lock`);
+  }
+
+  /**
+   * Moves the outputs of an attempt into the store, then writes the record; earlier attempts are removed.
+   * @param given content of files of the attempt by their paths; those that were not written stay in memory
+   */
+  async commit(
+    attempt: string,
     record: Omit<ActionRecord, "outputs" | "unpublished">,
     given: ReadonlyMap<string, FileContent> = new Map(),
   ): Promise<ActionRecord> {
     const outputs: Record<string, Tree> = {};
-    const unpublished = new Set<string>();
     for (const [port, file] of Object.entries(record.names)) {
-      const from = join(path, file);
-      if (sizeOf(from) === undefined) continue;
-      const contents = new Map(
-        [...given].flatMap(([at, content]) =>
-          at.startsWith(`${from}/`) ? [[at.slice(from.length + 1), content]] : []
-        ),
-      );
-      const known = Object.fromEntries(
-        [...contents].map(([name, { parts }]) => [name, digestParts(parts)] as const),
-      );
-      const tree = readTree(from, known);
-      for (const [name, { digest, size }] of Object.entries(tree.files)) {
-        if (sizeOf(within(from, name)) !== undefined) storeBlob(within(from, name), blob(digest), size);
-        const isStored = sizeOf(blob(digest)) === size;
-        if (!isStored) unpublished.add(port);
-        if (contents.has(name)) memory?.add(digest, contents.get(name)!, !isStored);
-      }
-      outputs[port] = tree;
+      const path = join(attempt, file);
+      if (statOf(path) !== undefined) outputs[port] = this.#storeOutput(path, given);
     }
+    const unpublished = Object.keys(outputs).filter((port) => !this.holds(outputs[port]!));
     const whole = withUnpublished({ ...record, outputs }, unpublished);
-    for (const port of Object.keys(outputs)) await view(whole, port);
-    await publishFile(actionFile(record.key), (temporary) => Deno.writeTextFile(temporary, textOf(whole)));
-    removeIfThere(join(dir, "tmp", record.key));
+    for (const port of Object.keys(outputs)) await this.view(whole, port);
+    const text = recordText(whole);
+    await publishFile(this.#recordFile(record.key), (temporary) => Deno.writeTextFileSync(temporary, text));
+    removeIfThere(join(this.dir, "tmp", record.key));
     return whole;
   }
 
-  function publish(record: ActionRecord, ports: readonly string[]): ActionRecord {
-    const left = new Set(record.unpublished);
-    for (const port of ports.filter((port) => left.has(port))) {
-      for (const { digest, size } of Object.values(record.outputs[port]!.files)) {
-        const content = memory?.get(digest);
-        if (!content || sizeOf(blob(digest)) === size) continue;
-        const own = join(attempt(record.key), digest);
-        writeWholeFile(own, content.parts);
-        storeBlob(own, blob(digest), size);
-        memory?.stored(digest);
+  /** Writes the files of `ports` that are only in memory, and returns the record as it is then. */
+  publish(record: ActionRecord, ports: readonly string[]): ActionRecord {
+    const published = (record.unpublished ?? []).filter((port) => ports.includes(port));
+    for (const port of published) {
+      for (const file of Object.values(record.outputs[port]!.files)) {
+        const content = this.#memory?.get(file.digest);
+        if (!content || this.#isStored(file)) continue;
+        const temporary = join(this.attempt(record.key), file.digest);
+        writeWholeFile(temporary, content.parts);
+        this.#storeBlob(temporary, file);
+        this.#memory?.stored(file.digest);
       }
-      if (holds(record.outputs[port]!)) left.delete(port);
     }
-    removeIfThere(join(dir, "tmp", record.key));
-    if (left.size === (record.unpublished?.length ?? 0)) return record;
+    removeIfThere(join(this.dir, "tmp", record.key));
+    const left = (record.unpublished ?? []).filter((port) =>
+      !published.includes(port) || !this.holds(record.outputs[port]!)
+    );
+    if (left.length === (record.unpublished ?? []).length) return record;
     const whole = withUnpublished(record, left);
-    const own = `${actionFile(record.key)}.${crypto.randomUUID().slice(0, 8)}.partial`;
-    Deno.writeTextFileSync(own, textOf(whole));
-    flush(own);
-    Deno.renameSync(own, actionFile(record.key));
-    flush(join(dir, "actions"));
+    const temporary = `${this.#recordFile(record.key)}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    Deno.writeTextFileSync(temporary, recordText(whole));
+    flush(temporary);
+    Deno.renameSync(temporary, this.#recordFile(record.key));
+    flush(join(this.dir, "actions"));
     return whole;
   }
 
-  function forget(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
-    const files = ports.flatMap((port) => Object.values(record.outputs[port]?.files ?? {}));
-    for (const { digest } of files) if (!kept.has(digest)) memory?.drop(digest);
+  /** Drops from memory the files of `ports`, except those in `kept` (digests). */
+  forget(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
+    for (const digest of digestsOf(record, ports)) if (!kept.has(digest)) this.#memory?.drop(digest);
   }
 
-  function verify(): string[] {
-    const all = records();
-    const files = all.flatMap((record) =>
-      Object.values(record.outputs).flatMap((tree) => Object.values(tree.files))
-    );
-    const digests = new Set(files.map((file) => file.digest));
-    const bad = new Set(
-      [...digests].filter((d) => sizeOf(blob(d)) !== undefined && digestFile(blob(d)) !== d),
-    );
-    for (const digest of bad) removeIfThere(blob(digest));
-    for (const record of all) {
-      for (const [port, tree] of Object.entries(record.outputs)) {
-        if (Object.values(tree.files).some((file) => bad.has(file.digest))) {
-          removeIfThere(viewPath(record, port));
-        }
-      }
-    }
-    return [...bad].sort();
-  }
-
-  function prune(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
-    forget(record, ports, kept);
+  /** Removes the views and blobs of `ports`, except blobs in `kept` (digests). */
+  prune(record: ActionRecord, ports: readonly string[], kept: ReadonlySet<string>): void {
+    this.forget(record, ports, kept);
     for (const port of ports) {
-      if (record.names[port] !== undefined) removeIfThere(viewPath(record, port));
-      for (const { digest } of Object.values(record.outputs[port]?.files ?? {})) {
-        if (!kept.has(digest)) removeIfThere(blob(digest));
+      if (record.names[port] !== undefined) removeIfThere(this.#viewPath(record, port));
+    }
+    for (const digest of digestsOf(record, ports)) if (!kept.has(digest)) removeIfThere(this.#blob(digest));
+  }
+
+  /** Digests every blob, removes damaged ones with all views of them, and returns their digests. */
+  verify(): string[] {
+    const records = this.records();
+    const digests = new Set(records.flatMap((record) => digestsOf(record, Object.keys(record.outputs))));
+    const damaged = [...digests].filter((digest) => {
+      const blob = this.#blob(digest);
+      return statOf(blob) !== undefined && digestFile(blob) !== digest;
+    });
+    for (const digest of damaged) removeIfThere(this.#blob(digest));
+    for (const record of records) {
+      for (const port of Object.keys(record.outputs)) {
+        const isDamaged = digestsOf(record, [port]).some((digest) => damaged.includes(digest));
+        if (isDamaged) removeIfThere(this.#viewPath(record, port));
       }
     }
+    return damaged.sort();
   }
 
-  function records(): ActionRecord[] {
-    const keys = [...Deno.readDirSync(join(dir, "actions"))].map((e) => e.name).filter((name) =>
-      /^[^.].*\.json$/.test(name)
+  #blob(digest: string): string {
+    return join(this.dir, "blobs", digest.slice(0, 2), digest);
+  }
+
+  #isStored({ digest, size }: FileDigest): boolean {
+    return statOf(this.#blob(digest))?.size === size;
+  }
+
+  #recordFile(key: string): string {
+    return join(this.dir, "actions", `${key}.json`);
+  }
+
+  #viewPath(record: ActionRecord, port: string): string {
+    return join(this.dir, "views", record.key, record.names[port]!);
+  }
+
+  /** Stores the files of one output, takes over those that were handed over, and returns the output's tree. */
+  #storeOutput(path: string, given: ReadonlyMap<string, FileContent>): Tree {
+    const contents = new Map<string, FileContent>();
+    for (const [file, content] of given) {
+      if (file.startsWith(`${path}/`)) contents.set(file.slice(path.length + 1), content);
+    }
+    const known = Object.fromEntries(
+      [...contents].map(([name, { parts }]) => [name, digestParts(parts)] as const),
     );
-    return keys.sort().flatMap((name) => get(name.slice(0, -5)) ?? []);
+    const tree = readTree(path, known);
+    for (const [name, file] of Object.entries(tree.files)) {
+      if (statOf(within(path, name)) !== undefined) this.#storeBlob(within(path, name), file);
+      const content = contents.get(name);
+      if (content) this.#memory?.add(file.digest, content, !this.#isStored(file));
+    }
+    return tree;
   }
 
-  return {
-    dir,
-    get,
-    holds,
-    reaches,
-    view,
-    attempt,
-    scratch: (key) => join(dir, "tmp", key, "scratch"),
-    lockFile: (key) => join(dir, "tmp", `${key}.lock`),
-    commit,
-    publish,
-    forget,
-    verify,
-    prune,
-    records,
-  };
+  /** Moves a finished file to its place among the blobs unless a whole one is there. Read-only, as hard links share it. */
+  #storeBlob(from: string, file: FileDigest): void {
+    if (this.#isStored(file)) return;
+    const to = this.#blob(file.digest);
+    Deno.mkdirSync(dirname(to), { recursive: true });
+    // A stage may have linked a file of the user's into its output: that file must stay writable and ours unchanged.
+    const isLinked = (Deno.statSync(from).nlink ?? 1) > 1;
+    const source = isLinked ? `${from}.${crypto.randomUUID().slice(0, 8)}.partial` : from;
+    if (isLinked) Deno.copyFileSync(from, source);
+    flush(source);
+    Deno.chmodSync(source, 0o444);
+    // A rename replaces a damaged blob in one step; where two runs do this at once, both bring the same bytes.
+    Deno.renameSync(source, to);
+    flush(dirname(to));
+  }
 }
 
-/** `record` with these ports unpublished. */
+/** Returns the digests of all files of some outputs. */
+export function digestsOf(record: ActionRecord, ports: readonly string[]): string[] {
+  return ports.flatMap((port) => Object.values(record.outputs[port]?.files ?? {}).map((file) => file.digest));
+}
+
+/** Returns `record` with these ports unpublished. */
 function withUnpublished(
   { unpublished: _, ...record }: ActionRecord,
-  ports: ReadonlySet<string>,
+  ports: readonly string[],
 ): ActionRecord {
-  return ports.size === 0 ? record : { ...record, unpublished: [...ports].sort() };
+  return ports.length === 0 ? record : { ...record, unpublished: [...ports].sort() };
 }
 
-function textOf(record: ActionRecord): string {
+function recordText(record: ActionRecord): string {
   return `${JSON.stringify(record, null, 1)}\n`;
-}
-
-/** Gives a finished file its name among the blobs, unless a whole one is there. Read-only, as hard links share it. */
-function storeBlob(from: string, to: string, size: number): void {
-  if (sizeOf(to) === size) return;
-  Deno.mkdirSync(dirname(to), { recursive: true });
-  // A stage may have linked a file of the user's into its output: that file must stay writable and ours unchanged.
-  const own = (Deno.statSync(from).nlink ?? 1) > 1
-    ? `${from}.${crypto.randomUUID().slice(0, 8)}.partial`
-    : from;
-  if (own !== from) Deno.copyFileSync(from, own);
-  flush(own);
-  Deno.chmodSync(own, 0o444);
-  // A rename replaces a damaged blob in one step; where two runs do this at once, both bring the same bytes.
-  Deno.renameSync(own, to);
-  flush(dirname(to));
 }
 
 function flush(path: string): void {
   using file = Deno.openSync(path, { read: true });
   file.syncSync();
-}
-
-/** Bytes of the file at `path`, 0 or more for a directory, undefined where nothing is. */
-function sizeOf(path: string): number | undefined {
-  try {
-    return Deno.lstatSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
-  }
 }

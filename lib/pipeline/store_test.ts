@@ -4,10 +4,10 @@ import { fileContent } from "@/lib/files/hand_over.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { type ActionRecord, hostFacts, parseRecord } from "./action_record.ts";
-import { openInputDigests } from "./input_digests.ts";
-import { openStore, type Store } from "./store.ts";
+import { InputDigests } from "./input_digests.ts";
+import { Store } from "./store.ts";
 import { MemoryFiles } from "./memory_files.ts";
-import { joinStore } from "./store_users.ts";
+import { StoreUsers } from "./store_users.ts";
 import { readTree } from "./tree.ts";
 
 const UNFINISHED: Omit<ActionRecord, "outputs"> = {
@@ -30,16 +30,16 @@ async function commitOne(store: Store, edit: (attempt: string) => void = () => {
   return await store.commit(attempt, UNFINISHED);
 }
 
-Deno.test("a committed action is there with all its bytes, read-only, equal files once", async () => {
+Deno.test("a committed action is stored with all its bytes, read-only, equal files once", async () => {
   using dir = new TemporaryDirectory();
-  const store = openStore(dir.path);
+  const store = new Store(dir.path);
   assertEquals(store.get("k1"), undefined);
   const record = await commitOne(store);
   assertEquals(store.get("k1"), record);
   assertEquals(
     Object.keys(record.outputs).sort(),
     ["log", "policy"],
-    "what was not written is not on record",
+    "an output that was not written is not on record",
   );
   const view = await store.view(record, "policy");
   assertEquals(readTree(view), record.outputs.policy);
@@ -49,23 +49,23 @@ Deno.test("a committed action is there with all its bytes, read-only, equal file
     Deno.statSync(join(view, "config.json")).ino,
     Deno.statSync(await store.view(record, "log")).ino,
   );
-  assertEquals([...Deno.readDirSync(dir.file("tmp"))], [], "nothing half-done is left");
+  assertEquals([...Deno.readDirSync(dir.file("tmp"))], [], "nothing temporary is left");
   assertEquals(store.records(), [record]);
 });
 
-Deno.test("a file of the user's that a stage linked into its output stays the user's own", async () => {
+Deno.test("a user's file that a stage linked into its output stays writable and independent", async () => {
   using dir = new TemporaryDirectory();
   const mine = dir.write("mine.txt", "mine");
-  const store = openStore(dir.file("store"));
+  const store = new Store(dir.file("store"));
   const record = await commitOne(store, (attempt) => Deno.linkSync(mine, join(attempt, "policy/mine.txt")));
   Deno.writeTextFileSync(mine, "changed");
   assertEquals(Deno.readTextFileSync(join(await store.view(record, "policy"), "mine.txt")), "mine");
   assertEquals(Deno.statSync(mine).mode! & 0o200, 0o200);
 });
 
-Deno.test("a blob that is short, gone or changed is found", async () => {
+Deno.test("a blob that is truncated, missing or changed is found", async () => {
   using dir = new TemporaryDirectory();
-  const store = openStore(dir.path);
+  const store = new Store(dir.path);
   const record = await commitOne(store);
   const digest = record.outputs.policy!.files["deep/weights"]!.digest;
   const blob = dir.file(`blobs/${digest.slice(0, 2)}/${digest}`);
@@ -83,9 +83,9 @@ Deno.test("a blob that is short, gone or changed is found", async () => {
   assertEquals(store.holds(record.outputs.policy!), false);
 });
 
-Deno.test("prune() drops what is not kept, and a record without its bytes stays", async () => {
+Deno.test("prune() removes what is not kept; the record stays", async () => {
   using dir = new TemporaryDirectory();
-  const store = openStore(dir.path);
+  const store = new Store(dir.path);
   const record = await commitOne(store);
   const kept = record.outputs.policy!.files["config.json"]!.digest;
   store.prune(record, ["policy"], new Set([kept]));
@@ -94,9 +94,9 @@ Deno.test("prune() drops what is not kept, and a record without its bytes stays"
   assertEquals(store.get("k1"), record);
 });
 
-Deno.test("a record that is cut or of another kind counts as none", async () => {
+Deno.test("a record that is truncated or of another version counts as none", async () => {
   using dir = new TemporaryDirectory();
-  const store = openStore(dir.path);
+  const store = new Store(dir.path);
   await commitOne(store);
   const text = Deno.readTextFileSync(dir.file("actions/k1.json"));
   assertEquals(parseRecord(text.slice(0, -9)), undefined);
@@ -106,49 +106,49 @@ Deno.test("a record that is cut or of another kind counts as none", async () => 
 
 Deno.test("only a run that is alone in a store may remove things", () => {
   using dir = new TemporaryDirectory();
-  const first = joinStore(dir.path);
-  const second = joinStore(dir.path);
+  const first = new StoreUsers(dir.path);
+  const second = new StoreUsers(dir.path);
   let count = 0;
   assertEquals(first.ifAlone(() => count++), false);
   second[Symbol.dispose]();
   assertEquals(first.ifAlone(() => count++), true);
-  using _third = joinStore(dir.path);
+  using _third = new StoreUsers(dir.path);
   assertEquals(first.ifAlone(() => count++), false);
   first[Symbol.dispose]();
   assertEquals(count, 1);
 });
 
-Deno.test("a store that cannot be made is refused", () => {
+Deno.test("a store that cannot be created is refused", () => {
   using dir = new TemporaryDirectory();
   const path = `${dir.write("file", "")}/store`;
-  const error = assertThrows(() => openStore(path), UsageError);
+  const error = assertThrows(() => new Store(path), UsageError);
   assertEquals(error.message, `Cannot write ${path}: a part of the path is not a directory`);
 });
 
-Deno.test("digests of inputs are kept until a file changes, and never for a file that was just written", async () => {
+Deno.test("digests of inputs are cached until a file changes, and never for a file that was just written", async () => {
   using dir = new TemporaryDirectory();
   Deno.mkdirSync(dir.file("model"));
   const file = dir.write("model/weights", "1");
   Deno.utimeSync(file, 1000, 1000);
-  const first = openInputDigests(dir.path);
+  const first = new InputDigests(dir.path);
   const digest = first.tree(dir.file("model")).digest;
   await first.save();
   const memo = JSON.parse(Deno.readTextFileSync(dir.file("input_digests.json")));
   memo[dir.file("model")].tree.digest = "remembered";
   dir.write("input_digests.json", JSON.stringify(memo));
-  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).digest, "remembered");
+  assertEquals(new InputDigests(dir.path).tree(dir.file("model")).digest, "remembered");
   dir.write("model/weights", "2");
-  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).digest === digest, false);
-  const second = openInputDigests(dir.path);
+  assertEquals(new InputDigests(dir.path).tree(dir.file("model")).digest === digest, false);
+  const second = new InputDigests(dir.path);
   second.tree(dir.file("model"));
   await second.save();
-  assertEquals(openInputDigests(dir.path).tree(dir.file("model")).files.weights?.size, 1);
+  assertEquals(new InputDigests(dir.path).tree(dir.file("model")).files.weights?.size, 1);
 });
 
-Deno.test("a file that was given away and not written has the digest of the file, and publish() writes it", async () => {
+Deno.test("a file that was handed over and not written has the digest of the written file, and publish() writes it", async () => {
   using dir = new TemporaryDirectory();
-  const whole = await commitOne(openStore(dir.file("whole")));
-  const memory = new MemoryFiles(0), store = openStore(dir.file("store"), memory);
+  const whole = await commitOne(new Store(dir.file("whole")));
+  const memory = new MemoryFiles(0), store = new Store(dir.file("store"), memory);
   const attempt = store.attempt("k1"),
     content = fileContent(["12", "34"].map((t) => new TextEncoder().encode(t)));
   for (const file of ["policy/config.json", "log.arrow"]) {
@@ -159,7 +159,7 @@ Deno.test("a file that was given away and not written has the digest of the file
   const record = await store.commit(attempt, UNFINISHED, given);
   assertEquals(record, { ...whole, unpublished: ["policy"] });
   const tree = record.outputs.policy!;
-  assertEquals([store.holds(tree), store.reaches(tree), openStore(store.dir).reaches(tree)], [
+  assertEquals([store.holds(tree), store.reaches(tree), new Store(store.dir).reaches(tree)], [
     false,
     true,
     false,
@@ -171,14 +171,14 @@ Deno.test("a file that was given away and not written has the digest of the file
   assertEquals(store.publish(record, ["log"]), record);
   assertEquals(store.publish(record, ["policy"]), whole);
   assertEquals(store.get("k1"), whole);
-  assertEquals([store.holds(tree), memory.bytes], [true, 0], "what is written may leave");
+  assertEquals([store.holds(tree), memory.bytes], [true, 0], "what is written may be evicted");
   assertEquals(readTree(await store.view(whole, "policy")), tree);
-  assertEquals([...Deno.readDirSync(dir.file("store/tmp"))], [], "nothing half-done is left");
+  assertEquals([...Deno.readDirSync(dir.file("store/tmp"))], [], "nothing temporary is left");
 });
 
-Deno.test("forget() lets go of what is in memory alone, but for what others keep; publish() then changes nothing", async () => {
+Deno.test("forget() drops files that are only in memory, except kept ones; publish() then changes nothing", async () => {
   using dir = new TemporaryDirectory();
-  const memory = new MemoryFiles(0), store = openStore(dir.path, memory);
+  const memory = new MemoryFiles(0), store = new Store(dir.path, memory);
   const attempt = store.attempt("k1"), content = fileContent([Uint8Array.of(1)]);
   Deno.mkdirSync(join(attempt, "policy"));
   const record = await store.commit(

@@ -1,46 +1,49 @@
 /**
- * Who uses a store: every run holds a shared lock on `users.lock`, and only a run that is alone may remove anything.
+ * The runs that use a store: each holds a shared lock on `users.lock`, and only a run that is alone may remove anything.
  * @module
  */
 import { join } from "node:path";
 import { writeError } from "@/lib/files/file_errors.ts";
 
-/** This process's place among the users of a store. */
-export interface StoreUsers extends Disposable {
-  /** calls `work` if no other run uses the store, and keeps others out meanwhile; false if there are others */
-  readonly ifAlone: (work: () => void) => boolean;
+/** This process as a user of the store at `dir`. */
+export class StoreUsers implements Disposable {
+  readonly #users: Deno.FsFile;
+  /** Making a shared lock exclusive releases it in between: whoever does that, or joins, holds the gate. */
+  readonly #gate: Deno.FsFile;
+
+  /** Joins the users; waits while a run that is alone removes something. */
+  constructor(dir: string) {
+    this.#users = open(join(dir, "users.lock"));
+    this.#gate = open(join(dir, "gate.lock"));
+    this.#gate.lockSync(true);
+    this.#users.lockSync(false);
+    this.#gate.unlockSync();
+  }
+
+  /** Calls `work` if no other run uses the store, and keeps others out meanwhile. Returns false if there are others. */
+  ifAlone(work: () => void): boolean {
+    if (!this.#gate.tryLockSync(true)) return false;
+    try {
+      const alone = this.#users.tryLockSync(true);
+      if (alone) work();
+      this.#users.lockSync(false);
+      return alone;
+    } finally {
+      this.#gate.unlockSync();
+    }
+  }
+
+  /** Leaves the users. */
+  [Symbol.dispose](): void {
+    this.#users.close();
+    this.#gate.close();
+  }
 }
 
-/** Joins the users of the store at `dir`; waits while a run that is alone removes something. */
-export function joinStore(dir: string): StoreUsers {
-  const open = (name: string) => {
-    try {
-      return Deno.openSync(join(dir, name), { read: true, write: true, create: true });
-    } catch (cause) {
-      throw writeError(join(dir, name), cause);
-    }
-  };
-  const users = open("users.lock");
-  // Turning a shared lock into an exclusive one gives it up in between. Whoever does that, or joins, holds the gate.
-  const gate = open("gate.lock");
-  gate.lockSync(true);
-  users.lockSync(false);
-  gate.unlockSync();
-  return {
-    ifAlone(work: () => void): boolean {
-      if (!gate.tryLockSync(true)) return false;
-      try {
-        const alone = users.tryLockSync(true);
-        if (alone) work();
-        users.lockSync(false);
-        return alone;
-      } finally {
-        gate.unlockSync();
-      }
-    },
-    [Symbol.dispose](): void {
-      users.close();
-      gate.close();
-    },
-  };
+function open(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { read: true, write: true, create: true });
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
 }

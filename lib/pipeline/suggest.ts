@@ -1,10 +1,9 @@
 /**
- * "Did you mean": the known name nearest to a misspelled one.
- * Enters a name and the names that would be right; leaves a clause for an error message.
+ * Messages about unknown names: "did you mean", by edit distance.
  * @module
  */
 
-/** Levenshtein distance where a swap of neighbours counts as one edit (optimal string alignment). */
+/** Returns the Levenshtein distance where a swap of neighbours counts as one edit (optimal string alignment). */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -24,11 +23,10 @@ function distance(a: string, b: string): number {
   return previous[b.length]!;
 }
 
-/** The candidate nearest to `name`, if it is near enough to be a slip of the hand. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  const limit = Math.max(1, Math.floor(name.length / 3));
+/** Returns the candidate nearest to `name`, if it is near enough to be a typing error. */
+export function nearest(name: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
-  let least = limit + 1;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
     if (d < least) [best, least] = [candidate, d];
@@ -36,13 +34,27 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Longer lists help nobody inside an error message. */
+/** Longer lists do not help in an error message. */
 const MOST_LISTED = 12;
 
-/** `, did you mean "x"?` or, with nothing near, `, known are a, b, c` (nothing where none or very many are known). */
+/** Returns `, did you mean "x"?` or, with nothing near, `, known are a, b, c` (empty if none or very many are known). */
 export function suggestion(name: string, candidates: Iterable<string>): string {
   const known = [...candidates];
   const near = nearest(name, known);
   if (near !== undefined) return `, did you mean "${near}"?`;
   return known.length === 0 || known.length > MOST_LISTED ? "" : `, known are ${known.join(", ")}`;
+}
+
+/**
+ * Returns a message about an unknown name of a `kind` (`parameter`).
+ * @param renamed old names with their new ones
+ */
+export function unknownName(
+  kind: string,
+  name: string,
+  candidates: Iterable<string>,
+  renamed: Readonly<Record<string, string>> = {},
+): string {
+  const isNow = Object.hasOwn(renamed, name) ? `: it is now "${renamed[name]}"` : undefined;
+  return `unknown ${kind} "${name}"${isNow ?? suggestion(name, candidates)}`;
 }

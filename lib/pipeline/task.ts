@@ -1,37 +1,39 @@
 /**
- * A frozen task: all that a stage needs to run, and nothing to plan. A worker gets it as a JSON file.
+ * A task: all that a stage needs to run, without planning. A worker process reads it from a JSON file.
  * @module
  */
 import { z } from "zod";
 import type { Contract, InputPaths, Port, Ports, Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import type { HandOver } from "@/lib/files/hand_over.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import type { StageSource } from "./blueprint.ts";
 import { contractsOf } from "./ports.ts";
-import { phraseOf } from "./zod_phrases.ts";
+import { checkParams } from "./zod_phrases.ts";
 
-const paths = z.union([z.string(), z.array(z.string()), z.record(z.string(), z.string())]);
+const paths = z.union([z.string(), z.array(z.string()).readonly(), z.record(z.string(), z.string())]);
 
-/** Shape of a task file, version 1. */
+/** Schema of a task file, version 1. */
 export const taskSchema = z.strictObject({
   version: z.literal(1),
   stage: z.string(),
-  key: z.string().optional(),
+  key: z.string().exactOptional(),
   params: z.record(z.string(), z.unknown()),
   inputs: z.record(z.string(), paths),
   outputs: z.record(z.string(), z.string()),
   seed: z.int().min(0),
   iteration: z.int().min(0),
   threads: z.int().min(1),
-  scratch: z.string().optional(),
+  scratch: z.string().exactOptional(),
   /** lock that the worker holds while it runs, so that an orphan and its successor never share a scratch directory */
-  lock: z.string().optional(),
+  lock: z.string().exactOptional(),
 });
 
-/** A frozen task. Paths are absolute. */
-export type Task = z.output<typeof taskSchema>;
+/** A task. Paths are absolute. */
+export type Task = Readonly<z.output<typeof taskSchema>>;
 
-/** How a running task hears of a stop and tells of its progress. */
+/** The connection between a running task and its driver. */
 export interface TaskControl {
+  /** aborted when the run is interrupted */
   readonly signal: AbortSignal;
   readonly progress: (progress: StageProgress) => void;
   /** for stages that run in this process */
@@ -48,26 +50,37 @@ export interface Executor {
   readonly run: (task: Task, control: TaskControl) => Promise<void>;
 }
 
-/** Runs `task` in this process. */
+/** Returns the default executor: it runs stages in the process of the driver, one at a time. */
+export function inlineExecutor(stages: StageSource): Executor {
+  return {
+    name: "inline",
+    parallel: false,
+    sharesMemory: true,
+    run: async (task, control) => runTask(await stages.load(task.stage), task, control),
+  };
+}
+
+/**
+ * Runs `task` in this process. Its scratch directory is created if it does not exist.
+ * @throws {TryAgainError} if the stage is interrupted: its own one, or instead of that of `signal.throwIfAborted()`
+ */
 export async function runTask(stage: Stage, task: Task, control: TaskControl): Promise<void> {
-  const params = stage.params.safeParse(task.params);
-  if (!params.success) {
-    const issues = params.error.issues.map((issue) => `${issue.path.join(".")} ${phraseOf(issue)}`);
-    throw new UsageError(`Cannot run ${stage.id} as its parameters must be valid: ${issues.join("; ")}`);
+  const checked = checkParams(stage, task.params);
+  if ("problems" in checked) {
+    const list = checked.problems.map(({ message }) => message).join("; ");
+    throw new UsageError(`Invalid parameters for ${stage.id}: ${list}`);
   }
-  checkNeeds(stage, params.data, task.inputs as InputPaths);
-  await stage.run({
-    params: params.data,
-    inputs: task.inputs as InputPaths,
-    outputs: task.outputs,
-    seed: task.seed,
-    iteration: task.iteration,
-    ...(task.scratch === undefined ? {} : { scratch: task.scratch }),
-    threads: task.threads,
-    signal: control.signal,
-    progress: control.progress,
-    ...(control.handOver === undefined ? {} : { handOver: control.handOver }),
-  });
+  const { params } = checked, { outputs, seed, iteration, threads, scratch } = task;
+  const inputs = task.inputs as InputPaths;
+  checkNeeds(stage, params, inputs);
+  if (scratch !== undefined) await Deno.mkdir(scratch, { recursive: true });
+  const place = scratch === undefined ? {} : { scratch };
+  try {
+    await stage.run({ params, inputs, outputs, seed, iteration, threads, ...place, ...control });
+  } catch (error) {
+    if (!control.signal.aborted || error !== control.signal.reason) throw error;
+    throw new TryAgainError(`Interrupted: ${stage.id} is discarded. Run the same command to resume`);
+  }
 }
 
 /** @throws {UsageError} listing the inputs that parameters need and that are not given */
@@ -80,22 +93,20 @@ export function checkNeeds<Schema extends z.ZodObject>(
     Object.keys(inputs[port] ?? []).length === 0
   );
   if (missing.length === 0) return;
-  const list = missing.map(([port, setting]) => `${setting} needs ${port}`).join("; ");
-  throw new UsageError(
-    `Cannot run ${stage.id} as the inputs that its parameters need must be given: ${list}`,
-  );
+  const list = missing.map(([port, setting]) => `${setting} requires ${port}`).join("; ");
+  throw new UsageError(`Missing inputs of ${stage.id}: ${list}`);
 }
 
 const DIRECTORIES: readonly Contract[] = ["model", "models", "reward", "state"];
 
-/** What an output's value is on disk. A report may be a file or a directory. */
+/** Returns what an output is on disk. A report may be a file or a directory. */
 export function kindOf(port: Port): "file" | "directory" | "either" {
   const contracts = contractsOf(port);
   if (contracts.some((c) => DIRECTORIES.includes(c))) return "directory";
   return contracts.includes("report") ? "either" : "file";
 }
 
-/** Names of the files and directories of a stage's outputs: `scored.arrow`, `report`, `policy`. */
+/** Returns the names of the files and directories of a stage's outputs: `scored.arrow`, `report`, `policy`. */
 export function outputNames(ports: Ports): Record<string, string> {
   return Object.fromEntries(
     Object.entries(ports).map((

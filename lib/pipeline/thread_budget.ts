@@ -1,57 +1,59 @@
 /**
- * Shares the machine's threads among stages that run side by side: a stage that is ready alone gets all of them, several
- * that become ready together share.
+ * Shares the machine's threads among stages that run at the same time: a stage that is ready alone gets all of them,
+ * several that become ready together share.
  * @module
  */
 
-/** Threads lent to one stage; disposing of the share gives them back. */
-export interface ThreadShare extends Disposable {
+/** Threads lent to one stage; disposing of the share returns them. */
+interface ThreadShare extends Disposable {
   readonly threads: number;
 }
 
 /** Lends threads. */
-export interface ThreadBudget {
-  readonly take: () => Promise<ThreadShare>;
-}
+export class ThreadBudget {
+  readonly #waiting: ((share: ThreadShare) => void)[] = [];
+  #free: number;
+  #isScheduled = false;
 
-/**
- * @param threads all there are
- * @param parallel false: one share at a time, with all threads
- */
-export function threadBudget(threads: number, parallel: boolean): ThreadBudget {
-  const waiting: ((share: ThreadShare) => void)[] = [];
-  let free = threads;
-  let scheduled = false;
+  /**
+   * @param threads all threads
+   * @param parallel false: one share at a time, with all threads
+   */
+  constructor(readonly threads: number, readonly parallel: boolean) {
+    this.#free = threads;
+  }
 
-  function grant(): void {
-    scheduled = false;
-    while (waiting.length > 0 && free > 0 && (parallel || free === threads)) {
-      const share = parallel ? Math.max(1, Math.floor(free / waiting.length)) : threads;
-      free -= share;
-      let held = true;
-      waiting.shift()!({
-        threads: share,
-        [Symbol.dispose](): void {
-          if (held) free += share;
-          held = false;
-          schedule();
+  /** Waits for a share. */
+  take(): Promise<ThreadShare> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#schedule();
+    });
+  }
+
+  /** Grants a moment later, so that stages made ready by the same event are seen together. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setTimeout(() => this.#grant(), 10);
+  }
+
+  #grant(): void {
+    this.#isScheduled = false;
+    while (this.#waiting.length > 0 && this.#free > 0 && (this.parallel || this.#free === this.threads)) {
+      const threads = this.parallel
+        ? Math.max(1, Math.floor(this.#free / this.#waiting.length))
+        : this.threads;
+      this.#free -= threads;
+      let isHeld = true;
+      this.#waiting.shift()!({
+        threads,
+        [Symbol.dispose]: () => {
+          if (isHeld) this.#free += threads;
+          isHeld = false;
+          this.#schedule();
         },
       });
     }
   }
-
-  /** Waits a moment before it grants, so that stages made ready by the same event are seen together. */
-  function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
-    setTimeout(grant, 10);
-  }
-
-  return {
-    take: () =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        schedule();
-      }),
-  };
 }

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { threadBudget } from "./thread_budget.ts";
+import { ThreadBudget } from "./thread_budget.ts";
 
-Deno.test("threadBudget() gives a lone stage all threads, and shares them among stages that are ready together", async () => {
-  const budget = threadBudget(4, true);
+Deno.test("ThreadBudget gives a single stage all threads, and shares them among stages that are ready together", async () => {
+  const budget = new ThreadBudget(4, true);
   const lone = await budget.take();
   assertEquals(lone.threads, 4);
   const waiting = [budget.take(), budget.take(), budget.take()];
@@ -14,8 +14,8 @@ Deno.test("threadBudget() gives a lone stage all threads, and shares them among 
   assertEquals((await budget.take()).threads, 2, "given back once");
 });
 
-Deno.test("threadBudget() lets one stage at a time run where stages cannot run side by side", async () => {
-  const budget = threadBudget(3, false);
+Deno.test("ThreadBudget grants one stage at a time if stages cannot run in parallel", async () => {
+  const budget = new ThreadBudget(3, false);
   const first = await budget.take();
   assertEquals(first.threads, 3);
   let later = false;

@@ -13,8 +13,9 @@ export interface Tree {
 }
 
 /**
- * Reads and digests what lies at `path`. Files that it names in braces are a directory that holds nothing else.
- * @param known files of a directory whose digests are known: they need not lie there
+ * Reads and digests the file or directory at `path`. Files that it names in braces are read as a directory that holds
+ * nothing else.
+ * @param known digests of files of a directory that need not be on disk
  * @throws {DataError} if it cannot be read
  */
 export function readTree(path: string, known: Readonly<Record<string, FileDigest>> = {}): Tree {
@@ -25,12 +26,22 @@ export function readTree(path: string, known: Readonly<Record<string, FileDigest
   return { kind: "file", digest, files: { "": { digest, size: Deno.statSync(path).size } } };
 }
 
-/** Bytes of all files. */
+/** Returns the bytes of all files. */
 export function treeBytes(tree: Tree): number {
   return Object.values(tree.files).reduce((sum, file) => sum + file.size, 0);
 }
 
-/** Where the file `path` of a tree lies below `root`. */
+/** Returns the path of a tree's file `path` below `root`. */
 export function within(root: string, path: string): string {
   return path === "" ? root : `${root}/${path}`;
+}
+
+/** Returns what the system says of `path` itself (a link is not followed); undefined if it does not exist. */
+export function statOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
 }

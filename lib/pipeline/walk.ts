@@ -1,14 +1,13 @@
 /**
- * Walks a blueprint: unrolls loops as far as is known, follows references to values, and hands every node over once its
- * inputs are. What a visit does (look up, run, or only say what would run) is the caller's matter.
+ * Walks a blueprint: unrolls loops as far as possible, follows references to values, and visits every node when its inputs
+ * are known. The caller decides what a visit does: look up and run, or only report what would run.
  * @module
  */
 import type { ActionRecord } from "./action_record.ts";
-import { type Blueprint, isBlock, type Reference } from "./blueprint.ts";
-import { actionKey, type InputDigest, type KeyParts } from "./key.ts";
+import { type Binding, type Blueprint, isBlock, type Reference } from "./blueprint.ts";
+import { Iterations, type IterationsOptions } from "./iterations.ts";
+import { actionKey, type KeyParts, stageSeed } from "./key.ts";
 import { makeNode, type Node, nodesOf, type Position } from "./nodes.ts";
-import { followRounds, type RoundsOptions } from "./rounds.ts";
-import { stageSeed } from "./seeds.ts";
 import type { Tree } from "./tree.ts";
 
 /** A value that an input port reads: a user's file or the output of a node. */
@@ -16,65 +15,151 @@ export type Value =
   | { readonly from: "input"; readonly path: string; readonly tree: Tree }
   | { readonly from: "node"; readonly node: Node; readonly port: string; readonly record: ActionRecord };
 
-/** Values of one port, in the shape of the port. */
-export type PortValues = Value | readonly Value[] | Readonly<Record<string, Value>>;
+/** Values of one port, in the form of the port. */
+type PortValues = Value | readonly Value[] | Readonly<Record<string, Value>>;
 
-/** A node whose inputs are finished, or (in a dry run) wait for nodes that would run. */
-export type ReadyNode =
-  | {
-    readonly node: Node;
-    readonly key: string;
-    readonly parts: KeyParts;
-    readonly inputs: Readonly<Record<string, PortValues>>;
-  }
-  | { readonly node: Node; readonly waitsFor: readonly string[] };
-
-/** What the walk asks of its caller. */
-export interface WalkOptions extends Pick<RoundsOptions, "figure" | "loopEnded" | "loopBest"> {
-  readonly code: (uses: string) => string;
-  readonly inputTree: (path: string) => Tree;
-  /** the node's record; undefined where it is not known yet (a dry run) */
-  readonly visit: (ready: ReadyNode) => Promise<ActionRecord | undefined>;
+/** A node whose inputs are finished. */
+export interface KeyedNode {
+  readonly node: Node;
+  readonly key: string;
+  readonly parts: KeyParts;
+  readonly inputs: Readonly<Record<string, PortValues>>;
 }
 
-/** What a reference points at: the path of an input, an output of a node, or (in a dry run) something not known yet. */
+/** A node of a dry run that waits for nodes that would run. */
+interface WaitingNode {
+  readonly node: Node;
+  readonly waitsFor: readonly string[];
+}
+
+/** What the walk needs from its caller. */
+export interface WalkOptions extends Pick<IterationsOptions, "readMetric" | "loopEnded" | "loopBest"> {
+  /** returns the digest of a stage program's code */
+  readonly code: (uses: string) => string;
+  readonly inputTree: (path: string) => Tree;
+  /** returns the node's record; undefined if it is not known yet (a dry run) */
+  readonly visit: (node: KeyedNode) => Promise<ActionRecord | undefined>;
+  /** called for a node that waits for others (a dry run) */
+  readonly waiting?: (node: WaitingNode) => void;
+}
+
+/** The target of a reference: the path of an input, an output of a node, or (in a dry run) something not known yet. */
 type Target = string | { readonly node: Node; readonly port: string } | {
   readonly waitsFor: readonly string[];
 };
 
-/** The walk's answer to the manifest's `outputs:`; undefined values are not known (dry run) or were not written. */
+/** The values of the manifest's `outputs:`; undefined if a value is not known (dry run) or was not written. */
 export type OutputValues = Readonly<Record<string, Value | undefined>>;
 
 /**
- * Visits every node of `blueprint` and gives the values of its outputs. Nodes that do not depend on one another are
- * visited at the same time. If a visit fails, what waits for it is not visited, the rest goes on as the caller lets it,
- * and the first failure is thrown at the end.
+ * Visits every node of `blueprint` and returns the values of its outputs. Nodes that do not depend on one another are
+ * visited at the same time. If a visit fails, the nodes that depend on it are not visited; the first failure is thrown
+ * when all others have ended.
  */
-export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<OutputValues> {
-  const visits = new Map<string, Promise<ActionRecord | undefined>>();
-  const started: Promise<unknown>[] = [];
-  /** Keeps a promise for the end, where its failure is looked at. */
-  const later = <T>(promise: Promise<T>): Promise<T> => {
-    promise.catch(() => {});
-    started.push(promise);
-    return promise;
-  };
+export function walk(blueprint: Blueprint, options: WalkOptions): Promise<OutputValues> {
+  return new Walk(blueprint, options).run();
+}
 
-  function visit(node: Node): Promise<ActionRecord | undefined> {
-    const known = visits.get(node.id);
-    if (known) return known;
-    const promise = later(prepare(node).then(options.visit));
-    visits.set(node.id, promise);
+class Walk {
+  readonly #iterations: Iterations;
+  readonly #visits = new Map<string, Promise<ActionRecord | undefined>>();
+  /** promises whose failures are reported at the end */
+  readonly #started: Promise<unknown>[] = [];
+
+  constructor(readonly blueprint: Blueprint, readonly options: WalkOptions) {
+    this.#iterations = new Iterations({
+      ...options,
+      visit: (node) => this.#visit(node),
+      later: (promise) => this.#later(promise),
+    });
+  }
+
+  async run(): Promise<OutputValues> {
+    for (const entry of this.blueprint.entries) {
+      if (!isBlock(entry)) this.#visit(makeNode(entry, {}));
+      else if (entry.kind === "iterate") {
+        this.#iterations.count(entry);
+        if (entry.best) this.#iterations.best(entry);
+      } else for (let i = 0; i < entry.count; i++) nodesOf(entry, i).forEach((node) => this.#visit(node));
+    }
+    // Loops add nodes while they run, so the list grows until nothing is left.
+    for (let i = 0; i < this.#started.length; i++) await this.#started[i]!.catch(() => {});
+    for (const promise of this.#started) await promise;
+    const outputs: Record<string, Value | undefined> = {};
+    for (const [name, reference] of Object.entries(this.blueprint.outputs)) {
+      outputs[name] = (await this.#values(reference, {}, new Set()))[0];
+    }
+    return outputs;
+  }
+
+  #later<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {});
+    this.#started.push(promise);
     return promise;
   }
 
-  const rounds = followRounds({ ...options, visit, later });
+  #visit(node: Node): Promise<ActionRecord | undefined> {
+    const visit = this.#visits.get(node.id) ?? this.#later(this.#prepareAndVisit(node));
+    this.#visits.set(node.id, visit);
+    return visit;
+  }
 
-  /** Inputs and nodes that a reference gives, seen from `at`, or what must run before it is known which. */
-  async function targets(reference: Reference, at: Position): Promise<Target[]> {
+  async #prepareAndVisit(node: Node): Promise<ActionRecord | undefined> {
+    const inputs: Record<string, PortValues> = {};
+    const waits = await Promise.all(
+      Object.entries(node.plan.bindings).map(async ([port, binding]) => {
+        const waitsFor = new Set<string>();
+        const values = await this.#boundValues(binding, node, waitsFor);
+        if (values !== undefined) inputs[port] = values;
+        return [...waitsFor];
+      }),
+    );
+    const waitsFor = [...new Set(waits.flat())];
+    if (waitsFor.length > 0) {
+      this.options.waiting?.({ node, waitsFor });
+      return undefined;
+    }
+    const parts = keyParts(this.blueprint, node, this.options.code(node.plan.stage.id), inputs);
+    return await this.options.visit({ node, key: actionKey(parts), parts, inputs });
+  }
+
+  /** Returns the values of a port; undefined if there are none. Nodes that they wait for are added to `waitsFor`. */
+  async #boundValues(binding: Binding, at: Position, waitsFor: Set<string>): Promise<PortValues | undefined> {
+    const valuesOf = (reference: Reference) => this.#values(reference, at, waitsFor);
+    if (binding.kind === "one") return (await valuesOf(binding.reference))[0];
+    if (binding.kind === "list") {
+      const list = (await Promise.all(binding.references.map(valuesOf))).flat();
+      return list.length > 0 ? list : undefined;
+    }
+    const pairs = await Promise.all(
+      Object.entries(binding.references).map(async ([name, r]) => [name, (await valuesOf(r))[0]] as const),
+    );
+    const given = pairs.filter((pair): pair is readonly [string, Value] => pair[1] !== undefined);
+    return given.length > 0 ? Object.fromEntries(given) : undefined;
+  }
+
+  /** Returns the values of a reference. Nodes that must run before they are known are added to `waitsFor`. */
+  async #values(reference: Reference, at: Position, waitsFor: Set<string>): Promise<Value[]> {
+    const values: Value[] = [];
+    for (const target of await this.#targets(reference, at)) {
+      if (typeof target === "string") {
+        values.push({ from: "input", path: target, tree: this.options.inputTree(target) });
+      } else if ("waitsFor" in target) {
+        for (const id of target.waitsFor) waitsFor.add(id);
+      } else {
+        const record = await this.#visit(target.node);
+        if (!record) waitsFor.add(target.node.id);
+        else if (record.outputs[target.port]) values.push({ from: "node", ...target, record });
+      }
+    }
+    return values;
+  }
+
+  /** Returns the inputs and nodes that a reference means, as seen from `at`. */
+  async #targets(reference: Reference, at: Position): Promise<Target[]> {
     switch (reference.from) {
       case "input": {
-        const path = blueprint.inputs[reference.name];
+        const path = this.blueprint.inputs[reference.name];
         return path === null || path === undefined ? [] : [path];
       }
       case "stage":
@@ -82,139 +167,83 @@ export async function walk(blueprint: Blueprint, options: WalkOptions): Promise<
       case "all": {
         const { stage, port } = reference;
         const block = stage.block!;
-        const count = block.kind === "foreach" ? block.count : await rounds.count(block);
+        const count = block.kind === "foreach" ? block.count : await this.#iterations.count(block);
         return Array.from({ length: count }, (_, i) => nodesOf(block, i, count - 1)).flat()
           .filter((node) => node.plan === stage).map((node) => ({ node, port }));
       }
       case "carry": {
-        if (at.iteration! > 0) {
-          return targets(reference.block.next[reference.name]!, { iteration: at.iteration! - 1 });
-        }
-        const start = reference.block.carry[reference.name];
-        return start ? targets(start, {}) : [];
+        const { block, name } = reference, iteration = at.iteration!;
+        if (iteration > 0) return this.#targets(block.next[name]!, { iteration: iteration - 1 });
+        const start = block.carry[name];
+        return start ? this.#targets(start, {}) : [];
       }
-      case "next":
-        return targets(reference.block.next[reference.name]!, {
-          iteration: await rounds.count(reference.block) - 1,
-        });
+      case "next": {
+        const iteration = await this.#iterations.count(reference.block) - 1;
+        return this.#targets(reference.block.next[reference.name]!, { iteration });
+      }
       case "best": {
         const { block, name } = reference;
-        const iteration = await rounds.best(block);
+        const iteration = await this.#iterations.best(block);
         if (typeof iteration !== "number") return [iteration];
-        if (block.best!.take === "carry") return targets({ from: "carry", block, name }, { iteration });
-        return targets(block.next[name]!, { iteration });
+        const source: Reference = block.best!.take === "carry"
+          ? { from: "carry", block, name }
+          : block.next[name]!;
+        return this.#targets(source, { iteration });
       }
     }
   }
-
-  /** The values of a reference, and which nodes must run before they are known. */
-  async function values(reference: Reference, at: Position): Promise<{ found: Value[]; waitsFor: string[] }> {
-    const found: Value[] = [];
-    const waitsFor: string[] = [];
-    for (const target of await targets(reference, at)) {
-      if (typeof target === "string") {
-        found.push({ from: "input", path: target, tree: options.inputTree(target) });
-      } else if ("waitsFor" in target) {
-        waitsFor.push(...target.waitsFor);
-      } else {
-        const record = await visit(target.node);
-        if (!record) waitsFor.push(target.node.id);
-        else if (record.outputs[target.port]) found.push({ from: "node", ...target, record });
-      }
-    }
-    return { found, waitsFor };
-  }
-
-  async function prepare(node: Node): Promise<ReadyNode> {
-    const { plan } = node;
-    const inputs: Record<string, PortValues> = {};
-    const waiting = new Set<string>();
-    const ports = Object.entries(plan.bindings).map(async ([port, binding]) => {
-      const of = async (reference: Reference) => {
-        const { found, waitsFor } = await values(reference, node);
-        for (const id of waitsFor) waiting.add(id);
-        return found;
-      };
-      if (binding.kind === "one") {
-        const [value] = await of(binding.reference);
-        if (value) inputs[port] = value;
-      } else if (binding.kind === "list") {
-        const list = (await Promise.all(binding.references.map(of))).flat();
-        if (list.length > 0) inputs[port] = list;
-      } else {
-        const pairs = Object.entries(binding.references).map(async ([key, r]) =>
-          [key, (await of(r))[0]] as const
-        );
-        const map = Object.fromEntries((await Promise.all(pairs)).filter(([, value]) => value)) as Record<
-          string,
-          Value
-        >;
-        if (Object.keys(map).length > 0) inputs[port] = map;
-      }
-    });
-    await Promise.all(ports);
-    if (waiting.size > 0) return { node, waitsFor: [...waiting] };
-    const parts = keyParts(blueprint, node, options.code(plan.stage.id), inputs);
-    return { node, key: actionKey(parts), parts, inputs };
-  }
-
-  for (const entry of blueprint.entries) {
-    if (!isBlock(entry)) visit(makeNode(entry, {}));
-    else if (entry.kind === "iterate") {
-      rounds.count(entry);
-      if (entry.best) rounds.best(entry);
-    } else for (let i = 0; i < entry.count; i++) nodesOf(entry, i).forEach(visit);
-  }
-  // Loops add nodes while they run, so the list grows until nothing is left.
-  for (let i = 0; i < started.length; i++) await started[i]!.catch(() => {});
-  for (const promise of started) await promise;
-  const outputs: Record<string, Value | undefined> = {};
-  for (const [name, reference] of Object.entries(blueprint.outputs)) {
-    outputs[name] = (await values(reference, {})).found[0];
-  }
-  return outputs;
 }
 
-/** What the key of `node` is made of. Seed, copy and round stay out where the stage draws no random numbers. */
+/** Returns the parts of a node's key. Seed, copy and iteration are left out if the stage draws no random numbers. */
 function keyParts(
   blueprint: Blueprint,
-  node: Node,
+  { plan, index = 0, iteration = 0 }: Node,
   code: string,
   inputs: Readonly<Record<string, PortValues>>,
 ): KeyParts {
-  const { plan, index = 0, iteration = 0 } = node;
-  const digests: Record<string, InputDigest> = {};
-  for (const [port, given] of Object.entries(inputs)) digests[port] = mapValues(given, digestOf);
+  const seed = stageSeed(blueprint.seed, plan.seedLabel, index);
   return {
     stage: plan.stage.id,
     code,
     params: plan.params,
-    inputs: digests,
-    ...(plan.stage.random
-      ? { seed: stageSeed(blueprint.seed, plan.seedLabel, index), index, iteration }
-      : {}),
+    inputs: mapPorts(inputs, (value) => treeOf(value).digest),
+    ...(plan.stage.random ? { seed, index, iteration } : {}),
   };
 }
 
-function digestOf(value: Value): string {
-  return value.from === "input" ? value.tree.digest : value.record.outputs[value.port]!.digest;
+/** Returns the tree of a value. */
+export function treeOf(value: Value): Tree {
+  return value.from === "input" ? value.tree : value.record.outputs[value.port]!;
 }
 
-/** `change` applied to every value of a port, in the port's shape. */
-export function mapValues<T>(
-  values: PortValues,
+/** Returns the record of the action that made `value`; none for a user's file. */
+export function recordsOf(value: Value): ActionRecord[] {
+  return value.from === "node" ? [value.record] : [];
+}
+
+/** Returns `change` of every value of all ports, in the forms of the ports. */
+export function mapPorts<T>(
+  inputs: Readonly<Record<string, PortValues>>,
   change: (value: Value) => T,
-): T | readonly T[] | Readonly<Record<string, T>> {
-  if (Array.isArray(values)) return (values as readonly Value[]).map(change);
-  if ("from" in values && typeof values.from === "string") return change(values as Value);
+): Record<string, T | T[] | Record<string, T>> {
   return Object.fromEntries(
-    Object.entries(values as Readonly<Record<string, Value>>).map(([k, v]) => [k, change(v)]),
+    Object.entries(inputs).map(([port, values]) => {
+      if (isList(values)) return [port, values.map(change)];
+      if (isOne(values)) return [port, change(values)];
+      return [port, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))];
+    }),
   );
 }
 
-/** All values of a port. */
+/** Returns all values of a port. */
 export function listValues(values: PortValues): readonly Value[] {
-  if (Array.isArray(values)) return values as readonly Value[];
-  if ("from" in values && typeof values.from === "string") return [values as Value];
-  return Object.values(values as Readonly<Record<string, Value>>);
+  return isList(values) ? values : isOne(values) ? [values] : Object.values(values);
+}
+
+function isList(values: PortValues): values is readonly Value[] {
+  return Array.isArray(values);
+}
+
+function isOne(values: PortValues): values is Value {
+  return "from" in values && typeof values.from === "string";
 }

@@ -28,6 +28,6 @@ export function checkPolicyClip({ clipLow, clipHigh, dualClip }: PolicyClip): vo
   if (!(clipHigh >= 0 && clipHigh < Infinity)) bad.push(`clipHigh in [0, ∞), got ${clipHigh}`);
   if (dualClip != null && !(dualClip > 1)) bad.push(`dualClip above 1, got ${dualClip}`);
   if (bad.length > 0) {
-    throw new RangeError(`Bounds of the policy ratio must be in range: ${bad.join("; ")}`);
+    throw new RangeError(`Invalid bounds of the policy ratio: required are ${bad.join("; ")}`);
   }
 }

@@ -21,8 +21,8 @@ export function checkEqualLengths(arrays: Readonly<Record<string, { readonly len
   const lengths = entries.map(([, array]) => array.length);
   if (lengths.every((length) => length === lengths[0])) return;
   const names = entries.map(([name]) => name).join(" and ");
-  const found = entries.map(([name, array]) => `${name} has ${array.length}`).join(", ");
-  throw new ShapeError(`Lengths of ${names} must be equal: ${found}`, { actual: lengths });
+  const found = entries.map(([name, array]) => `${array.length} (${name})`).join(", ");
+  throw new ShapeError(`Lengths of ${names} must be equal, got ${found}`, { actual: lengths });
 }
 
 /**
@@ -39,8 +39,8 @@ export function checkEqualRows(sets: Readonly<Record<string, Rows>>): void {
   if (bad.length === 0) return;
   const names = entries.map(([name]) => name).join(" and ");
   const lengths = (b: number) => entries.map(([, rows]) => rows[b]!.length).join(" and ");
-  const found = listed(bad.map((b) => `row ${b} has ${lengths(b)}`), { separator: ", " });
-  throw new ShapeError(`Rows of ${names} must have equal lengths: ${found}`);
+  const found = listed(bad.map((b) => `${lengths(b)} in row ${b}`), { separator: ", " });
+  throw new ShapeError(`Rows of ${names} must have equal lengths, got ${found}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * SFT's checkpoints as candidates for the reward: one reference in the manifest, read by stages in this process, in
- * processes of their own, and from the command line.
+ * SFT's checkpoints as candidates for the reward: one reference in the manifest, read by stages in the driver's process, in
+ * separate processes, and from the command line.
  * @module
  */
 import { assertEquals } from "@std/assert";
@@ -21,7 +21,7 @@ const SMALL = [
   "ppo.count=1",
 ].flatMap((setting) => ["--set", setting]);
 
-/** The record of the only action in a store that wrote `port`, and where its outputs lie. */
+/** Returns the record of the only action in a store that wrote `port`, and the paths of its outputs. */
 function writerOf(store: string, port: string): ActionRecord & { readonly view: (port: string) => string } {
   const folder = join(store, "actions");
   const records = [...Deno.readDirSync(folder)].map(({ name }) =>
@@ -36,7 +36,7 @@ async function stagesOf(path: string): Promise<Readonly<Record<string, object>>>
   return (await readManifest(join(projectRoot, path), path)).manifest.stages;
 }
 
-Deno.test("auto_checkpoint.yaml is the quickstart but for SFT's checkpoints, the reward and the choice's prompts", async () => {
+Deno.test("auto_checkpoint.yaml differs from the quickstart only in SFT's checkpoints, the reward and the prompts of the choice", async () => {
   const { openings, sft, reward, ...same } = await stagesOf(MANIFEST);
   const { sft: plainSft, reward: plainReward, ...quickstart } = await stagesOf("pipelines/quickstart.yaml");
   assertEquals(same, quickstart);
@@ -51,7 +51,7 @@ Deno.test("auto_checkpoint.yaml is the quickstart but for SFT's checkpoints, the
   assertEquals(openings !== undefined, true);
 });
 
-Deno.test("checkpoints: sft.checkpoints lets the reward choose among them, with equal bytes wherever stages run", async () => {
+Deno.test("checkpoints: sft.checkpoints lets the reward choose one of them, with equal bytes wherever stages run", async () => {
   using quickstart = new SmallQuickstart();
   await quickstart.run("run", MANIFEST, ...SMALL);
   const store = quickstart.file("run/store");
@@ -70,7 +70,7 @@ Deno.test("checkpoints: sft.checkpoints lets the reward choose among them, with 
   assertEquals(quickstart.bytes("processes"), quickstart.bytes("run"));
   assertEquals(counts(await quickstart.run("run", MANIFEST, ...SMALL)).ran, 0);
 
-  // Other checkpoints are another choice; SFT's model stays, and what does not ask the reward with it.
+  // With other checkpoints the choice runs again; SFT's model and everything that does not read the reward is cached.
   const again = ran(await quickstart.run("run", MANIFEST, ...SMALL, "--set", "sft.checkpoint_every=4"));
   assertEquals(again.slice(-2), ["reward", "sft"]);
   assertEquals(again.filter((id) => /^(tokenize|openings|members|ppo\.rollout)/.test(id)), []);
@@ -84,8 +84,8 @@ Deno.test("reward_checkpoint=auto without checkpoints is refused before anything
     [code, err.replace(/:\d+:\d+/, ":LINE:COLUMN")],
     [
       64,
-      `Cannot use manifest ${MANIFEST} as it must be free of errors: 1 problem\n  ${MANIFEST}:LINE:COLUMN: input ` +
-      '"checkpoints" is needed, for reward_checkpoint=auto, but what it reads is not written: sft.checkpoints ' +
+      `Invalid manifest ${MANIFEST}: 1 problem\n  ${MANIFEST}:LINE:COLUMN: input ` +
+      '"checkpoints" is required, for reward_checkpoint=auto, but what it reads is not written: sft.checkpoints ' +
       "(checkpoint_every=0)\n",
     ],
   );

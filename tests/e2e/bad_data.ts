@@ -1,4 +1,4 @@
-/** Files that a user might bring and that are not what they must be, each made from a good one. @module */
+/** Invalid files that users might have, each made from a valid one. @module */
 import { join } from "node:path";
 import { encodeArrow } from "@/lib/arrow/encode_arrow.ts";
 import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
@@ -10,7 +10,7 @@ import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts"
 
 const BASE = join(projectRoot, "fixtures/stories260k");
 
-/** Absolute paths of good and bad files in `dir`. */
+/** Writes valid and invalid files to `dir` and returns their absolute paths. */
 export async function writeBadData(dir: TemporaryDirectory): Promise<Readonly<Record<string, string>>> {
   const digest = tokenizerDigest(BASE);
   const paths = {
@@ -74,7 +74,7 @@ export async function writeBadData(dir: TemporaryDirectory): Promise<Readonly<Re
   return paths;
 }
 
-/** A copy of the base model that `spoil` has changed. */
+/** Returns the path of a copy of the base model that `spoil` changed. */
 function copyBase(dir: TemporaryDirectory, name: string, spoil: (model: string) => void): string {
   const model = dir.file(name);
   Deno.mkdirSync(model);

@@ -1,6 +1,6 @@
 /**
- * What a user may get wrong: one message in the project's grammar with file and row, the exit code that fits, and nothing
- * left behind or lost.
+ * Invalid input of users: one message in the project's grammar with file and row, the right exit code, and no file left
+ * behind or lost.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -18,13 +18,13 @@ interface BadCall {
   readonly message: string;
 }
 
-/** `deno task stage sft` on `tokens` and `model`. */
+/** Returns the arguments of `deno task stage sft` on `tokens` and `model`. */
 function sft(dir: TemporaryDirectory, tokens: string, model = "fixtures/stories260k"): string[] {
   const outputs = ["policy", "metrics"].map((port) => `--out.${port}=${dir.file(`out/${port}`)}`);
   return ["stage", "sft", `--in.tokens=${tokens}`, `--in.model=${model}`, ...outputs];
 }
 
-/** The quickstart's manifest with another first line of its body, and paths that hold from anywhere. */
+/** Returns the quickstart's manifest with one replacement, and absolute paths. */
 function manifest(from: string, to: string): string {
   const text = Deno.readTextFileSync(join(projectRoot, "pipelines/quickstart.yaml"));
   return text.replace(from, to).replaceAll(": fixtures/", `: ${projectRoot}/fixtures/`);
@@ -46,20 +46,19 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "an unknown key in the manifest",
       args: ["pipeline", unknownKey, ...run],
       code: 64,
-      message:
-        `Cannot use manifest ${unknownKey} as it must be free of errors: 1 problem\n  ${unknownKey}:6:1: ` +
-        'unknown key "steps", known are description, seed, inputs, stages, outputs, keep, report',
+      message: `Invalid manifest ${unknownKey}: 1 problem\n  ${unknownKey}:7:1: ` +
+        'unknown key "steps", known are description, seed, inputs, stages, outputs, keep',
     },
     {
-      what: "a parameter of another type, and an input that is left out",
+      what: "a parameter of another type, and a missing input",
       args: ["pipeline", wrongParameter, ...run],
       code: 64,
-      message: `Cannot use manifest ${wrongParameter} as it must be free of errors: 2 problems\n` +
-        `  ${wrongParameter}:2:3: stage "tokenize" needs input "model" under "in"\n` +
-        `  ${wrongParameter}:5:7: parameter "max_length" must be a number: it is a text`,
+      message: `Invalid manifest ${wrongParameter}: 2 problems\n` +
+        `  ${wrongParameter}:2:3: stage "tokenize" requires input "model"\n` +
+        `  ${wrongParameter}:5:7: parameter "max_length" must be a number, got "many"`,
     },
     {
-      what: "a manifest that is not there",
+      what: "a manifest that does not exist",
       args: ["pipeline", dir.file("none.yaml"), ...run],
       code: 64,
       message: `Cannot read manifest ${
@@ -67,39 +66,36 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       } as it must be a readable file: no such file or directory`,
     },
     {
-      what: "an input file that is not there",
+      what: "an input file that does not exist",
       args: ["pipeline", ...run, `--input=demonstrations=${dir.file("none.jsonl")}`],
       code: 65,
-      message: `Cannot read inputs as each must exist: demonstrations is ${
-        dir.file("none.jsonl")
-      } (not found)`,
+      message: `Missing input files: demonstrations is ${dir.file("none.jsonl")} (not found)`,
     },
     {
       what: "inputs that the manifest does not have",
       args: ["pipeline", ...run, "--input=bas=x", "--input=prompt=y"],
       code: 64,
-      message: "Cannot use --input as the manifest must have an input of that name: there is no input " +
-        '"bas", did you mean "base"?; there is no input "prompt", did you mean "prompts"?',
+      message:
+        'Invalid --input: unknown input "bas", did you mean "base"?; unknown input "prompt", did you mean "prompts"?',
     },
     {
       what: "settings of stages that the manifest does not have",
       args: ["pipeline", ...run, "--set=eva.modes=greedy", "--set=ppo.updat.beta=1"],
       code: 64,
-      message: "Cannot use --set as it must name a stage and a parameter: " +
-        '"eva.modes=greedy": there is no stage "eva", did you mean "eval"?; ' +
-        '"ppo.updat.beta=1": block "ppo" has no stage "updat", did you mean "update"?',
+      message: 'Invalid --set: "eva.modes=greedy": unknown stage "eva", did you mean "eval"?; ' +
+        '"ppo.updat.beta=1": block "ppo": unknown stage "updat", did you mean "update"?',
     },
     {
-      what: "a checker that there is not, before anything is trained",
+      what: "an unknown checker, before anything is trained",
       args: ["stage", "eval", ...evalFlags(dir), "--checker=wrds"],
       code: 64,
-      message: `Cannot run eval as its flags must be right (see --help): --checker ${MODULES}`,
+      message: `Invalid flags for eval (see --help): --checker ${MODULES}`,
     },
     {
-      what: "a stage's input that is not there",
+      what: "a stage's input that does not exist",
       args: sft(dir, dir.file("none.arrow")),
       code: 65,
-      message: `Cannot read inputs as each must exist: --in.tokens ${dir.file("none.arrow")} (not found)`,
+      message: `Missing input files: --in.tokens ${dir.file("none.arrow")} (not found)`,
     },
     {
       what: "a file of another contract",
@@ -108,7 +104,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       message: `${bad.prompts} must be tokens@1, got prompts@1`,
     },
     {
-      what: "a file that is no Arrow file",
+      what: "a file that is not an Arrow file",
       args: sft(dir, unknownKey),
       code: 65,
       message: `${unknownKey}: invalid Arrow file: it does not begin with ARROW1`,
@@ -146,7 +142,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
         "(or use --truncation drop, left or right), got 1 bad row: line 2 (804 tokens)",
     },
     {
-      what: "a run directory that cannot be made",
+      what: "a run directory that cannot be created",
       args: ["pipeline", "--run-dir", join(file, "run")],
       code: 64,
       message: `Cannot write ${join(file, "run")}: a part of the path is not a directory`,
@@ -163,7 +159,7 @@ function evalFlags(dir: TemporaryDirectory): string[] {
   ];
 }
 
-Deno.test("bad input ends with one message, the right exit code, and no trace of it", async (t) => {
+Deno.test("invalid input ends with one message, the right exit code, and no file left behind", async (t) => {
   using dir = new TemporaryDirectory();
   const calls = await badCalls(dir);
   const before = files(dir.path);
@@ -171,14 +167,14 @@ Deno.test("bad input ends with one message, the right exit code, and no trace of
     await t.step(what, async () => {
       const { code: given, err } = await finish(launch(args));
       assertEquals([given, err], [code, `${message}\n`]);
-      // A run directory keeps its log, and whatever was done before the error.
+      // A run directory keeps its log, and everything that finished before the error.
       const after = files(dir.path).filter((path) => !path.startsWith("run/"));
       assertEquals(after, before);
     });
   }
 });
 
-Deno.test("a model of an unknown family is refused by name, with a stack trace for --verbose alone", async () => {
+Deno.test("a model of an unknown family is refused by name, with a stack trace only for --verbose", async () => {
   using dir = new TemporaryDirectory();
   const { strangeFamily, tokens } = await writeBadData(dir);
   const plain = await finish(launch(sft(dir, tokens!, strangeFamily)));
@@ -193,7 +189,7 @@ Deno.test("a model of an unknown family is refused by name, with a stack trace f
   assertStringIncludes(verbose.err, "\n    at ");
 });
 
-Deno.test("a run directory in use by another process is worth another try", async () => {
+Deno.test("a run directory in use by another process exits with 75", async () => {
   using quickstart = new SmallQuickstart();
   Deno.mkdirSync(quickstart.file("held"));
   const path = quickstart.file("held/run.pid");
@@ -203,13 +199,11 @@ Deno.test("a run directory in use by another process is worth another try", asyn
   const inUse = await finish(quickstart.start("held"));
   assertEquals([inUse.code, inUse.err], [
     75,
-    `Cannot use run directory ${
-      quickstart.file("held")
-    } as one run at a time may hold it: process 7, since this morning does\n`,
+    `Run directory ${quickstart.file("held")} is in use by process 7, since this morning\n`,
   ]);
 });
 
-/** Files below `folder`, sorted. */
+/** Returns the files below `folder`, sorted. */
 function files(folder: string, prefix = ""): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) =>
     isDirectory ? files(join(folder, name), `${prefix}${name}/`) : [`${prefix}${name}`]

@@ -1,6 +1,6 @@
 /**
- * The manifests of the controls: what they share with the quickstart, so that a store makes it once, and each of them run
- * to its end, made small.
+ * The manifests of the controls: what they have in common with the quickstart, so that a store computes it once, and a small
+ * run of each of them.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -13,21 +13,21 @@ import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { counts, firstRows, ran } from "./small_quickstart.ts";
 
-/** By name: the stages that are not the quickstart's, and settings that make a run of it small. */
+/** By name: the stages that the quickstart does not have, and settings for a small run. */
 const CONTROLS: Readonly<
   Record<string, { readonly own: readonly string[]; readonly settings: readonly string[] }>
 > = {
   best_of_n: {
-    own: ["answers", "scored", "winners", "best_of_n"],
-    settings: ["answers.samples_per_prompt=3", "answers.max_new_tokens=40", "best_of_n.epochs=1"],
+    own: ["responses", "scored", "winners", "best_of_n"],
+    settings: ["responses.samples_per_prompt=3", "responses.max_new_tokens=40", "best_of_n.epochs=1"],
   },
   dpo: {
-    own: ["answers", "scored", "pairs", "dpo"],
-    settings: ["answers.samples_per_prompt=3", "answers.max_new_tokens=40"],
+    own: ["responses", "scored", "pairs", "dpo"],
+    settings: ["responses.samples_per_prompt=3", "responses.max_new_tokens=40"],
   },
   spin: {
     own: ["openings", "spin"],
-    settings: ["spin.count=2", "spin.answers.max_new_tokens=12", "spin.update.epochs=1"],
+    settings: ["spin.count=2", "spin.responses.max_new_tokens=12", "spin.update.epochs=1"],
   },
   reinforce: {
     own: ["reinforce"],
@@ -42,7 +42,7 @@ const CONTROLS: Readonly<
 };
 
 const SHARED = [
-  "sft.max_updates=60", // enough for some answers to end by themselves
+  "sft.max_updates=60", // enough for some responses to end with EOS
   "eval.max_new_tokens=12",
   "eval.modes=[greedy]",
 ];
@@ -61,25 +61,25 @@ async function stagesOf(name: string): Promise<Readonly<Record<string, unknown>>
 }
 
 for (const [name, { own }] of Object.entries(CONTROLS)) {
-  Deno.test(`${name} shares what is not its own with the quickstart`, async () => {
+  Deno.test(`${name} has the quickstart's stages, except its own`, async () => {
     const quickstart = await stagesOf("quickstart"), control = await stagesOf(`controls/${name}`);
     const hasReward = "reward" in control, shared = hasReward ? ["sft", "members", "reward"] : ["sft"];
     assertEquals(Object.keys(control).sort(), ["tokenize", ...shared, ...own, "eval"].sort());
     for (const stage of shared) assertEquals(control[stage], quickstart[stage], stage);
-    // Without rollouts to learn from there is nothing that would tell the two stages apart.
+    // Except for the rollouts, both stages read the same.
     const { rollouts: _, ...read } = (quickstart.tokenize as { in: Record<string, unknown> }).in;
     const { rollouts: __, ...reads } = (control.tokenize as { in: Record<string, unknown> }).in;
     assertEquals(reads, read);
-    const [judge, judged] = [quickstart.eval, control.eval] as {
+    const [plain, other] = [quickstart.eval, control.eval] as {
       in: Record<string, unknown>;
       with: unknown;
     }[];
-    assertEquals(judged!.with, judge!.with);
-    assertEquals(judged!.in.models, { base: "inputs.base", sft: "sft.policy", [name]: `${name}.policy` });
+    assertEquals(other!.with, plain!.with);
+    assertEquals(other!.in.models, { base: "inputs.base", sft: "sft.policy", [name]: `${name}.policy` });
   });
 }
 
-Deno.test("every control runs to its end, and a second one takes SFT, members and reward from the store", async () => {
+Deno.test("every control runs to its end, and SFT, members and reward are cached for the next one", async () => {
   using directory = new TemporaryDirectory();
   const inputs = ([["demos", 40], ["prompts", 24], ["eval", 12]] as const).map(([name, rows]) =>
     directory.write(`${name}.jsonl`, firstRows(`fixtures/quickstart/${name}.jsonl`, rows))
@@ -109,8 +109,8 @@ Deno.test("every control runs to its end, and a second one takes SFT, members an
     const evals = readEvals(join(directory.file(name), "outputs", "evals.arrow"));
     assertEquals(new Set(evals.map(({ model }) => model)), new Set(["base", "sft", name]));
     const kl = evals.find(({ model, metric }) => model === name && metric === "kl_to_sft");
-    assert(kl!.mean !== 0, `${name} must have moved away from SFT`);
+    assert(kl!.mean !== 0, `${name} must differ from SFT`);
   }
-  // tokenize, SFT, two members and the reward; dpo takes best_of_n's answers and their scores too.
+  // tokenize, SFT, two members and the reward; dpo also uses best_of_n's responses and their rewards.
   assertEquals(cached, { best_of_n: 0, dpo: 7, spin: 2, reinforce: 5 });
 });

@@ -1,6 +1,6 @@
 /**
- * An external reward over HTTP as a user calls it: the pipeline and a stage alone reach the endpoint that a parameter names,
- * and nothing else; without the parameter there is no network.
+ * An external reward endpoint as users call it: the pipeline and a stage alone reach the endpoint that a parameter names, and
+ * nothing else; without the parameter there is no network.
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
@@ -19,7 +19,7 @@ import { ran, SmallQuickstart } from "./small_quickstart.ts";
 
 const byLength: Judge = ({ rows }) => ({ rewards: rows.map(({ response }) => response.length / 7) });
 
-Deno.test("a pipeline asks an endpoint once a round, and not again for what the store holds", async () => {
+Deno.test("a pipeline calls an endpoint once per iteration, and not again for cached iterations", async () => {
   using quickstart = new SmallQuickstart();
   await using judge = new JudgeServer(byLength);
   const flags = (
@@ -29,7 +29,7 @@ Deno.test("a pipeline asks an endpoint once a round, and not again for what the 
   assertEquals(judge.asked.map(({ path, rows }) => [path, rows.length]), [["/score", 16], ["/score", 16]]);
   assertEquals(ran(await quickstart.run("run", ...flags("/score"))), []);
   assertEquals(judge.asked.length, 2);
-  // Another address is another reward; where it says the same, what follows stays as it is.
+  // Another address is another reward; if it gives the same rewards, nothing downstream runs again.
   assertEquals(ran(await quickstart.run("run", ...flags("/score?version=2"))), [
     "ppo.score[0]",
     "ppo.score[1]",
@@ -37,7 +37,7 @@ Deno.test("a pipeline asks an endpoint once a round, and not again for what the 
   assertEquals(judge.asked.slice(2).map(({ path }) => path), ["/score?version=2", "/score?version=2"]);
 });
 
-/** Answers of the tiny model and a reward that pays nothing, in files; the flags and the manifest that score them. */
+/** Writes responses of the tiny model and a reward directory; returns functions that score them. */
 async function scoringIn(directory: TemporaryDirectory) {
   const model = join(projectRoot, "fixtures/stories260k"),
     paths = { rollouts: directory.file("rollouts.arrow") };
@@ -83,7 +83,7 @@ outputs: { scored: score.scored }
   let run = 0;
   return {
     external,
-    /** Runs the manifest in a folder of its own. */
+    /** Runs the manifest in a new folder. */
     pipeline: async (...flags: readonly string[]): Promise<Finished & { readonly scored: string }> => {
       const folder = directory.file(`run${run++}`);
       const finished = await finish(launch(["pipeline", manifest, "--run-dir", folder, ...flags]));
@@ -105,7 +105,7 @@ Deno.test("pipeline, process executor and stage alone reach the host of external
   using directory = new TemporaryDirectory();
   await using judge = new JudgeServer(byLength);
   const { pipeline, stage } = await scoringIn(directory), set = `--set=score.external_url=${judge.url()}`;
-  // The commands inherit it, and only what asks the endpoint may read it.
+  // The commands inherit it, and only processes that call the endpoint may read it.
   Deno.env.set(URL_TOKEN, "of-this-test");
   const runs = [
     await pipeline(set),
@@ -118,8 +118,8 @@ Deno.test("pipeline, process executor and stage alone reach the host of external
   assertEquals(tokens, new Array(3).fill("Bearer of-this-test"));
   const [first, ...others] = runs.map(({ scored }) => Deno.readFileSync(scored));
   for (const bytes of others) assertEquals(bytes, first);
-  const paid = readScored(runs[0]!.scored).rows.map(({ rawReward }) => rawReward);
-  assertEquals(paid, judge.asked[0]!.rows.map(({ response }) => response.length / 7));
+  const rewards = readScored(runs[0]!.scored).rows.map(({ rawReward }) => rawReward);
+  assertEquals(rewards, judge.asked[0]!.rows.map(({ response }) => response.length / 7));
 });
 
 Deno.test("without external_url there is no network, and with it no other host", async () => {
@@ -129,7 +129,7 @@ Deno.test("without external_url there is no network, and with it no other host",
     new Response(null, { status: 307, headers: { Location: judge.url() } })
   );
   const { pipeline, stage, external } = await scoringIn(directory);
-  // A module that asks by itself: what it may do is what the run may do.
+  // A module that calls the endpoint itself has the permissions of the run.
   Deno.writeTextFileSync(
     external,
     `export const reward = async (rows) => (await (await fetch("${judge.url()}")).json()).rewards;`,
@@ -149,7 +149,7 @@ Deno.test("without external_url there is no network, and with it no other host",
   assertEquals([judge.asked.length, elsewhere.asked.length], [0, 1]);
 });
 
-Deno.test("an address that names no one host is refused before anything runs, and grants nothing", async () => {
+Deno.test("an address that does not name one host is refused before anything runs", async () => {
   using directory = new TemporaryDirectory();
   const { pipeline } = await scoringIn(directory);
   for (const address of ["http://*.example/", "http://127.0.0.1,example.org/", "judge.example:80"]) {

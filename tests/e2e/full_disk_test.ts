@@ -1,7 +1,7 @@
 /**
- * Disks that are full or read-only, for real: one message, the exit code that fits, everything of before still there, and the
- * same command ends well once there is room. Where the system allows nobody a disk of their own, the full disk is the one
- * behind standard output, /dev/full.
+ * Disks that are really full or read-only: one message, the right exit code, everything from before still there, and the same
+ * command succeeds once there is space. If the system does not allow a separate disk, standard output is the full disk
+ * /dev/full.
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -17,7 +17,7 @@ const MODEL = join(projectRoot, "fixtures/stories260k");
 /** Message of a full disk. */
 const full = (path: string) => `Not enough disk space for ${path}: the disk is full\n`;
 
-/** Files for both tests: few demonstrations, many, and a pipeline that trains on the few. */
+/** Writes a few demonstrations, many demonstrations, and a pipeline that trains on the few. */
 function writeFiles(dir: TemporaryDirectory) {
   const few = dir.write("few.jsonl", firstRows("fixtures/quickstart/demos.jsonl", 40));
   const many = dir.write("many.jsonl", firstRows("fixtures/quickstart/demos.jsonl", 1000));
@@ -61,7 +61,7 @@ async function toFullOutput(args: readonly string[]): Promise<Finished> {
   );
 }
 
-Deno.test("a stage on a full disk says so, keeps what was there, and succeeds once there is room", async () => {
+Deno.test("a stage on a full disk fails with a clear message, changes nothing, and succeeds once there is space", async () => {
   using dir = new TemporaryDirectory();
   const { few, many, disk: place } = writeFiles(dir);
   const out = join(place, "out");
@@ -90,7 +90,7 @@ Deno.test("a stage on a full disk says so, keeps what was there, and succeeds on
   assertEquals(await disk.content(), lines.join(""));
 });
 
-Deno.test("a pipeline on a full disk keeps what is done, and the same command goes on once there is room", async () => {
+Deno.test("a pipeline on a full disk keeps finished stages, and the same command resumes once there is space", async () => {
   using dir = new TemporaryDirectory();
   const { manifest, disk: place } = writeFiles(dir);
   await using disk = await SmallDisk.mount(place, "600k");
@@ -104,15 +104,15 @@ Deno.test("a pipeline on a full disk keeps what is done, and the same command go
   }
   const run = join(place, "run"), store = dir.file("store");
 
-  // The store's disk has less room than the run is estimated to need: nothing begins.
+  // The store's disk has less space than the estimate: nothing begins.
   const early = await disk.launch(pipeline("--run-dir", run));
   assertEquals(early.code, 75);
   assertMatch(
     early.err,
-    /^Cannot start as the disk of \S+\/run\/store must have \d+ MiB free: it has 1 MiB \(.*\)\n$/,
+    /^Not enough disk space: need \d+ MiB in \S+\/run\/store, 1 MiB available \(.*\)\n$/,
   );
 
-  // Outputs do not fit beside the log: all stages are done and kept.
+  // The outputs do not fit on the disk: all stages are finished and stored.
   const apart = pipeline("--run-dir", run, "--store", store);
   const late = await disk.launch(apart);
   assertEquals([late.code, late.err], [75, full(`${run}/outputs/policy`)]);
@@ -129,11 +129,11 @@ Deno.test("a pipeline on a full disk keeps what is done, and the same command go
   assertEquals(outputs, lines.join(""));
 });
 
-Deno.test("a disk that fills while a stage works loses nothing of before, and the training goes on from there", async () => {
+Deno.test("when the disk fills during a stage, nothing from before is lost, and the training resumes", async () => {
   using dir = new TemporaryDirectory();
   const { manifest, disk: place } = writeFiles(dir);
   await using disk = await SmallDisk.mount(place, "80m");
-  // A model without weights, of which nobody can tell before it is made that it takes 14 MB, over and over.
+  // A model without weights: the estimate cannot know that its checkpoints take 14 MB each.
   const base = dir.file("base");
   Deno.mkdirSync(base);
   const config = JSON.parse(Deno.readTextFileSync(join(MODEL, "config.json")));
@@ -164,13 +164,13 @@ Deno.test("a disk that fills while a stage works loses nothing of before, and th
   assertEquals(policy.split(" ")[0], digestFile(dir.file("calm/outputs/policy/model.safetensors")));
 });
 
-Deno.test("a read-only disk is no place for a run or an output, and nothing on it changes", async () => {
+Deno.test("a run or an output on a read-only disk is refused, and nothing on it changes", async () => {
   using dir = new TemporaryDirectory();
   const { few, manifest, disk: place } = writeFiles(dir);
   await using disk = await SmallDisk.mount(place, "100m");
   const readOnly = (path: string) => `Cannot write ${path}: the file system is read-only\n`;
   if (disk === undefined) {
-    // /proc is a file system that nobody makes files on.
+    // /sys is a file system on which no files can be created.
     const { code, err } = await finish(launch(tokenize(few, "/sys/kernel")));
     assertEquals(code, 64);
     return assert(err.startsWith("Cannot write /sys/kernel: "), err);

@@ -1,4 +1,4 @@
-/** Runs of the small quickstart that are ended from outside: at a moment that its events name. @module */
+/** Interrupts runs of the small quickstart by a signal after a chosen event. @module */
 import { join } from "node:path";
 import { permissionFlags } from "@/lib/app/relaunch.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
@@ -6,12 +6,12 @@ import type { RunEvent } from "@/lib/contracts/events.ts";
 import type { Finished } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 
-/** How a run that was interrupted ended, with its events. */
+/** The end of a run that was interrupted, with its events. */
 export interface Interrupted extends Omit<Finished, "out"> {
   readonly events: readonly RunEvent[];
 }
 
-/** Starts the pipeline's own process, which else the launcher does, so that a signal meets it and nobody else. */
+/** Starts the pipeline's own process without the launcher, so that a signal reaches only this process. */
 export function startBare(
   quickstart: SmallQuickstart,
   run: string,
@@ -41,7 +41,7 @@ export function startBare(
   }).spawn();
 }
 
-/** Sends `signal` to `child` once `when` has said yes to one of its events (or it has ended), and waits for its end. */
+/** Sends `signal` to `child` after an event for which `when` returns true, and waits for its end. */
 export async function interrupt(
   child: Deno.ChildProcess,
   signal: Deno.Signal,
@@ -61,7 +61,7 @@ export async function interrupt(
   return { code, err: await stderr, events };
 }
 
-/** Sends `signal` to `child`, which may just have ended by itself. */
+/** Sends `signal` to `child`, which may have ended by itself. */
 export function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   try {
     child.kill(signal);
@@ -70,7 +70,7 @@ export function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
   }
 }
 
-/** Whole lines; what follows the last line break is dropped, as a killed program may end within a line. */
+/** Yields complete lines; text after the last line break is dropped, as a killed program may end within a line. */
 async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {

@@ -37,10 +37,10 @@ function promptsOf(name: string): string[] {
   );
 }
 
-Deno.test("pipelines/lipogram.yaml follows the quickstart's recipe, but for the task", async () => {
+Deno.test("pipelines/lipogram.yaml has the quickstart's recipe, except for the task", async () => {
   const ours = await settingsOf(MANIFEST), theirs = await settingsOf("pipelines/quickstart.yaml");
   const carried = (settings: Readonly<Record<string, unknown>>) => {
-    // Other names of the same models.
+    // The same models have other names.
     const { carry: _, checker: _1, checker_pattern: _2, checker_optional: _3, ...rest } = settings;
     return rest;
   };
@@ -54,11 +54,11 @@ Deno.test("pipelines/lipogram.yaml follows the quickstart's recipe, but for the 
     "corpus",
     "pretrain",
     "openings",
-    "answers",
+    "responses",
   ]);
 });
 
-Deno.test("one pattern chooses the lipogram's demonstrations and scores its answers: eight words without d, then an end", async () => {
+Deno.test("one pattern selects the lipogram's demonstrations and scores its responses: eight words without d, then an end", async () => {
   const settings = await settingsOf(MANIFEST);
   const pattern = String(settings["tokenize"]!["checker_pattern"]);
   assertEquals(settings["eval"]!["checker_pattern"], pattern);
@@ -78,7 +78,7 @@ Deno.test("one pattern chooses the lipogram's demonstrations and scores its answ
   );
 });
 
-Deno.test("the lipogram's openings are all different, four words each, and those of evaluation in no other file", () => {
+Deno.test("the lipogram's openings are all different, with four words each, and evaluation prompts are in no other file", () => {
   const files = ["openings.jsonl", "prompts.jsonl", "eval.jsonl"].map(promptsOf);
   assertEquals(files.map((prompts) => prompts.length), [522, 512, 256]);
   const all = files.flat();
@@ -86,7 +86,7 @@ Deno.test("the lipogram's openings are all different, four words each, and those
   assertEquals(all.filter((prompt) => prompt.split(" ").length !== 4), []);
 });
 
-Deno.test("pipelines/lipogram.yaml pretrains a base, makes demonstrations of its answers, and compares four models", async () => {
+Deno.test("pipelines/lipogram.yaml pretrains a base, makes demonstrations from its responses, and compares four models", async () => {
   using dir = new TemporaryDirectory();
   const first = (name: string, rows: number) =>
     `--input=${name === "eval" ? "eval_prompts" : name}=${
@@ -95,11 +95,11 @@ Deno.test("pipelines/lipogram.yaml pretrains a base, makes demonstrations of its
   const text = Deno.readTextFileSync(join(projectRoot, "fixtures/lipogram/text.txt"));
   const settings = [
     "pretrain.max_updates=12",
-    "answers.samples_per_prompt=4",
-    // A model of twelve updates writes no sentences: whatever ends is a demonstration.
+    "responses.samples_per_prompt=4",
+    // A model with twelve updates writes no sentences: every response that ends is a demonstration.
     "tokenize.checker_pattern=.",
     "tokenize.draw=16",
-    // Fast enough for the reward to tell SFT's answers from the base's.
+    // Fast enough for the reward to separate SFT's responses from the base's.
     ...["sft", "members.sft"].flatMap((name) => [`${name}.max_updates=16`, `${name}.lr=1e-2`]),
     "members.count=2",
     "reward.max_new_tokens=12",

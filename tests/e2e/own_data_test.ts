@@ -38,7 +38,7 @@ const UNCHECKED = [
 for (
   const [name, settings] of [["quickstart", []], ["align", ["sft.lr=1e-3", "members.sft.lr=1e-3"]]] as const
 ) {
-  Deno.test(`pipelines/${name}.yaml takes --input base and --input demonstrations alone`, async () => {
+  Deno.test(`pipelines/${name}.yaml needs only --input base and --input demonstrations`, async () => {
     using dir = new TemporaryDirectory();
     const demonstrations = dir.write("own.jsonl", firstRows("fixtures/quickstart/demos.jsonl", 60));
     const { code, out, err } = await finish(launch([
@@ -62,17 +62,17 @@ for (
     assertEquals(out.includes(unscored), name === "quickstart");
 
     const rows = (port: string) => readPrompts(view(dir.file("run"), port)).rows;
-    const heldBack = new Set(rows("eval_prompts").map(({ id }) => id));
-    assertEquals(heldBack.size > 0 && heldBack.size < 12, true, `${heldBack.size} of 60 are held back`);
-    assertEquals(rows("prompts").filter(({ id }) => heldBack.has(id)), []);
+    const heldOut = new Set(rows("eval_prompts").map(({ id }) => id));
+    assertEquals(heldOut.size > 0 && heldOut.size < 12, true, `${heldOut.size} of 60 are held out`);
+    assertEquals(rows("prompts").filter(({ id }) => heldOut.has(id)), []);
     assertEquals(
-      report.samples.every((sample) => heldBack.has(sample.prompt_id)) && report.samples.length > 0,
+      report.samples.every((sample) => heldOut.has(sample.prompt_id)) && report.samples.length > 0,
       true,
     );
   });
 }
 
-/** Path of an output of tokenize, which is the only stage here that writes prompts. */
+/** Returns the path of an output of tokenize, the only stage here that writes prompts. */
 function view(runDir: string, port: string): string {
   const views = join(runDir, "store", "views");
   for (const { name } of Deno.readDirSync(views)) {
@@ -84,5 +84,5 @@ function view(runDir: string, port: string): string {
       // Another stage's outputs.
     }
   }
-  throw new Error(`Cannot find ${port} as tokenize must have written it: ${views} has none`);
+  throw new Error(`tokenize has not written ${port} to ${views}`);
 }

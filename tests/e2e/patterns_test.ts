@@ -1,6 +1,6 @@
 /**
- * Patterns for data files as users type them: which files they give, in what order, with which rights, and that a file more is
- * another input.
+ * Patterns for data files as users type them: which files they match, in what order, with which permissions, and that one more
+ * file changes the input.
  * @module
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
@@ -15,7 +15,7 @@ import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const MODEL = join(projectRoot, "fixtures/stories260k");
 
-/** A directory with a file of one demonstration for every name; the row is named after it. */
+/** Returns a directory with a file of one demonstration for every name; the name is the row's id. */
 function demonstrations(...names: string[]): TemporaryDirectory {
   const dir = new TemporaryDirectory();
   names.forEach((name) => add(dir, name));
@@ -27,7 +27,7 @@ function add(dir: TemporaryDirectory, name: string): void {
   dir.write(name, `${JSON.stringify({ id: name, prompt: `Once ${name}`, response: " upon a time." })}\n`);
 }
 
-/** Runs tokenize alone and gives the ids of its rows. */
+/** Runs tokenize alone and returns the ids of its rows. */
 async function tokenized(dir: TemporaryDirectory, ...flags: string[]): Promise<string[]> {
   const [train, report] = [dir.file("out/train.arrow"), dir.file("out/report")];
   const { code, err } = await finish(launch([
@@ -42,7 +42,7 @@ async function tokenized(dir: TemporaryDirectory, ...flags: string[]): Promise<s
   return readTokens(train).rows.map(({ id }) => id);
 }
 
-Deno.test("a stage takes patterns, several of them, with a weight each", async () => {
+Deno.test("a stage accepts several patterns, each with a weight", async () => {
   using dir = demonstrations("b.jsonl", "a.jsonl", "x/c.jsonl", "x/y/d.jsonl", "[e].jsonl", "e.jsonl");
   assertEquals(await tokenized(dir, "--in.demonstrations", dir.file("?.jsonl")), [
     "a.jsonl",
@@ -58,7 +58,7 @@ Deno.test("a stage takes patterns, several of them, with a weight each", async (
   assertEquals(mixed, ["x/c.jsonl", "x/y/d.jsonl", "x/c.jsonl#2", "x/y/d.jsonl#2", "[e].jsonl"]);
 });
 
-Deno.test("a pattern that matches nothing, and one where a model must stand, is one clear error", async () => {
+Deno.test("a pattern that matches nothing, and one at a port for a model, give one clear error", async () => {
   using dir = demonstrations("a.jsonl", "b.jsonl");
   const run = async (...args: string[]) => {
     const { code, err } = await finish(launch(args));
@@ -70,32 +70,32 @@ Deno.test("a pattern that matches nothing, and one where a model must stand, is 
     await run("stage", "tokenize", "--in.demonstrations", none, `--in.model=${MODEL}`, ...outputs),
     [
       65,
-      `Cannot read inputs as each must exist: --in.demonstrations ${none} (no file matches)\n`,
+      `Missing input files: --in.demonstrations ${none} (no file matches)\n`,
     ],
   );
   assertEquals(
     await run("stage", "tokenize", "--in.demonstrations", both, `--in.model=${both}`, ...outputs),
     [
       64,
-      "Cannot use patterns as only ports of data files take more than one file: --in.model is " +
+      "Only ports for data files accept several files: --in.model " +
       `${dir.file("a.jsonl")} and 1 more file\n`,
     ],
   );
   const runDir = ["--run-dir", dir.file("run")];
   assertEquals(await run("pipeline", ...runDir, `--input=demonstrations=${none}`), [
     65,
-    `Cannot read inputs as each must exist: demonstrations is ${none} (no file matches)\n`,
+    `Missing input files: demonstrations is ${none} (no file matches)\n`,
   ]);
   const [code, err] = await run("pipeline", ...runDir, `--input=base=${both}`);
   assertEquals(code, 64);
   assertStringIncludes(
     String(err),
-    `Cannot use patterns as only ports of data files take more than one file: input "model" of tokenize reads ` +
+    `Only ports for data files accept several files: input "model" of tokenize reads ` +
       `${dir.file("a.jsonl")} and 1 more file; `,
   );
 });
 
-Deno.test("a file that begins to match, or changes, is another input, and one that does not match is none", async () => {
+Deno.test("a new matching file or a changed one changes the input, a file that does not match does not", async () => {
   using dir = demonstrations("data/b.jsonl", "data/a.jsonl", "data/prompts.ndjson", "eval.jsonl");
   const manifest = dir.write(
     "own.yaml",
@@ -133,7 +133,7 @@ outputs: { train: tokenize.train, raw: inputs.demonstrations }
   assertEquals(await run(), { ran: 1, ids: ["data/c.jsonl", "data/a.jsonl", "data/b.jsonl"] });
 });
 
-Deno.test("who runs a pattern may read the files that match and nothing beside them", () => {
+Deno.test("a process with a pattern may read the files that match and no others", () => {
   using dir = demonstrations("a.jsonl", "b.jsonl", "c.csv");
   const args = withFiles(["tokenize", "--in.demonstrations", "*.jsonl", "--in.model=m"], dir.path);
   assertEquals(args, [
@@ -160,7 +160,7 @@ Deno.test("who runs a pattern may read the files that match and nothing beside t
       root: "/project",
       stages: {
         list: () => Promise.resolve([]),
-        load: () => Promise.reject(new Error("not asked")),
+        load: () => Promise.reject(new Error("not used")),
         program: () => "/project/stages/tokenize/main.ts",
       },
     },

@@ -1,18 +1,18 @@
 /**
- * The real pipeline on the small quickstart: what must not change a byte, what runs again and what does not, and every
- * stage alone.
+ * The real pipeline on the small quickstart: what must not change a byte, what runs again and what is cached, and every stage
+ * alone.
  * @module
  */
 import { assertEquals } from "@std/assert";
 import { counts, NODES, ran, SmallQuickstart } from "./small_quickstart.ts";
-import { runAlone } from "./stage_alone.ts";
+import { runAlone, runInterrupted } from "./stage_alone.ts";
 
-Deno.test("the quickstart, made small", async (t) => {
+Deno.test("the small quickstart", async (t) => {
   using quickstart = new SmallQuickstart();
   const first = await quickstart.run("run");
   const bytes = quickstart.bytes("run");
 
-  await t.step("runs every stage and leaves its outputs", () => {
+  await t.step("runs every stage and writes its outputs", () => {
     assertEquals(counts(first), { ran: NODES, cached: 0 });
     assertEquals(Object.keys(bytes.actions).length, NODES);
     assertEquals(
@@ -21,12 +21,12 @@ Deno.test("the quickstart, made small", async (t) => {
     );
   });
 
-  await t.step("trains the policy away from SFT, so that equal bytes are not those of an idle run", () => {
+  await t.step("changes the policy, so that equal bytes mean something", () => {
     const policies = Object.values(bytes.actions).flatMap((outputs) => {
       const { policy } = outputs as { policy?: { digest: string } };
       return policy ? [policy.digest] : [];
     });
-    // SFT, two members, continued SFT, and the rounds after the critic's own: the first passes SFT's weights on.
+    // SFT, two members, continued SFT, and the iterations after the critic's warm-up: the first keeps SFT's weights.
     assertEquals(new Set(policies).size, 6);
   });
 
@@ -35,7 +35,7 @@ Deno.test("the quickstart, made small", async (t) => {
     assertEquals(quickstart.bytes("one"), bytes);
   });
 
-  await t.step("gives the same bytes with every stage in a process of its own", async () => {
+  await t.step("gives the same bytes with every stage in a separate process", async () => {
     await quickstart.run("processes", "--executor", "process");
     assertEquals(quickstart.bytes("processes"), bytes);
   });
@@ -44,10 +44,15 @@ Deno.test("the quickstart, made small", async (t) => {
     for (const stage of ["tokenize", "sft", "members.sft[1]", "reward", "continued", "eval"]) {
       await t.step(stage, () => runAlone(quickstart, "run", stage));
     }
-    // Of the last round, as what it reads is still there.
+    // Of the last iteration, as its inputs are still stored.
     for (const stage of ["ppo.rollout[2]", "ppo.score[2]", "ppo.update[2]"]) {
       await t.step(stage, () => runAlone(quickstart, "run", stage));
     }
+  });
+
+  await t.step("exits with 75 from every stage that is interrupted", async () => {
+    const nodes = ["tokenize", "sft", "reward", "ppo.rollout[2]", "ppo.score[2]", "ppo.update[2]", "eval"];
+    for (const node of nodes) assertEquals(await runInterrupted(quickstart, "run", node), 75, node);
   });
 
   await t.step("runs nothing when it is run again", async () => {
@@ -61,13 +66,13 @@ Deno.test("the quickstart, made small", async (t) => {
     assertEquals(ran(await quickstart.run("run", "--set", "eval.max_new_tokens=10")), ["eval"]);
   });
 
-  await t.step("runs the new round and what follows from it when there are more rounds", async () => {
+  await t.step("runs the new iteration and what depends on it when there are more iterations", async () => {
     const events = await quickstart.run("run", "--set", "ppo.count=4");
     assertEquals(ran(events), ["continued", "eval", "ppo.rollout[3]", "ppo.score[3]", "ppo.update[3]"]);
   });
 
-  await t.step("runs nothing when it goes back to what it did before", async () => {
-    // What a kill leaves that comes while an output is copied.
+  await t.step("runs nothing with the settings of an earlier run", async () => {
+    // As after a kill while an output is copied.
     Deno.mkdirSync(quickstart.file("run/outputs/policy.0123abcd.partial"));
     const events = await quickstart.run("run");
     assertEquals(ran(events), []);

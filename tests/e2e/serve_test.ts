@@ -1,6 +1,6 @@
 /**
- * `deno task serve` with the real stages, over a socket, as a client sees it: runs, refusals, and what becomes of a run
- * whose client or server goes away.
+ * `deno task serve` with the real stages, over a socket, as a client sees it: runs, refusals, and runs whose client or server
+ * ends.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
@@ -14,10 +14,10 @@ import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const TOKEN = "a secret of this test";
 
-/** Something that happened in a run: the name of the event and its data. */
-type Told = readonly [name: string, data: Record<string, unknown>];
+/** An event of a run: its name and data. */
+type ServedEvent = readonly [name: string, data: Record<string, unknown>];
 
-/** A server under way. */
+/** A running server. */
 class Server {
   readonly #child: Deno.ChildProcess;
 
@@ -25,7 +25,7 @@ class Server {
     this.#child = child;
   }
 
-  /** Starts the task on a free port and waits until it says where it listens. */
+  /** Starts the task on a free port and waits until it prints its address. */
   static async start(data: string): Promise<Server> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["task", "--quiet", "serve", "--data", data, "--port", "0", "--threads", "1", "--cores", "1"],
@@ -35,7 +35,7 @@ class Server {
       stderr: "inherit",
     }).spawn();
     const [head, rest] = child.stdout.tee();
-    void rest.pipeTo(new WritableStream()); // what is printed later must not fill the pipe
+    void rest.pipeTo(new WritableStream()); // later output must not fill the pipe
     let text = "";
     const reader = head.pipeThrough(new TextDecoderStream()).getReader();
     while (!text.includes("\n")) {
@@ -62,14 +62,14 @@ class Server {
     return await (await fetch(`${this.address}/healthz`)).json();
   }
 
-  /** Sends SIGTERM to the task, as a container's runtime does. @returns its exit code */
+  /** Sends SIGTERM to the task, as a container runtime does, and returns its exit code. */
   async stop(): Promise<number> {
     this.#child.kill("SIGTERM");
     return (await this.#child.status).code;
   }
 }
 
-/** A data root with the quickstart's model, laid out with links as a cache of downloads is, and its first demonstrations. */
+/** Makes a data root with the quickstart's model, with links as in a download cache, and its first demonstrations. */
 function dataRoot(directory: TemporaryDirectory): string {
   for (const folder of ["stories260k", "blobs"]) Deno.mkdirSync(directory.file(folder));
   const model = join(projectRoot, "fixtures/stories260k");
@@ -82,8 +82,8 @@ function dataRoot(directory: TemporaryDirectory): string {
   return directory.path;
 }
 
-/** Events of a stream of server-sent events as they come. */
-async function* eventsOf(response: Response): AsyncGenerator<Told> {
+/** Yields the events of a stream of server-sent events. */
+async function* eventsOf(response: Response): AsyncGenerator<ServedEvent> {
   assertEquals([response.status, response.headers.get("Content-Type")], [200, "text/event-stream"]);
   let rest = "";
   for await (const text of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -135,12 +135,12 @@ function namesIn(path: string): string[] {
   return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
 }
 
-function step([name, data]: Told): number {
+function step([name, data]: ServedEvent): number {
   assertEquals(name, "progress");
   return data.step as number;
 }
 
-Deno.test("deno task serve runs stages on files of its data root, with the bytes of the stages themselves", async () => {
+Deno.test("deno task serve runs stages on files of its data root, with the same bytes as the stages alone", async () => {
   using directory = new TemporaryDirectory();
   using elsewhere = new TemporaryDirectory();
   const root = dataRoot(directory), updates = 6, request = sftRequest("sft", updates);
@@ -187,7 +187,7 @@ Deno.test("deno task serve runs stages on files of its data root, with the bytes
   }
 });
 
-Deno.test("deno task serve answers while a stage computes, and ends a run whose client goes away", async () => {
+Deno.test("deno task serve responds while a stage computes, and ends a run whose client disconnects", async () => {
   using directory = new TemporaryDirectory();
   const server = await Server.start(dataRoot(directory));
   try {
@@ -207,7 +207,7 @@ Deno.test("deno task serve answers while a stage computes, and ends a run whose 
 
     const again = eventsOf(await server.send("/stages/sft", endless));
     const first = await again.next();
-    assert(step(first.value as Told) > 1, "the same request must go on from what was kept");
+    assert(step(first.value as ServedEvent) > 1, "the same request must resume from its checkpoint");
     await again.return(undefined);
   } finally {
     // The second run may or may not have ended by itself by now.
@@ -215,23 +215,23 @@ Deno.test("deno task serve answers while a stage computes, and ends a run whose 
   }
 });
 
-Deno.test("SIGTERM keeps what a served stage has done: exit code 75, and the next server finishes with equal bytes", async () => {
+Deno.test("SIGTERM saves the work of a served stage: exit code 75, and the next server finishes with equal bytes", async () => {
   using directory = new TemporaryDirectory();
   using elsewhere = new TemporaryDirectory();
-  // Long enough that the signal, which passes through three processes, comes before the end.
+  // Long enough for the signal, which passes through three processes, to arrive before the end.
   const root = dataRoot(directory), updates = 60, request = sftRequest("sft", updates, 8);
   const server = await Server.start(root);
   await Array.fromAsync(eventsOf(await server.send("/stages/tokenize", TOKENIZE)));
-  const told: Told[] = [];
+  const events: ServedEvent[] = [];
   let ended: Promise<number> | undefined;
   for await (const event of eventsOf(await server.send("/stages/sft", request))) {
-    told.push(event);
+    events.push(event);
     if (event[1].step === 1) ended = server.stop();
   }
   assertEquals(await ended, 75);
-  const [name, { message, exit_code }] = told.at(-1)!;
-  const made = told.filter(([name]) => name === "progress").length;
-  assert(made < updates, "the run must be stopped before its end");
+  const [name, { message, exit_code }] = events.at(-1)!;
+  const made = events.filter(([name]) => name === "progress").length;
+  assert(made < updates, "the run must be interrupted before its end");
   assertEquals([name, message, exit_code], [
     "failed",
     `Interrupted: ${made} of ${updates} updates are saved. Run the same command to resume`,

@@ -1,6 +1,6 @@
 /**
- * The quickstart with all of its stages, made small enough for tests: forty demonstrations, two members, three rounds of
- * sixteen rollouts. It learns nothing worth having; what it shows is that the bytes are the same.
+ * The quickstart with all of its stages, small enough for tests: forty demonstrations, two members, three iterations of
+ * sixteen rollouts. It shows that bytes are the same, not that the policy improves.
  * @module
  */
 import { join } from "node:path";
@@ -30,10 +30,10 @@ const SETTINGS = [
   "eval.modes=[greedy]",
 ];
 
-/** Nodes of an undisturbed run: tokenize, SFT, two members, the reward, three rounds of three, continued SFT, eval. */
+/** Nodes of an undisturbed run: tokenize, SFT, two members, the reward, three iterations of three, continued SFT, eval. */
 export const NODES = 16;
 
-/** A folder with the small quickstart's files; runs go into it. */
+/** A folder with the small quickstart's files and runs. */
 export class SmallQuickstart implements Disposable {
   readonly #directory = new TemporaryDirectory();
   readonly #inputs: readonly string[];
@@ -48,12 +48,12 @@ export class SmallQuickstart implements Disposable {
     ];
   }
 
-  /** Absolute path of an entry of the folder. */
+  /** Returns the absolute path of an entry of the folder. */
   file(name: string): string {
     return this.#directory.file(name);
   }
 
-  /** Flags of a run in the folder `run`, with a store of its own; later flags win over earlier ones. */
+  /** Returns the flags of a run in the folder `run`, with its own store; later flags override earlier ones. */
   flags(run: string, ...more: readonly string[]): string[] {
     return [
       "--run-dir",
@@ -71,14 +71,14 @@ export class SmallQuickstart implements Disposable {
     return launch(["pipeline", ...this.flags(run, ...more)]);
   }
 
-  /** Runs it to its end and gives the events that it printed. */
+  /** Runs it to its end and returns the events that it printed. */
   async run(run: string, ...more: readonly string[]): Promise<RunEvent[]> {
     const { code, out, err } = await finish(this.start(run, "--json", ...more));
     assertEquals(code, 0, err);
     return out.trim().split("\n").map((line) => JSON.parse(line) as RunEvent);
   }
 
-  /** What a run in `run` left: the digests of its outputs, and of everything that any of its actions wrote, by key. */
+  /** Returns the digests of the outputs of a run, and of everything that its actions wrote, by key. */
   bytes(run: string): { readonly outputs: unknown; readonly actions: Readonly<Record<string, unknown>> } {
     const folder = join(this.file(run), "store", "actions");
     const records = [...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".json"))
@@ -95,13 +95,13 @@ export class SmallQuickstart implements Disposable {
   }
 }
 
-/** The first `rows` lines of a file of the project. */
+/** Returns the first `rows` lines of a file of the project. */
 export function firstRows(path: string, rows: number): string {
   const lines = Deno.readTextFileSync(join(projectRoot, path)).split("\n");
   return lines.slice(0, rows).map((line) => `${line}\n`).join("");
 }
 
-/** The stages that ran, by their path and copy or round: `members.sft[1]`, `ppo.update[3]`. */
+/** Returns the stages that ran, by path and copy or iteration: `members.sft[1]`, `ppo.update[3]`. */
 export function ran(events: readonly RunEvent[]): string[] {
   return events.flatMap((event) => {
     if (event.type !== "stage_finished") return [];
@@ -110,7 +110,7 @@ export function ran(events: readonly RunEvent[]): string[] {
   }).sort();
 }
 
-/** How many stages ran and how many came from the store, as the run's last event says. */
+/** Returns how many stages ran and how many were cached, from the run's last event. */
 export function counts(events: readonly RunEvent[]): { readonly ran: number; readonly cached: number } {
   const last = events.at(-1);
   if (last?.type !== "run_finished") throw new Error(`The run did not finish: ${JSON.stringify(last)}`);

@@ -1,10 +1,13 @@
-/** Runs one stage of a finished pipeline again by `deno task stage`, on files, as its run.lock.yaml says. @module */
+/** Runs one stage of a finished pipeline again with `deno task stage`, on the files in its run.lock.yaml. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { parseRecord } from "@/lib/pipeline/action_record.ts";
-import type { KeyParts } from "@/lib/pipeline/key.ts";
-import { readTree } from "@/lib/pipeline/tree.ts";
+import { stages } from "@/lib/app/registry.ts";
+import type { InputDigest, KeyParts } from "@/lib/pipeline/key.ts";
+import { runTask, type Task } from "@/lib/pipeline/task.ts";
+import { readTree, statOf } from "@/lib/pipeline/tree.ts";
+import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 
@@ -39,7 +42,42 @@ export async function runAlone(quickstart: SmallQuickstart, run: string, node: s
   }
 }
 
-/** Where a value of that digest lies: the run's inputs, and the views of everything in the store. */
+/** Runs the stage of `node` on the same files with a signal that is already aborted, and returns its exit code. */
+export async function runInterrupted(
+  quickstart: SmallQuickstart,
+  run: string,
+  node: string,
+): Promise<number> {
+  const lock = parse(Deno.readTextFileSync(join(quickstart.file(run), "run.lock.yaml"))) as Lock;
+  const { stage: id, params, inputs, seed = 0, iteration = 0 } = lock.nodes[node]!;
+  const paths = pathsByDigest(join(quickstart.file(run), "store"), lock);
+  const pathsOf = (value: InputDigest) => {
+    if (typeof value === "string") return paths.get(value)!;
+    if (Array.isArray(value)) return value.map((digest) => paths.get(digest)!);
+    return Object.fromEntries(Object.entries(value).map(([name, digest]) => [name, paths.get(digest)!]));
+  };
+  const stage = await stages.load(id), home = quickstart.file(`interrupted/${node}`);
+  Deno.mkdirSync(home, { recursive: true });
+  const task: Task = {
+    version: 1,
+    stage: id,
+    params,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, pathsOf(value)])),
+    outputs: Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)])),
+    seed,
+    iteration,
+    threads: 2,
+    scratch: join(home, "scratch"),
+  };
+  try {
+    await runTask(stage, task, { signal: AbortSignal.abort(), progress: () => {} });
+    return EXIT.ok;
+  } catch (error) {
+    return exitCodeOf(error);
+  }
+}
+
+/** Returns the paths of the run's inputs and of all views in the store, by digest. */
 function pathsByDigest(store: string, lock: Lock): Map<string, string> {
   const paths = new Map<string, string>();
   for (const input of Object.values(lock.inputs)) if (input) paths.set(input.digest, input.path);
@@ -48,7 +86,8 @@ function pathsByDigest(store: string, lock: Lock): Map<string, string> {
     const record = readRecord(store, name.slice(0, -5));
     for (const [port, { digest }] of Object.entries(record.outputs)) {
       const path = join(store, "views", record.key, record.names[port]!);
-      if (isThere(path)) paths.set(digest, path);
+      // The view of an earlier iteration's model may have been pruned.
+      if (statOf(path) !== undefined) paths.set(digest, path);
     }
   }
   return paths;
@@ -56,14 +95,4 @@ function pathsByDigest(store: string, lock: Lock): Map<string, string> {
 
 function readRecord(store: string, key: string) {
   return parseRecord(Deno.readTextFileSync(join(store, "actions", `${key}.json`)))!;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Pruned: an earlier round's model.
-    return false;
-  }
 }

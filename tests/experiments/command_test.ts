@@ -158,19 +158,19 @@ Deno.test("wrong calls end with their exit code and one message", async () => {
     ],
     [
       [broken],
-      `Cannot use experiment ${broken} as it must be free of errors: 1 problem\n  ${broken}:2:14: unknown key "modle", did you mean "model"?\n`,
+      `Invalid experiment ${broken}: 1 problem\n  ${broken}:2:14: unknown key "modle", did you mean "model"?\n`,
     ],
     [
       ["quickstart", "--set", "ppo.update.betta=1", "--seeds=1"],
-      "Cannot use manifest pipelines/quickstart.yaml as it must be free of errors: 1 problem\n" +
-      '  pipelines/quickstart.yaml:90:11: there is no parameter "betta", did you mean "beta"?\n',
+      "Invalid manifest pipelines/quickstart.yaml: 1 problem\n" +
+      '  pipelines/quickstart.yaml:90:11: unknown parameter "betta", did you mean "beta"?\n',
     ],
   ];
   for (const [args, err] of cases) {
     const ended = await finish(launch(["experiment", ...args, "--out", directory.file("out")]));
     assertEquals({
       ...ended,
-      err: ended.err.replace(/yaml:\d+:\d+: there is no param/, "yaml:90:11: there is no param"),
+      err: ended.err.replace(/yaml:\d+:\d+: unknown param/, "yaml:90:11: unknown param"),
     }, {
       code: 64,
       out: "",

@@ -1,6 +1,6 @@
 /**
- * The best round of a loop, and stages that run in some rounds only: which rounds, which values, what runs again, and
- * what the store keeps. In these loops round i carries the number 3 + 2 i.
+ * The best iteration of a loop, and stages that run only in some iterations: which iterations, which values, what runs
+ * again, and what the store keeps. In these loops iteration i carries the number 3 + 2 i.
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
@@ -10,11 +10,11 @@ import { dryRun } from "@/lib/pipeline/dry_run.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
 import { ran, toyCode, type ToyOptions, ToyProject, toyStages } from "./toy.ts";
 
-/** A loop that is judged after every third round and after the last; the nearer to `target`, the better. */
+/** A loop with an evaluation after every third iteration and after the last; nearer to `target` is better. */
 function judged(best: string, options: { readonly until?: string; readonly keep?: string } = {}): string {
   return `
 inputs: { base: base, first: first.txt }
-keep: ${options.keep ?? "{ policies: 1, states: 1, best: null }"}
+keep: ${options.keep ?? "{ policies: 1, states: 1, best_metric: null }"}
 stages:
   loop:
     iterate:
@@ -23,7 +23,7 @@ stages:
       ${options.until === undefined ? "" : `until: ${options.until}`}
       best: ${best}
     stages:
-      count: { uses: count-rounds, in: { model: carry.model, state: carry.state }, with: { add: 2, limit: 11 } }
+      count: { uses: count-iterations, in: { model: carry.model, state: carry.state }, with: { add: 2, limit: 11 } }
       judge: { uses: judge-models, in: { models: { policy: count.model } }, with: { target: 8 }, every: 3 }
     next: { model: count.model, state: count.state }
   after: { uses: join-text, in: { texts: inputs.first, named: { best: loop.best.model } } }
@@ -33,7 +33,7 @@ outputs: { gives: loop.best, last: loop.model, after: after.text }
 
 const BY_SCORE = "{ metric: judge.evals.score }";
 
-/** Runs a manifest; with the best round and its figure, the rounds that were judged, and what the outputs hold. */
+/** Runs a manifest; returns the best iteration and its metric, the evaluated iterations, and the outputs. */
 async function run(toy: ToyProject, manifest: string, options: ToyOptions = {}) {
   const { events, nodes, outputs, best: [best] } = await toy.run({ ...options, manifest });
   const judged = nodes.filter((node) => node.stage === "loop.judge").map((node) => node.iteration!);
@@ -51,16 +51,16 @@ async function run(toy: ToyProject, manifest: string, options: ToyOptions = {}) 
   };
 }
 
-/** Rounds of which a run has the model, and those of which it has the state. */
+/** Returns the iterations of which a run has the model, and those of which it has the state. */
 function kept({ nodes }: Awaited<ReturnType<typeof run>>) {
-  const rounds = nodes.filter((node) => node.stage === "loop.count");
+  const iterations = nodes.filter((node) => node.stage === "loop.count");
   return {
-    models: rounds.filter((node) => node.outputs.model).map((node) => node.iteration),
-    states: rounds.filter((node) => node.outputs.state).map((node) => node.iteration),
+    models: iterations.filter((node) => node.outputs.model).map((node) => node.iteration),
+    states: iterations.filter((node) => node.outputs.state).map((node) => node.iteration),
   };
 }
 
-Deno.test("a stage with every: 3 runs after rounds 3 and 6 and after the last, and the best of them is an output", async () => {
+Deno.test("a stage with every: 3 runs after iterations 3 and 6 and after the last, and the best of them is an output", async () => {
   using toy = new ToyProject();
   const result = await run(toy, judged(BY_SCORE));
   assertEquals([result.judged, result.best, result.gives, result.last], [[2, 5, 7], [2, -1], "7", "17"]);
@@ -78,10 +78,10 @@ Deno.test("a stage with every: 3 runs after rounds 3 and 6 and after the last, a
   assertEquals(planned.filter((n) => n.stage === "loop.judge").map((n) => n.iteration), [2, 5, 7]);
 });
 
-Deno.test("the best round is the greatest or the least, by either mode of decoding or by metrics@1; equal ones: the earlier", async () => {
+Deno.test("the best iteration has the greatest or least metric, of evals@1 in either mode or metrics@1; of equal ones the earlier", async () => {
   using toy = new ToyProject();
   const runDir = toy.file("run");
-  const rounds: Record<string, unknown> = {};
+  const found: Record<string, unknown> = {};
   for (
     const [best, ...set] of [
       // 9 and 11 are as near to 10.
@@ -90,28 +90,28 @@ Deno.test("the best round is the greatest or the least, by either mode of decodi
       ["{ metric: judge.evals.distance, goal: min, mode: sampled }", "loop.judge.target=225"],
       ["{ metric: count.metrics.value }"],
       ["{ metric: count.metrics.value, goal: min }"],
-      // What a round started from: the base in the first, where the loop began.
+      // What an iteration started from: the base in the first.
       ["{ metric: count.metrics.value, goal: min, take: carry }"],
       ["{ metric: judge.evals.score, take: carry }"],
     ] as const
   ) {
-    const { best: found, gives } = await run(toy, judged(best), { set, runDir });
-    rounds[[best, ...set].join(" ")] = [found![0], gives];
+    const { best: iteration, gives } = await run(toy, judged(best), { set, runDir });
+    found[[best, ...set].join(" ")] = [iteration![0], gives];
   }
-  assertEquals(Object.values(rounds), [[3, "9"], [7, "17"], [5, "13"], [7, "17"], [0, "3"], [0, "1"], [
+  assertEquals(Object.values(found), [[3, "9"], [7, "17"], [5, "13"], [7, "17"], [0, "3"], [0, "1"], [
     2,
     "5",
   ]]);
 });
 
-Deno.test("a loop that ends early is judged after the round that ended it, and its best is among its own rounds", async () => {
+Deno.test("a loop that ends early is evaluated after its last iteration, and its best is among its own iterations", async () => {
   using toy = new ToyProject();
   const until = "{ metric: count.metrics.stopped, above: 0 }";
   const result = await run(toy, judged(BY_SCORE, { until }), { set: ["loop.judge.target=100"] });
   assertEquals([result.judged, result.best, result.gives, result.last], [[2, 4], [4, -89], "11", "11"]);
 });
 
-Deno.test("a loop ends by a figure of evals@1 in a round that has one", async () => {
+Deno.test("a loop ends by a metric of evals@1 in an iteration that has one", async () => {
   using toy = new ToyProject();
   const until = "{ metric: judge.evals.distance, below: 6 }";
   const result = await run(toy, judged(BY_SCORE, { until }), { set: ["loop.judge.target=18"] });
@@ -126,7 +126,7 @@ Deno.test("a loop ends by a figure of evals@1 in a round that has one", async ()
   });
 });
 
-Deno.test("the best round keeps its model, more rounds run none again, and the same run again runs nothing", async () => {
+Deno.test("the best iteration keeps its model, more iterations run none again, and rerunning runs nothing", async () => {
   for (const executor of ["inline", "process"] as const) {
     using toy = new ToyProject();
     const manifest = judged(BY_SCORE);
@@ -134,7 +134,7 @@ Deno.test("the best round keeps its model, more rounds run none again, and the s
     assertEquals([few.judged, few.gives, kept(few)], [[2, 3], "7", { models: [2, 3], states: [3] }]);
     const more = await run(toy, manifest, { executor });
     const added = [4, 5, 6, 7].map((i) => `loop.count[${i}]`);
-    // What reads the best round does not run: it gives the same bytes.
+    // What reads the best iteration does not run: its bytes are the same.
     assertEquals(ran(more.events), [...added, "loop.judge[5]", "loop.judge[7]"]);
     assertEquals([more.judged, more.gives, kept(more)], [[2, 5, 7], "7", { models: [2, 7], states: [7] }]);
     assertEquals(ran((await run(toy, manifest, { executor })).events), []);
@@ -146,19 +146,19 @@ Deno.test("the best round keeps its model, more rounds run none again, and the s
   }
 });
 
-Deno.test("a state that is read of the best round stays, and so does what a best round started from", async () => {
+Deno.test("a state that is read from the best iteration is kept, and so is what a best iteration started from", async () => {
   using toy = new ToyProject();
   const withState = judged(BY_SCORE).replace("outputs: {", "outputs: { state: loop.best.state,");
   const result = await run(toy, withState);
   assertEquals(kept(result), { models: [2, 7], states: [2, 7] });
-  assertEquals(result.state, "3 rounds");
+  assertEquals(result.state, "3 iterations");
   const before = await run(toy, judged("{ metric: judge.evals.score, take: carry }"), {
     runDir: toy.file("carry"),
   });
   assertEquals([before.gives, kept(before)], ["5", { models: [1, 7], states: [7] }]);
 });
 
-Deno.test("a figure that nobody writes ends the run in the first round that should have it, and says what there is", async () => {
+Deno.test("a metric that is not written ends the run in its first iteration, and the message lists the existing ones", async () => {
   using toy = new ToyProject();
   const failing = async (best: string, ...set: string[]) => {
     const events: RunEvent[] = [];
@@ -174,22 +174,22 @@ Deno.test("a figure that nobody writes ends the run in the first round that shou
     ) as DataError;
     return [error.message, ran(events).filter((id) => id.startsWith("loop.judge"))];
   };
-  const cannot = 'Cannot decide about loop "loop" as';
+  const loop = 'Loop "loop" requires that';
   assertEquals(await failing("{ metric: judge.evals.scor }"), [
-    `${cannot} loop.judge must write metric "scor": it wrote distance, score`,
+    `${loop} loop.judge writes metric "scor", got distance, score`,
     ["loop.judge[2]"],
   ]);
   assertEquals(await failing("{ metric: judge.evals.score, mode: sampled }", "loop.judge.modes=[greedy]"), [
-    `${cannot} loop.judge must evaluate in mode sampled: it did in greedy`,
+    `${loop} loop.judge evaluates in mode sampled, got greedy`,
     ["loop.judge[2]"],
   ]);
   assertEquals(
     (await failing("{ metric: count.metrics.reward }"))[0],
-    `${cannot} loop.count must write metric "reward": it wrote stopped, value`,
+    `${loop} loop.count writes metric "reward", got stopped, value`,
   );
 });
 
-Deno.test("a dry run says what a best round waits for, and which round it is once that is known", async () => {
+Deno.test("a dry run says what a best iteration waits for, until it is known", async () => {
   using toy = new ToyProject();
   const look = async (set: readonly string[] = []) => {
     const blueprint = await toy.blueprint({ manifest: judged(BY_SCORE), set });
@@ -215,7 +215,7 @@ Deno.test("a dry run says what a best round waits for, and which round it is onc
     "loop.judge[1]",
   ];
   const other = await look(["loop.judge.every=2"]);
-  // What these judge was dropped, and so was what it was made from.
+  // The models that these evaluate were removed, and so were their inputs.
   const models = {
     ...Object.fromEntries([0, 1, 2].map((i) => [`loop.count[${i}]`, "state is no longer in the store"])),
     "loop.count[3]": "model is no longer in the store",
@@ -223,7 +223,7 @@ Deno.test("a dry run says what a best round waits for, and which round it is onc
   assertEquals(other, { ...judges, ...models, after: `reads ${after}, loop.judge[3]` });
 });
 
-Deno.test("--set changes how often a stage of a loop runs, and refuses what is no whole number", async () => {
+Deno.test("--set changes how often a stage of a loop runs, and must be a whole number", async () => {
   using toy = new ToyProject();
   const often = await run(toy, judged(BY_SCORE), { set: ["loop.judge.every=100"] });
   assertEquals(often.judged, [7]);
@@ -233,12 +233,11 @@ Deno.test("--set changes how often a stage of a loop runs, and refuses what is n
   ) as UsageError;
   assertEquals(
     error.message,
-    'Cannot use --set as it must name a stage and a parameter: "loop.judge.every=0": "every" must be a whole number ' +
-      "from 1: it is 0",
+    'Invalid --set: "loop.judge.every=0": every must be a whole number ≥ 1, got 0',
   );
 });
 
-Deno.test("an evaluation whose bytes are gone is made again when the best round must be told", async () => {
+Deno.test("an evaluation whose bytes are missing runs again when the best iteration is needed", async () => {
   using toy = new ToyProject();
   const manifest = judged(BY_SCORE, { keep: "all" });
   const first = await run(toy, manifest);
@@ -250,7 +249,7 @@ Deno.test("an evaluation whose bytes are gone is made again when the best round 
   assertEquals([ran(again.events), again.gives], [["loop.judge[5]"], "7"]);
 });
 
-Deno.test("a stop within a loop with a best round, then the same run, gives the same best", async () => {
+Deno.test("an interrupted loop with a best iteration, resumed, gives the same best", async () => {
   using toy = new ToyProject();
   const stop = new AbortController();
   const manifest = judged(BY_SCORE);

@@ -1,4 +1,4 @@
-/** `deno task pipeline` and `deno task stage` as a user calls them: launcher, exit codes, stop, and shipped manifests. @module */
+/** `deno task pipeline` and `deno task stage` as a user calls them: launcher, exit codes, and shipped manifests. @module */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
@@ -16,7 +16,7 @@ stages: { tokenize: { uses: tokenize, in: { prompts: inputs.texts, model: inputs
 outputs: { prompts: tokenize.prompts }
 `;
 
-Deno.test("deno task pipeline runs a manifest, and again from the store; the stage alone gives the same bytes", async () => {
+Deno.test("deno task pipeline runs a manifest, then finds it cached; the stage alone gives the same bytes", async () => {
   using dir = new TemporaryDirectory();
   const manifest = dir.write("small.yaml", TOKENIZE);
   const args = ["pipeline", manifest, "--run-dir", dir.file("run")];
@@ -32,7 +32,7 @@ Deno.test("deno task pipeline runs a manifest, and again from the store; the sta
   const dry = await finish(launch([...args, "--dry-run", "--set", "tokenize.max_prompt_length=99"]));
   assertEquals(dry, {
     code: 0,
-    out: "run     tokenize  max_prompt_length: 0 → 99\n1 to run, 0 in the store\n",
+    out: "run     tokenize  max_prompt_length: 0 → 99\n1 to run, 0 cached\n",
     err: "",
   });
 
@@ -54,7 +54,7 @@ Deno.test("deno task pipeline runs a manifest, and again from the store; the sta
   );
 });
 
-Deno.test("wrong calls end with their exit code and one message before anything is started", async () => {
+Deno.test("invalid calls end with their exit code and one message before anything starts", async () => {
   using dir = new TemporaryDirectory();
   const manifest = dir.write("small.yaml", TOKENIZE);
   const cases: [args: string[], code: number, message: string][] = [
@@ -71,12 +71,12 @@ Deno.test("wrong calls end with their exit code and one message before anything 
     [
       ["pipeline", manifest, "--input", `base=${dir.file("none")}`],
       65,
-      `Cannot read inputs as each must exist: base is ${dir.file("none")} (not found)\n`,
+      `Missing input files: base is ${dir.file("none")} (not found)\n`,
     ],
     [
       ["pipeline", manifest, "--run-dir", dir.file("run"), "--set=tokenize.max_length=x"],
       64,
-      `Cannot use manifest ${manifest} as it must be free of errors: 1 problem\n  ${manifest}:2:11: parameter "max_length" must be a number: it is a text\n`,
+      `Invalid manifest ${manifest}: 1 problem\n  ${manifest}:2:11: parameter "max_length" must be a number, got "x"\n`,
     ],
     [
       ["stage", "tokenise"],

@@ -3,7 +3,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import { ran, ToyProject } from "./toy.ts";
 
-Deno.test("a run to a stage makes what it reads from and nothing else; the whole run goes on from there", async () => {
+Deno.test("a run to a stage runs what it reads and nothing else; the full run uses those results", async () => {
   using toy = new ToyProject();
   const copies = ["copies.write[0]", "copies.write[1]", "copies.write[2]"];
   const part = await toy.run({ to: ["copies"] });
@@ -18,18 +18,18 @@ Deno.test("a run to a stage makes what it reads from and nothing else; the whole
   assertEquals(toy.outputs(rest), other.outputs(await other.run()));
 });
 
-Deno.test("several stages may be asked for; what both read from is made once", async () => {
+Deno.test("several stages may be named; what both read runs once", async () => {
   using toy = new ToyProject();
   const { events } = await toy.run({ to: ["write", "copies"] });
   assertEquals(ran(events), ["copies.write[0]", "copies.write[1]", "copies.write[2]", "write"]);
 });
 
-Deno.test("a stage of a block and a name that is none are refused together", async () => {
+Deno.test("a stage of a block and an unknown name are refused together", async () => {
   using toy = new ToyProject();
   const error = await assertRejects(() => toy.blueprint({ to: ["loop.count", "all", "wirte"] }), UsageError);
   assertEquals(
     error.message,
-    'Cannot run a part of toy.yaml as --to must name stages or blocks of it: "loop.count" is a part of "loop", which runs ' +
-      'whole; "wirte", did you mean "write"?',
+    '--to must name stages or blocks of toy.yaml, got "loop.count" (a part of "loop", which runs as a whole); ' +
+      '"wirte", did you mean "write"?',
   );
 });

@@ -8,7 +8,7 @@ for (
     "env",
   ]] as const
 ) {
-  Deno.test(`a stage that tries ${what} without leave is refused`, async () => {
+  Deno.test(`a stage that tries ${what} without permission is refused`, async () => {
     using toy = new ToyProject();
     const manifest = `stages: { reach: { uses: reach-out, with: { what: ${what} } } }`;
     const error = await assertRejects(() => toy.run({ manifest, executor: "process" })) as Error;

@@ -1,4 +1,4 @@
-/** Stages as programs: flags, exit codes, the same bytes as inside a pipeline, and nothing half-written. @module */
+/** Stages as programs: flags, exit codes, the same bytes as inside a pipeline, and nothing partial. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
@@ -45,7 +45,7 @@ async function run(
   return { code: (await child.status).code, out, err };
 }
 
-Deno.test("a stage alone gives the bytes that it gives inside a pipeline", async () => {
+Deno.test("a stage alone gives the same bytes as inside a pipeline", async () => {
   using toy = new ToyProject();
   const result = await toy.run();
   const lock = Deno.readTextFileSync(toy.file("run/run.lock.yaml"));
@@ -81,30 +81,29 @@ Deno.test("a list and a map are given by repeated flags", async () => {
   assertEquals(Deno.readTextFileSync(toy.file("joined")), "first\n+first\n+b=1");
 });
 
-Deno.test("a wrong call, missing data and a failing stage have their exit codes and one line each", async () => {
+Deno.test("invalid flags, missing data and a failing stage have their exit codes and one line each", async () => {
   using toy = new ToyProject();
   assertEquals(await run(toy, "write-text", ["--out.text", "x", "--wrd", "b"]), {
     code: 64,
     out: "",
-    err:
-      'Cannot run write-text as its flags must be right (see --help): there is no flag --wrd, did you mean "word"?\n',
+    err: 'Invalid flags for write-text (see --help): unknown flag --wrd, did you mean "word"?\n',
   });
   assertEquals(await run(toy, "write-text", ["--out.text", "x", "--in.text", "gone"]), {
     code: 65,
     out: "",
-    err: `Cannot read inputs as each must exist: --in.text ${toy.file("gone")} (not found)\n`,
+    err: `Missing input files: --in.text ${toy.file("gone")} (not found)\n`,
   });
   assertEquals(await run(toy, "write-text", ["--out.text", "x", "--fail"]), {
     code: 70,
     out: "",
-    err: "Cannot write a text as it was asked to fail: fail is true\n",
+    err: "Failed on purpose: fail is true\n",
   });
   const verbose = await run(toy, "write-text", ["--out.text", "x", "--fail", "--verbose"]);
-  assertEquals(/RangeError: Cannot write a text[^]*\n\s+at /.test(verbose.err), true, verbose.err);
+  assertEquals(/RangeError: Failed on purpose[^]*\n\s+at /.test(verbose.err), true, verbose.err);
   assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt"]);
 });
 
-Deno.test("SIGTERM lets a stage save its step and end with 75; what it wrote so far is gone", async () => {
+Deno.test("SIGTERM lets a stage save its step and exit with 75; partial outputs are removed", async () => {
   using toy = new ToyProject();
   const args = [
     "--in.model=base",
@@ -115,9 +114,9 @@ Deno.test("SIGTERM lets a stage save its step and end with 75; what it wrote so 
     "--scratch=kept",
     "--verbose",
   ];
-  const { code, err } = await run(toy, "count-rounds", args, "1/5");
+  const { code, err } = await run(toy, "count-iterations", args, "1/5");
   assertEquals(code, 75);
-  assertEquals(/Cannot finish count-rounds as it was stopped: step \d is kept/.test(err), true, err);
+  assertEquals(/Interrupted: step \d of count-iterations is saved/.test(err), true, err);
   assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt", "kept"]);
   assertEquals(Deno.statSync(toy.file("kept/step.txt")).isFile, true);
 });

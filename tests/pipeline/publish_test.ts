@@ -1,4 +1,4 @@
-/** Loops that write their models in some rounds only: what is written when, what is made again, and that bytes are the same. @module */
+/** Loops that write their models only in some iterations: what is written when, what runs again, and that bytes are the same. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
@@ -6,13 +6,13 @@ import type { RunEvent } from "@/lib/contracts/events.ts";
 import { digestDirectory } from "@/lib/files/digest.ts";
 import type { ActionRecord } from "@/lib/pipeline/action_record.ts";
 import { dryRun } from "@/lib/pipeline/dry_run.ts";
-import { openStore } from "@/lib/pipeline/store.ts";
+import { Store } from "@/lib/pipeline/store.ts";
 import { TryAgainError } from "@/lib/tensor/errors.ts";
 import { kill } from "@/tests/e2e/interrupted.ts";
 import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { ran, toyCode, ToyProject, toyStages } from "./toy.ts";
 
-/** Eight rounds that add one to a number; `loop` and `more` are further keys, `stages` further stages. */
+/** Eight iterations that add one to a number; `loop` and `more` are further keys and stages. */
 function manifest({ loop = "", keep = "all", more = "", outputs = "" } = {}): string {
   return `
 inputs: { base: base }
@@ -32,47 +32,47 @@ keep: ${keep}
 `;
 }
 
-/** Records of the loop's rounds, in order. */
-function rounds(toy: ToyProject, run = "run"): ActionRecord[] {
-  return openStore(join(toy.file(run), "store")).records()
+/** Returns the records of the loop's iterations, in order. */
+function iterations(toy: ToyProject, run = "run"): ActionRecord[] {
+  return new Store(join(toy.file(run), "store")).records()
     .filter(({ parts }) => parts.stage === "grow-model")
     .sort((a, b) => a.parts.iteration! - b.parts.iteration!);
 }
 
-/** Rounds of which the store holds everything. */
+/** Returns the iterations of which the store holds everything. */
 function stored(toy: ToyProject, run = "run"): number[] {
-  const store = openStore(join(toy.file(run), "store"));
-  return rounds(toy, run).filter((r) => Object.values(r.outputs).every(store.holds))
+  const store = new Store(join(toy.file(run), "store"));
+  return iterations(toy, run).filter((r) => Object.values(r.outputs).every((tree) => store.holds(tree)))
     .map(({ parts }) => parts.iteration!);
 }
 
-/** Where rounds read their models from, without the first. */
+/** Returns where iterations read their models from, without the first. */
 function sources(events: readonly RunEvent[]): string[] {
   return events.flatMap((e) =>
     e.type === "stage_progress" && e.message?.startsWith("model from") ? [e.message.slice(11)] : []
   );
 }
 
-Deno.test("a loop that publishes every third round writes those and its last, with the bytes of one that writes all", async () => {
+Deno.test("a loop that publishes every third iteration writes those and its last, with the same bytes as one that writes all", async () => {
   using toy = new ToyProject();
   const all = await toy.run({ manifest: manifest(), set: ["loop.publish=1"], runDir: toy.file("all") });
   const some = await toy.run({ manifest: manifest() });
   assertEquals(stored(toy, "all"), [0, 1, 2, 3, 4, 5, 6, 7]);
   assertEquals(stored(toy), [2, 5, 7]);
-  const written = rounds(toy, "all");
+  const written = iterations(toy, "all");
   assertEquals(
-    rounds(toy).map(({ key, outputs }) => ({ key, outputs })),
+    iterations(toy).map(({ key, outputs }) => ({ key, outputs })),
     written.map(({ key, outputs }) => ({ key, outputs })),
   );
   assertEquals(
-    rounds(toy).map(({ unpublished }) => unpublished?.join() ?? ""),
+    iterations(toy).map(({ unpublished }) => unpublished?.join() ?? ""),
     [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [2, 5, 7].includes(i) ? "" : "model,state"),
   );
   assertEquals(toy.outputs(some), { model: "8" });
   assertEquals(digestDirectory(some.outputs.model!), digestDirectory(all.outputs.model!));
 });
 
-Deno.test("what a round wrote is read from memory by the next one, written or not, and from disk by another process", async () => {
+Deno.test("the next iteration reads models from memory, written or not, and another process reads them from disk", async () => {
   using toy = new ToyProject();
   for (const publish of [1, 3]) {
     const { events } = await toy.run({
@@ -86,49 +86,53 @@ Deno.test("what a round wrote is read from memory by the next one, written or no
   assertEquals(sources(events), Array(2).fill("disk"));
 });
 
-Deno.test("with processes every round is written, and a line says so", async () => {
+Deno.test("with the process executor every iteration is written, with a warning", async () => {
   using toy = new ToyProject();
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   await toy.run({ manifest: manifest(), set: ["loop.count=2"], executor: "process", warn });
   assertEquals(warnings, [
-    "loop.publish is 3, but the executor process shares no memory: every round is written",
+    "loop.publish is 3, but the executor process shares no memory: every iteration is written",
   ]);
   assertEquals(stored(toy), [0, 1]);
 });
 
-Deno.test("keep counts the rounds that were written", async () => {
+Deno.test("keep counts the iterations that were written", async () => {
   using toy = new ToyProject();
-  const keep = "{ states: 1, policies: 2, best: null }";
+  const keep = "{ states: 1, policies: 2, best_metric: null }";
   await toy.run({ manifest: manifest({ keep }), set: ["loop.count=11", "loop.grow.add=20"] });
-  const store = openStore(join(toy.file("run"), "store"));
+  const store = new Store(join(toy.file("run"), "store"));
   const holding = (port: string) =>
-    rounds(toy).filter(({ outputs }) => store.holds(outputs[port]!)).map(({ parts }) => parts.iteration);
+    iterations(toy).filter(({ outputs }) => store.holds(outputs[port]!)).map(({ parts }) => parts.iteration);
   assertEquals([holding("model"), holding("state")], [[8, 10], [10]]);
 });
 
-Deno.test("a loop that ends early writes the round it ends with", async () => {
+Deno.test("a loop that ends early writes its last iteration", async () => {
   using toy = new ToyProject();
   const loop = "      until: { metric: grow.metrics.stopped, above: 0 }";
   await toy.run({ manifest: manifest({ loop }), set: ["loop.grow.limit=5"] });
   assertEquals(stored(toy), [2, 4]);
 });
 
-Deno.test("the best rounds are written: the one that keep names, and the one that the loop does", async () => {
+Deno.test("the best iterations are written: by the metric of keep, and by the metric of the loop", async () => {
   using toy = new ToyProject();
-  // The reward is greatest in the fourth round, whose number is 4.
+  // The reward is greatest in the fourth iteration, whose number is 4.
   const peak = ["loop.grow.peak=4"];
-  await toy.run({ manifest: manifest({ keep: "{ best: reward }" }), set: peak, runDir: toy.file("kept") });
-  const store = openStore(toy.file("kept/store"));
+  await toy.run({
+    manifest: manifest({ keep: "{ best_metric: reward }" }),
+    set: peak,
+    runDir: toy.file("kept"),
+  });
+  const store = new Store(toy.file("kept/store"));
   assertEquals(
-    rounds(toy, "kept").filter(({ outputs }) => store.holds(outputs.model!)).map(({ parts }) =>
+    iterations(toy, "kept").filter(({ outputs }) => store.holds(outputs.model!)).map(({ parts }) =>
       parts.iteration
     ),
     [3, 5, 7],
   );
   const loop = "      best: { metric: grow.metrics.reward }";
   const result = await toy.run({
-    manifest: manifest({ loop, keep: "{ best: null }", outputs: ", best: loop.best" }),
+    manifest: manifest({ loop, keep: "{ best_metric: null }", outputs: ", best: loop.best" }),
     set: peak,
   });
   assertEquals(toy.outputs(result), { model: "8", best: "4" });
@@ -139,25 +143,25 @@ Deno.test("the best rounds are written: the one that keep names, and the one tha
   );
 });
 
-Deno.test("a stage that reads files gets them, within the loop and after it", async () => {
+Deno.test("a stage that reads files from disk gets them, within the loop and after it", async () => {
   using toy = new ToyProject();
   const inside = manifest().replace(
     "    next:",
     "      judge: { uses: judge-models, in: { models: { grow: grow.model } }, every: 4 }\n    next:",
   );
   await toy.run({ manifest: inside });
-  const store = openStore(join(toy.file("run"), "store"));
-  const models = rounds(toy).filter(({ outputs }) => store.holds(outputs.model!));
+  const store = new Store(join(toy.file("run"), "store"));
+  const models = iterations(toy).filter(({ outputs }) => store.holds(outputs.model!));
   assertEquals(models.map(({ parts }) => parts.iteration), [2, 3, 5, 7]);
   const gathered = manifest({
     more: "  all: { uses: join-text, in: { texts: loop.metrics, models: loop.grow.model } }",
   });
   await toy.run({ manifest: gathered, runDir: toy.file("gathered") });
-  const every = openStore(toy.file("gathered/store"));
-  assert(rounds(toy, "gathered").every(({ outputs }) => every.holds(outputs.model!)));
+  const every = new Store(toy.file("gathered/store"));
+  assert(iterations(toy, "gathered").every(({ outputs }) => every.holds(outputs.model!)));
 });
 
-Deno.test("a stop writes the round in memory, and the run goes on after it", async () => {
+Deno.test("an interrupted run writes the iteration in memory, and resumes after it", async () => {
   using toy = new ToyProject();
   const stop = new AbortController();
   await assertRejects(
@@ -175,12 +179,12 @@ Deno.test("a stop writes the round in memory, and the run goes on after it", asy
   assertEquals(toy.outputs({ outputs }), { model: "8" });
 });
 
-Deno.test("a dry run names the rounds that must be made again", async () => {
+Deno.test("a dry run names the iterations that must run again", async () => {
   using toy = new ToyProject();
   await toy.run({ manifest: manifest(), set: ["loop.count=5", "loop.publish=2"] });
-  // As a kill after the fourth round would leave it: the fifth was never made, the last one written is the second.
-  const store = openStore(join(toy.file("run"), "store"));
-  const [, , third, fourth, fifth] = rounds(toy) as [
+  // As after a kill in the fifth iteration: it was never finished, and the last one written is the second.
+  const store = new Store(join(toy.file("run"), "store"));
+  const [, , third, fourth, fifth] = iterations(toy) as [
     ActionRecord,
     ActionRecord,
     ActionRecord,
@@ -202,22 +206,22 @@ Deno.test("a dry run names the rounds that must be made again", async () => {
   ]);
 });
 
-Deno.test("publish must be a whole number, and a loop that hands nothing over is told so", async () => {
+Deno.test("publish must be a whole number, and a loop without hand-over gives a warning", async () => {
   using toy = new ToyProject();
   const error = await assertRejects(() => toy.run({ manifest: manifest(), set: ["loop.publish=0"] }));
   assertEquals(
     (error as Error).message,
-    'Cannot use --set as it must name a stage and a parameter: "loop.publish=0": "publish" must be a whole number from 1: it is 0',
+    'Invalid --set: "loop.publish=0": publish must be a whole number ≥ 1, got 0',
   );
-  const counting = manifest().replace("grow-model", "count-rounds");
+  const counting = manifest().replace("grow-model", "count-iterations");
   assertEquals((await toy.blueprint({ manifest: counting })).warnings, [
-    '"publish" of loop has no effect: no stage of the loop hands anything over in memory',
+    '"publish" of loop has no effect: no stage of the loop hands models over in memory',
   ]);
 });
 
-Deno.test("kill -9 at random moments of a loop that publishes seldom, then the same command, gives the same bytes", async () => {
+Deno.test("kill -9 at random moments of a loop that publishes rarely, then the same command, gives the same bytes", async () => {
   using toy = new ToyProject();
-  const text = manifest({ keep: "{ states: 1, policies: 1, best: null }" }).replace(
+  const text = manifest({ keep: "{ states: 1, policies: 1, best_metric: null }" }).replace(
     "    stages:",
     "    stages:",
   );
@@ -242,7 +246,7 @@ Deno.test("kill -9 at random moments of a loop that publishes seldom, then the s
     const { code, stdout, stderr } = await start(run, manifest).output();
     assertEquals(code, 0, new TextDecoder().decode(stderr));
     const { keys } = JSON.parse(new TextDecoder().decode(stdout)) as { keys: string[] };
-    const outputs = rounds(toy, run).map(({ outputs }) => outputs);
+    const outputs = iterations(toy, run).map(({ outputs }) => outputs);
     return { keys, outputs, copied: digestDirectory(join(toy.file(run), "outputs")) };
   };
   const undisturbed = await finish("undisturbed", text.replace("publish: 3", "publish: 1"));
@@ -253,7 +257,7 @@ Deno.test("kill -9 at random moments of a loop that publishes seldom, then the s
       return 0; // the run has not begun
     }
   };
-  const random = randomNumbers(3), met: number[] = [];
+  const random = randomNumbers(3), counts: number[] = [];
   for (const reached of [1, 2, 4, 5, 7]) {
     const child = start("killed", text);
     let ended = false;
@@ -263,8 +267,11 @@ Deno.test("kill -9 at random moments of a loop that publishes seldom, then the s
     await wait(20 * random());
     kill(child, "SIGKILL");
     await end;
-    met.push(rounds(toy, "killed").length);
+    counts.push(iterations(toy, "killed").length);
   }
-  assert(met.some((count) => count < 8 && count % 3 !== 0), "some kill meets rounds that are in memory only");
+  assert(
+    counts.some((count) => count < 8 && count % 3 !== 0),
+    "some kill happens while iterations are in memory only",
+  );
   assertEquals(await finish("killed", text), undisturbed);
 });

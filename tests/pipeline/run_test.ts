@@ -23,11 +23,11 @@ const ALL = [
   "write",
 ];
 
-Deno.test("a run unrolls copies and rounds, and ends a loop where its metric says so", async () => {
+Deno.test("a run unrolls copies and iterations, and ends a loop by its metric", async () => {
   using toy = new ToyProject();
   const result = await toy.run();
   assertEquals(ran(result.events), ALL);
-  // 1 + 2 in each round: 3, 5, 7, 9 reaches the limit of 9.
+  // 1 + 2 in each iteration: 3, 5, 7, 9 reaches the limit of 9.
   assertEquals(toy.outputs(result).model, "9");
   const ended = result.events.filter((event) => event.type === "loop_ended");
   assertEquals(ended.map(({ time: _, ...event }) => event), [
@@ -39,7 +39,7 @@ Deno.test("a run unrolls copies and rounds, and ends a loop where its metric say
   assertEquals(new Set(text.split("|").slice(0, 3)).size, 3, "copies differ by their seeds");
 });
 
-Deno.test("the same run again takes everything from the store and changes no output", async () => {
+Deno.test("the same run again uses cached results and changes no output", async () => {
   using toy = new ToyProject();
   const first = await toy.run();
   const inode = Deno.statSync(first.outputs.text!).ino;
@@ -55,29 +55,29 @@ Deno.test("a changed parameter runs only what depends on it, and says why", asyn
   using toy = new ToyProject();
   await toy.run();
   const changed = await toy.run({ set: ["loop.count.add=3"] });
-  // 4, 7, 10: three rounds. The copies are as before.
-  const rounds = [0, 1, 2].map((i) => `loop.count[${i}]`);
-  const seldom = ["loop.join[1]", "loop.join[2]", "loop.judge[1]", "loop.judge[2]"];
-  assertEquals(ran(changed.events), ["all", ...rounds, ...seldom, "metrics"]);
+  // 4, 7, 10: three iterations. The copies are as before.
+  const iterations = [0, 1, 2].map((i) => `loop.count[${i}]`);
+  const rare = ["loop.join[1]", "loop.join[2]", "loop.judge[1]", "loop.judge[2]"];
+  assertEquals(ran(changed.events), ["all", ...iterations, ...rare, "metrics"]);
   const reasons = changed.events.flatMap((e) =>
     e.type === "stage_started" && e.stage === "loop.count" ? [e.reason] : []
   );
   assertEquals(reasons[0], "add: 2 → 3");
 });
 
-Deno.test("an edit that gives the same bytes stops the ripple", async () => {
+Deno.test("after an edit that gives the same bytes, nothing downstream runs", async () => {
   using toy = new ToyProject();
   await toy.run();
   const changed = await toy.run({ set: ["loop.count.pause=1"] });
   assertEquals(ran(changed.events), ["loop.count[0]", "loop.count[1]", "loop.count[2]", "loop.count[3]"]);
 });
 
-Deno.test("more rounds run only the new ones", async () => {
+Deno.test("with more iterations, only the new ones run", async () => {
   using toy = new ToyProject();
   const few = await toy.run({ set: ["loop.count=2"] });
   assertEquals(toy.outputs(few).model, "5");
   const more = await toy.run({ set: ["loop.count=3"] });
-  // The third round is the last, in which stages with "every" run too.
+  // The third iteration is the last, in which stages with "every" run too.
   assertEquals(ran(more.events), ["all", "loop.count[2]", "loop.join[2]", "loop.judge[2]", "metrics"]);
   assertEquals(toy.outputs(more).model, "7");
 });
@@ -128,20 +128,20 @@ Deno.test("runs with one store share results, and each gets its own outputs", as
   assertEquals([...ran(a.events), ...ran(b.events)].sort(), ALL, "no action ran twice");
 });
 
-Deno.test("events tell what stages measured and how many tokens they worked on, from the store too", async () => {
+Deno.test("events report metrics and processed tokens, for cached stages too", async () => {
   using toy = new ToyProject();
   for (const executor of ["inline", "process"] as const) {
     const runDir = toy.file(executor);
     for (const type of ["stage_finished", "stage_cached"] as const) {
       const { events, nodes } = await toy.run({ executor, runDir });
-      const round = events.find((e) => e.type === type && e.stage === "loop.count" && e.iteration === 1) as
+      const third = events.find((e) => e.type === type && e.stage === "loop.count" && e.iteration === 1) as
         & RunEvent
         & {
           readonly type: typeof type;
         };
-      assertEquals([round.tokens, round.tokens_per_second], [50, 50 / round.seconds]);
+      assertEquals([third.tokens, third.tokens_per_second], [50, 50 / third.seconds]);
       const write = events.find((e) => e.type === type && e.stage === "write")!;
-      assertEquals(["tokens" in write, "tokens_per_second" in write], [false, false], "it tells none");
+      assertEquals(["tokens" in write, "tokens_per_second" in write], [false, false], "it reports none");
       assertEquals(nodes.find((n) => n.stage === "loop.count")!.tokens, 50);
       const told = events.filter((e) => "iteration" in e && e.iteration === 1);
       const values = told.flatMap((e) => e.type === "metrics" ? [e.values] : []);
@@ -152,7 +152,7 @@ Deno.test("events tell what stages measured and how many tokens they worked on, 
   }
 });
 
-Deno.test("a stage from the store tells what it warned of when it ran, with any executor; a record without says nothing", async () => {
+Deno.test("a cached stage repeats its warnings, with any executor; a record without warnings has none", async () => {
   using toy = new ToyProject();
   for (const executor of ["inline", "process"] as const) {
     const run = () => toy.run({ executor, runDir: toy.file(executor), set: ["loop.count.warn_at=7"] });
@@ -183,10 +183,10 @@ Deno.test("--fresh runs everything again", async () => {
   await toy.run();
   const again = await toy.run({ fresh: true });
   assertEquals(ran(again.events), ALL);
-  assertEquals(again.events.find((e) => e.type === "stage_started")?.reason, "asked to run afresh");
+  assertEquals(again.events.find((e) => e.type === "stage_started")?.reason, "--fresh runs everything");
 });
 
-Deno.test("a damaged blob is made again when it is needed, and only then", async () => {
+Deno.test("the action of a damaged blob runs again if the blob is needed, and only then", async () => {
   using toy = new ToyProject();
   const first = await toy.run();
   const node = first.nodes.find((n) => n.stage === "write")!;
@@ -197,14 +197,14 @@ Deno.test("a damaged blob is made again when it is needed, and only then", async
   Deno.chmodSync(blob, 0o644);
   Deno.truncateSync(blob, 3);
   assertEquals(Deno.statSync(node.outputs.text!).size, 3, "the view is the same file");
-  assertEquals(ran((await toy.run()).events), [], "nobody reads it");
+  assertEquals(ran((await toy.run()).events), [], "nothing reads it");
   const more = await toy.run({ set: ["copies.count=4"] });
   assertEquals(ran(more.events).filter((id) => id.startsWith("copies")), ["copies.write[3]"]);
   assertEquals(more.events.some((e) => e.type === "stage_started" && e.stage === "write"), true);
   assert(Deno.statSync(blob).size > 3);
 });
 
-Deno.test("an action that gives other bytes when it is made again takes what reads it along", async () => {
+Deno.test("if an action gives other bytes when it runs again, what reads it runs again too", async () => {
   using toy = new ToyProject();
   const set = ["write.unsteady=true"];
   const first = await toy.run({ set });
@@ -220,22 +220,26 @@ Deno.test("an action that gives other bytes when it is made again takes what rea
   assertEquals(new Set(heads).size, 1, "all copies begin with the same text");
 });
 
-Deno.test("models of early rounds are dropped, and come back when something asks for them", async () => {
+Deno.test("models of early iterations are removed, and recomputed when something needs them", async () => {
   using toy = new ToyProject();
   const set = ["loop.count=5", "loop.count.limit=100"];
   const result = await toy.run({ set });
-  const rounds = result.nodes.filter((node) => node.stage === "loop.count").map((node) =>
+  const outputs = result.nodes.filter((node) => node.stage === "loop.count").map((node) =>
     Object.keys(node.outputs).sort()
   );
-  // The last two stay, and the model of the best round. "reward", by which "keep" picks one, is no metric of this stage.
+  // The last two are kept, and the model of the best iteration. "reward", the default of "best_metric", is no metric of this stage.
   const [dropped, best, kept] = [["metrics"], ["metrics", "model"], ["metrics", "model", "state"]];
-  assertEquals(rounds, [dropped, best, dropped, kept, kept]);
-  assertEquals(ran((await toy.run({ set })).events), [], "what was dropped is no reason to run");
+  assertEquals(outputs, [dropped, best, dropped, kept, kept]);
+  assertEquals(
+    ran((await toy.run({ set })).events),
+    [],
+    "removed outputs that nothing needs are no reason to run",
+  );
   const shorter = await toy.run({ set: ["loop.count=2", "loop.count.limit=100"] });
   assertEquals(toy.outputs(shorter).model, "5");
 });
 
-Deno.test("keep: all keeps every round, and best keeps the round of the greatest metric", async () => {
+Deno.test("keep: all keeps every iteration, and best_metric the iteration with the greatest value", async () => {
   using toy = new ToyProject();
   const models = async (keep: string) => {
     const manifest = TOY.replace("stages:", `keep: ${keep}\nstages:`);
@@ -247,12 +251,12 @@ Deno.test("keep: all keeps every round, and best keeps the round of the greatest
     return nodes.filter((n) => n.stage === "loop.count" && n.outputs.model).map((n) => n.iteration);
   };
   assertEquals(await models("all"), [0, 1, 2, 3, 4, 5]);
-  // Round 1 is the loop's best, by its judge.
-  assertEquals(await models("{ policies: 1, best: value }"), [0, 1, 5]);
-  assertEquals(await models("{ policies: 3, best: null }"), [1, 3, 4, 5]);
+  // Iteration 1 is the loop's best, by its evaluation.
+  assertEquals(await models("{ policies: 1, best_metric: value }"), [0, 1, 5]);
+  assertEquals(await models("{ policies: 3, best_metric: null }"), [1, 3, 4, 5]);
 });
 
-Deno.test("a stop lets the stage save its step, keeps what is done, and the same run goes on", async () => {
+Deno.test("an interrupted run lets the stage save its step, stores what is finished, and resumes", async () => {
   using toy = new ToyProject();
   for (const executor of ["inline", "process"] as const) {
     const stop = new AbortController();
@@ -272,7 +276,7 @@ Deno.test("a stop lets the stage save its step, keeps what is done, and the same
       TryAgainError,
     );
     assert(
-      /^Stopped: \d+ of 18 stages are done and kept; the same command goes on from there$/.test(
+      /^Interrupted: \d+ of 18 stages are finished and stored\. Run the same command to resume$/.test(
         error.message,
       ),
       error.message,
@@ -287,13 +291,13 @@ Deno.test("a stop lets the stage save its step, keeps what is done, and the same
   }
 });
 
-Deno.test("a stage that fails ends the run with its error and is told in the log", async () => {
+Deno.test("a stage that fails ends the run with its error, which is in the log", async () => {
   using toy = new ToyProject();
   for (const executor of ["inline", "process"] as const) {
     const error = await assertRejects(() =>
       toy.run({ executor, set: ["write.fail=true"], runDir: toy.file(executor) })
     );
-    assertEquals((error as Error).message, "Cannot write a text as it was asked to fail: fail is true");
+    assertEquals((error as Error).message, "Failed on purpose: fail is true");
     const log = Deno.readTextFileSync(toy.file(`${executor}/run.jsonl`)).trim().split("\n").map((line) =>
       JSON.parse(line)
     );
@@ -302,13 +306,13 @@ Deno.test("a stage that fails ends the run with its error and is told in the log
       stage: "write",
       uses: "write-text",
       type: "stage_failed",
-      message: "Cannot write a text as it was asked to fail: fail is true",
+      message: "Failed on purpose: fail is true",
       exit_code: 70,
     });
   }
 });
 
-Deno.test("one run at a time holds a run directory", async () => {
+Deno.test("a run directory is used by one run at a time", async () => {
   using toy = new ToyProject();
   const inner: Promise<unknown>[] = [];
   await toy.run({
@@ -321,18 +325,18 @@ Deno.test("one run at a time holds a run directory", async () => {
   const message = error!.message.replace(/process \d+, since \S+/, "process P, since T");
   assertEquals(
     message,
-    `Cannot use run directory ${toy.file("run")} as one run at a time may hold it: process P, since T does`,
+    `Run directory ${toy.file("run")} is in use by process P, since T`,
   );
 });
 
-Deno.test("a run directory that cannot be made is refused", async () => {
+Deno.test("a run directory that cannot be created is refused", async () => {
   using toy = new ToyProject();
   const error = await assertRejects(() => toy.run({ runDir: toy.file("first.txt/run") }), UsageError);
   const path = toy.file("first.txt/run");
   assertEquals(error.message, `Cannot write ${path}: a part of the path is not a directory`);
 });
 
-Deno.test("a dry run tells what would run and why, and leaves no trace", async () => {
+Deno.test("a dry run lists what would run and why, and leaves no trace", async () => {
   using toy = new ToyProject();
   const look = async (set: readonly string[]) => {
     const blueprint = await toy.blueprint({ set });
@@ -348,7 +352,7 @@ Deno.test("a dry run tells what would run and why, and leaves no trace", async (
   };
   const before = await look([]);
   assertEquals(before.write, "no earlier run");
-  assertEquals(before["loop.count[5]"], "reads loop.count[4], copies.write[0], copies.write[1] and 1 more");
+  assertEquals(before["loop.count[5]"], "reads loop.count[4], copies.write[0], copies.write[1], and 1 more");
   assertEquals(Object.hasOwn(before, "loop.join[5]"), true);
   assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt"]);
   await toy.run();
@@ -357,7 +361,7 @@ Deno.test("a dry run tells what would run and why, and leaves no trace", async (
   assertEquals(await look(["copies.write.word=c"]).then((r) => r["copies.write[2]"]), 'word: "a" → "c"');
 });
 
-Deno.test("input files are known by content: a copy elsewhere runs nothing, a change runs what reads it", async () => {
+Deno.test("input files count by content: for a copy elsewhere nothing runs, after a change what reads it", async () => {
   using toy = new ToyProject();
   await toy.run();
   toy.write("second.txt", "first\n");
@@ -366,4 +370,13 @@ Deno.test("input files are known by content: a copy elsewhere runs nothing, a ch
   toy.write("first.txt", "other\n");
   const changed = await toy.run();
   assertEquals(ran(changed.events).includes("write"), true);
+});
+
+Deno.test("an old parameter name in --set fails with the new name", async () => {
+  using toy = new ToyProject();
+  const error = await assertRejects(() => toy.run({ set: ["loop.count.increment=3"] }), UsageError);
+  assertEquals(
+    error.message,
+    'Invalid manifest toy.yaml: 1 problem\n  toy.yaml:16:114: unknown parameter "increment": it is now "add"',
+  );
 });

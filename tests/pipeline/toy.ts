@@ -4,10 +4,10 @@ import { projectRoot, stagesIn } from "@/lib/app/registry.ts";
 import type { RunEvent, RunResult } from "@/lib/contracts/events.ts";
 import type { Blueprint } from "@/lib/pipeline/blueprint.ts";
 import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
+import { inlineExecutor } from "@/lib/pipeline/task.ts";
 import { resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/part.ts";
+import { partOf } from "@/lib/pipeline/order.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";
 import { processExecutor } from "@/lib/pipeline/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/run.ts";
@@ -19,7 +19,7 @@ export const toyStages = stagesIn(join(projectRoot, "tests/support/stages"));
 /** Their code. */
 export const toyCode = openCodeDigests(projectRoot);
 
-/** A manifest with every construct: a chain, copies, rounds that end early, a best round, lists and maps. */
+/** A manifest with every construct: a chain, copies, iterations that end early, a best iteration, lists and maps. */
 export const TOY = `
 inputs: { base: base, first: first.txt }
 stages:
@@ -35,7 +35,7 @@ stages:
       until: { metric: count.metrics.stopped, above: 0 }
       best: { metric: judge.evals.score }
     stages:
-      count: { uses: count-rounds, in: { model: carry.model, state: carry.state, texts: copies.write.text }, with: { add: 2, limit: 9 } }
+      count: { uses: count-iterations, in: { model: carry.model, state: carry.state, texts: copies.write.text }, with: { add: 2, limit: 9 } }
       join: { uses: join-text, in: { texts: count.metrics }, every: 2 }
       judge: { uses: judge-models, in: { models: { count: count.model } }, with: { target: 5 }, every: 2 }
     next: { model: count.model, state: count.state }
@@ -44,11 +44,11 @@ stages:
 outputs: { text: all.text, model: loop.model, best: loop.best }
 `;
 
-/** What a toy run may change. */
+/** Options of a toy run. */
 export interface ToyOptions {
   readonly manifest?: string;
   readonly set?: readonly string[];
-  /** stages or blocks to stop at */
+  /** stages or blocks to run, with what they read */
   readonly to?: readonly string[];
   readonly seed?: number;
   readonly runDir?: string;
@@ -70,7 +70,7 @@ export class ToyProject extends TemporaryDirectory {
     this.write("first.txt", "first\n");
   }
 
-  /** The plan of a manifest that lies in this folder. */
+  /** Returns the plan of a manifest in this folder. */
   async blueprint(options: ToyOptions = {}): Promise<Blueprint> {
     const source = parseManifest(options.manifest ?? TOY, "toy.yaml");
     const manifest = applySettings(source.manifest, parseSettings(options.set ?? []));
@@ -82,7 +82,7 @@ export class ToyProject extends TemporaryDirectory {
     return options.to === undefined ? whole : partOf(whole, options.to);
   }
 
-  /** Runs it; events of the run come with the result. */
+  /** Runs a manifest and returns the result with the events of the run. */
   async run(options: ToyOptions = {}): Promise<RunResult & { readonly events: readonly RunEvent[] }> {
     const events: RunEvent[] = [];
     const runDir = options.runDir ?? this.file("run");
@@ -107,7 +107,7 @@ export class ToyProject extends TemporaryDirectory {
     return { ...result, events };
   }
 
-  /** Content of a run's outputs. */
+  /** Returns the content of a run's outputs. */
   outputs(result: Pick<RunResult, "outputs">): Record<string, string> {
     const read = (path: string) =>
       Deno.readTextFileSync(Deno.statSync(path).isDirectory ? join(path, "value.txt") : path);
@@ -115,7 +115,7 @@ export class ToyProject extends TemporaryDirectory {
   }
 }
 
-/** Ids of the nodes that ran, `loop.count[2]`, sorted. */
+/** Returns the ids of the nodes that ran, `loop.count[2]`, sorted. */
 export function ran(events: readonly RunEvent[]): string[] {
   return events.flatMap((event) => {
     if (event.type !== "stage_finished") return [];

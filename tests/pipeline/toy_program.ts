@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { inlineExecutor } from "@/lib/pipeline/inline_executor.ts";
+import { inlineExecutor } from "@/lib/pipeline/task.ts";
 import { resolveInputs } from "@/lib/pipeline/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/plan.ts";

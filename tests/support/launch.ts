@@ -2,14 +2,14 @@
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 
-/** How a command ended and what it said. */
+/** The end of a command: exit code and output. */
 export interface Finished {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** The words of a command line that starts the launcher with the permissions that the tasks in deno.json give it. */
+/** Returns the command line that starts the launcher with the permissions of the tasks in deno.json. */
 export function commandOf(args: readonly string[]): string[] {
   const { tasks } = JSON.parse(Deno.readTextFileSync(join(projectRoot, "deno.json"))) as {
     tasks: Record<string, { command: string }>;
@@ -19,7 +19,7 @@ export function commandOf(args: readonly string[]): string[] {
   return [Deno.execPath(), ...flags, ...rest];
 }
 
-/** Starts the launcher. `args`: the task's name and its flags. */
+/** Starts the launcher. @param args the task's name and its flags */
 export function launch(args: readonly string[]): Deno.ChildProcess {
   const [program, ...words] = commandOf(args);
   return new Deno.Command(program!, {
@@ -31,7 +31,7 @@ export function launch(args: readonly string[]): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Waits for the end of `child`. */
+/** Waits for the end of `child` and returns its exit code and output. */
 export async function finish(child: Deno.ChildProcess): Promise<Finished> {
   const { code, stdout, stderr } = await child.output();
   return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };

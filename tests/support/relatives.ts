@@ -1,4 +1,4 @@
-/** Models that are near to a base and differ from it, for tests that need an SFT model. @module */
+/** Models that differ slightly from a base, for tests that need an SFT model. @module */
 import { join } from "node:path";
 import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
 import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
@@ -6,7 +6,7 @@ import { fillNormal } from "@/lib/random/normal.ts";
 import { makeKey } from "@/lib/random/uniform.ts";
 import { loadTokenizer } from "@/lib/text/tokenizer.ts";
 
-/** The base that the relatives are of. */
+/** The base model. */
 export const BASE = "fixtures/stories260k";
 
 /** Writes the base with noise on its weights, and an end token that is about as probable as a full stop. */

@@ -4,14 +4,14 @@ import type { z } from "zod";
 import type { InputPaths, Stage, StageProgress } from "@/lib/contracts/stage.ts";
 import { checkNeeds } from "@/lib/pipeline/task.ts";
 
-/** What a run is given; all but the inputs have defaults. */
+/** Arguments of a run; all except the inputs have defaults. */
 export interface StageRun {
   readonly inputs: InputPaths;
   readonly params?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly iteration?: number;
   readonly scratch?: string;
-  /** asks for a stop after this many reports of progress */
+  /** interrupts the stage after this many progress reports */
   readonly stopAfter?: number;
   readonly progress?: (progress: StageProgress) => void;
 }
@@ -36,8 +36,8 @@ export async function runStage<Schema extends z.ZodObject>(
     ...(scratch === undefined ? {} : { scratch }),
     threads: navigator.hardwareConcurrency,
     signal: stop.signal,
-    progress(told) {
-      progress?.(told);
+    progress(report) {
+      progress?.(report);
       if (++reports >= stopAfter) stop.abort();
     },
   });

@@ -1,12 +1,13 @@
 /**
- * A file system of a few megabytes that is really full when it is full, and really read-only: a tmpfs in a mount namespace of
- * its own, which needs no rights that a user lacks. Where the system forbids even that, there is none.
+ * A file system of a few megabytes that can be really full or read-only: a tmpfs in its own mount namespace, which needs no
+ * special permissions. Systems that forbid namespaces have none.
  * @module
  */
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { linesOf } from "@/lib/pipeline/lines_of.ts";
 import { commandOf, type Finished } from "./launch.ts";
 
-/** A small disk. What is below `path` is seen by its own commands only. */
+/** A small disk. Only its own commands see what is below `path`. */
 export class SmallDisk implements AsyncDisposable {
   readonly #shell: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
@@ -19,8 +20,8 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   /**
-   * Mounts a disk of `size` (tmpfs: `4m`) at the directory `path`, which must be there.
-   * @returns undefined where the system allows no mounts
+   * Mounts a disk of `size` (tmpfs: `4m`) at the existing directory `path`.
+   * @returns undefined if the system does not allow mounts
    */
   static async mount(path: string, size: string): Promise<SmallDisk | undefined> {
     let shell: Deno.ChildProcess;
@@ -54,20 +55,20 @@ export class SmallDisk implements AsyncDisposable {
     await this.shell(`mount -o remount,size=${size} ${quoted(this.path)}`);
   }
 
-  /** Lets nobody write to the disk. */
+  /** Makes the disk read-only. */
   async makeReadOnly(): Promise<void> {
     await this.shell(`mount -o remount,ro ${quoted(this.path)}`);
   }
 
-  /** Every entry of the disk with the SHA-256 of its content, sorted by name. */
+  /** Returns every file of the disk with its SHA-256, sorted by name. */
   async content(): Promise<string> {
     return await this.shell(`cd ${quoted(this.path)} && find . -type f -exec sha256sum {} + | sort -k 2`);
   }
 
-  /** What a command of the shell prints. @throws {Error} if it fails */
+  /** Returns the output of a shell command. @throws {Error} if it fails */
   async shell(command: string): Promise<string> {
     const { code, out, err } = await this.#do(`(${command})`);
-    if (code !== 0) throw new Error(`Cannot go on as "${command}" must end well: ${err}`);
+    if (code !== 0) throw new Error(`"${command}" failed: ${err}`);
     return out;
   }
 
@@ -78,7 +79,7 @@ export class SmallDisk implements AsyncDisposable {
         new TextEncoder().encode(`${command} </dev/null >${quoted(out)} 2>${quoted(err)}; echo $?\n`),
       );
       const { value } = await this.#lines.next();
-      // A shell that has ended, as it was not allowed its namespaces, says nothing.
+      // A shell that has ended because namespaces are not allowed prints nothing.
       return {
         code: value === undefined ? -1 : Number(value),
         out: Deno.readTextFileSync(out),
@@ -93,7 +94,7 @@ export class SmallDisk implements AsyncDisposable {
     }
   }
 
-  /** Unmounts the disk: what was on it is gone. */
+  /** Unmounts the disk and discards its content. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close().catch(() => {});
     await this.#lines.return?.();
@@ -103,13 +104,4 @@ export class SmallDisk implements AsyncDisposable {
 
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
 }

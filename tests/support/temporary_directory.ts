@@ -1,17 +1,17 @@
-/** A directory for one test, gone with it. @module */
+/** A directory for one test, removed with it. @module */
 import { join } from "node:path";
 
-/** An empty directory. Dispose of it to remove it and what is in it. */
+/** An empty directory. Disposing of it removes it with its content. */
 export class TemporaryDirectory implements Disposable {
   /** absolute */
   readonly path = Deno.makeTempDirSync();
 
-  /** The path of an entry. */
+  /** Returns the path of an entry. */
   file(name: string): string {
     return join(this.path, name);
   }
 
-  /** Writes an entry and gives its path. */
+  /** Writes an entry and returns its path. */
   write(name: string, content: string | Uint8Array): string {
     const path = this.file(name);
     Deno.writeFileSync(path, typeof content === "string" ? new TextEncoder().encode(content) : content);

@@ -31,7 +31,7 @@ export function findGoldens(path: string): Golden[] {
       ? "no topic"
       : listed(namesIn(path), { most: 6, separator: ", " }) || "nothing";
     throw new DataError(
-      `${path} must be a golden (${titles}) or a directory of goldens: it holds ${content}`,
+      `${path} must be a golden (${titles}) or a directory of goldens, got ${content}`,
       {
         file: path,
       },

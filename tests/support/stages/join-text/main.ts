@@ -14,16 +14,16 @@ export const stage = defineStage({
   outputs: { text: { contract: "file", description: "all of them" } },
   random: false,
   async run({ params, inputs, outputs }) {
-    const texts = await Promise.all((inputs.texts as string[]).map((path) => Deno.readFile(path)));
+    const texts = await Promise.all(inputs.texts.map((path) => Deno.readFile(path)));
     const sizes = texts.map((bytes) =>
       bytes.length < 200 ? new TextDecoder().decode(bytes) : `${bytes.length} bytes`
     );
-    const named = Object.entries(inputs.named ?? {}) as [string, string][];
-    const models = (inputs.models ?? []) as string[];
+    const named = Object.entries(inputs.named ?? {});
+    const models = inputs.models ?? [];
     const numbers = [...models.map((path, i) => [i, path]), ...named].map(([name, path]) =>
       `${name}=${Deno.readTextFileSync(`${path}/value.txt`)}`
     );
-    await Deno.writeTextFile(outputs.text!, [...sizes, ...numbers].join(params.separator));
+    await Deno.writeTextFile(outputs.text, [...sizes, ...numbers].join(params.separator));
   },
 });
 

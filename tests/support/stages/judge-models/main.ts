@@ -7,7 +7,7 @@ export const stage = defineStage({
   id: "judge-models",
   summary: "Judges numbers by their distance to a target.",
   params: z.strictObject({
-    target: z.number().default(0).describe("the number to be near to"),
+    target: z.number().default(0).describe("number to compare with"),
     modes: z.array(z.enum(["greedy", "sampled"])).default(["greedy", "sampled"]).describe(
       "a sampled number is the square of a greedy one",
     ),
@@ -16,7 +16,7 @@ export const stage = defineStage({
   outputs: { evals: { contract: "evals@1", description: "score and distance of every model and mode" } },
   random: false,
   async run({ params, inputs, outputs }) {
-    const rows = Object.entries(inputs.models as Record<string, string>).flatMap(([model, path]) => {
+    const rows = Object.entries(inputs.models).flatMap(([model, path]) => {
       const value = parseFloat(Deno.readTextFileSync(`${path}/value.txt`));
       return params.modes.flatMap((mode): EvalRow[] => {
         const distance = Math.abs((mode === "greedy" ? value : value * value) - params.target);
@@ -27,7 +27,7 @@ export const stage = defineStage({
         ];
       });
     });
-    await writeEvals(outputs.evals!, rows);
+    await writeEvals(outputs.evals, rows);
   },
 });
 

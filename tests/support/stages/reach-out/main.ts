@@ -1,4 +1,4 @@
-/** A test stage that tries more than a stage may. @module */
+/** A test stage that tries what a stage has no permission for. @module */
 import { z } from "zod";
 import { defineStage } from "@/lib/contracts/stage.ts";
 
@@ -12,14 +12,14 @@ const ATTEMPTS = {
 
 export const stage = defineStage({
   id: "reach-out",
-  summary: "Tries what it may not.",
-  params: z.strictObject({ what: z.enum(["read", "write", "net", "run", "env"]).describe("what it tries") }),
+  summary: "Tries what a stage has no permission for.",
+  params: z.strictObject({ what: z.enum(["read", "write", "net", "run", "env"]).describe("what to try") }),
   inputs: {},
-  outputs: { text: { contract: "file", description: "what it got" } },
+  outputs: { text: { contract: "file", description: "a text, if it was allowed" } },
   random: false,
   async run({ params, outputs }) {
     await ATTEMPTS[params.what]();
-    await Deno.writeTextFile(outputs.text!, "it was let");
+    await Deno.writeTextFile(outputs.text, "allowed");
   },
 });
 

@@ -6,20 +6,20 @@ export const stage = defineStage({
   id: "write-text",
   summary: "Writes a word several times.",
   params: z.strictObject({
-    word: z.string().min(1).default("a").describe("what is written").meta({ source: "this test" }),
-    times: z.int().min(1).max(9).default(2).describe("how often").meta({ unit: "words" }),
-    unsteady: z.boolean().default(false).describe("other bytes at every run, which no stage should give"),
-    fail: z.boolean().default(false).describe("throws instead"),
+    word: z.string().min(1).default("a").describe("word to write").meta({ source: "this test" }),
+    times: z.int().min(1).max(9).default(2).describe("number of repetitions").meta({ unit: "words" }),
+    unsteady: z.boolean().default(false).describe("write different bytes at every run, as no stage should"),
+    fail: z.boolean().default(false).describe("throw an error instead"),
   }),
-  inputs: { text: { contract: "file", description: "a text to begin with", optional: true } },
+  inputs: { text: { contract: "file", description: "text at the start", optional: true } },
   outputs: { text: { contract: "file", description: "the text" } },
   random: true,
   async run({ params, inputs, outputs, seed, progress }) {
-    if (params.fail) throw new RangeError("Cannot write a text as it was asked to fail: fail is true");
+    if (params.fail) throw new RangeError("Failed on purpose: fail is true");
     progress({ step: 1, total: 1, fields: { words: params.times } });
-    const start = inputs.text === undefined ? "" : await Deno.readTextFile(inputs.text as string);
+    const start = inputs.text === undefined ? "" : await Deno.readTextFile(inputs.text);
     await Deno.writeTextFile(
-      outputs.text!,
+      outputs.text,
       `${start}${`${params.word} `.repeat(params.times)}${seed}${
         params.unsteady ? crypto.randomUUID() : ""
       }\n`,
