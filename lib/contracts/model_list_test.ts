@@ -45,7 +45,7 @@ Deno.test("listModels() lists every empty directory and every subdirectory that 
   );
   assertEquals(
     error.message.replaceAll(folder.path, "DIR"),
-    "Each of checkpoints must be a model or a directory of models: checkpoints[0] DIR/none is empty; " +
+    "checkpoints requires models or directories of models: checkpoints[0] DIR/none is empty; " +
       "checkpoints[1]/000020 has no config.json; checkpoints[1]/logs has no config.json",
   );
 });

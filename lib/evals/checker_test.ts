@@ -88,7 +88,7 @@ Deno.test("regex: a pattern that does not compile is a usage error", async () =>
   const error = await assertRejects(() => loadChecker("regex", { pattern: "(" }), UsageError);
   assertEquals(
     error.message,
-    "The checker's pattern must be a regular expression: Invalid regular expression: /(/u: Unterminated group",
+    "Invalid pattern of the checker: Invalid regular expression: /(/u: Unterminated group",
   );
 });
 

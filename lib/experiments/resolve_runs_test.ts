@@ -119,17 +119,17 @@ arms:
   assertEquals(
     error.message.slice(error.message.indexOf("\n")),
     `
-  x.yaml:3:7: there is no stage "sftt", did you mean "sft"?
+  x.yaml:3:7: unknown stage "sftt", did you mean "sft"?
   x.yaml:4:38: unknown input "promts" in main.yaml, did you mean "prompts"?
-  x.yaml:6:16: block "ppo" has no stage "rolout", did you mean "rollout"?
-  x.yaml:6:42: the count must be a whole number from 1: it is 0
-  x.yaml:7:38: there is no stage "sft", known are tokenize
+  x.yaml:6:16: block "ppo": unknown stage "rolout", did you mean "rollout"?
+  x.yaml:6:42: count must be a whole number ≥ 1, got 0
+  x.yaml:7:38: unknown stage "sft", known are tokenize
   x.yaml:7:59: unknown input "x" in small.yaml, known are base, demonstrations, prompts
   x.yaml:8:12: Cannot read manifest nowhere.yaml: no such file`,
   );
   const call = await assertRejects(() => resolved(EXAMPLE_EXPERIMENT, { set: ["pppo.count=1"] }), UsageError);
   assertEquals(
     call.message,
-    'Invalid value for --set: no manifest of the experiment has it: "pppo.count=1": there is no stage "pppo", did you mean "ppo"?',
+    'Invalid value for --set: no manifest of the experiment has it: "pppo.count=1": unknown stage "pppo", did you mean "ppo"?',
   );
 });

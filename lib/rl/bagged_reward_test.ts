@@ -32,7 +32,7 @@ Deno.test("combineMembers() refuses members of other lengths, none, and one for 
   assertThrows(
     () => combineMembers([[-1], [-1, -2]], "mean"),
     ShapeError,
-    "Lengths of member 0 and member 1 must be equal: member 0 has 1, member 1 has 2",
+    "Lengths of member 0 and member 1 must be equal, got 1 (member 0), 2 (member 1)",
   );
   assertThrows(
     () => combineMembers([], "mean"),

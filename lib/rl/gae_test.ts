@@ -135,7 +135,7 @@ Deno.test("gae() refuses unequal lengths and discounts out of range", () => {
   assertThrows(
     () => gae({ rewards: [1], values: [1, 2], gamma: 1, lambda: 1 }),
     ShapeError,
-    "Lengths of rewards and values must be equal: rewards has 1, values has 2",
+    "Lengths of rewards and values must be equal, got 1 (rewards), 2 (values)",
   );
   assertThrows(
     () => gae({ rewards: [1], values: [1], gamma: 1.5, lambda: NaN }),

@@ -102,7 +102,7 @@ Deno.test("policyLossPerToken() names every bound that is out of range", () => {
   assertThrows(
     () => lossAndGradient([{ ratio: 1, advantage: 1 }], { clipLow: 1, clipHigh: -0.1, dualClip: 1 }),
     RangeError,
-    "Bounds of the policy ratio must be in range: clipLow in [0, 1), got 1; clipHigh in [0, ∞), got -0.1; dualClip above 1, got 1",
+    "Invalid bounds of the policy ratio: required are clipLow in [0, 1), got 1; clipHigh in [0, ∞), got -0.1; dualClip above 1, got 1",
   );
 });
 

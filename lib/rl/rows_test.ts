@@ -28,7 +28,7 @@ Deno.test("checkEqualLengths() names every array with its length", () => {
   assertThrows(
     () => checkEqualLengths({ rewards: [1, 2, 3], values: [1, 2, 3, 4] }),
     ShapeError,
-    "Lengths of rewards and values must be equal: rewards has 3, values has 4",
+    "Lengths of rewards and values must be equal, got 3 (rewards), 4 (values)",
   );
 });
 
@@ -36,7 +36,7 @@ Deno.test("checkEqualRows() names every row that differs", () => {
   assertThrows(
     () => checkEqualRows({ values: [[1], [1, 2], [1]], returns: [[1], [1], []] }),
     ShapeError,
-    "Rows of values and returns must have equal lengths: row 1 has 2 and 1, row 2 has 1 and 0",
+    "Rows of values and returns must have equal lengths, got 2 and 1 in row 1, 1 and 0 in row 2",
   );
 });
 

@@ -232,8 +232,8 @@ Deno.test("all inconsistent parameters and inputs are listed together", async ()
     (await assertRejects(() => runStage(directory.path, inputs, given), UsageError)).message;
   assertEquals(
     await refusal({ members: ["a"] }),
-    "Cannot run build-reward as the inputs that its parameters need must be given: reward_checkpoint=auto needs sft; " +
-      "length_norm=target needs prompts; reward_checkpoint=auto needs checkpoints",
+    "Missing inputs of build-reward: reward_checkpoint=auto requires sft; " +
+      "length_norm=target requires prompts; reward_checkpoint=auto requires checkpoints",
   );
   assertEquals(
     await refusal({ members: ["a"], sft: "a", prompts: "p", checkpoints: ["b"] }),

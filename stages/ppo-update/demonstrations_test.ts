@@ -69,7 +69,7 @@ Deno.test("demo_mix=0 does not read the demonstrations; above 0 they must be giv
   await assertRejects(
     () => update(directory, START, ROWS, { params: { demo_mix: 0.5 } }),
     UsageError,
-    "Cannot run ppo-update as the inputs that its parameters need must be given: demo_mix=0.5 needs tokens",
+    "Missing inputs of ppo-update: demo_mix=0.5 requires tokens",
   );
   const write = (inputIds: Int32Array, mask: readonly number[], tokenizerDigest = DIGEST) =>
     writeTokens(tokens, {

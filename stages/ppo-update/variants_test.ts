@@ -80,8 +80,8 @@ Deno.test("gae without a critic is refused before anything is read, together wit
   );
   assertEquals(
     error.message,
-    "Cannot run ppo-update as the inputs that its parameters need must be given: advantage_estimator=gae needs critic; " +
-      "demo_mix=0.5 needs tokens",
+    "Missing inputs of ppo-update: advantage_estimator=gae requires critic; " +
+      "demo_mix=0.5 requires tokens",
   );
 });
 
