@@ -3,6 +3,7 @@
  * digest that identifies a tokenizer.
  * @module
  */
+import { isFile } from "@/lib/files/paths.ts";
 import { join } from "node:path";
 import { digestBytes, digestFile } from "@/lib/files/digest.ts";
 import { readError, writeError } from "@/lib/files/file_errors.ts";
@@ -77,14 +78,4 @@ export function tokenizerDigest(directory: string): string {
 /** Returns whether a model directory has a tokenizer: models of random weights, as in benchmarks, have none. */
 export function hasTokenizer(directory: string): boolean {
   return isFile(join(directory, "tokenizer.json"));
-}
-
-/** Returns whether a file exists; a link to a file counts, as Hugging Face caches have links. */
-export function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return false;
-    throw readError(path, cause);
-  }
 }

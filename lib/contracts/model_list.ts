@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { readError } from "@/lib/files/file_errors.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { isFile } from "./model_directory.ts";
+import { isFile } from "@/lib/files/paths.ts";
 
 /** One of the models of a port. */
 export interface NamedModel {

@@ -84,7 +84,7 @@ export interface StageContext<Params, Inputs extends Ports = Ports, Outputs exte
   /** an empty or earlier directory of this very action: a stage may keep a checkpoint here to go on after a stop */
   readonly scratch?: string;
   readonly threads: number;
-  /** aborted when a stop is wanted: the stage finishes the step in hand, saves to scratch, and throws TryAgainError */
+  /** aborted to stop the stage: it finishes the current step, saves to scratch, and throws TryAgainError */
   readonly signal: AbortSignal;
   readonly progress: (p: StageProgress) => void;
   /** large files of ports that are `handedOver`, in memory; absent where a stage has a process of its own */

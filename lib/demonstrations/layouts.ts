@@ -3,7 +3,7 @@
  * recognised by the columns. Nothing is trimmed.
  * @module
  */
-import { isJsonObject, kindOf as kindOfJson } from "@/lib/files/strict_json.ts";
+import { isJsonObject, jsonKind } from "@/lib/files/strict_json.ts";
 import type { Message } from "@/lib/text/chat_template.ts";
 
 /** All layouts. `auto` in parameters stands for the one that matches the columns. */
@@ -193,5 +193,5 @@ function missing(value: Readonly<Record<string, unknown>>, field: string): strin
 
 /** Returns the kind of a value for messages; "empty" for an empty text. */
 export function kindOf(value: unknown): string {
-  return value === "" ? "empty" : kindOfJson(value);
+  return value === "" ? "empty" : jsonKind(value);
 }

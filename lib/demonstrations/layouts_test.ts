@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import type { Layout } from "./layouts.ts";
-import { readDemonstrations, readPrompts } from "./user_rows.ts";
+import { readDemonstrations, readUserPrompts } from "./user_rows.ts";
 
 const LAYOUTS = "fixtures/goldens/layouts";
 const CORRUPT = "fixtures/goldens/corrupt";
@@ -77,7 +77,7 @@ Deno.test("the corrupt files of every format were tried", () => assertEquals(cor
 
 Deno.test("prompts are read from every layout that has some; a response at the end is not part of a prompt", async () => {
   for (const name of ["prompt_response.jsonl", "qa.csv", "alpaca.json", "messages.arrow", "sharegpt.json"]) {
-    const { rows } = await readPrompts(`${LAYOUTS}/${name}`);
+    const { rows } = await readUserPrompts(`${LAYOUTS}/${name}`);
     assertEquals(rows[0]!.content, {
       kind: "chat",
       messages: [{ role: "user", content: "Name the capital of Portugal." }],
@@ -166,7 +166,7 @@ Deno.test("prompt and completion may be lists of messages, as in TRL", () =>
     await Deno.writeTextFile(`${dir}/t.jsonl`, JSON.stringify({ prompt, completion }));
     const { rows } = await readDemonstrations([`${dir}/t.jsonl`]);
     assertEquals(rows[0]!.content, { kind: "chat", messages: [...prompt, ...completion] });
-    const asked = await readPrompts(`${dir}/t.jsonl`);
+    const asked = await readUserPrompts(`${dir}/t.jsonl`);
     assertEquals(asked.rows[0]!.content, { kind: "chat", messages: prompt });
     assertEquals(asked.rows[0]!.meta, { completion });
   }));

@@ -3,7 +3,7 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 
 /** The problem of one row. */
-export interface Problem {
+export interface RowProblem {
   /** place of the row: `line 7`, or a row's id */
   readonly at: string;
   readonly line?: number | undefined;
@@ -15,7 +15,7 @@ export interface Problem {
  * @param requirement what holds for valid rows, for example `every row must have a unique id`
  * @throws {DataError} that lists the first ten problems and counts the others
  */
-export function refuseProblems(file: string, requirement: string, problems: readonly Problem[]): void {
+export function refuseProblems(file: string, requirement: string, problems: readonly RowProblem[]): void {
   const [first] = problems;
   if (first === undefined) return;
   const shown = listed(problems.map(({ at, what }) => `${at} (${what})`), { separator: ", " });

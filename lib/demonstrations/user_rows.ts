@@ -7,7 +7,7 @@ import { DataError, UsageError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { dataFiles, type DataRows, readDataFile } from "./data_files.ts";
 import { type Content, contentOf, kindOf, type Layout, type LayoutColumns, layoutOf } from "./layouts.ts";
-import { type Problem, refuseProblems } from "./problems.ts";
+import { refuseProblems, type RowProblem } from "./problems.ts";
 
 /** A row of a user's file. */
 export interface UserRow {
@@ -76,7 +76,7 @@ export async function readDemonstrations(
 }
 
 /** Returns the prompts in `path`; a response is treated as any other field. @throws {DataError} as above */
-export async function readPrompts(path: string, fields: Partial<RowFields> = {}): Promise<UserRows> {
+export async function readUserPrompts(path: string, fields: Partial<RowFields> = {}): Promise<UserRows> {
   const rows = await readRows(path, fields, { isPrompt: true, prefix: "", ids: new Map() });
   return { file: shownPath(path), rows };
 }
@@ -114,7 +114,7 @@ async function readRows(
     const data = await readDataFile(file);
     const columns = columnsOf(file, data, fields, isPrompt);
     const own = ownFields(columns, fields.id_field, isPrompt);
-    const problems: Problem[] = [];
+    const problems: RowProblem[] = [];
     for (const { line, value } of data.rows) {
       const at = `${data.unit} ${line}`, where = at + ofFile;
       const content = contentOf(value, columns, isPrompt);

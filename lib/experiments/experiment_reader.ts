@@ -7,8 +7,8 @@ import { reasonOf } from "@/lib/files/file_errors.ts";
 import {
   parsePlacedYaml,
   placedError,
-  type Pointer,
-  type Problem,
+  type PlacedProblem,
+  type YamlPath,
   zodProblems,
 } from "@/lib/pipeline/placed_yaml.ts";
 import { parseSettings } from "@/lib/pipeline/settings.ts";
@@ -24,13 +24,13 @@ export interface ExperimentSource {
   readonly name: string;
   readonly experiment: Experiment;
   /** `file:line:column` of the entry at `at`, or of the nearest one around it */
-  readonly place: (at: Pointer) => string;
+  readonly place: (at: YamlPath) => string;
 }
 
 /** Returns one error for all `problems` of an experiment, in the order of the file. */
 export function experimentError(
   { file, place }: Pick<ExperimentSource, "file" | "place">,
-  problems: readonly Problem[],
+  problems: readonly PlacedProblem[],
 ): ManifestError {
   return placedError("experiment", file, problems, place);
 }
@@ -58,7 +58,7 @@ export async function readExperiment(file: string, shown = file): Promise<Experi
   return parseExperiment(text, shown);
 }
 
-function knownKeys(path: Pointer): readonly string[] {
+function knownKeys(path: YamlPath): readonly string[] {
   const [first] = path;
   return first === "arms" || first === "prepare" || first === "grid"
     ? EXPERIMENT_KEYS[first]
@@ -67,7 +67,7 @@ function knownKeys(path: Pointer): readonly string[] {
 
 /** Returns every part of an experiment that may have `set` and `inputs`, with its place. */
 function changesOf(experiment: Experiment): readonly {
-  readonly at: Pointer;
+  readonly at: YamlPath;
   readonly set: readonly string[];
   readonly inputs: Readonly<Record<string, string>>;
 }[] {
@@ -82,8 +82,8 @@ function changesOf(experiment: Experiment): readonly {
   ];
 }
 
-function innerProblems(experiment: Experiment): Problem[] {
-  const problems: Problem[] = [];
+function innerProblems(experiment: Experiment): PlacedProblem[] {
+  const problems: PlacedProblem[] = [];
   const { arms, prepare } = experiment;
   for (const { at, set, inputs } of changesOf(experiment)) {
     set.forEach((text, k) => {

@@ -6,7 +6,7 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import type { Manifest } from "@/lib/pipeline/manifest.ts";
-import type { Pointer, Problem } from "@/lib/pipeline/placed_yaml.ts";
+import type { PlacedProblem, YamlPath } from "@/lib/pipeline/placed_yaml.ts";
 import { parseSettings, settingProblem } from "@/lib/pipeline/settings.ts";
 import { suggestion } from "@/lib/pipeline/suggest.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
@@ -23,7 +23,7 @@ export interface Changes {
 /** A setting or an input with its place in the file; an empty place is the command line. */
 interface Change<T> {
   readonly what: T;
-  readonly at: Pointer;
+  readonly at: YamlPath;
 }
 
 /** The changes of one entry of an experiment, or of the command line. */
@@ -35,7 +35,7 @@ export interface ChangeLayer {
 /** Returns the changes of the entry at `at`. */
 export function layerOf(
   { set, inputs }: { readonly set: readonly string[]; readonly inputs: Readonly<Record<string, string>> },
-  at: Pointer,
+  at: YamlPath,
 ): ChangeLayer {
   return {
     set: set.map((what, k) => ({ what, at: [...at, "set", k] })),
@@ -49,12 +49,12 @@ export function layerOf(
 /** Collects the changes that fit, and problems. */
 export class Fitting {
   /** shared changes by place: whether one fits somewhere, and the first reason why it does not */
-  readonly #shared = new Map<string, { readonly at: Pointer; readonly reason: string; fits: boolean }>();
+  readonly #shared = new Map<string, { readonly at: YamlPath; readonly reason: string; fits: boolean }>();
 
   constructor(
     readonly manifests: ReadonlyMap<string, Manifest>,
     readonly root: string,
-    readonly problems: Problem[],
+    readonly problems: PlacedProblem[],
   ) {}
 
   /** Returns settings and inputs of a run, later ones win; undefined where its manifest could not be read. */
@@ -99,7 +99,7 @@ export class Fitting {
     throw new UsageError(`Invalid value for --set: no manifest of the experiment has it: ${odd.join("; ")}`);
   }
 
-  #fits(key: string, at: Pointer, reason: string | undefined, mustFit: boolean): boolean {
+  #fits(key: string, at: YamlPath, reason: string | undefined, mustFit: boolean): boolean {
     if (mustFit) {
       if (reason === undefined) return true;
       // An arm is checked once for every point of the grid.

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Manifest } from "@/lib/pipeline/manifest.ts";
-import type { Problem } from "@/lib/pipeline/placed_yaml.ts";
+import type { PlacedProblem } from "@/lib/pipeline/placed_yaml.ts";
 import { UsageError } from "@/lib/tensor/errors.ts";
 import type { Experiment } from "./experiment.ts";
 import { experimentError, type ExperimentSource } from "./experiment_reader.ts";
@@ -67,7 +67,7 @@ export async function resolveRuns(
   { root, read }: { readonly root: string; readonly read: (path: string) => Promise<Manifest> },
 ): Promise<ExperimentRuns> {
   const { experiment } = source;
-  const problems: Problem[] = [];
+  const problems: PlacedProblem[] = [];
   const manifests = await readAll(experiment, read, problems);
   const fitting = new Fitting(manifests, root, problems);
   const shared = layerOf(experiment, []);
@@ -164,7 +164,7 @@ function gridOf(
 async function readAll(
   experiment: Experiment,
   read: (path: string) => Promise<Manifest>,
-  problems: Problem[],
+  problems: PlacedProblem[],
 ): Promise<ReadonlyMap<string, Manifest>> {
   const named = [
     { path: experiment.manifest, at: ["manifest"] },

@@ -8,7 +8,7 @@ interface Job {
   readonly group: string;
 }
 
-/** A queue whose jobs end when they are told to. */
+/** Makes a queue whose jobs end on request. */
 function controlled(jobs: readonly Job[], lanes: number, signal = new AbortController().signal) {
   const running = new Map<string, (end: JobEnd) => void>();
   const order: string[] = [];

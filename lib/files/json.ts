@@ -3,7 +3,7 @@ import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
 import { canonicalJson } from "./canonical_json.ts";
 import type { JsonLine } from "./jsonl.ts";
-import { isJsonObject, kindOf, parseStrictJson } from "./strict_json.ts";
+import { isJsonObject, jsonKind, parseStrictJson } from "./strict_json.ts";
 import { readText, writeWholeFile } from "./whole_file.ts";
 
 /**
@@ -27,7 +27,7 @@ export function readJson(path: string): unknown {
 export function readJsonObject(path: string): Record<string, unknown> {
   const value = readJson(path);
   if (isJsonObject(value)) return value;
-  throw new DataError(`${path} must hold a JSON object, got ${kindOf(value)}`, { file: path });
+  throw new DataError(`${path} must hold a JSON object, got ${jsonKind(value)}`, { file: path });
 }
 
 /**
@@ -36,8 +36,8 @@ export function readJsonObject(path: string): Record<string, unknown> {
  */
 export function readJsonRows(path: string): JsonLine[] {
   const value = readJson(path), required = `${path} must hold a JSON array of objects`;
-  if (!Array.isArray(value)) throw new DataError(`${required}, got ${kindOf(value)}`, { file: path });
-  const bad = value.flatMap((item, k) => isJsonObject(item) ? [] : [`item ${k + 1} is ${kindOf(item)}`]);
+  if (!Array.isArray(value)) throw new DataError(`${required}, got ${jsonKind(value)}`, { file: path });
+  const bad = value.flatMap((item, k) => isJsonObject(item) ? [] : [`item ${k + 1} is ${jsonKind(item)}`]);
   if (bad.length > 0) throw new DataError(`${required}: ${listed(bad, { separator: ", " })}`, { file: path });
   if (value.length === 0) throw new DataError(`${required}, got an empty array`, { file: path });
   return (value as Record<string, unknown>[]).map((item, k) => ({ line: k + 1, value: item }));

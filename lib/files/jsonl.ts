@@ -5,7 +5,7 @@
  */
 import { DataError } from "@/lib/tensor/errors.ts";
 import { listed } from "@/lib/tensor/listed.ts";
-import { isJsonObject, kindOf, parseStrictJson } from "./strict_json.ts";
+import { isJsonObject, jsonKind, parseStrictJson } from "./strict_json.ts";
 import { isUtf16, readWholeFile } from "./whole_file.ts";
 
 /** A row and its place. */
@@ -57,7 +57,7 @@ function parseLine(decoder: TextDecoder, bytes: Uint8Array): Record<string, unkn
   if (text.trim() === "") return undefined;
   try {
     const value = parseStrictJson(text);
-    return isJsonObject(value) ? value : `${kindOf(value)}, not an object`;
+    return isJsonObject(value) ? value : `${jsonKind(value)}, not an object`;
   } catch (cause) {
     return (cause as SyntaxError).message;
   }

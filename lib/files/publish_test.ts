@@ -99,7 +99,7 @@ Deno.test("publishFile() on a disk that gets full keeps the old file and asks fo
   assertEquals(entries(directory.path), ["c.txt"]);
 });
 
-Deno.test("writeWholeFile() goes on where the system takes a part of the bytes", () => {
+Deno.test("writeWholeFile() writes the rest where the system writes a part of the bytes", () => {
   using directory = new TemporaryDirectory();
   const original = Deno.FsFile.prototype.writeSync;
   Deno.FsFile.prototype.writeSync = function (bytes): number {

@@ -21,7 +21,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Returns the kind of a JSON value for messages: "null", "an array", "an object" or, for example, "a number". */
-export function kindOf(value: unknown): string {
+export function jsonKind(value: unknown): string {
   if (value === null) return "null";
   return Array.isArray(value) ? "an array" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

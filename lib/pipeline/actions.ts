@@ -11,10 +11,10 @@ import { waitForLock } from "./file_lock.ts";
 import type { MemoryFiles } from "./memory_files.ts";
 import type { Node } from "./nodes.ts";
 import type { Store } from "./store.ts";
-import { type Executor, kindOf, outputNames, type Task } from "./task.ts";
+import { type Executor, outputNames, portKind, type Task } from "./task.ts";
 import type { ThreadBudget } from "./thread_budget.ts";
 import { statOf } from "./tree.ts";
-import { type KeyedNode, listValues, mapPorts, type Value } from "./walk.ts";
+import { type KeyedNode, listValues, mapPorts, type NodeValue } from "./walk.ts";
 
 /** A stage's outputs are not what its ports declare: an error of the stage. Exit code 70. */
 class OutputError extends Error {
@@ -90,7 +90,7 @@ export async function runAction(
 
 async function makeTask(ready: KeyedNode, store: Store, attempt: string, threads: number): Promise<Task> {
   const { key, parts, node, inputs } = ready;
-  const paths = new Map<Value, string>();
+  const paths = new Map<NodeValue, string>();
   for (const value of Object.values(inputs).flatMap(listValues)) {
     paths.set(value, value.from === "input" ? value.path : await store.view(value.record, value.port));
   }
@@ -136,7 +136,7 @@ function checkOutputs({ id, plan }: Node, task: Task): void {
   const problems: string[] = [];
   for (const [port, description] of Object.entries(plan.stage.outputs)) {
     const info = statOf(task.outputs[port]!);
-    const kind = kindOf(description);
+    const kind = portKind(description);
     if (!info && !description.optional) problems.push(`${port} was not written`);
     if (info && kind !== "either" && info.isFile !== (kind === "file")) {
       problems.push(`${port} must be a ${kind}`);

@@ -13,7 +13,7 @@ import { FRESH, reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
 import { Store } from "./store.ts";
 import { statOf } from "./tree.ts";
-import { listValues, treeOf, type Value, walk } from "./walk.ts";
+import { listValues, type NodeValue, treeOf, walk } from "./walk.ts";
 
 /** One node of a dry run. */
 export interface DryRunNode extends NodeName {
@@ -46,7 +46,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
   const before = lockedParts(options.runDir);
   const codes = stageDigests(allStages(blueprint), options.stages, options.code);
   const nodes: DryRunNode[] = [];
-  const inputs = new Map<string, readonly Value[]>();
+  const inputs = new Map<string, readonly NodeValue[]>();
   const outputs = await walk(blueprint, {
     code: (id) => codes.get(id)!,
     inputTree: (path) => digests.tree(path),
@@ -81,8 +81,8 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
 /** Returns the cached nodes that run again as an output that is needed is not in the store, with the reason. */
 function missingOutputs(
   nodes: readonly DryRunNode[],
-  inputs: ReadonlyMap<string, readonly Value[]>,
-  outputs: readonly (Value | undefined)[],
+  inputs: ReadonlyMap<string, readonly NodeValue[]>,
+  outputs: readonly (NodeValue | undefined)[],
   store: Store,
 ): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();

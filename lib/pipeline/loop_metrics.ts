@@ -8,17 +8,17 @@ import { readMetrics } from "@/lib/contracts/metrics.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { IteratePlan, LoopMetric, StagePlan } from "./blueprint.ts";
 import type { MetricEntry, StageEntry } from "./manifest.ts";
-import type { Pointer, Problem } from "./placed_yaml.ts";
+import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
 import { contractsOf } from "./ports.ts";
 import { suggestion, unknownName } from "./suggest.ts";
 
 /** Where a metric is named, and where problems with it are added. */
 export interface MetricContext {
-  readonly at: Pointer;
+  readonly at: YamlPath;
   readonly block: IteratePlan;
   /** the block's stages as written */
   readonly entries: Readonly<Record<string, StageEntry>>;
-  readonly problems: Problem[];
+  readonly problems: PlacedProblem[];
 }
 
 /** Returns the metric that `written` names, or undefined if there is none: then the context has the problems. */

@@ -5,7 +5,7 @@
 import type { IteratePlan, Reference } from "./blueprint.ts";
 import { resolveMetric } from "./loop_metrics.ts";
 import type { IterateEntry } from "./manifest.ts";
-import type { Pointer, Problem } from "./placed_yaml.ts";
+import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
 
 /** Returns the loop `name` without its stages. Carried names come first, as references to them may be anywhere. */
 export function emptyLoop(name: string, entry: IterateEntry): IteratePlan {
@@ -23,8 +23,8 @@ export function emptyLoop(name: string, entry: IterateEntry): IteratePlan {
 }
 
 /** Sets `until` and `best` of a loop that has its stages. */
-export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems: Problem[]): void {
-  const at: Pointer = ["stages", block.name];
+export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems: PlacedProblem[]): void {
+  const at: YamlPath = ["stages", block.name];
   const { until, best } = entry.iterate;
   const context = { block, entries: entry.stages, problems };
   const untilMetric = until && resolveMetric(until, { ...context, at: [...at, "iterate", "until"] });
@@ -56,11 +56,11 @@ export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems
 export function resolveCarried(
   block: IteratePlan,
   entry: IterateEntry,
-  resolve: (text: string, at: Pointer, block?: IteratePlan) => Reference | undefined,
-  problems: Problem[],
+  resolve: (text: string, at: YamlPath, block?: IteratePlan) => Reference | undefined,
+  problems: PlacedProblem[],
 ): void {
   const { carry } = entry.iterate;
-  const resolveOne = (text: string, at: Pointer, within?: IteratePlan) => {
+  const resolveOne = (text: string, at: YamlPath, within?: IteratePlan) => {
     const reference = resolve(text, at, within);
     if (reference?.from === "all") {
       problems.push({ at, message: `"${text}" is a list: a loop carries single values` });

@@ -7,7 +7,7 @@ import type { ActionRecord } from "./action_record.ts";
 import { type ActionOptions, interrupted, runAction } from "./actions.ts";
 import type { Node } from "./nodes.ts";
 import type { Pruner } from "./prune.ts";
-import { type KeyedNode, listValues, recordsOf, type Value } from "./walk.ts";
+import { type KeyedNode, listValues, type NodeValue, recordsOf } from "./walk.ts";
 
 /** A recorded action gave other bytes when it ran again: what was planned on top of it is invalid. */
 export class Diverged extends Error {
@@ -54,7 +54,7 @@ export class Maker {
    * written, and an action whose outputs are missing runs again.
    * @throws {Diverged} if it then gives other bytes than those on record
    */
-  async ensure(value: Value, inMemory = false): Promise<void> {
+  async ensure(value: NodeValue, inMemory = false): Promise<void> {
     if (value.from === "input") return;
     const { node, port, record } = value;
     if (this.#isAvailable(record, port, inMemory)) return;

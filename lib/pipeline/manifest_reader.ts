@@ -13,14 +13,20 @@ import {
   RENAMED_KEEP_KEYS,
   stageEntrySchema,
 } from "./manifest.ts";
-import { parsePlacedYaml, placedError, type Pointer, type Problem, zodProblems } from "./placed_yaml.ts";
+import {
+  parsePlacedYaml,
+  placedError,
+  type PlacedProblem,
+  type YamlPath,
+  zodProblems,
+} from "./placed_yaml.ts";
 
 /** A manifest with the positions of its entries. */
 export interface ManifestSource {
   readonly file: string;
   readonly manifest: Manifest;
   /** `file:line:column` of the entry at `at`, or of the nearest one around it */
-  readonly place: (at: Pointer) => string;
+  readonly place: (at: YamlPath) => string;
 }
 
 /**
@@ -48,7 +54,7 @@ export async function readManifest(file: string, shown = file): Promise<Manifest
 const PLACEHOLDER = { uses: "x" };
 
 /** Returns all problems of form. Entries are checked one by one, as the error of a union only says that none fits. */
-function check(value: unknown): Problem[] {
+function check(value: unknown): PlacedProblem[] {
   const top = isRecord(value) ? value : {};
   const stages = isRecord(top.stages) ? top.stages : {};
   const shallow = isRecord(top.stages)
@@ -60,7 +66,7 @@ function check(value: unknown): Problem[] {
   ];
 }
 
-function checkEntry(entry: unknown, at: Pointer): Problem[] {
+function checkEntry(entry: unknown, at: YamlPath): PlacedProblem[] {
   if (!isBlockEntry(entry)) return problemsOf(stageEntrySchema, entry, at);
   const inner = isRecord(entry.stages) ? entry.stages : {};
   const nested = Object.keys(inner).filter((key) => isBlockEntry(inner[key]));
@@ -75,7 +81,7 @@ function checkEntry(entry: unknown, at: Pointer): Problem[] {
   ];
 }
 
-function problemsOf(schema: z.ZodType, value: unknown, at: Pointer): Problem[] {
+function problemsOf(schema: z.ZodType, value: unknown, at: YamlPath): PlacedProblem[] {
   return zodProblems(
     schema.safeParse(value, { reportInput: true }),
     at,
@@ -89,7 +95,7 @@ function problemsOf(schema: z.ZodType, value: unknown, at: Pointer): Problem[] {
 }
 
 /** Returns the keys of the object at `path` in `schema`, for suggestions. */
-function keysAt(schema: z.ZodType, path: Pointer): readonly string[] {
+function keysAt(schema: z.ZodType, path: YamlPath): readonly string[] {
   const { innerType, options, shape, valueType } = schema.def as SchemaParts;
   if (innerType) return keysAt(innerType, path);
   if (options) return options.flatMap((option) => keysAt(option, path));

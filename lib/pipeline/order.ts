@@ -12,7 +12,7 @@ import {
   referencesOf,
   type StagePlan,
 } from "./blueprint.ts";
-import type { Problem } from "./placed_yaml.ts";
+import type { PlacedProblem } from "./placed_yaml.ts";
 import { suggestion } from "./suggest.ts";
 
 /**
@@ -21,8 +21,8 @@ import { suggestion } from "./suggest.ts";
  */
 export function sortEntries(
   entries: ReadonlyMap<string, EntryPlan>,
-): { readonly sorted: EntryPlan[]; readonly cycles: Problem[] } {
-  const cycles: Problem[] = [];
+): { readonly sorted: EntryPlan[]; readonly cycles: PlacedProblem[] } {
+  const cycles: PlacedProblem[] = [];
   const sortAt = <T extends { readonly name: string }>(
     items: Iterable<T>,
     sources: (item: T) => readonly string[],

@@ -10,11 +10,11 @@ import { unknownName } from "./suggest.ts";
 import { phraseOf } from "./zod_phrases.ts";
 
 /** A path of keys and indices into a document. */
-export type Pointer = readonly (string | number)[];
+export type YamlPath = readonly (string | number)[];
 
 /** A problem, and where in the document it is. */
-export interface Problem {
-  readonly at: Pointer;
+export interface PlacedProblem {
+  readonly at: YamlPath;
   readonly message: string;
 }
 
@@ -22,15 +22,15 @@ export interface Problem {
 export interface PlacedYaml {
   readonly value: unknown;
   /** `file:line:column` of the entry at `at`, or of the nearest one around it */
-  readonly place: (at: Pointer) => string;
+  readonly place: (at: YamlPath) => string;
 }
 
 /** Returns one error for all `problems` of a `kind` of file (`manifest`), in the order of the file. */
 export function placedError(
   kind: string,
   file: string,
-  problems: readonly Problem[],
-  place: (at: Pointer) => string,
+  problems: readonly PlacedProblem[],
+  place: (at: YamlPath) => string,
 ): ManifestError {
   const issues = problems.map(({ at, message }) => ({
     pointer: `/${at.join("/")}`,
@@ -74,7 +74,7 @@ interface Ranged {
 }
 
 /** Returns the offset of the entry at `pointer` below `node`, or of the nearest one around it. */
-function offsetOf(node: unknown, pointer: Pointer): number {
+function offsetOf(node: unknown, pointer: YamlPath): number {
   let offset = 0;
   for (const key of pointer) {
     const pair = isMap(node)
@@ -95,10 +95,10 @@ function offsetOf(node: unknown, pointer: Pointer): number {
  */
 export function zodProblems(
   result: z.ZodSafeParseResult<unknown>,
-  prefix: Pointer,
-  knownKeys: (path: Pointer) => readonly string[],
-  renamedKeys: (path: Pointer) => Readonly<Record<string, string>> = () => ({}),
-): Problem[] {
+  prefix: YamlPath,
+  knownKeys: (path: YamlPath) => readonly string[],
+  renamedKeys: (path: YamlPath) => Readonly<Record<string, string>> = () => ({}),
+): PlacedProblem[] {
   return (result.error?.issues ?? []).flatMap((issue) => {
     const at = [...prefix, ...issue.path as (string | number)[]];
     if (issue.code !== "unrecognized_keys") {

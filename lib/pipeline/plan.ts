@@ -18,7 +18,7 @@ import { emptyLoop, resolveCarried, resolveMetrics } from "./loops.ts";
 import type { IterateEntry, StageEntry } from "./manifest.ts";
 import type { ManifestSource } from "./manifest_reader.ts";
 import { sortEntries } from "./order.ts";
-import { placedError, type Pointer, type Problem } from "./placed_yaml.ts";
+import { placedError, type PlacedProblem, type YamlPath } from "./placed_yaml.ts";
 import { bindPorts, checkEvery } from "./ports.ts";
 import { publishWarnings } from "./publishing.ts";
 import { resolveReference } from "./references.ts";
@@ -67,7 +67,7 @@ export async function makeBlueprint(
 /** A plan in the making; each step adds its problems. */
 class Planner {
   readonly entries = new Map<string, EntryPlan>();
-  readonly problems: Problem[] = [];
+  readonly problems: PlacedProblem[] = [];
 
   constructor(
     readonly source: ManifestSource,
@@ -76,7 +76,7 @@ class Planner {
   ) {}
 
   /** @throws {ManifestError} with all problems, if one of them matches */
-  throwProblems(matches: (problem: Problem) => boolean): void {
+  throwProblems(matches: (problem: PlacedProblem) => boolean): void {
     if (!this.problems.some(matches)) return;
     throw placedError("manifest", this.source.file, this.problems, this.source.place);
   }
@@ -84,7 +84,7 @@ class Planner {
   /** Plans all entries without their references. */
   async addEntries(): Promise<void> {
     for (const [name, entry] of Object.entries(this.source.manifest.stages)) {
-      const at: Pointer = ["stages", name];
+      const at: YamlPath = ["stages", name];
       if (name === "inputs" || name === "carry") {
         this.problems.push({ at, message: `"${name}" is a reserved name` });
       }
@@ -107,7 +107,7 @@ class Planner {
   async #planStage(
     name: string,
     entry: StageEntry,
-    at: Pointer,
+    at: YamlPath,
     block?: BlockPlan,
   ): Promise<StagePlan | undefined> {
     const known = await this.stages.list();
@@ -157,7 +157,7 @@ class Planner {
     for (const plan of allStages({ entries: [...this.entries.values()] })) {
       const { block, name } = plan;
       const top = this.source.manifest.stages[block?.name ?? name]!;
-      const at: Pointer = block ? ["stages", block.name, "stages", name] : ["stages", name];
+      const at: YamlPath = block ? ["stages", block.name, "stages", name] : ["stages", name];
       bindPorts(plan, "uses" in top ? top : top.stages[name]!, {
         at,
         resolve: (text, where) => this.#resolve(text, where, block, plan),
@@ -182,7 +182,7 @@ class Planner {
     return outputs;
   }
 
-  #resolve(text: string, at: Pointer, block?: BlockPlan, reader?: StagePlan): Reference | undefined {
+  #resolve(text: string, at: YamlPath, block?: BlockPlan, reader?: StagePlan): Reference | undefined {
     const inputs = Object.keys(this.source.manifest.inputs);
     const self = reader?.block ? reader : undefined;
     const found = resolveReference(text, { inputs, entries: this.entries, block, self });

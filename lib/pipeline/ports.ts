@@ -5,15 +5,15 @@
 import type { Contract, Port } from "@/lib/contracts/stage.ts";
 import { type Binding, type Reference, referencesOf, type StagePlan } from "./blueprint.ts";
 import type { BindingEntry, StageEntry } from "./manifest.ts";
-import type { Pointer, Problem } from "./placed_yaml.ts";
+import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
 import { origins } from "./references.ts";
 import { unknownName } from "./suggest.ts";
 
 /** What binding needs from the planner. */
 interface PortContext {
-  readonly at: Pointer;
-  readonly resolve: (text: string, at: Pointer) => Reference | undefined;
-  readonly problems: Problem[];
+  readonly at: YamlPath;
+  readonly resolve: (text: string, at: YamlPath) => Reference | undefined;
+  readonly problems: PlacedProblem[];
   /** null: not given */
   readonly inputs: Readonly<Record<string, string | null>>;
 }
@@ -153,7 +153,7 @@ function contractProblems(name: string, plan: StagePlan, reference: Reference): 
 }
 
 /** Checks that a stage of a loop reads, in its iterations, only stages that run in all of these iterations. */
-export function checkEvery(plan: StagePlan, at: Pointer, problems: Problem[]): void {
+export function checkEvery(plan: StagePlan, at: YamlPath, problems: PlacedProblem[]): void {
   for (const [name, binding] of Object.entries(plan.bindings)) {
     for (const reference of referencesOf(binding)) {
       if (reference.from !== "stage" || reference.stage.block !== plan.block || !plan.block) continue;

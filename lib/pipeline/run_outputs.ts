@@ -8,7 +8,7 @@ import type { Maker } from "./maker.ts";
 import type { Pruner } from "./prune.ts";
 import type { Store } from "./store.ts";
 import type { Tree } from "./tree.ts";
-import { type OutputValues, recordsOf, treeOf, type Value } from "./walk.ts";
+import { type NodeValue, type OutputValues, recordsOf, treeOf } from "./walk.ts";
 
 /** What copying needs from a run. */
 export interface OutputSource {
@@ -37,7 +37,11 @@ export async function copyOutputs(
 }
 
 /** Copies `value` to `to`, with the extension of its file, and returns the path. */
-async function copyValue(value: Value, to: string, { store, maker, digests }: OutputSource): Promise<string> {
+async function copyValue(
+  value: NodeValue,
+  to: string,
+  { store, maker, digests }: OutputSource,
+): Promise<string> {
   await maker.ensure(value);
   const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
   const tree = treeOf(value);

@@ -100,7 +100,7 @@ export function checkNeeds<Schema extends z.ZodObject>(
 const DIRECTORIES: readonly Contract[] = ["model", "models", "reward", "state"];
 
 /** Returns what an output is on disk. A report may be a file or a directory. */
-export function kindOf(port: Port): "file" | "directory" | "either" {
+export function portKind(port: Port): "file" | "directory" | "either" {
   const contracts = contractsOf(port);
   if (contracts.some((c) => DIRECTORIES.includes(c))) return "directory";
   return contracts.includes("report") ? "either" : "file";

@@ -11,12 +11,12 @@ import { makeNode, type Node, nodesOf, type Position } from "./nodes.ts";
 import type { Tree } from "./tree.ts";
 
 /** A value that an input port reads: a user's file or the output of a node. */
-export type Value =
+export type NodeValue =
   | { readonly from: "input"; readonly path: string; readonly tree: Tree }
   | { readonly from: "node"; readonly node: Node; readonly port: string; readonly record: ActionRecord };
 
 /** Values of one port, in the form of the port. */
-type PortValues = Value | readonly Value[] | Readonly<Record<string, Value>>;
+type PortValues = NodeValue | readonly NodeValue[] | Readonly<Record<string, NodeValue>>;
 
 /** A node whose inputs are finished. */
 export interface KeyedNode {
@@ -49,7 +49,7 @@ type Target = string | { readonly node: Node; readonly port: string } | {
 };
 
 /** The values of the manifest's `outputs:`; undefined if a value is not known (dry run) or was not written. */
-export type OutputValues = Readonly<Record<string, Value | undefined>>;
+export type OutputValues = Readonly<Record<string, NodeValue | undefined>>;
 
 /**
  * Visits every node of `blueprint` and returns the values of its outputs. Nodes that do not depend on one another are
@@ -85,7 +85,7 @@ class Walk {
     // Loops add nodes while they run, so the list grows until nothing is left.
     for (let i = 0; i < this.#started.length; i++) await this.#started[i]!.catch(() => {});
     for (const promise of this.#started) await promise;
-    const outputs: Record<string, Value | undefined> = {};
+    const outputs: Record<string, NodeValue | undefined> = {};
     for (const [name, reference] of Object.entries(this.blueprint.outputs)) {
       outputs[name] = (await this.#values(reference, {}, new Set()))[0];
     }
@@ -134,13 +134,13 @@ class Walk {
     const pairs = await Promise.all(
       Object.entries(binding.references).map(async ([name, r]) => [name, (await valuesOf(r))[0]] as const),
     );
-    const given = pairs.filter((pair): pair is readonly [string, Value] => pair[1] !== undefined);
+    const given = pairs.filter((pair): pair is readonly [string, NodeValue] => pair[1] !== undefined);
     return given.length > 0 ? Object.fromEntries(given) : undefined;
   }
 
   /** Returns the values of a reference. Nodes that must run before they are known are added to `waitsFor`. */
-  async #values(reference: Reference, at: Position, waitsFor: Set<string>): Promise<Value[]> {
-    const values: Value[] = [];
+  async #values(reference: Reference, at: Position, waitsFor: Set<string>): Promise<NodeValue[]> {
+    const values: NodeValue[] = [];
     for (const target of await this.#targets(reference, at)) {
       if (typeof target === "string") {
         values.push({ from: "input", path: target, tree: this.options.inputTree(target) });
@@ -212,19 +212,19 @@ function keyParts(
 }
 
 /** Returns the tree of a value. */
-export function treeOf(value: Value): Tree {
+export function treeOf(value: NodeValue): Tree {
   return value.from === "input" ? value.tree : value.record.outputs[value.port]!;
 }
 
 /** Returns the record of the action that made `value`; none for a user's file. */
-export function recordsOf(value: Value): ActionRecord[] {
+export function recordsOf(value: NodeValue): ActionRecord[] {
   return value.from === "node" ? [value.record] : [];
 }
 
 /** Returns `change` of every value of all ports, in the forms of the ports. */
 export function mapPorts<T>(
   inputs: Readonly<Record<string, PortValues>>,
-  change: (value: Value) => T,
+  change: (value: NodeValue) => T,
 ): Record<string, T | T[] | Record<string, T>> {
   return Object.fromEntries(
     Object.entries(inputs).map(([port, values]) => {
@@ -236,14 +236,14 @@ export function mapPorts<T>(
 }
 
 /** Returns all values of a port. */
-export function listValues(values: PortValues): readonly Value[] {
+export function listValues(values: PortValues): readonly NodeValue[] {
   return isList(values) ? values : isOne(values) ? [values] : Object.values(values);
 }
 
-function isList(values: PortValues): values is readonly Value[] {
+function isList(values: PortValues): values is readonly NodeValue[] {
   return Array.isArray(values);
 }
 
-function isOne(values: PortValues): values is Value {
+function isOne(values: PortValues): values is NodeValue {
   return "from" in values && typeof values.from === "string";
 }

@@ -1,4 +1,4 @@
-/** The order in which four files are asked for the special tokens. @module */
+/** Tests the order in which four files define the special tokens. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import { DataError } from "@/lib/tensor/errors.ts";
 import { specialIds } from "./special_ids.ts";

@@ -6,7 +6,11 @@
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
 import { moments, sampleDeviation } from "@/lib/rl/moments.ts";
 import { correlationWithin } from "@/lib/rl/within_groups.ts";
-import { preflightVerdict } from "./verdict.ts";
+
+/** Standard errors of the gain that chance explains. */
+const ERRORS = 2;
+/** What may make a reward informative. */
+export const HELP = "More demonstrations, fewer epochs, more members, a floor and an EOS bound may help.";
 
 /** Result of a preflight. */
 export interface Preflight {
@@ -64,6 +68,23 @@ export function preflight(responses: readonly RatedResponse[]): Preflight {
     ),
   };
   return { ...found, verdict: preflightVerdict(found) };
+}
+
+/** Returns whether choosing by reward raises the score by more than chance, as a sentence. */
+function preflightVerdict(found: Omit<Preflight, "verdict">): string {
+  const { samples_per_prompt: n, best_score: best, worst_score: worst, average_score: average, gain } = found;
+  const scores =
+    `mean score ${best.toFixed(3)} of the best of ${n} responses by reward, ${average.toFixed(3)} of all ` +
+    `responses, ${worst.toFixed(3)} of the worst by reward`;
+  if (gain <= 0) return `Uninformative reward: PPO is likely to make the model worse (${scores}). ${HELP}`;
+  return isChance(found)
+    ? `Possibly uninformative reward: the gain is within ${ERRORS} standard errors (${scores}).`
+    : `Informative reward: it ranks better responses higher (${scores}).`;
+}
+
+/** Returns whether the gain is explained by chance. */
+export function isChance({ gain, gain_stderr: error }: Pick<Preflight, "gain" | "gain_stderr">): boolean {
+  return gain <= ERRORS * error;
 }
 
 /** Returns the responses with their rewards and scores, in the same order. */

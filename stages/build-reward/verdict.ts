@@ -3,34 +3,14 @@
  * @module
  */
 import type { Diagnosis } from "./diagnose.ts";
-import type { Preflight } from "./preflight.ts";
+import { HELP, isChance, type Preflight } from "./preflight.ts";
 
-/** Standard errors of the gain that chance explains. */
-const ERRORS = 2;
 /** Reliability below which most of the reward's variance is not shared by the members. */
 const RELIABLE = 0.5;
 /** Share above which the reward depends mostly on a few tokens, or on EOS. */
 const MOST = 0.5;
 /** Correlation with length above which the reward is mostly length: 64 % of its variance. */
 const MOSTLY_LENGTH = 0.8;
-
-const HELP = "More demonstrations, fewer epochs, more members, a floor and an EOS bound may help.";
-
-/** Returns whether choosing by reward raises the score by more than chance, as a sentence. */
-export function preflightVerdict(found: Omit<Preflight, "verdict">): string {
-  const { samples_per_prompt: n, best_score: best, worst_score: worst, average_score: average, gain } = found;
-  const scores =
-    `mean score ${best.toFixed(3)} of the best of ${n} responses by reward, ${average.toFixed(3)} of all ` +
-    `responses, ${worst.toFixed(3)} of the worst by reward`;
-  if (gain <= 0) return `Uninformative reward: PPO is likely to make the model worse (${scores}). ${HELP}`;
-  return isChance(found)
-    ? `Possibly uninformative reward: the gain is within ${ERRORS} standard errors (${scores}).`
-    : `Informative reward: it ranks better responses higher (${scores}).`;
-}
-
-function isChance({ gain, gain_stderr: error }: Pick<Preflight, "gain" | "gain_stderr">): boolean {
-  return gain <= ERRORS * error;
-}
 
 /** Returns the statistics that need no checker, as sentences. */
 export function diagnosisSentences(found: Diagnosis): string[] {

@@ -7,7 +7,7 @@ import { assistantText, maskOfSpans } from "@/lib/text/assistant_mask.ts";
 import type { ChatTemplate, Message, Span } from "@/lib/text/chat_template.ts";
 import type { Encoded, Tokenizer } from "@/lib/text/tokenizer.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
-import { type EncodedDemonstration, type RowProblem, spanningToken, withPrefix } from "./encode_rows.ts";
+import { type EncodedDemonstration, type EncodingProblem, spanningToken, withPrefix } from "./encode_rows.ts";
 
 /** A template, and whether the tokenizer's prefix (BOS) is added before its text. */
 export interface Chat {
@@ -27,7 +27,7 @@ export async function encodeChatPrompts(
   tokenizer: Tokenizer,
   chat: Chat,
   conversations: readonly (readonly Message[])[],
-): Promise<(EncodedPrompt | RowProblem)[]> {
+): Promise<(EncodedPrompt | EncodingProblem)[]> {
   const texts = conversations.map((messages) =>
     orProblem(() => ({ text: chat.template.render(messages, { addGenerationPrompt: true }).text }))
   );
@@ -47,7 +47,7 @@ export async function encodeChats(
   chat: Chat,
   conversations: readonly (readonly Message[])[],
   boundary: "error" | "split",
-): Promise<(EncodedDemonstration | RowProblem)[]> {
+): Promise<(EncodedDemonstration | EncodingProblem)[]> {
   const texts = conversations.map((messages) => orProblem(() => assistantText(chat.template, messages)));
   const whole = await tokenizer.encodeWithPlaces(texts.map((it) => "text" in it ? it.text : ""));
   const starts = texts.map((it) => "text" in it ? it.text.slice(0, it.spans[0]?.start ?? 0) : "");
@@ -117,7 +117,7 @@ function supervisedMask(
     /** contents of the assistant's messages */
     readonly responses: readonly unknown[];
   },
-): Uint8Array<ArrayBuffer> | RowProblem {
+): Uint8Array<ArrayBuffer> | EncodingProblem {
   const { ids } = encoded;
   const supervised = new Uint8Array(ids.length);
   for (const [k, span] of spans.entries()) {
@@ -153,7 +153,7 @@ function prefixed(tokenizer: Tokenizer, { addsPrefix }: Chat, ids: Int32Array): 
 }
 
 /** Returns the result of `render`, or the error that the template raised. */
-function orProblem<T>(render: () => T): T | RowProblem {
+function orProblem<T>(render: () => T): T | EncodingProblem {
   try {
     return render();
   } catch (error) {

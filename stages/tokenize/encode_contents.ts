@@ -9,8 +9,8 @@ import {
   type EncodedDemonstration,
   encodeDemonstrations,
   encodePrompts,
+  type EncodingProblem,
   endOnce,
-  type RowProblem,
 } from "./encode_rows.ts";
 
 /** Settings of the encoding. */
@@ -20,7 +20,7 @@ export interface ContentEncoding {
   readonly boundary: "error" | "split";
 }
 
-type Result = EncodedDemonstration | RowProblem;
+type Result = EncodedDemonstration | EncodingProblem;
 
 /** Returns `contents` as demonstrations, in their order. */
 export async function encodeContents(
@@ -50,7 +50,7 @@ export async function encodePromptContents(
   tokenizer: Tokenizer,
   contents: readonly Content[],
   { chat }: Pick<ContentEncoding, "chat">,
-): Promise<(EncodedPrompt | RowProblem)[]> {
+): Promise<(EncodedPrompt | EncodingProblem)[]> {
   if (chat !== undefined) return await encodeChatPrompts(tokenizer, chat, contents.map(messagesOf));
   const texts = contents.map(plainPrompt);
   const ids = await encodePrompts(tokenizer, texts.map((text) => text ?? ""));
@@ -94,7 +94,7 @@ function messagesOf(content: Content) {
   return content.kind === "chat" ? content.messages : [{ role: "user", content: content.text }];
 }
 
-function needsTemplate(): RowProblem {
+function needsTemplate(): EncodingProblem {
   return {
     problem:
       "a conversation of more than one question and response needs a chat template, and the model has none: use " +

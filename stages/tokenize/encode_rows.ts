@@ -21,7 +21,7 @@ export interface EncodedDemonstration {
 }
 
 /** The problem of a row. */
-export interface RowProblem {
+export interface EncodingProblem {
   readonly problem: string;
 }
 
@@ -39,7 +39,7 @@ export async function encodeDemonstrations(
   tokenizer: Tokenizer,
   rows: readonly { readonly prompt: string; readonly response: string }[],
   boundary: "error" | "split",
-): Promise<(EncodedDemonstration | RowProblem)[]> {
+): Promise<(EncodedDemonstration | EncodingProblem)[]> {
   const encode = (texts: readonly string[]) => tokenizer.encodeAll(texts, { special: false });
   const prompts = await encode(rows.map(({ prompt }) => prompt));
   const texts = await encode(rows.map(({ prompt, response }) => prompt + response));
@@ -58,7 +58,7 @@ function joined(
     readonly both: Int32Array;
     readonly response: Int32Array | undefined;
   },
-): Omit<EncodedDemonstration, "prompt" | "response"> | RowProblem {
+): Omit<EncodedDemonstration, "prompt" | "response"> | EncodingProblem {
   const isPrefix = prompt.every((id, k) => both[k] === id);
   if (!isPrefix && alone === undefined) {
     const k = prompt.findIndex((id, at) => both[at] !== id);
@@ -72,7 +72,7 @@ function joined(
 }
 
 /** Returns the problem of a token that contains the end of a prompt and the beginning of its response. */
-export function spanningToken(tokenizer: Pick<Tokenizer, "decode">, id = -1): RowProblem {
+export function spanningToken(tokenizer: Pick<Tokenizer, "decode">, id = -1): EncodingProblem {
   return { problem: `token ${JSON.stringify(tokenizer.decode([id]))} spans prompt and response` };
 }
 
@@ -80,7 +80,7 @@ export function spanningToken(tokenizer: Pick<Tokenizer, "decode">, id = -1): Ro
 export function endOnce(
   tokenizer: Pick<Tokenizer, "eosIds" | "decode">,
   response: readonly number[],
-): { readonly ids: readonly number[] } | RowProblem {
+): { readonly ids: readonly number[] } | EncodingProblem {
   const { eosIds } = tokenizer;
   const isEnded = response.length > 0 && eosIds.includes(response[response.length - 1]!);
   const body = isEnded ? response.slice(0, -1) : response;

@@ -6,13 +6,14 @@
 import type { PairRow } from "@/lib/contracts/pairs.ts";
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
 import { byPrompt, hasEnded, isEmpty, rankByReward } from "./select_rollouts.ts";
-import type { FittedSample, Source } from "./token_sets.ts";
+import type { Source } from "./samples.ts";
+import type { FittedSample } from "./token_sets.ts";
 
 /** The responses for pairs, and the kind of pairs. */
 export type PairSource =
@@ -55,7 +56,7 @@ export function makePairs(
   train: readonly FittedSample[],
   { truncation, maxLength }: PairSettings,
 ): PairSet {
-  const { file, rows: responses } = source.responses, problems: Problem[] = [];
+  const { file, rows: responses } = source.responses, problems: RowProblem[] = [];
   const endOf = (row: RolloutRow): Int32Array => {
     if (row.finishReason === "length" || isEmpty(row)) return row.responseIds;
     const ended = endOnce(tokenizer, [...row.responseIds]);

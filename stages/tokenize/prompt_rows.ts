@@ -1,6 +1,6 @@
 /** Rows of `prompts@1`: users' prompts, or the distinct prompts of demonstrations, of limited length. @module */
 import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
@@ -8,7 +8,8 @@ import type { EncodedPrompt } from "./encode_chats.ts";
 import { encodePromptContents, textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";
 import { fitPrompt } from "./fit.ts";
-import type { FittedSample, Source, TokenizeSettings } from "./token_sets.ts";
+import type { Source } from "./samples.ts";
+import type { FittedSample, TokenizeSettings } from "./token_sets.ts";
 
 /** One output file of prompts, with counts. */
 export interface PromptSet {
@@ -34,7 +35,7 @@ interface Candidate {
  * Returns users' prompts in ids; repeated prompts are kept.
  * @throws {DataError} that lists the prompts that are too long, unless they are truncated or dropped; or if none is left
  */
-export async function encodePrompts(
+export async function encodePromptSet(
   tokenizer: Tokenizer,
   source: Source<UserRow>,
   settings: TokenizeSettings,
@@ -44,7 +45,7 @@ export async function encodePrompts(
     mayGuess && tokenizer.leastTokens(textOf(content)) > settings.maxPromptLength;
   const counted = source.rows.filter((row) => !isFarTooLong(row));
   const encoded = await encodePromptContents(tokenizer, counted.map(({ content }) => content), settings);
-  const problems: Problem[] = [];
+  const problems: RowProblem[] = [];
   const promptOf = new Map<UserRow, EncodedPrompt>();
   for (const [k, row] of counted.entries()) {
     const one = encoded[k]!;
@@ -89,7 +90,7 @@ function fitCandidates(
   settings: TokenizeSettings,
 ): PromptSet {
   const { maxPromptLength, params } = settings;
-  const tooLong: Problem[] = [];
+  const tooLong: RowProblem[] = [];
   const rows: PromptRow[] = [];
   const texts: string[] = [];
   let truncated = 0;

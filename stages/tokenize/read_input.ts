@@ -3,7 +3,7 @@ import { readContractHeader } from "@/lib/contracts/contract_file.ts";
 import { readRollouts } from "@/lib/contracts/rollouts.ts";
 import { readScored } from "@/lib/contracts/scored.ts";
 import type { InputPaths } from "@/lib/contracts/stage.ts";
-import { readDemonstrations, readPrompts } from "@/lib/demonstrations/user_rows.ts";
+import { readDemonstrations, readUserPrompts } from "@/lib/demonstrations/user_rows.ts";
 import type { Checker } from "@/lib/evals/checker.ts";
 import { checkerOptions } from "@/lib/evals/checker_params.ts";
 import { loadChecker } from "@/lib/evals/load_checker.ts";
@@ -46,8 +46,8 @@ export async function readInput(
   const input: TokenizeInput = {
     demonstrations: isGiven ? await readDemonstrations(demonstrations, params, params.weights) : undefined,
     rollouts: rollouts === undefined ? undefined : selection && { file: rollouts, rows: selection.rows },
-    prompts: prompts === undefined ? undefined : await readPrompts(prompts, params),
-    evalPrompts: evalPrompts === undefined ? undefined : await readPrompts(evalPrompts, params),
+    prompts: prompts === undefined ? undefined : await readUserPrompts(prompts, params),
+    evalPrompts: evalPrompts === undefined ? undefined : await readUserPrompts(evalPrompts, params),
   };
   return { input, ...(selection && { selection }), ...(pairing && { pairing }) };
 }

@@ -4,13 +4,18 @@
  * @module
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { type ContentEncoding, encodeContents, textOf } from "./encode_contents.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
-import type { Source } from "./token_sets.ts";
+
+/** Rows and the name of their file in messages. */
+export interface Source<Row> {
+  readonly file: string;
+  readonly rows: readonly Row[];
+}
 
 /** A demonstration in ids, before truncation. */
 export interface Sample {
@@ -55,7 +60,7 @@ export async function samplesOfDemonstrations(
 ): Promise<Samples> {
   const { truncation, maxLength } = settings;
   const mayGuess = truncation === "error" || truncation === "drop";
-  const problems: Problem[] = [];
+  const problems: RowProblem[] = [];
   const samples: Sample[] = [];
   const isFarTooLong = ({ content }: UserRow): boolean =>
     mayGuess && tokenizer.leastTokens(textOf(content)) > maxLength;
@@ -85,7 +90,7 @@ export async function samplesOfDemonstrations(
  * @throws {DataError} that lists the rows with an end token inside the response
  */
 export function samplesOfRollouts(tokenizer: Tokenizer, { file, rows }: Source<RolloutRow>): Sample[] {
-  const problems: Problem[] = [];
+  const problems: RowProblem[] = [];
   const samples: Sample[] = [];
   for (const row of rows) {
     const ended = endOnce(tokenizer, [...row.responseIds]);

@@ -5,7 +5,7 @@
  */
 import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
 import type { TokenRow } from "@/lib/contracts/tokens.ts";
-import { type Problem, refuseProblems } from "@/lib/demonstrations/problems.ts";
+import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
@@ -14,14 +14,8 @@ import { textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";
 import { fitDemonstration } from "./fit.ts";
 import type { Params } from "./params.ts";
-import { type Sample, samplesOfDemonstrations, samplesOfRollouts } from "./samples.ts";
+import { type Sample, samplesOfDemonstrations, samplesOfRollouts, type Source } from "./samples.ts";
 import { automaticFraction, isValidation } from "./split.ts";
-
-/** Rows and the name of their file in messages. */
-export interface Source<Row> {
-  readonly file: string;
-  readonly rows: readonly Row[];
-}
 
 /** Sources of demonstrations; either, both or none. */
 export interface DemonstrationInput {
@@ -85,7 +79,7 @@ export async function tokenSets(
   const setOf = (key: string) => isValidation(key, seed, fraction) ? validation : train;
   for (const { content } of user.farTooLong) setOf(textOf(content)).dropped++;
   for (const { content } of user.unsupervised) setOf(textOf(content)).unsupervised++;
-  const tooLong: Problem[] = user.farTooLong.map(({ at, line }) => ({ at, line, what: "far too long" }));
+  const tooLong: RowProblem[] = user.farTooLong.map(({ at, line }) => ({ at, line, what: "far too long" }));
   for (const sample of samples) {
     const fitted = fitSample(tokenizer, sample, settings), set = setOf(splitKey(sample));
     if (fitted === "dropped") set.dropped++;
@@ -136,7 +130,7 @@ function fitSample(
 
 function refuseEqualIds(file: string, samples: readonly Sample[]): void {
   const sourceOf = new Map<string, string>();
-  const problems: Problem[] = [];
+  const problems: RowProblem[] = [];
   for (const { id, source } of samples) {
     const other = sourceOf.get(id);
     if (other === undefined) sourceOf.set(id, source);

@@ -6,11 +6,11 @@
 import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/text/tokenizer.ts";
 import { drawDemonstrations } from "./draw.ts";
-import { encodePrompts, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
+import { encodePromptSet, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
+import type { Source } from "./samples.ts";
 import {
   type DemonstrationInput,
   fileNames,
-  type Source,
   type TokenizeSettings,
   type TokenSet,
   tokenSets,
@@ -49,9 +49,9 @@ export async function tokenize(
     : all;
   const prompts = input.prompts === undefined
     ? train && promptsOfSamples(tokenizer, train.samples, settings, false)
-    : await encodePrompts(tokenizer, input.prompts, settings);
+    : await encodePromptSet(tokenizer, input.prompts, settings);
   const evalPrompts = input.evalPrompts === undefined
     ? validation && promptsOfSamples(tokenizer, validation.samples, settings, true)
-    : await encodePrompts(tokenizer, input.evalPrompts, settings);
+    : await encodePromptSet(tokenizer, input.evalPrompts, settings);
   return { train, validation, prompts, evalPrompts };
 }

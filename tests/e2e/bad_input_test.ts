@@ -61,9 +61,7 @@ async function badCalls(dir: TemporaryDirectory): Promise<BadCall[]> {
       what: "a manifest that does not exist",
       args: ["pipeline", dir.file("none.yaml"), ...run],
       code: 64,
-      message: `Cannot read manifest ${
-        dir.file("none.yaml")
-      } as it must be a readable file: no such file or directory`,
+      message: `Cannot read manifest ${dir.file("none.yaml")}: no such file or directory`,
     },
     {
       what: "an input file that does not exist",
@@ -180,9 +178,9 @@ Deno.test("a model of an unknown family is refused by name, with a stack trace o
   const plain = await finish(launch(sft(dir, tokens!, strangeFamily)));
   assertEquals(plain.code, 65);
   const [message, families] = plain.err.split("one of ");
-  assertEquals(message, `Cannot read ${strangeFamily}/config.json as model_type must be `);
+  assertEquals(message, `${strangeFamily}/config.json: model_type must be `);
   // The list grows with the families.
-  assert(/^llama(, [a-z0-9_]+)*: it is "mamba"\n$/.test(families!), plain.err);
+  assert(/^llama(, [a-z0-9_]+)*, got "mamba"\n$/.test(families!), plain.err);
   const verbose = await finish(launch([...sft(dir, tokens!, strangeFamily), "--verbose"]));
   assertEquals(verbose.code, 65);
   assertStringIncludes(verbose.err, plain.err.trim());

@@ -154,7 +154,7 @@ Deno.test("wrong calls end with their exit code and one message", async () => {
     ],
     [
       ["nothing_of_that_name"],
-      "Cannot read experiment pipelines/experiments/nothing_of_that_name.yaml as it must be a readable file: no such file or directory\n",
+      "Cannot read experiment pipelines/experiments/nothing_of_that_name.yaml: no such file or directory\n",
     ],
     [
       [broken],

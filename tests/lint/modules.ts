@@ -34,7 +34,7 @@ const STATEMENT = /^(?:import|export)\s+(?:type\s+)?([^"'`;()=]*?)\s+from\s+"([^
 const SIDE_EFFECT = /^import\s+"([^"]+)"/gm;
 const DYNAMIC = /(?:const\s+\{([^}]*)\}\s*=\s*await\s+)?\bimport\(\s*"([^"]+)"/g;
 const DECLARATION =
-  /^export\s+(?:default\s+)?(?:async\s+|abstract\s+|declare\s+)?(function\*?|const|let|class|interface|type|enum)\s+([\w$]+|\{[^}]*\})/gm;
+  /^export\s+(?:default\s+)?(?:async\s+|abstract\s+|declare\s+)?(function\*?|const|let|class|interface|type|enum)\s+([\w$]+|(?<=const\s+)\{[^}]*\})/gm;
 
 /** Returns the imports and exports of `source`, the text of the file at `path` from the root of the project. */
 export function readModule(path: string, source: string): Module {
@@ -148,8 +148,8 @@ const SUPPORT = ["tests/support/", "tests/bench/", "tests/seeds/", "tests/intero
 
 /**
  * Returns the exported names without a use, as `file: name`. A value is used if another file of production or of
- * tests/support imports it, or if its own file uses it and a test in the same folder imports it. A type is used if any file
- * imports it or its own file uses it. Golden checks are tests, not production.
+ * tests/support imports it, or if its own file uses it and a test imports it. A contract's reader is used by definition. A
+ * type is used if any file imports it or its own file uses it. Golden checks are tests, not production.
  */
 export function unusedExports(modules: readonly Module[]): string[] {
   const importers = new Map<string, string[]>();
@@ -159,18 +159,19 @@ export function unusedExports(modules: readonly Module[]): string[] {
       importers.set(key, [...importers.get(key) ?? [], path]);
     }
   }
-  const folderOf = (path: string) => path.slice(0, path.lastIndexOf("/"));
   return modules.filter(({ path }) => isProduction(path)).flatMap(({ path, code, exports }) =>
     exports.filter(({ name, kind }) => {
       const by = [...importers.get(`${path}#${name}`) ?? [], ...importers.get(`${path}#*`) ?? []];
       const isUsedInFile =
-        (code.match(new RegExp(`(?<![\\w$.])${RegExp.escape(name)}(?![\\w$])`, "g")) ?? []).length > 1;
+        (code.match(new RegExp(`(?<![\\w$])(?<!(?<!\\.\\.)\\.)${RegExp.escape(name)}(?![\\w$])`, "g")) ?? [])
+          .length > 1;
       if (kind === "type") return by.length === 0 && !isUsedInFile;
+      if (/^read[A-Z]/.test(name) && path.startsWith("lib/contracts/")) return false;
       if (name === "stage" && /^stages\/[^/]+\/main\.ts$/.test(path)) return false;
       if (by.some((from) => isProduction(from) || SUPPORT.some((folder) => from.startsWith(folder)))) {
         return false;
       }
-      return !(isUsedInFile && by.some((from) => isTest(from) && folderOf(from) === folderOf(path)));
+      return !(isUsedInFile && by.some(isTest));
     }).map(({ name }) => `${path}: ${name}`)
   );
 }
