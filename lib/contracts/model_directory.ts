@@ -6,7 +6,7 @@
 import { isFile } from "@/lib/files/paths.ts";
 import { join } from "node:path";
 import { digestBytes, digestFile } from "@/lib/files/digest.ts";
-import { readError, writeError } from "@/lib/files/file_errors.ts";
+import { writeError } from "@/lib/files/file_errors.ts";
 import { readJsonObject } from "@/lib/files/json.ts";
 import { DataError } from "@/lib/tensor/errors.ts";
 

@@ -1,5 +1,5 @@
 /** Head programs without reinforcement learning: scoring, supervised loss, and a critic's values. @module */
-import { div, exp, mul, neg, reduceSum, reshape, tokenLogprob } from "@/lib/autodiff/mod.ts";
+import { mul, neg, reduceSum, reshape, tokenLogprob } from "@/lib/autodiff/mod.ts";
 import type { HeadProgram } from "./head_program.ts";
 
 /** log p(id) in nats under softmax(logits). */
@@ -8,17 +8,6 @@ export const LOGPROBS: HeadProgram = {
   tokens: { id: "i64" },
   scalars: [],
   trace: ({ projected, tokens }) => ({ tokens: { logprob: tokenLogprob(projected, tokens.id!).selected } }),
-};
-
-/** log p(id) and the entropy of softmax(logits / temperature), in nats. */
-export const LOGPROBS_ENTROPY: HeadProgram = {
-  key: "logprobs_entropy",
-  tokens: { id: "i64" },
-  scalars: ["temperature"],
-  trace({ projected, tokens, scalars }) {
-    const { selected, all } = tokenLogprob(div(projected, scalars.temperature!), tokens.id!);
-    return { tokens: { logprob: selected, entropy: neg(reduceSum(mul(exp(all), all), [-1])) } };
-  },
 };
 
 /** −Σ weight · log p(id): weights 1 / (number of supervised tokens of the optimizer step) make it their mean. */

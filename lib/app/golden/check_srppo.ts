@@ -17,7 +17,7 @@ import { NO_GUARDS, tokenRewards } from "@/lib/rl/token_rewards.ts";
 import { whiten } from "@/lib/rl/whiten.ts";
 import { microBatches, type Sequence, targetsFrom } from "@/lib/train/batching.ts";
 import { Network } from "@/lib/train/network.ts";
-import { LOGPROBS_ENTROPY } from "@/lib/train/programs.ts";
+import { policyProgram } from "@/lib/train/ppo_programs.ts";
 import { SCORING_BUDGET, tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
 import { checkUpdates } from "./check_updates.ts";
 import { readSrppoGolden, type SrppoGolden } from "./srppo_golden.ts";
@@ -102,15 +102,16 @@ function scoreRollouts(
 
 /** Returns the mean entropy of the next token over all targets, nats. */
 function meanEntropy(network: Network, sequences: readonly Sequence[], temperature: number): number {
-  const rows = microBatches(sequences, SCORING_BUDGET).map(({ batch, positions, targetIds }) =>
-    network.run({
-      batch,
-      positions,
-      program: LOGPROBS_ENTROPY,
-      tokens: { id: targetIds },
-      scalars: { temperature },
-    }).tokens.entropy!
-  );
+  const program = policyProgram({
+    clip: { clipLow: 0.2, clipHigh: 0.2 },
+    temperature,
+    entropyCoefficient: 0,
+  });
+  const rows = microBatches(sequences, SCORING_BUDGET).map(({ batch, positions, targetIds }) => {
+    const zeros = new Float32Array(targetIds.length);
+    const tokens = { id: targetIds, oldLogprob: zeros, advantage: zeros, weight: zeros };
+    return network.run({ batch, positions, program, tokens }).tokens.entropy!;
+  });
   return moments(rows).mean;
 }
 
