@@ -25,7 +25,7 @@ RUN deno install --frozen \
        case "$folder" in */linux/$arch/) ;; *) rm -r "$folder" ;; esac; \
      done \
   && find node_modules/tokenizers/ -name '*.node' ! -name "*.linux-$arch-gnu.node" -delete \
-  && deno cache --frozen stages/*/main.ts lib/app/*.ts \
+  && deno cache --frozen stages/*/main.ts lib/app/*.ts tests/*/*_command.ts \
   && find .deno/npm -type f ! -name registry.json -delete
 
 FROM ${BASE}

@@ -1,5 +1,5 @@
 /** The runs in progress on the server: how many may run at a time, and which paths each of them uses. @module */
-import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 
 /** One run in progress. */
 export interface ActiveRun {

@@ -1,8 +1,8 @@
 /** Hosts that requests may name: only those that the server allows. @module */
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
-import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
-import type { Executor } from "@/lib/pipeline/task.ts";
+import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
+import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { openDataRoot } from "./data_root.ts";
 import { createServer } from "./server.ts";

@@ -1,6 +1,6 @@
 /** What every command of this folder shares: how it starts, how it is interrupted, and how it ends. @module */
-import { printOut } from "@/lib/files/standard_output.ts";
-import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import { printOut } from "@/lib/data/files/standard_output.ts";
+import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 
 /** An error that a subprocess has printed already: only its exit code is passed on. */
 export class PrintedError extends Error {

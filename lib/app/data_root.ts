@@ -8,8 +8,8 @@
  * @module
  */
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
-import { alternatives, isPattern, namedPaths, resolvePattern } from "@/lib/files/file_pattern.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { alternatives, isPattern, namedPaths, resolvePattern } from "@/lib/data/files/file_pattern.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { exists } from "./exists.ts";
 
 /** Reserved directory below the data root: checkpoints of interrupted runs. Requests cannot name it. */

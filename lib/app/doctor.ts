@@ -6,9 +6,9 @@
 import { statfsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import pc from "picocolors";
-import { libraryPath, ORT_VERSION } from "@/lib/ort/library.ts";
-import { buildInfo } from "@/lib/ort/runtime.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
+import { libraryPath, ORT_VERSION } from "@/lib/compute/ort/library.ts";
+import { buildInfo } from "@/lib/compute/ort/runtime.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "./command.ts";
 import { readFlags } from "./flags.ts";
 import { coreLimit, kernelText, memoryLimit, readCpuInfo, spellBytes } from "./machine.ts";

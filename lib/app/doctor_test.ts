@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { libraryPath } from "@/lib/ort/library.ts";
+import { libraryPath } from "@/lib/compute/ort/library.ts";
 import { examine, type Finding, renderFindings } from "./doctor.ts";
 
 Deno.test("renderFindings() prints a hint below every problem, and a verdict", () => {

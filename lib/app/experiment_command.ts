@@ -3,18 +3,18 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { ExperimentDisplay } from "@/lib/experiments/experiment_display.ts";
-import { readExperiment, withArms } from "@/lib/experiments/experiment_reader.ts";
-import type { PlanContext } from "@/lib/experiments/plan_runs.ts";
-import { type ExperimentRuns, resolveRuns } from "@/lib/experiments/resolve_runs.ts";
-import { type Outlook, outlook, runExperiment } from "@/lib/experiments/run_experiment.ts";
-import { experimentSummary } from "@/lib/experiments/terminal_table.ts";
-import { printOut } from "@/lib/files/standard_output.ts";
-import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { inputRoot } from "@/lib/pipeline/inputs.ts";
-import { type ManifestSource, readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { ExperimentDisplay } from "@/lib/pipeline/experiments/experiment_display.ts";
+import { readExperiment, withArms } from "@/lib/pipeline/experiments/experiment_reader.ts";
+import type { PlanContext } from "@/lib/pipeline/experiments/plan_runs.ts";
+import { type ExperimentRuns, resolveRuns } from "@/lib/pipeline/experiments/resolve_runs.ts";
+import { type Outlook, outlook, runExperiment } from "@/lib/pipeline/experiments/run_experiment.ts";
+import { experimentSummary } from "@/lib/pipeline/experiments/terminal_table.ts";
+import { printOut } from "@/lib/data/files/standard_output.ts";
+import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
+import { inputRoot } from "@/lib/pipeline/engine/inputs.ts";
+import { type ManifestSource, readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { counted } from "@/lib/report/format.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, stopOnSignals, warn } from "./command.ts";
 import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
 import { downloadReferences, hubInputs } from "./hub_inputs.ts";

@@ -1,9 +1,9 @@
 /** The flags of `deno task experiment`, read once by the launcher and once by the command. @module */
 import { join, resolve } from "node:path";
 import { parseArgs } from "@std/cli/parse-args";
-import { parseSettings } from "@/lib/pipeline/settings.ts";
-import { suggestion } from "@/lib/pipeline/suggest.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { parseSettings } from "@/lib/pipeline/engine/settings.ts";
+import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
 /** The text of `--help`. */
 export const EXPERIMENT_HELP = `Runs a grid of pipelines over several seeds, then writes tables and a report.

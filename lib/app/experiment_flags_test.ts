@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { readExperimentFlags } from "./experiment_flags.ts";
 
 function seedsOf(text: string): number | readonly number[] | undefined {

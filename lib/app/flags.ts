@@ -1,7 +1,7 @@
 /** Command line flags, read the same way by every command. @module */
 import { parseArgs } from "@std/cli/parse-args";
-import { nearest, suggestion } from "@/lib/pipeline/suggest.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { nearest, suggestion } from "@/lib/pipeline/engine/suggest.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
 /** Names of the flags of a command. */
 export interface FlagNames {

@@ -4,10 +4,10 @@
  * reference to its directory.
  * @module
  */
-import { downloadModel } from "@/lib/hub/download_model.ts";
-import { hubToken } from "@/lib/hub/hub_settings.ts";
-import { parseModelReference } from "@/lib/hub/model_reference.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
+import { downloadModel } from "@/lib/data/hub/download_model.ts";
+import { hubToken } from "@/lib/data/hub/hub_settings.ts";
+import { parseModelReference } from "@/lib/data/hub/model_reference.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "./command.ts";
 import { spellBytes } from "./machine.ts";
 

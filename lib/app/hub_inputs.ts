@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "node:path";
-import { hubCache, hubEndpoint, hubHosts } from "@/lib/hub/hub_settings.ts";
-import { isModelReference, parseModelReference } from "@/lib/hub/model_reference.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
+import { hubCache, hubEndpoint, hubHosts } from "@/lib/data/hub/hub_settings.ts";
+import { isModelReference, parseModelReference } from "@/lib/data/hub/model_reference.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { PrintedError } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
 import { runDeno } from "./relaunch.ts";

@@ -6,14 +6,14 @@
  * @module
  */
 import { join } from "node:path";
-import { reachedHosts, URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
-import { namedPaths } from "@/lib/files/file_pattern.ts";
-import { printOut } from "@/lib/files/standard_output.ts";
-import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
-import type { Manifest } from "@/lib/pipeline/manifest.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { applySettings } from "@/lib/pipeline/settings.ts";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
+import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import { printOut } from "@/lib/data/files/standard_output.ts";
+import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import type { Manifest } from "@/lib/pipeline/engine/manifest.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { applySettings } from "@/lib/pipeline/engine/settings.ts";
+import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
 import { downloadReferences, hubInputs, withInputs } from "./hub_inputs.ts";

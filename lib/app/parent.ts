@@ -2,7 +2,7 @@
  * The task that started a command: the directory where the user ran it, and its end.
  * @module
  */
-import { EXIT } from "@/lib/tensor/errors.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 
 /** Returns the directory where the user ran `deno task` (which itself runs beside deno.json), else the current one. */
 export function workingDirectory(): string {

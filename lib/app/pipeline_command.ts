@@ -2,23 +2,23 @@
  * `deno task pipeline`: plans a manifest, runs its stages, shows progress, and writes the report.
  * @module
  */
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { outputError, printOut } from "@/lib/files/standard_output.ts";
-import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { dryRun, dryRunText } from "@/lib/pipeline/dry_run.ts";
-import { inlineExecutor } from "@/lib/pipeline/task.ts";
-import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/order.ts";
-import { makeBlueprint } from "@/lib/pipeline/plan.ts";
-import { processExecutor } from "@/lib/pipeline/process_executor.ts";
-import { runPipeline } from "@/lib/pipeline/run.ts";
-import { applySettings } from "@/lib/pipeline/settings.ts";
-import { Store } from "@/lib/pipeline/store.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { outputError, printOut } from "@/lib/data/files/standard_output.ts";
+import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
+import { dryRun, dryRunText } from "@/lib/pipeline/engine/dry_run.ts";
+import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
+import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { partOf } from "@/lib/pipeline/engine/order.ts";
+import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
+import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { runPipeline } from "@/lib/pipeline/engine/run.ts";
+import { applySettings } from "@/lib/pipeline/engine/settings.ts";
+import { Store } from "@/lib/pipeline/engine/store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 import { runCommand, stopOnSignals, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";

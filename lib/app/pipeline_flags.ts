@@ -1,6 +1,6 @@
 /** The flags of `deno task pipeline`, read once by the launcher and once by the command. @module */
 import { basename, extname, join, resolve } from "node:path";
-import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/settings.ts";
+import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
 import { readFlags } from "./flags.ts";
 
 /** What `--help` prints. */

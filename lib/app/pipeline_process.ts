@@ -3,9 +3,9 @@
  * are read from its standard output.
  * @module
  */
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { jsonObjectIn } from "@/lib/files/strict_json.ts";
-import { linesOf } from "@/lib/pipeline/lines_of.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { jsonObjectIn } from "@/lib/data/files/strict_json.ts";
+import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import project from "@/deno.json" with { type: "json" };
 import { STOP_NOTICE } from "./command.ts";
 

@@ -4,10 +4,10 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Stage } from "@/lib/contracts/stage.ts";
-import type { StageSource } from "@/lib/pipeline/blueprint.ts";
-import { suggestion } from "@/lib/pipeline/suggest.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import type { Stage } from "@/lib/data/contracts/stage.ts";
+import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
+import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { projectRoot } from "./project_root.ts";
 
 export { projectRoot };

@@ -3,9 +3,9 @@
  * know them: it may read and start Deno, and nothing else.
  * @module
  */
-import { allowFlags } from "@/lib/pipeline/allow_flags.ts";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import { allowFlags } from "@/lib/pipeline/engine/allow_flags.ts";
+import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 
 /** What the new process may do; everything else is refused, without a prompt. */
 export interface Permissions {

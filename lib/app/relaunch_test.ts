@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { permissionFlags, relaunch } from "./relaunch.ts";
 
 Deno.test("permissionFlags() grants what is named and nothing else", () => {

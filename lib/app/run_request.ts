@@ -4,13 +4,13 @@
  * @module
  */
 import { z } from "zod";
-import { reachedHosts } from "@/lib/contracts/reached_hosts.ts";
-import type { InputPaths, Port, Stage } from "@/lib/contracts/stage.ts";
-import { whatIsMissing } from "@/lib/files/file_pattern.ts";
-import { contractsOf } from "@/lib/pipeline/ports.ts";
-import { suggestion } from "@/lib/pipeline/suggest.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import type { InputPaths, Port, Stage } from "@/lib/data/contracts/stage.ts";
+import { whatIsMissing } from "@/lib/data/files/file_pattern.ts";
+import { contractsOf } from "@/lib/pipeline/engine/ports.ts";
+import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 import { type DataRoot, resolveFiles, resolveLocation } from "./data_root.ts";
 import { exists } from "./exists.ts";
 

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { openDataRoot } from "./data_root.ts";

@@ -5,12 +5,12 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { hostOf } from "@/lib/contracts/reached_hosts.ts";
-import type { StageSource } from "@/lib/pipeline/blueprint.ts";
-import { processExecutor } from "@/lib/pipeline/process_executor.ts";
-import type { Executor } from "@/lib/pipeline/task.ts";
-import { EXIT, UsageError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
+import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
+import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import type { Executor } from "@/lib/pipeline/engine/task.ts";
+import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 import { runCommand, stopOnSignals } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";

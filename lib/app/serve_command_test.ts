@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { z } from "zod";
-import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { readServeFlags, serve, type ServeFlags, type ServeWorld } from "./serve_command.ts";
 
 async function withWorld(

@@ -5,12 +5,12 @@
  * @module
  */
 import { basename, dirname, join } from "node:path";
-import type { Stage, StageProgress } from "@/lib/contracts/stage.ts";
-import { digestJson } from "@/lib/files/digest.ts";
-import { namedPaths } from "@/lib/files/file_pattern.ts";
-import { removeIfThere } from "@/lib/files/remove_if_there.ts";
-import type { Executor, Task } from "@/lib/pipeline/task.ts";
-import { exitCodeOf } from "@/lib/tensor/errors.ts";
+import type { Stage, StageProgress } from "@/lib/data/contracts/stage.ts";
+import { digestJson } from "@/lib/data/files/digest.ts";
+import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
+import type { Executor, Task } from "@/lib/pipeline/engine/task.ts";
+import { exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 import { type DataRoot, PRIVATE_FOLDER } from "./data_root.ts";
 import { exists } from "./exists.ts";
 import type { RunRequest } from "./run_request.ts";

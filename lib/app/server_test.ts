@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
-import { defineStage, type Stage } from "@/lib/contracts/stage.ts";
-import { type Executor, runTask } from "@/lib/pipeline/task.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
+import { type Executor, runTask } from "@/lib/pipeline/engine/task.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import { openDataRoot } from "./data_root.ts";
 import { createServer, type ServerOptions, type StageServer } from "./server.ts";

@@ -1,8 +1,8 @@
 /** The command line of `deno task stage`, as far as the launcher has to know it: paths, models and hosts. @module */
 import { dirname, resolve } from "node:path";
-import { reachedHosts } from "@/lib/contracts/reached_hosts.ts";
-import { namedPaths, resolvePattern } from "@/lib/files/file_pattern.ts";
-import { isModelReference } from "@/lib/hub/model_reference.ts";
+import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import { namedPaths, resolvePattern } from "@/lib/data/files/file_pattern.ts";
+import { isModelReference } from "@/lib/data/hub/model_reference.ts";
 import { downloadReferences } from "./hub_inputs.ts";
 
 /** A flag with a value: `--name=value` at `index`, or `--name` before it and `value` at `index`. */

@@ -2,11 +2,11 @@
  * `deno task stage`: lists the stages; `deno task stage NAME …` runs one of them on files.
  * @module
  */
-import type { Stage } from "@/lib/contracts/stage.ts";
-import { printOut } from "@/lib/files/standard_output.ts";
-import { stageHelp } from "@/lib/pipeline/stage_help.ts";
-import { runStageProgram } from "@/lib/pipeline/stage_program.ts";
-import { EXIT } from "@/lib/tensor/errors.ts";
+import type { Stage } from "@/lib/data/contracts/stage.ts";
+import { printOut } from "@/lib/data/files/standard_output.ts";
+import { stageHelp } from "@/lib/pipeline/engine/stage_help.ts";
+import { runStageProgram } from "@/lib/pipeline/engine/stage_program.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { workingDirectory } from "./parent.ts";
 import { stages } from "./registry.ts";

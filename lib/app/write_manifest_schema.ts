@@ -1,7 +1,7 @@
 /** `deno task schema`: writes the JSON Schemas of manifests and experiments, which editors use. @module */
 import { join } from "node:path";
-import { experimentJsonSchema } from "@/lib/experiments/experiment.ts";
-import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
+import { experimentJsonSchema } from "@/lib/pipeline/experiments/experiment.ts";
+import { manifestJsonSchema } from "@/lib/pipeline/engine/manifest.ts";
 import { projectRoot } from "./project_root.ts";
 
 const schemas = {

@@ -1,6 +1,6 @@
 /** Builds a report from a finished run and the tables that it wrote. Pure: `read_run_tables.ts` reads the tables. @module */
-import type { FinishedNode, NodeName, RunEvent, RunResult } from "@/lib/contracts/events.ts";
-import type { MetricRow } from "@/lib/contracts/metrics.ts";
+import type { FinishedNode, NodeName, RunEvent, RunResult } from "@/lib/data/contracts/events.ts";
+import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
 import { type ComparisonRow, differences, modelsOf, type ReportSample } from "./comparison.ts";
 import { headline } from "./headline.ts";
 import { phasesOf } from "./phases.ts";

@@ -3,7 +3,7 @@
  * in a metric. Rows in, rows out; reads no file.
  * @module
  */
-import type { DecodingMode } from "@/lib/contracts/evals.ts";
+import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { metricInfo } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
 import { spreadOf } from "./spread.ts";

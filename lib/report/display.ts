@@ -3,7 +3,7 @@
  * moving block below the finished lines.
  * @module
  */
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { eraseLines, paint, withoutWrapping } from "./ansi.ts";
 import { decimal, duration } from "./format.ts";
 import { liveBlock, loopCurves } from "./live_block.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { createDisplay } from "./display.ts";
-import { exampleEvents } from "./example_run.ts";
+import { exampleEvents } from "@/tests/report/example_run.ts";
 
 /** Returns what a display writes for `events`, in one piece and by event. */
 function shown(events: readonly RunEvent[], options: { json: boolean; terminal: boolean; columns?: number }) {

@@ -1,5 +1,5 @@
 /** The lines that both displays show about a run. @module */
-import type { NodeName } from "@/lib/contracts/events.ts";
+import type { NodeName } from "@/lib/data/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";

@@ -1,12 +1,12 @@
 /** Reads the tables of a run that the report needs. @module */
 import { join } from "node:path";
-import { readEvals } from "@/lib/contracts/evals.ts";
-import type { FinishedNode, RunResult } from "@/lib/contracts/events.ts";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { readPrompts } from "@/lib/contracts/prompts.ts";
-import { readSamples } from "@/lib/contracts/samples.ts";
-import type { StageRole } from "@/lib/contracts/stage.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { readEvals } from "@/lib/data/contracts/evals.ts";
+import type { FinishedNode, RunResult } from "@/lib/data/contracts/events.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { readSamples } from "@/lib/data/contracts/samples.ts";
+import type { StageRole } from "@/lib/data/contracts/stage.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import type { RunTables } from "./build_report.ts";
 import { isComparison } from "./run_tracker.ts";
 

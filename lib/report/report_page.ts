@@ -1,5 +1,5 @@
 /** report.html: one file that shows the whole report and loads nothing. Sections without data are left out. @module */
-import type { DecodingMode } from "@/lib/contracts/evals.ts";
+import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { bestOf, DECODING, find, modelsOf, MODES } from "./comparison.ts";
 import { curvesSection } from "./curves_section.ts";
 import { counted, displayName, duration } from "./format.ts";

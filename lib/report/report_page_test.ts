@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { axisOf } from "./axis_ticks.ts";
-import { exampleReport, exampleRewards, exampleSamples } from "./example_report.ts";
+import { exampleReport, exampleRewards, exampleSamples } from "@/tests/report/example_report.ts";
 import { escapeHtml, markup } from "./html.ts";
 import { reportPage } from "./report_page.ts";
 import { splitByWords } from "./split_by_words.ts";

@@ -3,7 +3,7 @@
  * moments that deserve a line; the displays decide how they look. Time comes from the events, never from a clock.
  * @module
  */
-import type { NodeName, RunEvent } from "@/lib/contracts/events.ts";
+import type { NodeName, RunEvent } from "@/lib/data/contracts/events.ts";
 
 /** A running stage. */
 export interface Running {

@@ -1,5 +1,5 @@
 /** Warnings of a run's stages, and what is known about its rewards: rows of report.json, and sections of the page. @module */
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { counted } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import type { Report } from "./report_schema.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { exampleReport, exampleRewards } from "./example_report.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { exampleReport, exampleRewards } from "@/tests/report/example_report.ts";
 import { reportPage } from "./report_page.ts";
 import { runWarnings, warningsSection } from "./warnings_section.ts";
 

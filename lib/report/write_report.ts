@@ -1,6 +1,6 @@
 /** Writes report.json and report.html of a finished run, and the summary on the terminal. @module */
-import type { RunEvent, RunResult } from "@/lib/contracts/events.ts";
-import { publishFile } from "@/lib/files/publish.ts";
+import type { RunEvent, RunResult } from "@/lib/data/contracts/events.ts";
+import { publishFile } from "@/lib/data/files/publish.ts";
 import { buildReport } from "./build_report.ts";
 import { readRunTables } from "./read_run_tables.ts";
 import { reportPage } from "./report_page.ts";

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { writeEvals } from "@/lib/contracts/evals.ts";
-import type { RunResult } from "@/lib/contracts/events.ts";
-import { writeMetrics } from "@/lib/contracts/metrics.ts";
-import { writePrompts } from "@/lib/contracts/prompts.ts";
-import { writeSamples } from "@/lib/contracts/samples.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import { writeEvals } from "@/lib/data/contracts/evals.ts";
+import type { RunResult } from "@/lib/data/contracts/events.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { writeSamples } from "@/lib/data/contracts/samples.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { buildReport, thinned } from "./build_report.ts";
 import {
   EXAMPLE_ENVIRONMENT,
@@ -13,8 +13,8 @@ import {
   exampleResult,
   exampleRewards,
   exampleSamples,
-} from "./example_report.ts";
-import { exampleEvents } from "./example_run.ts";
+} from "@/tests/report/example_report.ts";
+import { exampleEvents } from "@/tests/report/example_run.ts";
 import { ReportSchema } from "./report_schema.ts";
 import { summaryOf } from "./summary.ts";
 import { summary, writeReport } from "./write_report.ts";

@@ -3,9 +3,9 @@
  * is length, and how much is EOS.
  * @module
  */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { correlation, moments, sampleDeviation } from "@/lib/rl/moments.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { correlation, moments, sampleDeviation } from "@/lib/model/rl/moments.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 
 /** Statistics of one model's responses. Rewards are raw: sums over the response, in nats, before length normalisation. */
 export interface ResponseStatistics {

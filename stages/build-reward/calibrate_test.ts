@@ -1,7 +1,7 @@
 /** Tests calibration statistics and their checks on responses with obvious statistics. @module */
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { calibrationWarnings, checkCalibration, flatStatistics, responseStatistics } from "./calibrate.ts";
 
 const END = 2;

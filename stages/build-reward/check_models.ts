@@ -2,13 +2,13 @@
  * Opens the models of a reward and checks that they fit together. In: paths. Out: models by role with their digests.
  * @module
  */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import type { NamedModel } from "@/lib/contracts/model_list.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import type { Model } from "@/lib/models/model.ts";
-import { frozenNetwork, holdNetworks } from "@/lib/reward/frozen_networks.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import type { NamedModel } from "@/lib/data/contracts/model_list.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import type { Model } from "@/lib/model/models/model.ts";
+import { frozenNetwork, holdNetworks } from "@/lib/model/reward/frozen_networks.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 
 /** A model of a reward, or of its calibration. Its weights are those of `frozenNetwork(path, digest)`. */
 export interface RewardPart {

@@ -1,5 +1,5 @@
 /** Checks that parameters and inputs are consistent, before any model is read. @module */
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import type { Params } from "./params.ts";
 import type { Context } from "./ports.ts";
 

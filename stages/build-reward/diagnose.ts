@@ -3,14 +3,14 @@
  * on length. In: scored responses of the SFT model. Out: statistics. Pure.
  * @module
  */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { memberRewards, type RewardRule, scoredRows } from "@/lib/reward/scored_rows.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { memberRewards, type RewardRule, scoredRows } from "@/lib/model/reward/scored_rows.ts";
 import {
   agreementWithin,
   correlationWithin,
   reliabilityOfMean,
   shareOfSpread,
-} from "@/lib/rl/within_groups.ts";
+} from "@/lib/model/rl/within_groups.ts";
 import type { Measured } from "./measure.ts";
 
 /** Statistics of several responses to each prompt; null where undefined. */

@@ -1,6 +1,6 @@
 /** Tests statistics of a reward and their wording, computed by hand. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { type Diagnosis, diagnosis } from "./diagnose.ts";
 import type { Preflight } from "./preflight.ts";
 import { diagnosisSentences, rewardWarnings } from "./verdict.ts";

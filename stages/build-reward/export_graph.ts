@@ -20,18 +20,18 @@ import {
   tokenLogprob,
   Trace,
   type Value,
-} from "@/lib/autodiff/mod.ts";
-import type { RewardManifest, StoredModel } from "@/lib/contracts/reward_directory.ts";
-import { writeWholeFile } from "@/lib/files/whole_file.ts";
-import { parametersOf } from "@/lib/models/model.ts";
-import type { ParameterVector } from "@/lib/models/parameters.ts";
-import { encodeModel } from "@/lib/onnx/encode.ts";
-import type { Initializer, OnnxGraph } from "@/lib/onnx/graph.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import type { RewardModel } from "@/lib/reward/reward_model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { hostTensor, type Shape } from "@/lib/tensor/tensor.ts";
-import type { Network } from "@/lib/train/network.ts";
+} from "@/lib/compute/autodiff/mod.ts";
+import type { RewardManifest, StoredModel } from "@/lib/data/contracts/reward_directory.ts";
+import { writeWholeFile } from "@/lib/data/files/whole_file.ts";
+import { parametersOf } from "@/lib/model/models/model.ts";
+import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { encodeModel } from "@/lib/compute/onnx/encode.ts";
+import type { Initializer, OnnxGraph } from "@/lib/compute/onnx/graph.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import type { RewardModel } from "@/lib/model/reward/reward_model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { hostTensor, type Shape } from "@/lib/compute/tensor/tensor.ts";
+import type { Network } from "@/lib/model/train/network.ts";
 import { tokenAttention, type TracedRopeTables } from "./token_attention.ts";
 import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
 

@@ -3,18 +3,18 @@
  * @module
  */
 import { join } from "node:path";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { listModels } from "@/lib/contracts/model_list.ts";
-import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
-import { checkStop } from "@/lib/contracts/stop.ts";
-import { checkerOptions } from "@/lib/evals/checker_params.ts";
-import { loadChecker } from "@/lib/evals/load_checker.ts";
-import { writeJson } from "@/lib/files/json.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { listModels } from "@/lib/data/contracts/model_list.ts";
+import { type PromptRow, readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { checkStop } from "@/lib/data/contracts/stop.ts";
+import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
+import { loadChecker } from "@/lib/model/evals/load_checker.ts";
+import { writeJson } from "@/lib/data/files/json.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { openParts } from "./check_models.ts";
 import { checkRequest } from "./check_request.ts";
 import { type MadeReward, makeReward } from "./make_reward.ts";
@@ -88,6 +88,6 @@ function readPort(port: string, path: string | undefined, base: string): readonl
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -4,9 +4,9 @@
  * @module
  */
 import { join } from "node:path";
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
-import { RewardModel } from "@/lib/reward/reward_model.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import { type RewardManifest, writeReward } from "@/lib/data/contracts/reward_directory.ts";
+import { RewardModel } from "@/lib/model/reward/reward_model.ts";
 import { flatStatistics } from "./calibrate.ts";
 import type { RewardParts } from "./check_models.ts";
 import { diagnose } from "./diagnose.ts";

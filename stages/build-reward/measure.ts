@@ -3,19 +3,19 @@
  * reward. In: models and prompts. Out: statistics.
  * @module
  */
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
-import { parsedMeta, type RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { stoppable } from "@/lib/contracts/stop.ts";
-import type { Checker } from "@/lib/evals/checker.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { sampleResponses } from "@/lib/generate/sample_responses.ts";
-import { permutation } from "@/lib/random/shuffle.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import { rewardLogprobs, type RewardSources } from "@/lib/reward/reward_model.ts";
-import { type RewardLogprobs, scoredRows } from "@/lib/reward/scored_rows.ts";
-import { runYielding } from "@/lib/train/event_loop.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import type { RewardManifest } from "@/lib/data/contracts/reward_directory.ts";
+import { parsedMeta, type RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import { stoppable } from "@/lib/data/contracts/stop.ts";
+import type { Checker } from "@/lib/model/evals/checker.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { sampleResponses } from "@/lib/model/generate/sample_responses.ts";
+import { permutation } from "@/lib/compute/random/shuffle.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import { rewardLogprobs, type RewardSources } from "@/lib/model/reward/reward_model.ts";
+import { type RewardLogprobs, scoredRows } from "@/lib/model/reward/scored_rows.ts";
+import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { type Calibration, checkCalibration, responseStatistics } from "./calibrate.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
 import type { Params } from "./params.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 import { z } from "zod";
-import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
-import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
-import { COMBINATIONS } from "@/lib/rl/bagged_reward.ts";
-import { LENGTH_NORMS } from "@/lib/rl/length_norm.ts";
+import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
+import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
+import { COMBINATIONS } from "@/lib/model/rl/bagged_reward.ts";
+import { LENGTH_NORMS } from "@/lib/model/rl/length_norm.ts";
 
 /** Strict schema of the stage's parameters; the empty string means "not set". */
 export const params = z.strictObject({

@@ -3,7 +3,7 @@
  * one need not be the best. In: responses with scores by a checker. Out: the chosen models, and why.
  * @module
  */
-import { scoredRows } from "@/lib/reward/scored_rows.ts";
+import { scoredRows } from "@/lib/model/reward/scored_rows.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
 import { type CheckedResponses, measure, type Setup } from "./measure.ts";
 import { type Preflight, preflight, rated } from "./preflight.ts";

@@ -4,12 +4,12 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import type { RewardManifest, StoredModel } from "@/lib/contracts/reward_directory.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { linkOrCopy } from "@/lib/files/publish.ts";
-import { writeModel } from "@/lib/models/checkpoint.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import type { RewardManifest, StoredModel } from "@/lib/data/contracts/reward_directory.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { linkOrCopy } from "@/lib/data/files/publish.ts";
+import { writeModel } from "@/lib/model/models/checkpoint.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
 import type { RewardParts } from "./check_models.ts";
 import { soupOf } from "./soup.ts";
 

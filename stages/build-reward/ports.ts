@@ -1,5 +1,5 @@
 /** Inputs and outputs of `build-reward`. @module */
-import type { Ports, StageContext } from "@/lib/contracts/stage.ts";
+import type { Ports, StageContext } from "@/lib/data/contracts/stage.ts";
 import type { Params } from "./params.ts";
 
 /** The models of the reward, and what calibration and preflight need. */

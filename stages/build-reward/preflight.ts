@@ -3,9 +3,9 @@
  * average response.
  * @module
  */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { moments, sampleDeviation } from "@/lib/rl/moments.ts";
-import { correlationWithin } from "@/lib/rl/within_groups.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { moments, sampleDeviation } from "@/lib/model/rl/moments.ts";
+import { correlationWithin } from "@/lib/model/rl/within_groups.ts";
 
 /** Standard errors of the gain that chance explains. */
 const ERRORS = 2;

@@ -3,7 +3,7 @@
  * and external paths: equal inputs, equal bytes).
  * @module
  */
-import { NEW_KEYS, rewardKeys, type RewardManifest } from "@/lib/contracts/reward_directory.ts";
+import { NEW_KEYS, rewardKeys, type RewardManifest } from "@/lib/data/contracts/reward_directory.ts";
 import { baselineOf, type Calibration, calibrationWarnings, type ResponseStatistics } from "./calibrate.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import type { Choice } from "./pick_checkpoint.ts";

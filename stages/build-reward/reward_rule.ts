@@ -1,5 +1,5 @@
 /** Makes the rule that computes a reward from log-probabilities. In: parameters. Out: the rule. @module */
-import type { RewardRule } from "@/lib/reward/scored_rows.ts";
+import type { RewardRule } from "@/lib/model/reward/scored_rows.ts";
 import type { Params } from "./params.ts";
 
 /**

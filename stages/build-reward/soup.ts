@@ -4,14 +4,14 @@
  * base, for a short time.
  * @module
  */
-import type { LoadedModel } from "@/lib/models/checkpoint.ts";
-import { adaptedModel, adapterSpecs } from "@/lib/models/lora/adapted_model.ts";
-import { adapterNames } from "@/lib/models/lora/adapter.ts";
-import type { Adapter } from "@/lib/models/model.ts";
-import { ParameterVector } from "@/lib/models/parameters.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
-import { sameShape } from "@/lib/tensor/tensor.ts";
+import type { LoadedModel } from "@/lib/model/models/checkpoint.ts";
+import { adaptedModel, adapterSpecs } from "@/lib/model/models/lora/adapted_model.ts";
+import { adapterNames } from "@/lib/model/models/lora/adapter.ts";
+import type { Adapter } from "@/lib/model/models/model.ts";
+import { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
+import { sameShape } from "@/lib/compute/tensor/tensor.ts";
 
 /** A model and its name in messages. */
 export interface SoupMember extends LoadedModel {

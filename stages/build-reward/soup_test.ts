@@ -1,11 +1,11 @@
 /** Tests averaged weights: by hand, and the product of an averaged adapter against the mean of its parts' products. @module */
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { loadFrozenModel, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { mergedModel } from "@/lib/models/lora/merge.ts";
-import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { loadFrozenModel, loadModel, writeModel } from "@/lib/model/models/checkpoint.ts";
+import { mergedModel } from "@/lib/model/models/lora/merge.ts";
+import { newAdapter } from "@/lib/model/models/lora/new_adapter.ts";
+import { fillNormal } from "@/lib/compute/random/normal.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { type SoupMember, soupOf } from "./soup.ts";
 

@@ -2,11 +2,11 @@
  * Causal attention of standard ONNX operators over right-padded rows whose number and length are known at run time only.
  * @module
  */
-import type { Value } from "@/lib/autodiff/mod.ts";
-import type { Lowering } from "@/lib/autodiff/primitive.ts";
-import type { AttentionSpec, BlockContext, Rope } from "@/lib/models/model.ts";
-import { ropeTables } from "@/lib/models/rope_frequencies.ts";
-import { f32, i64 } from "@/lib/tensor/tensor.ts";
+import type { Value } from "@/lib/compute/autodiff/mod.ts";
+import type { Lowering } from "@/lib/compute/autodiff/primitive.ts";
+import type { AttentionSpec, BlockContext, Rope } from "@/lib/model/models/model.ts";
+import { ropeTables } from "@/lib/model/models/rope_frequencies.ts";
+import { f32, i64 } from "@/lib/compute/tensor/tensor.ts";
 import { emit, inferencePrimitive, lengthOf, placesOf } from "./token_shapes.ts";
 
 /** Added to the scores of masked tokens, as in training: e^(−1e9) is 0. */

@@ -1,13 +1,13 @@
 /** Attention and token shapes of exported graphs against those of training, on one batch. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import type { Value } from "@/lib/autodiff/mod.ts";
-import { causalAttention } from "@/lib/models/causal_attention.ts";
-import type { AttentionSpec } from "@/lib/models/model.ts";
-import { ropeFrequencies } from "@/lib/models/rope_frequencies.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { f32, type HostTensor, i64 } from "@/lib/tensor/tensor.ts";
-import { evaluate } from "@/lib/train/evaluate.ts";
+import type { Value } from "@/lib/compute/autodiff/mod.ts";
+import { causalAttention } from "@/lib/model/models/causal_attention.ts";
+import type { AttentionSpec } from "@/lib/model/models/model.ts";
+import { ropeFrequencies } from "@/lib/model/models/rope_frequencies.ts";
+import { fillNormal } from "@/lib/compute/random/normal.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { f32, type HostTensor, i64 } from "@/lib/compute/tensor/tensor.ts";
+import { evaluate } from "@/tests/support/evaluate.ts";
 import { tokenAttention } from "./token_attention.ts";
 import { flatPositions, flatTokens, isAmong, nextTokens, ofOwnTokens } from "./token_shapes.ts";
 

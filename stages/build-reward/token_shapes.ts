@@ -3,11 +3,11 @@
  * of rows of any length. Shapes in the trace are those of an example batch; only the nodes matter. For inference only.
  * @module
  */
-import type { Value } from "@/lib/autodiff/mod.ts";
-import { definePrimitive, type Lowering, type Primitive } from "@/lib/autodiff/primitive.ts";
-import { ELEMENT_TYPE } from "@/lib/tensor/dtype.ts";
-import { UnsupportedOpError } from "@/lib/tensor/errors.ts";
-import { hostTensor, i64, sizeOf } from "@/lib/tensor/tensor.ts";
+import type { Value } from "@/lib/compute/autodiff/mod.ts";
+import { definePrimitive, type Lowering, type Primitive } from "@/lib/compute/autodiff/primitive.ts";
+import { ELEMENT_TYPE } from "@/lib/compute/tensor/dtype.ts";
+import { UnsupportedOpError } from "@/lib/compute/tensor/errors.ts";
+import { hostTensor, i64, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 
 /** Defines a primitive without a derivative. */
 export function inferencePrimitive<P extends object>(

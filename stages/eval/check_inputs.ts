@@ -1,9 +1,9 @@
 /** Checks models and rows before the evaluation: language models, and ids and lengths that fit them. @module */
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
-import type { Model } from "@/lib/models/model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import type { TokenRow } from "@/lib/data/contracts/tokens.ts";
+import type { Model } from "@/lib/model/models/model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 
 /**
  * Checks that all rows fit all models, which are given by name.

@@ -1,7 +1,7 @@
 /** Tests that all models and rows that do not fit are listed in one message. @module */
 import { assertEquals, assertThrows } from "@std/assert";
-import { modelFromConfig } from "@/lib/models/config.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { checkInputs } from "./check_inputs.ts";
 
 function model(context: number, vocabulary: number) {

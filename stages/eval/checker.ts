@@ -3,13 +3,13 @@
  * In: parameters and prompts. Out: a checker, or undefined.
  * @module
  */
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import type { Checker } from "@/lib/evals/checker.ts";
-import { checkerOptions } from "@/lib/evals/checker_params.ts";
-import { loadChecker, neededField } from "@/lib/evals/load_checker.ts";
-import { jsonObjectIn } from "@/lib/files/strict_json.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import type { Checker } from "@/lib/model/evals/checker.ts";
+import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
+import { loadChecker, neededField } from "@/lib/model/evals/load_checker.ts";
+import { jsonObjectIn } from "@/lib/data/files/strict_json.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 import type { Params } from "./params.ts";
 
 /**

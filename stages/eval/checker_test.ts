@@ -1,7 +1,7 @@
 /** Tests the checker of an evaluation: loaded, skipped, or an error before any model runs. @module */
 import { assertEquals, assertRejects } from "@std/assert";
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { checkerFor } from "./checker.ts";
 import { params } from "./params.ts";

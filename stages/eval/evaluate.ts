@@ -3,17 +3,17 @@
  * averaged.
  * @module
  */
-import type { DecodingMode, EvalRow } from "@/lib/contracts/evals.ts";
-import type { SampleRow } from "@/lib/contracts/samples.ts";
-import type { StageProgress } from "@/lib/contracts/stage.ts";
-import { stoppable } from "@/lib/contracts/stop.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { sampleResponses } from "@/lib/generate/sample_responses.ts";
-import type { Sampling } from "@/lib/generate/sampler.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { stopWatch } from "@/lib/text/stop_strings.ts";
-import { runYielding } from "@/lib/train/event_loop.ts";
+import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
+import type { SampleRow } from "@/lib/data/contracts/samples.ts";
+import type { StageProgress } from "@/lib/data/contracts/stage.ts";
+import { stoppable } from "@/lib/data/contracts/stop.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { sampleResponses } from "@/lib/model/generate/sample_responses.ts";
+import type { Sampling } from "@/lib/model/generate/sampler.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { stopWatch } from "@/lib/data/text/stop_strings.ts";
+import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
 import { metricRows } from "./metrics.ts";
 import type { Params } from "./params.ts";

@@ -1,7 +1,7 @@
 /** A response with its metrics. @module */
-import type { DecodingMode } from "@/lib/contracts/evals.ts";
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { SampleRow } from "@/lib/contracts/samples.ts";
+import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { SampleRow } from "@/lib/data/contracts/samples.ts";
 
 /** A response, the model and the decoding mode that it was sampled with. */
 export interface SampledResponse {

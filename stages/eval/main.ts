@@ -3,11 +3,11 @@
  * metrics. In: models and prompts. Out: metrics by model and mode, and responses to read.
  * @module
  */
-import { writeEvals } from "@/lib/contracts/evals.ts";
-import { writeSamples } from "@/lib/contracts/samples.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
-import { checkStop } from "@/lib/contracts/stop.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
+import { writeEvals } from "@/lib/data/contracts/evals.ts";
+import { writeSamples } from "@/lib/data/contracts/samples.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { checkStop } from "@/lib/data/contracts/stop.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
@@ -35,6 +35,6 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,23 +1,23 @@
 /** Tests the stage on files: its metrics, the random numbers that models share, and errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { type EvalRow, readEvals } from "@/lib/contracts/evals.ts";
-import { copyTokenizerFiles, tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readPrompts, writePrompts } from "@/lib/contracts/prompts.ts";
-import { writeReward } from "@/lib/contracts/reward_directory.ts";
-import { readSamples } from "@/lib/contracts/samples.ts";
-import type { InputPaths, StageProgress } from "@/lib/contracts/stage.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { type EvalRow, readEvals } from "@/lib/data/contracts/evals.ts";
+import { copyTokenizerFiles, tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { readPrompts, writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { writeReward } from "@/lib/data/contracts/reward_directory.ts";
+import { readSamples } from "@/lib/data/contracts/samples.ts";
+import type { InputPaths, StageProgress } from "@/lib/data/contracts/stage.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { stage } from "./main.ts";
 import { type Params, params } from "./params.ts";
 

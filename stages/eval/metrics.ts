@@ -2,7 +2,7 @@
  * Computes the rows of `evals@1`: for every model and mode the mean of every metric, with its standard error over prompts.
  * @module
  */
-import type { DecodingMode, EvalRow } from "@/lib/contracts/evals.ts";
+import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
 import { clusterMean, clustersOf } from "./cluster_mean.ts";
 import type { EvaluatedResponse } from "./evaluated_response.ts";
 

@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from "zod";
-import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
-import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
+import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
+import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 
 /** Strict schema of the stage's parameters; the empty string means "not set". */
 export const params = z.strictObject({

@@ -3,17 +3,17 @@
  * In: paths. Out: an `Evaluation`.
  * @module
  */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { readTokens, supervisedTokens } from "@/lib/contracts/tokens.ts";
-import type { Checker } from "@/lib/evals/checker.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { readModel } from "@/lib/models/checkpoint.ts";
-import { type ModelSource, RewardModel } from "@/lib/reward/reward_model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
-import type { Sequence } from "@/lib/train/batching.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type PromptRow, readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { readTokens, supervisedTokens } from "@/lib/data/contracts/tokens.ts";
+import type { Checker } from "@/lib/model/evals/checker.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { readModel } from "@/lib/model/models/checkpoint.ts";
+import { type ModelSource, RewardModel } from "@/lib/model/reward/reward_model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
 import { checkInputs } from "./check_inputs.ts";
 import { checkerFor } from "./checker.ts";
 import type { Params } from "./params.ts";

@@ -3,13 +3,13 @@
  * of all models go through each frozen model together.
  * @module
  */
-import { parsedMeta, type RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { stoppable } from "@/lib/contracts/stop.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import { baseNll, responseSequence } from "@/lib/reward/reward_model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { runYielding } from "@/lib/train/event_loop.ts";
-import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
+import { parsedMeta, type RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import { stoppable } from "@/lib/data/contracts/stop.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import { baseNll, responseSequence } from "@/lib/model/reward/reward_model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { runYielding } from "@/lib/model/train/event_loop.ts";
+import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
 import type { EvaluatedResponse, SampledResponse } from "./evaluated_response.ts";
 import type { Evaluation } from "./read_inputs.ts";
 

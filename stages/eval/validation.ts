@@ -1,8 +1,8 @@
 /** Computes the negative log-likelihood of held-out demonstrations. @module */
-import type { Sequence } from "@/lib/train/batching.ts";
-import type { Work } from "@/lib/train/event_loop.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { tokenLogprobsWork } from "@/lib/train/token_logprobs.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
+import type { Work } from "@/lib/model/train/event_loop.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
 import { clusterMean, type MeanError } from "./cluster_mean.ts";
 
 /**

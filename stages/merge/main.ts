@@ -3,10 +3,10 @@
  * It has no state and draws no random numbers.
  * @module
  */
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import { loadLanguageModel, writeMerged } from "@/lib/models/checkpoint.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import { loadLanguageModel, writeMerged } from "@/lib/model/models/checkpoint.ts";
 import { type Params, params } from "./params.ts";
 
 const inputs = {
@@ -38,6 +38,6 @@ async function run(context: StageContext<Params, typeof inputs, typeof outputs>)
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,10 +1,10 @@
 /** Tests the stage on files: an adapter and a plain model. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
-import { targetsFrom } from "@/lib/train/batching.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
+import { targetsFrom } from "@/lib/model/train/batching.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

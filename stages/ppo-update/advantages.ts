@@ -1,15 +1,15 @@
 /** Advantages: values of the critic, generalised advantage estimation or an estimator without a critic, whitening. @module */
-import { criticFreeAdvantages, GROUP_ESTIMATORS } from "@/lib/rl/advantage_estimators.ts";
-import { gae } from "@/lib/rl/gae.ts";
-import { moments } from "@/lib/rl/moments.ts";
-import { residualBootstrap, residualPrefix, residualValues } from "@/lib/rl/residual_critic.ts";
-import { checkFinite } from "@/lib/rl/rows.ts";
-import { whiten } from "@/lib/rl/whiten.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
-import { type Sequence, targetsFrom } from "@/lib/train/batching.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { tokenValues } from "@/lib/train/token_logprobs.ts";
+import { criticFreeAdvantages, GROUP_ESTIMATORS } from "@/lib/model/rl/advantage_estimators.ts";
+import { gae } from "@/lib/model/rl/gae.ts";
+import { moments } from "@/lib/model/rl/moments.ts";
+import { residualBootstrap, residualPrefix, residualValues } from "@/lib/model/rl/residual_critic.ts";
+import { checkFinite } from "@/lib/model/rl/rows.ts";
+import { whiten } from "@/lib/model/rl/whiten.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
+import { type Sequence, targetsFrom } from "@/lib/model/train/batching.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { tokenValues } from "@/lib/model/train/token_logprobs.ts";
 import type { Params } from "./params.ts";
 import { continues } from "./rewards.ts";
 import type { Evaluated, RewardedRollout, Rollout, Trajectory } from "./trajectory.ts";

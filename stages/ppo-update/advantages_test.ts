@@ -1,9 +1,9 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { gae } from "@/lib/rl/gae.ts";
-import { UNIT_SCALE } from "@/lib/rl/reward_scale.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { gae } from "@/lib/model/rl/gae.ts";
+import { UNIT_SCALE } from "@/lib/model/rl/reward_scale.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { scoredRow as row, trajectoriesOf, withDefaults } from "@/tests/support/ppo_rows.ts";
 import type { Params } from "./params.ts";
 import { tokenKl } from "./rewards.ts";

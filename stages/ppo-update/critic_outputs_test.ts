@@ -1,9 +1,9 @@
 /** The states at which the critic is evaluated, with models from files. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenValues } from "@/lib/train/token_logprobs.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenValues } from "@/lib/model/train/token_logprobs.ts";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
 import { withCriticOutputs } from "./advantages.ts";
 import type { Params } from "./params.ts";

@@ -1,6 +1,6 @@
 /** One update of the critic. @module */
-import { valueStatistics } from "@/lib/rl/value_statistics.ts";
-import { valueProgram } from "@/lib/train/ppo_programs.ts";
+import { valueStatistics } from "@/lib/model/rl/value_statistics.ts";
+import { valueProgram } from "@/lib/model/train/ppo_programs.ts";
 import {
   type Learner,
   type Minibatch,

@@ -1,10 +1,10 @@
 /** Demonstrations whose supervised loss is added to the policy's loss (`demo_mix`). @module */
-import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
-import { permutation } from "@/lib/random/shuffle.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import type { Sequence } from "@/lib/train/batching.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
+import { readTokens, type TokenRow } from "@/lib/data/contracts/tokens.ts";
+import { permutation } from "@/lib/compute/random/shuffle.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
+import { SUPERVISED } from "@/lib/model/train/programs.ts";
 import { addGradients, type Learner } from "./minibatch.ts";
 import type { Params } from "./params.ts";
 

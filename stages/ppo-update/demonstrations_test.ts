@@ -7,11 +7,11 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import {
   bytesOf,
   CRITIC,

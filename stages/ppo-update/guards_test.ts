@@ -1,10 +1,10 @@
 /** The guards of an iteration: log-probabilities of the sampler, early stop, values that are not finite, warnings. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
-import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
+import { readTrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import { loadModel, writeModel } from "@/lib/model/models/checkpoint.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
 import {
   bytesOf,
   CRITIC,

@@ -1,12 +1,12 @@
 /** Reads and checks what an iteration starts from: scored rollouts and demonstrations. @module */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
-import type { Model } from "@/lib/models/model.ts";
-import { responseSequence } from "@/lib/reward/reward_model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
-import { checkFits } from "@/lib/train/fit_model.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { readScored, type ScoredRow } from "@/lib/data/contracts/scored.ts";
+import type { Model } from "@/lib/model/models/model.ts";
+import { responseSequence } from "@/lib/model/reward/reward_model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
+import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { type Demonstrations, readDemonstrationTokens } from "./demonstrations.ts";
 import type { Params } from "./params.ts";
 

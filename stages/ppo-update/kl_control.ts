@@ -3,9 +3,9 @@
  * trainer's state.
  * @module
  */
-import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
-import { adaptiveKl } from "@/lib/rl/adaptive_kl.ts";
-import { fluencyFactor } from "@/lib/rl/fluency_budget.ts";
+import type { TrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import { adaptiveKl } from "@/lib/model/rl/adaptive_kl.ts";
+import { fluencyFactor } from "@/lib/model/rl/fluency_budget.ts";
 import type { Params } from "./params.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 

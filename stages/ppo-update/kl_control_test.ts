@@ -1,6 +1,6 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
-import { adaptiveKl } from "@/lib/rl/adaptive_kl.ts";
+import type { TrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import { adaptiveKl } from "@/lib/model/rl/adaptive_kl.ts";
 import { withDefaults } from "@/tests/support/ppo_rows.ts";
 import { effectiveBeta, klControlOf, nextKlControl } from "./kl_control.ts";
 import type { RolloutStatistics } from "./statistics.ts";

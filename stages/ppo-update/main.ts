@@ -5,15 +5,15 @@
  * epochs × minibatches × (critic, policy), statistics. The records that these steps fill are in trajectory.ts.
  * @module
  */
-import { writeMetrics } from "@/lib/contracts/metrics.ts";
-import { hasTokenizer } from "@/lib/contracts/model_directory.ts";
-import { writeSamples } from "@/lib/contracts/samples.ts";
-import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
-import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { hasTokenizer } from "@/lib/data/contracts/model_directory.ts";
+import { writeSamples } from "@/lib/data/contracts/samples.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
+import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
 import { withAdvantages, withCriticOutputs } from "./advantages.ts";
 import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
@@ -242,6 +242,6 @@ async function beforeUpdate(
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,16 +1,16 @@
 /** The stage on files: what an iteration changes, what it must not change, and that iterations chain. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
-import { readSamples } from "@/lib/contracts/samples.ts";
-import { writeScored } from "@/lib/contracts/scored.ts";
-import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
-import type { StageProgress } from "@/lib/contracts/stage.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { responseSequence } from "@/lib/reward/reward_model.ts";
-import { ColumnError, DataError, TryAgainError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { decodeArrow } from "@/lib/data/arrow/decode_arrow.ts";
+import { readSamples } from "@/lib/data/contracts/samples.ts";
+import { writeScored } from "@/lib/data/contracts/scored.ts";
+import { readTrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import type { StageProgress } from "@/lib/data/contracts/stage.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { responseSequence } from "@/lib/model/reward/reward_model.ts";
+import { ColumnError, DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import {
   bytesOf,
   CRITIC,

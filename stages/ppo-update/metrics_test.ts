@@ -1,11 +1,11 @@
 /** Compares docs/metrics.md with the metrics that the stage writes. @module */
 import { assert, assertEquals } from "@std/assert";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { readSamples } from "@/lib/contracts/samples.ts";
-import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { readSamples } from "@/lib/data/contracts/samples.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { namesUnder } from "@/tests/docs/markdown.ts";
 import { scoredRow } from "@/tests/support/ppo_rows.ts";
 import { runStage } from "@/tests/support/run_stage.ts";

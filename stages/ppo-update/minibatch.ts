@@ -1,12 +1,12 @@
 /** A minibatch: which trajectories it holds, the pass over it that adds gradients, and the optimizer step. @module */
-import type { ParameterVector } from "@/lib/models/parameters.ts";
-import { permutation } from "@/lib/random/shuffle.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { aggregationWeights } from "@/lib/rl/aggregate.ts";
-import type { AdamW } from "@/lib/train/adamw.ts";
-import { gatherTokens, type MicroBatch, microBatches, type Sequence } from "@/lib/train/batching.ts";
-import type { HeadProgram } from "@/lib/train/head_program.ts";
-import type { Network, PassResult, TokenInputs } from "@/lib/train/network.ts";
+import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { permutation } from "@/lib/compute/random/shuffle.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { aggregationWeights } from "@/lib/model/rl/aggregate.ts";
+import type { AdamW } from "@/lib/model/train/adamw.ts";
+import { gatherTokens, type MicroBatch, microBatches, type Sequence } from "@/lib/model/train/batching.ts";
+import type { HeadProgram } from "@/lib/model/train/head_program.ts";
+import type { Network, PassResult, TokenInputs } from "@/lib/model/train/network.ts";
 import type { Params } from "./params.ts";
 import type { Trajectory } from "./trajectory.ts";
 

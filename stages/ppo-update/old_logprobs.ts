@@ -1,11 +1,11 @@
 /** Old log-probabilities: those of the policy before any update, and their distance from the sampler's. @module */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { type LogprobGap, logprobGap, truncatedImportance } from "@/lib/rl/importance_sampling.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { microBatches, scatterTokens } from "@/lib/train/batching.ts";
-import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { temperedLogprobsProgram } from "@/lib/train/ppo_programs.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { type LogprobGap, logprobGap, truncatedImportance } from "@/lib/model/rl/importance_sampling.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { microBatches, scatterTokens } from "@/lib/model/train/batching.ts";
+import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { temperedLogprobsProgram } from "@/lib/model/train/ppo_programs.ts";
 import type { Params } from "./params.ts";
 import { type Rollout, rolloutOf } from "./trajectory.ts";
 

@@ -1,6 +1,6 @@
 /** Parameters of `ppo-update`: their schema, and which values exclude each other. @module */
 import { z } from "zod";
-import { KL_ESTIMATORS_AT } from "@/lib/rl/kl_placement.ts";
+import { KL_ESTIMATORS_AT } from "@/lib/model/rl/kl_placement.ts";
 import { OBJECTIVE_PARAMS } from "./params_objective.ts";
 import { TRAINING_PARAMS } from "./params_training.ts";
 

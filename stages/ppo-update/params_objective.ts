@@ -1,9 +1,9 @@
 /** Rewards, KL penalty, advantages and losses: parameters of `ppo-update`. @module */
 import { z } from "zod";
-import { ADVANTAGE_ESTIMATORS } from "@/lib/rl/advantage_estimators.ts";
-import { AGGREGATIONS } from "@/lib/rl/aggregate.ts";
-import { KL_PLACEMENTS } from "@/lib/rl/kl_placement.ts";
-import { MISSING_EOS, REWARD_PLACEMENTS, TRUNCATED_VALUES } from "@/lib/rl/ppo_rewards.ts";
+import { ADVANTAGE_ESTIMATORS } from "@/lib/model/rl/advantage_estimators.ts";
+import { AGGREGATIONS } from "@/lib/model/rl/aggregate.ts";
+import { KL_PLACEMENTS } from "@/lib/model/rl/kl_placement.ts";
+import { MISSING_EOS, REWARD_PLACEMENTS, TRUNCATED_VALUES } from "@/lib/model/rl/ppo_rewards.ts";
 
 /** Fields of the schema; null switches off. */
 export const OBJECTIVE_PARAMS = {

@@ -1,6 +1,6 @@
 /** Updates, optimizer and guards: parameters of `ppo-update`. @module */
 import { z } from "zod";
-import { SCHEDULES } from "@/lib/train/schedule.ts";
+import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 
 /** Fields of the schema; null switches off. */
 export const TRAINING_PARAMS = {

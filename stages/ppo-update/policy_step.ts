@@ -1,9 +1,9 @@
 /** One update of the policy: the clipped surrogate loss, and the terms that are added to it. @module */
-import { logprobGap } from "@/lib/rl/importance_sampling.ts";
-import { klEstimatorAt } from "@/lib/rl/kl_placement.ts";
-import { type PolicyStatistics, policyStatistics } from "@/lib/rl/policy_statistics.ts";
-import { scatterTokens } from "@/lib/train/batching.ts";
-import { type KlTerm, policyProgram, type PolicyProgramOptions } from "@/lib/train/ppo_programs.ts";
+import { logprobGap } from "@/lib/model/rl/importance_sampling.ts";
+import { klEstimatorAt } from "@/lib/model/rl/kl_placement.ts";
+import { type PolicyStatistics, policyStatistics } from "@/lib/model/rl/policy_statistics.ts";
+import { scatterTokens } from "@/lib/model/train/batching.ts";
+import { type KlTerm, policyProgram, type PolicyProgramOptions } from "@/lib/model/train/ppo_programs.ts";
 import type { DemonstrationStream } from "./demonstrations.ts";
 import {
   discardGradients,

@@ -1,7 +1,7 @@
 /** Rewards: their scale, the KL penalty, and what each token is given. Pure. @module */
-import type { TrainerState } from "@/lib/contracts/trainer_state.ts";
-import { klEstimates } from "@/lib/rl/kl.ts";
-import { ppoRewards } from "@/lib/rl/ppo_rewards.ts";
+import type { TrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import { klEstimates } from "@/lib/model/rl/kl.ts";
+import { ppoRewards } from "@/lib/model/rl/ppo_rewards.ts";
 import {
   fitRewardScale,
   mergeMoments,
@@ -11,8 +11,8 @@ import {
   runningScale,
   scaleReward,
   UNIT_SCALE,
-} from "@/lib/rl/reward_scale.ts";
-import { whiten } from "@/lib/rl/whiten.ts";
+} from "@/lib/model/rl/reward_scale.ts";
+import { whiten } from "@/lib/model/rl/whiten.ts";
 import type { Params } from "./params.ts";
 import type { RewardedRollout, Rollout } from "./trajectory.ts";
 

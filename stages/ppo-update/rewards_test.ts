@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { UNIT_SCALE } from "@/lib/rl/reward_scale.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { UNIT_SCALE } from "@/lib/model/rl/reward_scale.ts";
 import { scoredRow, withDefaults } from "@/tests/support/ppo_rows.ts";
 import type { Params } from "./params.ts";
 import { fitScale, type FittedScale, type ScaleState, withRewards } from "./rewards.ts";

@@ -1,14 +1,14 @@
 /** Statements of docs/correctness.md on the stage as a whole that no other test here covers. @module */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
+import { targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { CRITIC, DIGEST, scoredRollouts, SETTINGS, SFT, update } from "@/tests/support/ppo_iterations.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

@@ -1,11 +1,11 @@
 /** The metrics of an iteration: of its rollouts, of rewards and advantages, and of its updates. @module */
-import { distinctShare, repetition } from "@/lib/rl/diversity.ts";
-import { explainedVariance } from "@/lib/rl/value_statistics.ts";
-import { klEstimates } from "@/lib/rl/kl.ts";
-import { correlation, moments } from "@/lib/rl/moments.ts";
-import type { Rows } from "@/lib/rl/rows.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import { distinctShare, repetition } from "@/lib/model/rl/diversity.ts";
+import { explainedVariance } from "@/lib/model/rl/value_statistics.ts";
+import { klEstimates } from "@/lib/model/rl/kl.ts";
+import { correlation, moments } from "@/lib/model/rl/moments.ts";
+import type { Rows } from "@/lib/model/rl/rows.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 import type { Minibatch, UpdateResult } from "./minibatch.ts";
 import { tokenKl } from "./rewards.ts";
 import type { RewardedRollout, Rollout, Trajectory } from "./trajectory.ts";

@@ -4,23 +4,27 @@
  * @module
  */
 import { join } from "node:path";
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { readTrainerState, type TrainerState, writeTrainerState } from "@/lib/contracts/trainer_state.ts";
-import { givingTo, type HandOver, passOn } from "@/lib/files/hand_over.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import { openSafetensors } from "@/lib/files/safetensors.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import {
+  readTrainerState,
+  type TrainerState,
+  writeTrainerState,
+} from "@/lib/data/contracts/trainer_state.ts";
+import { givingTo, type HandOver, passOn } from "@/lib/data/files/hand_over.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import { openSafetensors } from "@/lib/data/files/safetensors.ts";
 import {
   criticFrom,
   type LoadedModel,
   loadLanguageModel,
   loadModel,
   writeModel,
-} from "@/lib/models/checkpoint.ts";
-import type { ParameterVector } from "@/lib/models/parameters.ts";
-import { AdamW } from "@/lib/train/adamw.ts";
-import { Network } from "@/lib/train/network.ts";
-import { type NamedVectors, readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
-import { policyWarmupFactor, transformersFactor } from "@/lib/train/schedule.ts";
+} from "@/lib/model/models/checkpoint.ts";
+import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { AdamW } from "@/lib/model/train/adamw.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { type NamedVectors, readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
+import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedule.ts";
 import type { KlControl } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
 import { isCriticFree, type Params } from "./params.ts";

@@ -3,9 +3,9 @@
  * {@linkcode Trajectory}. Per-token arrays have one entry per response token, [R].
  * @module
  */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { responseSequence } from "@/lib/reward/reward_model.ts";
-import type { Sequence } from "@/lib/train/batching.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { responseSequence } from "@/lib/model/reward/reward_model.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
 
 /** A scored response with the policy's log-probabilities before any update. */
 export interface Rollout extends Omit<ScoredRow, "logprobs"> {

@@ -1,11 +1,11 @@
 /** The stage's variants on files: estimators without a critic, KL in the loss, aggregation, schedules, masks. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { readTrainerState } from "@/lib/contracts/trainer_state.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { readTrainerState } from "@/lib/data/contracts/trainer_state.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import {
   bytesOf,
   CRITIC,

@@ -3,9 +3,9 @@
  * that are kept as text for a person to read. Pure.
  * @module
  */
-import type { SampleRow } from "@/lib/contracts/samples.ts";
-import { repetition } from "@/lib/rl/diversity.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { SampleRow } from "@/lib/data/contracts/samples.ts";
+import { repetition } from "@/lib/model/rl/diversity.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Params } from "./params.ts";
 import { tokenKl } from "./rewards.ts";
 import { REPETITION_N, type RolloutStatistics } from "./statistics.ts";

@@ -2,25 +2,25 @@
  * The program `rollout`: samples responses from the policy to the prompts of an iteration.
  * @module
  */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type PromptRow, readPrompts } from "@/lib/contracts/prompts.ts";
-import { writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
-import { checkStop } from "@/lib/contracts/stop.ts";
-import { checkExact } from "@/lib/generate/exact.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { sampleResponses } from "@/lib/generate/sample_responses.ts";
-import { borrowLanguageModel } from "@/lib/models/checkpoint.ts";
-import type { Model } from "@/lib/models/model.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
-import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { stopWatch } from "@/lib/text/stop_strings.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { batchRows } from "@/lib/train/epoch_order.ts";
-import { checkFits } from "@/lib/train/fit_model.ts";
-import { Network } from "@/lib/train/network.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type PromptRow, readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
+import { checkStop } from "@/lib/data/contracts/stop.ts";
+import { checkExact } from "@/lib/model/generate/exact.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { sampleResponses } from "@/lib/model/generate/sample_responses.ts";
+import { borrowLanguageModel } from "@/lib/model/models/checkpoint.ts";
+import type { Model } from "@/lib/model/models/model.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { stopWatch } from "@/lib/data/text/stop_strings.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
+import { batchRows } from "@/lib/model/train/epoch_order.ts";
+import { checkFits } from "@/lib/model/train/fit_model.ts";
+import { Network } from "@/lib/model/train/network.ts";
 import { type Params, params } from "./params.ts";
 
 const inputs = {
@@ -111,6 +111,6 @@ export function promptsOfIteration(
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,11 +1,11 @@
 /** Tests the stage on files: the prompts of an iteration, equal bytes for any batch size, and errors. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
-import { readRollouts } from "@/lib/contracts/rollouts.ts";
-import { digestFile } from "@/lib/files/digest.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type PromptRow, writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { readRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { digestFile } from "@/lib/data/files/digest.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { promptsOfIteration, stage } from "./main.ts";

@@ -7,10 +7,10 @@
  * @module
  */
 import { setTimeout } from "node:timers/promises";
-import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
-import { checkStop } from "@/lib/contracts/stop.ts";
-import { jsonObjectIn } from "@/lib/files/strict_json.ts";
-import { DataError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
+import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { checkStop } from "@/lib/data/contracts/stop.ts";
+import { jsonObjectIn } from "@/lib/data/files/strict_json.ts";
+import { DataError, UnavailableError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { checkedValues, type ExternalReward } from "./external_reward.ts";
 
 /** The endpoint, and how often and how long requests are tried. */

@@ -1,6 +1,12 @@
 /** Tests endpoints as external rewards over local sockets: requests, retries and errors. @module */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { DataError, exitCodeOf, TryAgainError, UnavailableError, UsageError } from "@/lib/tensor/errors.ts";
+import {
+  DataError,
+  exitCodeOf,
+  TryAgainError,
+  UnavailableError,
+  UsageError,
+} from "@/lib/compute/tensor/errors.ts";
 import { type Judge, JudgeServer, SILENCE } from "@/tests/support/judge_server.ts";
 import { type EndpointOptions, endpointReward } from "./endpoint_reward.ts";
 import type { ExternalRow } from "./external_reward.ts";

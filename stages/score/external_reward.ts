@@ -3,12 +3,12 @@
  * module (`module_reward.ts`) or an endpoint (`endpoint_reward.ts`). Out: rows with the external reward at the last token.
  * @module
  */
-import type { RewardManifest } from "@/lib/contracts/reward_directory.ts";
-import { parsedMeta } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { responseReward } from "@/lib/rl/srppo_reward.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { listed } from "@/lib/tensor/listed.ts";
+import type { RewardManifest } from "@/lib/data/contracts/reward_directory.ts";
+import { parsedMeta } from "@/lib/data/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { responseReward } from "@/lib/model/rl/srppo_reward.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
 
 /** A response as an external reward function receives it: snake_case, as in all files. */
 export interface ExternalRow {

@@ -1,7 +1,7 @@
 /** Tests external rewards: the rows of a module, its reward, and errors. @module */
 import { assertEquals, assertRejects } from "@std/assert";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { addExternalReward, type ExternalOptions, type ExternalRow } from "./external_reward.ts";
 import { moduleReward } from "./module_reward.ts";

@@ -3,20 +3,20 @@
  * It has no state and draws no random numbers.
  * @module
  */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
-import { readRollouts } from "@/lib/contracts/rollouts.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { writeScored } from "@/lib/contracts/scored.ts";
-import { defineStage, type Ports, type StageContext } from "@/lib/contracts/stage.ts";
-import { checkStop, stoppable } from "@/lib/contracts/stop.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { responseSequence, RewardModel } from "@/lib/reward/reward_model.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
-import { loadSpecialIds } from "@/lib/text/load_special_ids.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { runYielding } from "@/lib/train/event_loop.ts";
-import { checkFits } from "@/lib/train/fit_model.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { readRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { writeScored } from "@/lib/data/contracts/scored.ts";
+import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
+import { checkStop, stoppable } from "@/lib/data/contracts/stop.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { responseSequence, RewardModel } from "@/lib/model/reward/reward_model.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
+import { runYielding } from "@/lib/model/train/event_loop.ts";
+import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { endpointReward } from "./endpoint_reward.ts";
 import { addExternalReward, type ExternalReward } from "./external_reward.ts";
 import { moduleReward } from "./module_reward.ts";
@@ -111,6 +111,6 @@ async function externalReward(
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,15 +1,15 @@
 /** Tests the stage on files: rewards of rollouts from known models, and that nothing else affects them. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type RewardManifest, writeReward } from "@/lib/contracts/reward_directory.ts";
-import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { readScored, type ScoredRow } from "@/lib/contracts/scored.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type RewardManifest, writeReward } from "@/lib/data/contracts/reward_directory.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { readScored, type ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { JudgeServer } from "@/tests/support/judge_server.ts";
 import { runStage as run } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

@@ -1,6 +1,6 @@
 /** An external reward by a module: a user's file that exports a function `reward`. @module */
-import { exportedFunction } from "@/lib/evals/exported_function.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { exportedFunction } from "@/lib/model/evals/exported_function.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { checkedValues, type ExternalReward } from "./external_reward.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Parameters of `score`: those of the external reward. The rule of the models' reward is in the reward directory. @module */
 import { z } from "zod";
-import { hostOf } from "@/lib/contracts/reached_hosts.ts";
+import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({

@@ -1,6 +1,6 @@
 /** Intermediate checkpoints, one directory each, named by the number of updates. @module */
 import { join } from "node:path";
-import { linkTree, publishDirectory } from "@/lib/files/publish.ts";
+import { linkTree, publishDirectory } from "@/lib/data/files/publish.ts";
 
 /** Checkpoints of a training, in a directory that outlives an interruption. */
 export class CheckpointList {

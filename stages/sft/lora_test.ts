@@ -1,12 +1,12 @@
 /** Tests the stage with adapters: training, output, and training an adapter again. @module */
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { openSafetensors } from "@/lib/files/safetensors.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
+import { type MetricRow, readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { openSafetensors } from "@/lib/data/files/safetensors.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runStage, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

@@ -2,13 +2,13 @@
  * The program `sft`: fine-tunes a model on demonstrations or on preference pairs.
  * @module
  */
-import { readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import { writeModel } from "@/lib/models/checkpoint.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { Network } from "@/lib/train/network.ts";
+import { readMetrics, writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import { writeModel } from "@/lib/model/models/checkpoint.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { Network } from "@/lib/model/train/network.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { supervisedSequences } from "./objective.ts";
 import { params } from "./params.ts";
@@ -74,6 +74,6 @@ async function run(context: Context): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

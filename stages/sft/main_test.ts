@@ -1,13 +1,13 @@
 /** Tests the stage on files: training, interruption and resuming, errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { type MetricRow, readMetrics, writeMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type TokenRow, writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
+import { type MetricRow, readMetrics, writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type TokenRow, writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
 import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

@@ -1,9 +1,9 @@
 /** Training objectives: a loss over rows, of which every update uses a batch. @module */
-import { supervisedTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { microBatches, type Sequence } from "@/lib/train/batching.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
+import { supervisedTokens, type TokenRow } from "@/lib/data/contracts/tokens.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { microBatches, type Sequence } from "@/lib/model/train/batching.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { SUPERVISED } from "@/lib/model/train/programs.ts";
 import type { Params } from "./params.ts";
 
 /** Metrics of a batch, before the update. */

@@ -4,7 +4,7 @@
  * llama2.c.
  * @module
  */
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import type { TokenRow } from "@/lib/data/contracts/tokens.ts";
 
 /**
  * Returns the rows as blocks of `length` tokens, in their order; the last block has the remaining tokens. A last block of one

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as fc from "fast-check";
 import { join } from "node:path";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type TokenRow, writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type TokenRow, writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

@@ -4,13 +4,13 @@
  * its tokens in a supervised pass, whose gradient is exactly that of the loss.
  * @module
  */
-import type { PairRow } from "@/lib/contracts/pairs.ts";
-import { responseSequence } from "@/lib/reward/reward_model.ts";
-import { dpoLoss, type PairLogprobs, type PairLoss, spinLoss } from "@/lib/rl/pair_loss.ts";
-import { gatherTokens, microBatches, type Sequence } from "@/lib/train/batching.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import type { PairRow } from "@/lib/data/contracts/pairs.ts";
+import { responseSequence } from "@/lib/model/reward/reward_model.ts";
+import { dpoLoss, type PairLogprobs, type PairLoss, spinLoss } from "@/lib/model/rl/pair_loss.ts";
+import { gatherTokens, microBatches, type Sequence } from "@/lib/model/train/batching.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { SUPERVISED } from "@/lib/model/train/programs.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 

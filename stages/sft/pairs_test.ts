@@ -1,15 +1,15 @@
 /** Tests the stage on pairs: gradient, training, interruption and resuming, errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type PairRow, writePairs } from "@/lib/contracts/pairs.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { makeKey, uniform } from "@/lib/random/uniform.ts";
-import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { type MetricRow, readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type PairRow, writePairs } from "@/lib/data/contracts/pairs.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { makeKey, uniform } from "@/lib/compute/random/uniform.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { runStage, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

@@ -1,6 +1,6 @@
 /** Parameters of `sft`. The defaults are for checkpoints of a few hundred million to a few billion parameters. @module */
 import { z } from "zod";
-import { SCHEDULES } from "@/lib/train/schedule.ts";
+import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({

@@ -1,5 +1,5 @@
 /** Inputs and outputs of `sft`. @module */
-import type { Ports, StageContext } from "@/lib/contracts/stage.ts";
+import type { Ports, StageContext } from "@/lib/data/contracts/stage.ts";
 import type { Params } from "./params.ts";
 
 /** What is trained, and on what. */

@@ -1,10 +1,10 @@
 /** Saves an unfinished training to the stage's scratch directory: weights, moments and metrics. @module */
 import { join } from "node:path";
-import type { MetricRow } from "@/lib/contracts/metrics.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import type { ParameterVector } from "@/lib/models/parameters.ts";
-import type { AdamW } from "@/lib/train/adamw.ts";
-import { readVectors, writeVectors } from "@/lib/train/optimizer_file.ts";
+import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import type { AdamW } from "@/lib/model/train/adamw.ts";
+import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 
 /** Content of progress.json. */
 interface Progress {

@@ -1,12 +1,12 @@
 /** Reads and checks the training data before training: demonstrations, or pairs with their reference model. @module */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readPairs } from "@/lib/contracts/pairs.ts";
-import { checkSameTokenizer } from "@/lib/contracts/same_tokenizer.ts";
-import { readTokens, type TokenRow } from "@/lib/contracts/tokens.ts";
-import type { Model } from "@/lib/models/model.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
-import { checkFits } from "@/lib/train/fit_model.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { readPairs } from "@/lib/data/contracts/pairs.ts";
+import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
+import { readTokens, type TokenRow } from "@/lib/data/contracts/tokens.ts";
+import type { Model } from "@/lib/model/models/model.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
+import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { demonstrationObjective, type Objective, supervisedSequences } from "./objective.ts";
 import { packed } from "./pack.ts";
 import { pairObjective, pairSequences } from "./pair_objective.ts";

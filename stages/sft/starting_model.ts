@@ -1,9 +1,9 @@
 /** Loads the model that is trained: all its weights, random weights for a config.json alone, a new adapter, or the adapter that it is. @module */
-import { type LoadedModel, loadFrozenModel, loadLanguageModel } from "@/lib/models/checkpoint.ts";
-import { initialModel, isWithoutWeights } from "@/lib/models/initial_model.ts";
-import { PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
-import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { type LoadedModel, loadFrozenModel, loadLanguageModel } from "@/lib/model/models/checkpoint.ts";
+import { initialModel, isWithoutWeights } from "@/lib/model/models/initial_model.ts";
+import { PLAIN_LORA } from "@/lib/model/models/lora/adapter.ts";
+import { newAdapter } from "@/lib/model/models/lora/new_adapter.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import type { Params } from "./params.ts";
 
 /** The parameters that decide which weights are trained. */

@@ -3,17 +3,17 @@
  * resumes with the same result.
  * @module
  */
-import type { MetricRow } from "@/lib/contracts/metrics.ts";
-import { permutation } from "@/lib/random/shuffle.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { DataError, TryAgainError } from "@/lib/tensor/errors.ts";
-import { AdamW } from "@/lib/train/adamw.ts";
-import type { Sequence } from "@/lib/train/batching.ts";
-import { yieldToEventLoop } from "@/lib/train/event_loop.ts";
-import { batchRows } from "@/lib/train/epoch_order.ts";
-import type { Network } from "@/lib/train/network.ts";
-import { quickstartFactor, warmupStepsOf } from "@/lib/train/schedule.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
+import { permutation } from "@/lib/compute/random/shuffle.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { AdamW } from "@/lib/model/train/adamw.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
+import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
+import { batchRows } from "@/lib/model/train/epoch_order.ts";
+import type { Network } from "@/lib/model/train/network.ts";
+import { quickstartFactor, warmupStepsOf } from "@/lib/model/train/schedule.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";

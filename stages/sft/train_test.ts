@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
+import type { TokenRow } from "@/lib/data/contracts/tokens.ts";
 import { supervisedSequences } from "./objective.ts";
 import { matchedUpdates, plannedUpdates, subsampled } from "./train.ts";
 

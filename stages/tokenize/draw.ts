@@ -1,6 +1,6 @@
 /** Draws a number of demonstrations at random. @module */
-import { digestBytes } from "@/lib/files/digest.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { digestBytes } from "@/lib/data/files/digest.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import type { TokenSet } from "./token_sets.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** Random draws of demonstrations. @module */
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { drawDemonstrations } from "./draw.ts";
 import type { FittedSample, TokenSet } from "./token_sets.ts";
 

@@ -3,10 +3,10 @@
  * and nothing else.
  * @module
  */
-import { assistantText, maskOfSpans } from "@/lib/text/assistant_mask.ts";
-import type { ChatTemplate, Message, Span } from "@/lib/text/chat_template.ts";
-import type { Encoded, Tokenizer } from "@/lib/text/tokenizer.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { assistantText, maskOfSpans } from "@/lib/data/text/assistant_mask.ts";
+import type { ChatTemplate, Message, Span } from "@/lib/data/text/chat_template.ts";
+import type { Encoded, Tokenizer } from "@/lib/data/text/tokenizer.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { type EncodedDemonstration, type EncodingProblem, spanningToken, withPrefix } from "./encode_rows.ts";
 
 /** A template, and whether the tokenizer's prefix (BOS) is added before its text. */

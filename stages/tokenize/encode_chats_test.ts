@@ -1,8 +1,8 @@
 /** Conversations by chat templates: supervised tokens, and what is refused. @module */
 import { assertEquals } from "@std/assert";
-import { chatTemplate, type Message } from "@/lib/text/chat_template.ts";
-import { loadChatTemplate } from "@/lib/text/load_chat_template.ts";
-import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
+import { chatTemplate, type Message } from "@/lib/data/text/chat_template.ts";
+import { loadChatTemplate } from "@/lib/data/text/load_chat_template.ts";
+import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { type Chat, encodeChatPrompts, encodeChats } from "./encode_chats.ts";
 import { encodeContents, encodePromptContents } from "./encode_contents.ts";
 

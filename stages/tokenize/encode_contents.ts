@@ -2,8 +2,8 @@
  * Encodes the contents of rows: a question and its response as plain text, a conversation by a chat template, or a text.
  * @module
  */
-import type { Content } from "@/lib/demonstrations/layouts.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Content } from "@/lib/data/demonstrations/layouts.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { type Chat, encodeChatPrompts, encodeChats, type EncodedPrompt } from "./encode_chats.ts";
 import {
   type EncodedDemonstration,

@@ -3,7 +3,7 @@
  * together with its prompt and ends with exactly one end token.
  * @module
  */
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 
 /** A demonstration in ids; the response is supervised. */
 export interface EncodedDemonstration {

@@ -1,7 +1,7 @@
 /** One BOS, one end token, and a response that begins after its prompt. @module */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { encodeDemonstrations, encodePrompts, endOnce } from "./encode_rows.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");

@@ -2,14 +2,14 @@
  * The program `tokenize`: texts become Arrow files of token ids. Everything is read and checked before anything is written.
  * @module
  */
-import { writePairs } from "@/lib/contracts/pairs.ts";
-import { writePrompts } from "@/lib/contracts/prompts.ts";
-import { defineStage, type StageContext } from "@/lib/contracts/stage.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { publishDirectory } from "@/lib/files/publish.ts";
-import { DataError, throwIfInterrupted, UsageError } from "@/lib/tensor/errors.ts";
-import { loadChatTemplate } from "@/lib/text/load_chat_template.ts";
-import { loadTokenizer, type Tokenizer } from "@/lib/text/tokenizer.ts";
+import { writePairs } from "@/lib/data/contracts/pairs.ts";
+import { writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { defineStage, type StageContext } from "@/lib/data/contracts/stage.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { publishDirectory } from "@/lib/data/files/publish.ts";
+import { DataError, throwIfInterrupted, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadChatTemplate } from "@/lib/data/text/load_chat_template.ts";
+import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Chat } from "./encode_chats.ts";
 import { makePairs } from "./make_pairs.ts";
 import { type Params, params } from "./params.ts";
@@ -112,6 +112,6 @@ function chatOf({ chat_template: name, template_date: date }: Params, model: str
 }
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,15 +1,15 @@
 /** The stage on files: the quickstart, a model's responses, bad files of users. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { readPrompts } from "@/lib/contracts/prompts.ts";
-import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
-import type { InputPaths } from "@/lib/contracts/stage.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
-import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
-import { digestFile } from "@/lib/files/digest.ts";
-import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
+import type { InputPaths } from "@/lib/data/contracts/stage.ts";
+import { readTokens } from "@/lib/data/contracts/tokens.ts";
+import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
+import { digestFile } from "@/lib/data/files/digest.ts";
+import { DataError, exitCodeOf, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { stage } from "./main.ts";
 import { type Params, params } from "./params.ts";
 

@@ -3,12 +3,12 @@
  * response.
  * @module
  */
-import type { PairRow } from "@/lib/contracts/pairs.ts";
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { PairRow } from "@/lib/data/contracts/pairs.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { refuseProblems, type RowProblem } from "@/lib/data/demonstrations/problems.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";
 import { byPrompt, hasEnded, isEmpty, rankByReward } from "./select_rollouts.ts";

@@ -1,14 +1,14 @@
 /** Preference pairs and best-of-n: the stage on files. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type PairRow, readPairs } from "@/lib/contracts/pairs.ts";
-import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
-import type { InputPaths } from "@/lib/contracts/stage.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type PairRow, readPairs } from "@/lib/data/contracts/pairs.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
+import type { InputPaths } from "@/lib/data/contracts/stage.ts";
+import { readTokens } from "@/lib/data/contracts/tokens.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

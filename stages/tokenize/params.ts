@@ -1,8 +1,8 @@
 /** Parameters of `tokenize`. @module */
 import { z } from "zod";
-import { LAYOUTS } from "@/lib/demonstrations/layouts.ts";
-import { CHECKER_DETAILS } from "@/lib/evals/checker_params.ts";
-import { CHECKER_RULE, isCheckerName } from "@/lib/evals/load_checker.ts";
+import { LAYOUTS } from "@/lib/data/demonstrations/layouts.ts";
+import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
+import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 
 /** Strict schema of the stage's parameters; 0 and the empty text mean "not set". */
 export const params = z.strictObject({

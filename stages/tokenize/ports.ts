@@ -1,5 +1,5 @@
 /** Inputs and outputs of `tokenize`. @module */
-import type { Ports } from "@/lib/contracts/stage.ts";
+import type { Ports } from "@/lib/data/contracts/stage.ts";
 
 /** Input ports. */
 export const inputs = {

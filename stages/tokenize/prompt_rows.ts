@@ -1,9 +1,9 @@
 /** Rows of `prompts@1`: users' prompts, or the distinct prompts of demonstrations, of limited length. @module */
-import type { PromptRow } from "@/lib/contracts/prompts.ts";
-import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
-import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
+import { refuseProblems, type RowProblem } from "@/lib/data/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { EncodedPrompt } from "./encode_chats.ts";
 import { encodePromptContents, textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";

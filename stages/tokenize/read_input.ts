@@ -1,14 +1,14 @@
 /** Reads the stage's inputs: users' files, and the responses of a model that are selected as demonstrations. @module */
-import { readContractHeader } from "@/lib/contracts/contract_file.ts";
-import { readRollouts } from "@/lib/contracts/rollouts.ts";
-import { readScored } from "@/lib/contracts/scored.ts";
-import type { InputPaths } from "@/lib/contracts/stage.ts";
-import { readDemonstrations, readUserPrompts } from "@/lib/demonstrations/user_rows.ts";
-import type { Checker } from "@/lib/evals/checker.ts";
-import { checkerOptions } from "@/lib/evals/checker_params.ts";
-import { loadChecker } from "@/lib/evals/load_checker.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import { readContractHeader } from "@/lib/data/contracts/contract_file.ts";
+import { readRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { readScored } from "@/lib/data/contracts/scored.ts";
+import type { InputPaths } from "@/lib/data/contracts/stage.ts";
+import { readDemonstrations, readUserPrompts } from "@/lib/data/demonstrations/user_rows.ts";
+import type { Checker } from "@/lib/model/evals/checker.ts";
+import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
+import { loadChecker } from "@/lib/model/evals/load_checker.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { PairSource } from "./make_pairs.ts";
 import type { Params } from "./params.ts";
 import type { inputs } from "./ports.ts";

@@ -3,7 +3,7 @@
  * no paths, so that equal inputs give equal bytes.
  * @module
  */
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { PairSet } from "./make_pairs.ts";
 import type { PromptSet } from "./prompt_rows.ts";
 import type { Selection } from "./select_rollouts.ts";

@@ -3,10 +3,10 @@
  * Bad rows are reported together.
  * @module
  */
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
-import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import { refuseProblems, type RowProblem } from "@/lib/data/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { type ContentEncoding, encodeContents, textOf } from "./encode_contents.ts";
 import { endOnce } from "./encode_rows.ts";
 import type { Params } from "./params.ts";

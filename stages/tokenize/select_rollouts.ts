@@ -1,9 +1,9 @@
 /** Selects the responses of a model that become demonstrations. @module */
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import type { Checker } from "@/lib/evals/checker.ts";
-import { jsonObjectIn } from "@/lib/files/strict_json.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import type { Checker } from "@/lib/model/evals/checker.ts";
+import { jsonObjectIn } from "@/lib/data/files/strict_json.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 
 /** The selected rows, and counts. */
 export interface Selection<Row extends RolloutRow = RolloutRow> {

@@ -1,10 +1,10 @@
 /** Selection of responses as demonstrations. @module */
 import { assertEquals, assertThrows } from "@std/assert";
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { wordsChecker } from "@/lib/evals/words.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { wordsChecker } from "@/lib/model/evals/words.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { selectBest, selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");

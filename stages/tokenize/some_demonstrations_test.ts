@@ -1,11 +1,11 @@
 /** The stage on files: truncation by a pattern, and draws of demonstrations. @module */
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { readTokens } from "@/lib/contracts/tokens.ts";
-import { DataError, UsageError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type RolloutRow, writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { readTokens } from "@/lib/data/contracts/tokens.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";

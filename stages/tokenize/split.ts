@@ -3,7 +3,7 @@
  * demonstrations of a prompt are on the same side.
  * @module
  */
-import { digestBytes } from "@/lib/files/digest.ts";
+import { digestBytes } from "@/lib/data/files/digest.ts";
 
 /** Returns a number in [0, 1): the first 48 bits of SHA-256 of `<seed>\n<prompt>`. */
 export function splitPoint(prompt: string, seed: number): number {

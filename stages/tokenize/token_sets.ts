@@ -3,12 +3,12 @@
  * on its prompt and the seed only, not on other rows.
  * @module
  */
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { TokenRow } from "@/lib/contracts/tokens.ts";
-import { refuseProblems, type RowProblem } from "@/lib/demonstrations/problems.ts";
-import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { TokenRow } from "@/lib/data/contracts/tokens.ts";
+import { refuseProblems, type RowProblem } from "@/lib/data/demonstrations/problems.ts";
+import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Chat } from "./encode_chats.ts";
 import { textOf } from "./encode_contents.ts";
 import { prefixLength } from "./encode_rows.ts";

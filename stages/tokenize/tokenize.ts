@@ -3,8 +3,8 @@
  * give equal rows.
  * @module
  */
-import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
-import type { Tokenizer } from "@/lib/text/tokenizer.ts";
+import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { drawDemonstrations } from "./draw.ts";
 import { encodePromptSet, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
 import type { Source } from "./samples.ts";

@@ -1,9 +1,9 @@
 /** The stage's function without files: splits, masks, derived prompts, refusals. @module */
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import type { UserRow } from "@/lib/demonstrations/user_rows.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { quantilesOf } from "./report.ts";
 import { type TokenizeSettings } from "./token_sets.ts";
 import { tokenize, type TokenizeInput } from "./tokenize.ts";

@@ -3,7 +3,7 @@
  * demonstrations if they end, for example, after two sentences.
  * @module
  */
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 
 /**
  * Returns the rows whose text begins with a match of `pattern`, truncated to the tokens of the match; their finish reason is

@@ -1,7 +1,7 @@
 /** Truncation of responses after a pattern. @module */
 import { assertEquals } from "@std/assert";
-import type { RolloutRow } from "@/lib/contracts/rollouts.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { truncateResponses } from "./truncate_responses.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");

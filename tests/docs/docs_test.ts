@@ -7,7 +7,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { dirname, join, normalize } from "node:path/posix";
 import { PIPELINE_HELP } from "@/lib/app/pipeline_flags.ts";
 import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
-import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
+import { manifestJsonSchema } from "@/lib/pipeline/engine/manifest.ts";
 import { generatedPages, projectText } from "./generated.ts";
 import { anchorsOf, codeOf, linksOf, namesUnder, table, tablesOf, withoutFences } from "./markdown.ts";
 
@@ -139,7 +139,7 @@ Deno.test("every metric in a table of the documentation is written by some stage
         projectText(`stages/${name}/${file.name}`)
       )
   );
-  sources.push(projectText("lib/evals/words.ts"));
+  sources.push(projectText("lib/model/evals/words.ts"));
   const written = (metric: string) => sources.some((text) => new RegExp(`\\b${metric}\\b`).test(text));
   assert(namesUnder(projectText("docs/metrics.md"), "metric").length > 60);
   assertEquals(complaints((text) => namesUnder(text, "metric").filter((name) => !written(name))), []);

@@ -1,5 +1,5 @@
 /** The table of model families in docs/families.md, from `FAMILIES`. @module */
-import { FAMILIES } from "@/lib/models/families.ts";
+import { FAMILIES } from "@/lib/model/models/families.ts";
 import { table } from "./markdown.ts";
 
 /** Returns the table in Markdown. */

@@ -1,6 +1,6 @@
 /** The documentation lists the model families of `FAMILIES`, and a measured error for every golden. @module */
 import { assertEquals } from "@std/assert";
-import { FAMILIES } from "@/lib/models/families.ts";
+import { FAMILIES } from "@/lib/model/models/families.ts";
 import { GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
 import { projectText } from "./generated.ts";
 import { codeOf, tablesOf } from "./markdown.ts";

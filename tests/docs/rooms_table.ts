@@ -6,31 +6,33 @@ import { table } from "./markdown.ts";
 const CONTENT: Readonly<Record<string, string>> = {
   "lib/std/assert": "local stand-in for `jsr:@std/assert`, linked in `deno.json`",
   "lib/std/cli": "local stand-in for `jsr:@std/cli`",
-  "lib/tensor": "element types, shapes, host tensors, error classes with their exit codes",
-  "lib/random": "Philox by key and counter, seeds, shuffles, normal numbers",
-  "lib/arrow": "reads and writes Arrow IPC, checks column types",
-  "lib/files":
+  "lib/compute/tensor": "element types, shapes, host tensors, error classes with their exit codes",
+  "lib/compute/random": "Philox by key and counter, seeds, shuffles, normal numbers",
+  "lib/data/arrow": "reads and writes Arrow IPC, checks column types",
+  "lib/data/files":
     "safetensors, JSON, JSON Lines, CSV, Parquet, digests, atomic writing of files and directories",
-  "lib/text": "tokenizers and their special tokens",
-  "lib/demonstrations":
+  "lib/data/text": "tokenizers and their special tokens",
+  "lib/data/demonstrations":
     "reads users' files of any format and layout as conversations and texts; lists every bad row",
-  "lib/onnx": "ONNX graphs as data, and their encoding to protobuf",
-  "lib/autodiff": "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
-  "lib/ort": "ONNX Runtime's C API through FFI; the only room with native pointers",
-  "lib/models":
+  "lib/compute/onnx": "ONNX graphs as data, and their encoding to protobuf",
+  "lib/compute/autodiff":
+    "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
+  "lib/compute/ort": "ONNX Runtime's C API through FFI; the only room with native pointers",
+  "lib/model/models":
     "model families: pure functions over parameters from config.json; reading and writing checkpoints",
-  "lib/rl": "advantages, KL estimators, whitening, rewards, losses, as pure functions",
-  "lib/train":
+  "lib/model/rl": "advantages, KL estimators, whitening, rewards, losses, as pure functions",
+  "lib/model/train":
     "networks (blocks and head bound to buffers), micro-batches, AdamW, schedules, scoring of tokens",
-  "lib/generate": "decode graph, key/value cache, continuous batching, samplers",
-  "lib/reward": "log-probabilities and rewards of rollouts by a reward directory",
-  "lib/evals": "checkers of responses",
-  "lib/contracts":
+  "lib/model/generate": "decode graph, key/value cache, continuous batching, samplers",
+  "lib/model/reward": "log-probabilities and rewards of rollouts by a reward directory",
+  "lib/model/evals": "checkers of responses",
+  "lib/data/contracts":
     "files that stages exchange, one module per Arrow schema or directory layout; the type of a stage",
-  "lib/hub": "downloads models from the Hugging Face hub into a local cache; resumable, digests checked",
-  "lib/pipeline": "manifest, plan, keys, store, run, executors, programs of stages",
+  "lib/data/hub": "downloads models from the Hugging Face hub into a local cache; resumable, digests checked",
+  "lib/pipeline/engine": "manifest, plan, keys, store, run, executors, programs of stages",
   "lib/report": "output of a run: live lines, summary, report.json, report.html",
-  "lib/experiments": "grids of runs over seeds: planning, execution, statistics over runs, the report page",
+  "lib/pipeline/experiments":
+    "grids of runs over seeds: planning, execution, statistics over runs, the report page",
   "lib/app": "the commands, the HTTP server, and the registry that finds stages",
   "stages": "a folder per stage: `main.ts` (program), `params.ts`, its functions, tests, README",
   "tests": "tests across rooms: pipelines end to end, goldens, lint, documentation, helpers",

@@ -1,7 +1,7 @@
 /** The page docs/stages.md: ports and parameters of every stage, generated from the stages. @module */
 import { z } from "zod";
-import type { Port, Stage } from "@/lib/contracts/stage.ts";
-import { contractsOf } from "@/lib/pipeline/ports.ts";
+import type { Port, Stage } from "@/lib/data/contracts/stage.ts";
+import { contractsOf } from "@/lib/pipeline/engine/ports.ts";
 import { table } from "./markdown.ts";
 
 /** The part of a parameter's JSON Schema that the page shows. */

@@ -1,7 +1,7 @@
 /** Tests the generated page of stages. @module */
 import { assert, assertEquals } from "@std/assert";
 import { z } from "zod";
-import { defineStage } from "@/lib/contracts/stage.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { tablesOf } from "./markdown.ts";
 import { stagesPage } from "./stages_page.ts";
 

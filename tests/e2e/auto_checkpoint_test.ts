@@ -6,9 +6,9 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { readReward } from "@/lib/contracts/reward_directory.ts";
-import { type ActionRecord, parseRecord } from "@/lib/pipeline/action_record.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { readReward } from "@/lib/data/contracts/reward_directory.ts";
+import { type ActionRecord, parseRecord } from "@/lib/pipeline/engine/action_record.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { finish } from "@/tests/support/launch.ts";
 import { counts, ran, SmallQuickstart } from "./small_quickstart.ts";
 import { runAlone } from "./stage_alone.ts";

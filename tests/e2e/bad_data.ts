@@ -1,10 +1,10 @@
 /** Invalid files that users might have, each made from a valid one. @module */
 import { join } from "node:path";
-import { encodeArrow } from "@/lib/arrow/encode_arrow.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { writePrompts } from "@/lib/contracts/prompts.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { canonicalJson } from "@/lib/files/canonical_json.ts";
+import { encodeArrow } from "@/lib/data/arrow/encode_arrow.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { canonicalJson } from "@/lib/data/files/canonical_json.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 

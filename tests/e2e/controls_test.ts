@@ -6,9 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { readEvals } from "@/lib/contracts/evals.ts";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { readEvals } from "@/lib/data/contracts/evals.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { counts, firstRows, ran } from "./small_quickstart.ts";

@@ -6,12 +6,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { URL_TOKEN } from "@/lib/contracts/reached_hosts.ts";
-import { writeReward } from "@/lib/contracts/reward_directory.ts";
-import { writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { readScored } from "@/lib/contracts/scored.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { writeReward } from "@/lib/data/contracts/reward_directory.ts";
+import { writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { readScored } from "@/lib/data/contracts/scored.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { finish, type Finished, launch } from "@/tests/support/launch.ts";
 import { type Judge, JudgeServer } from "@/tests/support/judge_server.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
 import { commandOf, finish, type Finished, launch } from "@/tests/support/launch.ts";
 import { SmallDisk } from "@/tests/support/small_disk.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

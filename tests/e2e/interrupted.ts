@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { permissionFlags } from "@/lib/app/relaunch.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import type { Finished } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { interrupt, kill, startBare } from "./interrupted.ts";
 import { SmallQuickstart } from "./small_quickstart.ts";

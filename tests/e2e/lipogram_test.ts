@@ -6,9 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { regexChecker } from "@/lib/evals/text_checkers.ts";
-import { readJsonl } from "@/lib/files/jsonl.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
+import { regexChecker } from "@/lib/model/evals/text_checkers.ts";
+import { readJsonl } from "@/lib/data/files/jsonl.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import type { Report } from "@/lib/report/report_schema.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

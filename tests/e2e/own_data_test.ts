@@ -1,7 +1,7 @@
 /** A user's own model and demonstrations, by two flags: no YAML, no prompts, no words to check. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { readPrompts } from "@/lib/contracts/prompts.ts";
+import { readPrompts } from "@/lib/data/contracts/prompts.ts";
 import type { Report } from "@/lib/report/report_schema.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

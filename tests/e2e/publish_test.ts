@@ -1,6 +1,6 @@
 /** The real stages with models only in memory in some iterations: the same bytes as a run that writes all, also after kills. @module */
 import { assert, assertEquals } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { interrupt, startBare } from "./interrupted.ts";
 import { ran, SmallQuickstart } from "./small_quickstart.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 import { join } from "node:path";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { parseRecord } from "@/lib/pipeline/action_record.ts";
+import { parseRecord } from "@/lib/pipeline/engine/action_record.ts";
 import { assertEquals } from "@std/assert";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";

@@ -2,12 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { parseRecord } from "@/lib/pipeline/action_record.ts";
+import { parseRecord } from "@/lib/pipeline/engine/action_record.ts";
 import { stages } from "@/lib/app/registry.ts";
-import type { InputDigest, KeyParts } from "@/lib/pipeline/key.ts";
-import { runTask, type Task } from "@/lib/pipeline/task.ts";
-import { readTree, statOf } from "@/lib/pipeline/tree.ts";
-import { EXIT, exitCodeOf } from "@/lib/tensor/errors.ts";
+import type { InputDigest, KeyParts } from "@/lib/pipeline/engine/key.ts";
+import { runTask, type Task } from "@/lib/pipeline/engine/task.ts";
+import { readTree, statOf } from "@/lib/pipeline/engine/tree.ts";
+import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
 

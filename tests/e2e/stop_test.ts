@@ -1,6 +1,6 @@
 /** Interrupted runs: the current step is finished, the message says what is stored, and the next run resumes. @module */
 import { assert, assertEquals } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { interrupt, startBare } from "./interrupted.ts";
 import { counts, NODES, SmallQuickstart } from "./small_quickstart.ts";
 

@@ -6,23 +6,23 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot, stages } from "@/lib/app/registry.ts";
-import { readCurves } from "@/lib/contracts/curves.ts";
-import { readResults } from "@/lib/contracts/results.ts";
-import { ExperimentDisplay } from "@/lib/experiments/experiment_display.ts";
-import { parseExperiment } from "@/lib/experiments/experiment_reader.ts";
-import type { PlanContext } from "@/lib/experiments/plan_runs.ts";
-import { resolveRuns } from "@/lib/experiments/resolve_runs.ts";
+import { readCurves } from "@/lib/data/contracts/curves.ts";
+import { readResults } from "@/lib/data/contracts/results.ts";
+import { ExperimentDisplay } from "@/lib/pipeline/experiments/experiment_display.ts";
+import { parseExperiment } from "@/lib/pipeline/experiments/experiment_reader.ts";
+import type { PlanContext } from "@/lib/pipeline/experiments/plan_runs.ts";
+import { resolveRuns } from "@/lib/pipeline/experiments/resolve_runs.ts";
 import {
   type ExperimentEnd,
   type ExperimentOptions,
   outlook,
   type RunEnd,
   runExperiment,
-} from "@/lib/experiments/run_experiment.ts";
-import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { exampleReport } from "@/lib/report/example_report.ts";
-import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+} from "@/lib/pipeline/experiments/run_experiment.ts";
+import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { exampleReport } from "@/tests/report/example_report.ts";
+import { TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const TWO_ARMS = `

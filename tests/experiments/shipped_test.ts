@@ -2,13 +2,13 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot, stages } from "@/lib/app/registry.ts";
-import { experimentJsonSchema } from "@/lib/experiments/experiment.ts";
-import { type ExperimentSource, readExperiment } from "@/lib/experiments/experiment_reader.ts";
-import { checkRuns, type PlanContext } from "@/lib/experiments/plan_runs.ts";
-import { type ExperimentRuns, resolveRuns } from "@/lib/experiments/resolve_runs.ts";
-import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { readJsonl } from "@/lib/files/jsonl.ts";
+import { experimentJsonSchema } from "@/lib/pipeline/experiments/experiment.ts";
+import { type ExperimentSource, readExperiment } from "@/lib/pipeline/experiments/experiment_reader.ts";
+import { checkRuns, type PlanContext } from "@/lib/pipeline/experiments/plan_runs.ts";
+import { type ExperimentRuns, resolveRuns } from "@/lib/pipeline/experiments/resolve_runs.ts";
+import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { readJsonl } from "@/lib/data/files/jsonl.ts";
 
 const NAMES = [...Deno.readDirSync(join(projectRoot, "pipelines/experiments"))].map(({ name }) => name)
   .filter((name) => name.endsWith(".yaml")).map((name) => name.slice(0, -5)).sort();

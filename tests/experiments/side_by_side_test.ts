@@ -1,6 +1,6 @@
 /** Concurrent runs over one store, as in an experiment with one seed: shared stages run once. @module */
 import { assertEquals } from "@std/assert";
-import type { RunEvent } from "@/lib/contracts/events.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { ToyProject } from "@/tests/pipeline/toy.ts";
 
 /** Returns the keys of the stages that ran. */

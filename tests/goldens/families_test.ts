@@ -1,7 +1,7 @@
 /** Model families against transformers and PyTorch, and proof that every check notices one wrong number. @module */
 import { assert, assertEquals } from "@std/assert";
-import { checkFamily } from "@/lib/app/golden/check_family.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
+import { checkFamily } from "@/tests/goldens/checks/check_family.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
 import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 

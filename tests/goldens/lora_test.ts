@@ -1,7 +1,7 @@
 /** LoRA adapters against PEFT and PyTorch; one wrong number fails exactly its check. @module */
 import { assert, assertEquals } from "@std/assert";
-import { checkLora } from "@/lib/app/golden/check_lora.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
+import { checkLora } from "@/tests/goldens/checks/check_lora.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FOLDER = "fixtures/goldens/lora";

@@ -1,7 +1,7 @@
-/** All seventeen topics of PPO with the check of `deno task golden`; single fields: lib/rl/golden_topics_test.ts. @module */
+/** All seventeen topics of PPO with the check of `deno task golden`; single fields: tests/goldens/ppo/golden_topics_test.ts. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { checkPpo } from "@/lib/app/golden/check_ppo.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { checkPpo } from "@/tests/goldens/checks/check_ppo.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FOLDER = "fixtures/goldens/ppo";

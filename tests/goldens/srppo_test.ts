@@ -1,8 +1,8 @@
 /** One iteration of Self-Rewarding PPO against PyTorch; one wrong value fails exactly its check. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { checkSrppo } from "@/lib/app/golden/check_srppo.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
+import { checkSrppo } from "@/tests/goldens/checks/check_srppo.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FOLDER = "fixtures/goldens/srppo";

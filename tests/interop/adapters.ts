@@ -5,11 +5,11 @@
  */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { loadFrozenModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
-import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
+import { loadFrozenModel, writeModel } from "@/lib/model/models/checkpoint.ts";
+import { type LoraConfig, PLAIN_LORA } from "@/lib/model/models/lora/adapter.ts";
+import { newAdapter } from "@/lib/model/models/lora/new_adapter.ts";
+import { fillNormal } from "@/lib/compute/random/normal.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
 import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
 const CONFIG: LoraConfig = { ...PLAIN_LORA, rank: 3, alpha: 4 };

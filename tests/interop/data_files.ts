@@ -9,19 +9,19 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { decodeArrow } from "@/lib/arrow/decode_arrow.ts";
-import type { TableSchema } from "@/lib/arrow/column_schema.ts";
-import { writeEvals } from "@/lib/contracts/evals.ts";
-import { writeMetrics } from "@/lib/contracts/metrics.ts";
-import { writePairs } from "@/lib/contracts/pairs.ts";
-import { writePrompts } from "@/lib/contracts/prompts.ts";
-import { readRollouts, type RolloutRow, writeRollouts } from "@/lib/contracts/rollouts.ts";
-import { writeSamples } from "@/lib/contracts/samples.ts";
-import { writeScored } from "@/lib/contracts/scored.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
-import type { DType } from "@/lib/tensor/dtype.ts";
-import { hostTensor } from "@/lib/tensor/tensor.ts";
+import { decodeArrow } from "@/lib/data/arrow/decode_arrow.ts";
+import type { TableSchema } from "@/lib/data/arrow/column_schema.ts";
+import { writeEvals } from "@/lib/data/contracts/evals.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { writePairs } from "@/lib/data/contracts/pairs.ts";
+import { writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { readRollouts, type RolloutRow, writeRollouts } from "@/lib/data/contracts/rollouts.ts";
+import { writeSamples } from "@/lib/data/contracts/samples.ts";
+import { writeScored } from "@/lib/data/contracts/scored.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
+import type { DType } from "@/lib/compute/tensor/dtype.ts";
+import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 
 /** Rows of every file: three batches. */
 const ROWS = 5000;

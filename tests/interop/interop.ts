@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { writeSafetensors } from "@/lib/files/safetensors.ts";
+import { writeSafetensors } from "@/lib/data/files/safetensors.ts";
 import { writeAdapters } from "./adapters.ts";
 import { TRAINED, trainOnce } from "./one_update.ts";
 import { contextOf, logitsOf, tokensOf, valuesOf } from "./our_results.ts";

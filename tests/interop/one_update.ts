@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
 import { params } from "@/stages/sft/params.ts";
 import { FAMILY_GOLDENS } from "@/tests/support/golden_families.ts";
 

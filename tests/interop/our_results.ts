@@ -2,14 +2,14 @@
  * Results of this project on the files of a run, with which Python compares: logits, values, token ids.
  * @module
  */
-import type { NamedTensor } from "@/lib/files/safetensors.ts";
-import { loadLanguageModel, loadModel } from "@/lib/models/checkpoint.ts";
-import { hostTensor } from "@/lib/tensor/tensor.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
-import { targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogits } from "@/lib/train/token_logits.ts";
-import { tokenValues } from "@/lib/train/token_logprobs.ts";
+import type { NamedTensor } from "@/lib/data/files/safetensors.ts";
+import { loadLanguageModel, loadModel } from "@/lib/model/models/checkpoint.ts";
+import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
+import { targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogits } from "@/tests/support/token_logits.ts";
+import { tokenValues } from "@/lib/model/train/token_logprobs.ts";
 
 /** Returns the context length of the model in `directory`. */
 export function contextOf(directory: string): number {

@@ -149,7 +149,7 @@ const SUPPORT = ["tests/support/", "tests/bench/", "tests/seeds/", "tests/intero
 /**
  * Returns the exported names without a use, as `file: name`. A value is used if another file of production or of
  * tests/support imports it, or if its own file uses it and a test imports it. A contract's reader is used by definition. A
- * type is used if any file imports it or its own file uses it. Golden checks are tests, not production.
+ * type is used if any file imports it or its own file uses it.
  */
 export function unusedExports(modules: readonly Module[]): string[] {
   const importers = new Map<string, string[]>();
@@ -159,23 +159,19 @@ export function unusedExports(modules: readonly Module[]): string[] {
       importers.set(key, [...importers.get(key) ?? [], path]);
     }
   }
-  return modules.filter(({ path }) => isProduction(path)).flatMap(({ path, code, exports }) =>
+  return modules.filter(({ path }) => !isTest(path)).flatMap(({ path, code, exports }) =>
     exports.filter(({ name, kind }) => {
       const by = [...importers.get(`${path}#${name}`) ?? [], ...importers.get(`${path}#*`) ?? []];
       const isUsedInFile =
         (code.match(new RegExp(`(?<![\\w$])(?<!(?<!\\.\\.)\\.)${RegExp.escape(name)}(?![\\w$])`, "g")) ?? [])
           .length > 1;
       if (kind === "type") return by.length === 0 && !isUsedInFile;
-      if (/^read[A-Z]/.test(name) && path.startsWith("lib/contracts/")) return false;
+      if (/^read[A-Z]/.test(name) && path.startsWith("lib/data/contracts/")) return false;
       if (name === "stage" && /^stages\/[^/]+\/main\.ts$/.test(path)) return false;
-      if (by.some((from) => isProduction(from) || SUPPORT.some((folder) => from.startsWith(folder)))) {
+      if (by.some((from) => !isTest(from) || SUPPORT.some((folder) => from.startsWith(folder)))) {
         return false;
       }
       return !(isUsedInFile && by.some(isTest));
     }).map(({ name }) => `${path}: ${name}`)
   );
-}
-
-function isProduction(path: string): boolean {
-  return !isTest(path) && !path.startsWith("lib/app/golden/");
 }

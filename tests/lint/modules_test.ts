@@ -24,7 +24,7 @@ Deno.test("no two files of lib or stages export the same name", () => {
 
 Deno.test("readModule() reads imports and exports as deno fmt writes them", () => {
   const source = `/** import { no } from "./comment.ts"; @module */
-import type { Tensor } from "@/lib/tensor/tensor.ts";
+import type { Tensor } from "@/lib/compute/tensor/tensor.ts";
 import plugin, {
   type A,
   b as c,
@@ -43,9 +43,9 @@ export interface Row {}
 export type Rows = Row[];
 // export const old = 1;
 `;
-  const { imports, exports } = readModule("lib/rl/x.ts", source);
-  assertEquals(imports.map(({ from, name }) => `${from.replace("lib/rl/", "")}#${name}`), [
-    "lib/tensor/tensor.ts#Tensor",
+  const { imports, exports } = readModule("lib/model/rl/x.ts", source);
+  assertEquals(imports.map(({ from, name }) => `${from.replace("lib/model/rl/", "")}#${name}`), [
+    "lib/compute/tensor/tensor.ts#Tensor",
     "b.ts#default",
     "b.ts#A",
     "b.ts#b",
@@ -104,7 +104,7 @@ Deno.test("unusedExports() accepts what production, tests/support, or the file a
       importing("lib/a/x_test.ts", "inTestOnly, inFileAndTest"),
       importing("tests/support/s.ts", "inSupport"),
       importing("tests/far_test.ts", "inFarTest"),
-      importing("lib/app/golden/g.ts", "inFarTest"),
+      importing("tests/goldens/checks/g.ts", "inFarTest"),
     ]),
     ["inTestOnly", "inFileOnly", "Unused"].map((name) => `lib/a/x.ts: ${name}`),
   );

@@ -3,11 +3,12 @@
  * @module
  */
 import { dirname, join, normalize } from "node:path/posix";
+import { SINGLE_ROOMS } from "./rooms.ts";
 
-/** Returns the room of a path from the root (`lib/rl/gae.ts` → `lib/rl`), or undefined for files outside the rooms. */
+/** Returns the room of a path from the root (`lib/model/rl/gae.ts` → `lib/model/rl`), or undefined for files outside the rooms. */
 export function roomOf(path: string): string | undefined {
   const [top, second, third] = path.split("/");
-  if (top === "lib") return second === "std" ? `lib/std/${third}` : `lib/${second}`;
+  if (top === "lib") return SINGLE_ROOMS.includes(second!) ? `lib/${second}` : `lib/${second}/${third}`;
   if (top === "stages") return `stages/${second}`;
   return top === "tests" || top === "pipelines" || top === "fixtures" ? top : undefined;
 }

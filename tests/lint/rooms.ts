@@ -2,40 +2,89 @@
  * Data of the lint rules: which room may import which, which rooms own an external package, and the limits of files and
  * functions. `rooms_plugin.ts` enforces them; docs/contributing.md explains them.
  *
- * A room is `lib/<name>`, `lib/std/<name>`, `stages/<id>`, `pipelines`, `fixtures` or `tests`.
+ * A room is `lib/<group>/<name>`, `lib/report`, `lib/app`, `stages/<id>`, `pipelines`, `fixtures` or `tests`.
  * @module
  */
+
+/**
+ * Folders of `lib`, and those that the rooms of each may import besides their own. No two may import each other, also not
+ * through others: a test checks it.
+ */
+export const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  std: [],
+  compute: [],
+  data: ["compute"],
+  model: ["compute", "data"],
+  report: ["compute", "data"],
+  pipeline: ["compute", "data", "report"],
+  app: ["compute", "data", "model", "report", "pipeline"],
+};
+
+/** Folders of `lib` that are a single room. */
+export const SINGLE_ROOMS: readonly string[] = ["report", "app"];
 
 /** Rooms that a room may import: names of rooms below `lib`, or all of them except those listed. */
 export type Allowed = readonly string[] | { readonly allBut: readonly string[] };
 
 /**
- * Rooms below `lib` that each room may import, besides itself. Every room may import `tensor`, which has the error
- * classes with their exit codes.
+ * Rooms below `lib` that each room may import, besides itself. Every room may import `compute/tensor`, which has the
+ * error classes with their exit codes.
  */
 export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/std/assert": [],
   "lib/std/cli": [],
-  "lib/tensor": [],
-  "lib/random": ["tensor"],
-  "lib/arrow": ["tensor"],
-  "lib/files": ["tensor"],
-  "lib/text": ["tensor", "files"],
-  "lib/demonstrations": ["tensor", "arrow", "files", "text"],
-  "lib/onnx": ["tensor"],
-  "lib/autodiff": ["tensor", "onnx"],
-  "lib/ort": ["tensor"],
-  "lib/models": ["tensor", "random", "autodiff", "files"],
-  "lib/rl": ["tensor", "autodiff"],
-  "lib/train": ["tensor", "random", "files", "onnx", "autodiff", "ort", "models", "rl"],
-  "lib/generate": ["tensor", "random", "onnx", "autodiff", "ort", "contracts", "models", "train"],
-  "lib/reward": ["tensor", "files", "contracts", "models", "rl", "train"],
-  "lib/evals": ["tensor", "text"],
-  "lib/contracts": ["tensor", "arrow", "files"],
-  "lib/hub": ["tensor", "contracts", "files"],
-  "lib/pipeline": ["tensor", "contracts", "files"],
-  "lib/report": ["tensor", "files", "contracts"],
-  "lib/experiments": ["tensor", "random", "files", "contracts", "pipeline", "report"],
+  "lib/compute/tensor": [],
+  "lib/compute/random": ["compute/tensor"],
+  "lib/data/arrow": ["compute/tensor"],
+  "lib/data/files": ["compute/tensor"],
+  "lib/data/text": ["compute/tensor", "data/files"],
+  "lib/data/demonstrations": ["compute/tensor", "data/arrow", "data/files", "data/text"],
+  "lib/compute/onnx": ["compute/tensor"],
+  "lib/compute/autodiff": ["compute/tensor", "compute/onnx"],
+  "lib/compute/ort": ["compute/tensor"],
+  "lib/model/models": ["compute/tensor", "compute/random", "compute/autodiff", "data/files"],
+  "lib/model/rl": ["compute/tensor", "compute/autodiff"],
+  "lib/model/train": [
+    "compute/tensor",
+    "compute/random",
+    "data/files",
+    "compute/onnx",
+    "compute/autodiff",
+    "compute/ort",
+    "model/models",
+    "model/rl",
+  ],
+  "lib/model/generate": [
+    "compute/tensor",
+    "compute/random",
+    "compute/onnx",
+    "compute/autodiff",
+    "compute/ort",
+    "data/contracts",
+    "model/models",
+    "model/train",
+  ],
+  "lib/model/reward": [
+    "compute/tensor",
+    "data/files",
+    "data/contracts",
+    "model/models",
+    "model/rl",
+    "model/train",
+  ],
+  "lib/model/evals": ["compute/tensor", "data/text"],
+  "lib/data/contracts": ["compute/tensor", "data/arrow", "data/files"],
+  "lib/data/hub": ["compute/tensor", "data/contracts", "data/files"],
+  "lib/pipeline/engine": ["compute/tensor", "data/contracts", "data/files"],
+  "lib/report": ["compute/tensor", "data/files", "data/contracts"],
+  "lib/pipeline/experiments": [
+    "compute/tensor",
+    "compute/random",
+    "data/files",
+    "data/contracts",
+    "pipeline/engine",
+    "report",
+  ],
   "lib/app": { allBut: [] },
   "stages": { allBut: ["app"] },
   "tests": { allBut: [] },
@@ -56,27 +105,27 @@ export const TEST_PACKAGES: readonly string[] = [
  * several define schemas, flags, tables or colours.
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
-  "@huggingface/hub": ["lib/hub"],
-  "@huggingface/jinja": ["lib/text"],
+  "@huggingface/hub": ["lib/data/hub"],
+  "@huggingface/jinja": ["lib/data/text"],
   "@std/cli": ["lib/app"],
-  "apache-arrow": ["lib/arrow"],
-  "cli-table3": ["lib/experiments", "lib/report"],
-  "csv-parse": ["lib/files"],
+  "apache-arrow": ["lib/data/arrow"],
+  "cli-table3": ["lib/pipeline/experiments", "lib/report"],
+  "csv-parse": ["lib/data/files"],
   "hono": ["lib/app"],
-  "hyparquet": ["lib/files"],
-  "onnx-proto": ["lib/onnx"],
-  "onnxruntime-node": ["lib/ort"],
+  "hyparquet": ["lib/data/files"],
+  "onnx-proto": ["lib/compute/onnx"],
+  "onnxruntime-node": ["lib/compute/ort"],
   "picocolors": ["lib/app"],
-  "strftime": ["lib/text"],
-  "tokenizers": ["lib/text"],
-  "yaml": ["lib/pipeline"],
+  "strftime": ["lib/data/text"],
+  "tokenizers": ["lib/data/text"],
+  "yaml": ["lib/pipeline/engine"],
   "zod": [
     "lib/app",
-    "lib/contracts",
-    "lib/evals",
-    "lib/experiments",
-    "lib/models",
-    "lib/pipeline",
+    "lib/data/contracts",
+    "lib/model/evals",
+    "lib/pipeline/experiments",
+    "lib/model/models",
+    "lib/pipeline/engine",
     "lib/report",
     "stages",
   ],

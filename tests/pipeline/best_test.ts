@@ -5,9 +5,9 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { dryRun } from "@/lib/pipeline/dry_run.ts";
-import { DataError, TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { ran, toyCode, type ToyOptions, ToyProject, toyStages } from "./toy.ts";
 
 /** A loop with an evaluation after every third iteration and after the last; nearer to `target` is better. */

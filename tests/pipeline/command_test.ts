@@ -3,10 +3,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { stages } from "@/lib/app/registry.ts";
-import { inputRoot, resolveInputs } from "@/lib/pipeline/inputs.ts";
-import { manifestJsonSchema } from "@/lib/pipeline/manifest.ts";
-import { readManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { makeBlueprint } from "@/lib/pipeline/plan.ts";
+import { inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { manifestJsonSchema } from "@/lib/pipeline/engine/manifest.ts";
+import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 

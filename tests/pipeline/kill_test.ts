@@ -1,7 +1,7 @@
 /** `kill -9` at any moment, then the same command: the same bytes as an undisturbed run in another store. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { digestDirectory } from "@/lib/files/digest.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { ToyProject } from "./toy.ts";

@@ -1,6 +1,6 @@
 /** Runs of a part of a plan. @module */
 import { assertEquals, assertRejects } from "@std/assert";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { ran, ToyProject } from "./toy.ts";
 
 Deno.test("a run to a stage runs what it reads and nothing else; the full run uses those results", async () => {

@@ -2,12 +2,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import type { ActionRecord } from "@/lib/pipeline/action_record.ts";
-import { dryRun } from "@/lib/pipeline/dry_run.ts";
-import { Store } from "@/lib/pipeline/store.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import type { ActionRecord } from "@/lib/pipeline/engine/action_record.ts";
+import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
+import { Store } from "@/lib/pipeline/engine/store.ts";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { kill } from "@/tests/e2e/interrupted.ts";
 import { randomNumbers } from "@/tests/support/random_numbers.ts";
 import { ran, toyCode, ToyProject, toyStages } from "./toy.ts";

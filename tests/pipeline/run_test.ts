@@ -1,9 +1,9 @@
 /** The driver over small stages: what runs, what does not, and that the bytes are the same. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import type { RunEvent } from "@/lib/contracts/events.ts";
-import { dryRun } from "@/lib/pipeline/dry_run.ts";
-import { TryAgainError, UsageError } from "@/lib/tensor/errors.ts";
+import type { RunEvent } from "@/lib/data/contracts/events.ts";
+import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
+import { TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { ran, TOY, toyCode, ToyProject, toyStages } from "./toy.ts";
 
 const ALL = [

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join, relative } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { scanModule } from "@/lib/pipeline/module_scanner.ts";
+import { scanModule } from "@/lib/pipeline/engine/module_scanner.ts";
 
 interface Info {
   readonly modules: readonly {

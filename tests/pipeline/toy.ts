@@ -1,17 +1,17 @@
 /** A small project for tests of the pipeline: manifests over the stages of tests/support/stages. @module */
 import { join } from "node:path";
 import { projectRoot, stagesIn } from "@/lib/app/registry.ts";
-import type { RunEvent, RunResult } from "@/lib/contracts/events.ts";
-import type { Blueprint } from "@/lib/pipeline/blueprint.ts";
-import { openCodeDigests } from "@/lib/pipeline/code_digest.ts";
-import { inlineExecutor } from "@/lib/pipeline/task.ts";
-import { resolveInputs } from "@/lib/pipeline/inputs.ts";
-import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/order.ts";
-import { makeBlueprint } from "@/lib/pipeline/plan.ts";
-import { processExecutor } from "@/lib/pipeline/process_executor.ts";
-import { runPipeline } from "@/lib/pipeline/run.ts";
-import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
+import type { RunEvent, RunResult } from "@/lib/data/contracts/events.ts";
+import type { Blueprint } from "@/lib/pipeline/engine/blueprint.ts";
+import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
+import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
+import { resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { partOf } from "@/lib/pipeline/engine/order.ts";
+import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
+import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { runPipeline } from "@/lib/pipeline/engine/run.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 /** The test stages. */

@@ -4,13 +4,13 @@
  * @module
  */
 import { join } from "node:path";
-import { inlineExecutor } from "@/lib/pipeline/task.ts";
-import { resolveInputs } from "@/lib/pipeline/inputs.ts";
-import { parseManifest } from "@/lib/pipeline/manifest_reader.ts";
-import { makeBlueprint } from "@/lib/pipeline/plan.ts";
-import { processExecutor } from "@/lib/pipeline/process_executor.ts";
-import { runPipeline } from "@/lib/pipeline/run.ts";
-import { applySettings, parseSettings } from "@/lib/pipeline/settings.ts";
+import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
+import { resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
+import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { runPipeline } from "@/lib/pipeline/engine/run.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { TOY, toyCode, toyStages } from "./toy.ts";
 

@@ -4,7 +4,7 @@
  * reference has, with the given flags (default: five seeds), and exits with 1 if a mean differs significantly.
  * @module
  */
-import { readResults } from "@/lib/contracts/results.ts";
+import { readResults } from "@/lib/data/contracts/results.ts";
 import { spreadOf } from "@/lib/report/spread.ts";
 import { REFERENCE, REFERENCE_SEEDS, type ReferenceSpread } from "./reference.ts";
 

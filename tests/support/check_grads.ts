@@ -3,8 +3,8 @@
  * and v, ⟨u, J·v⟩ must equal ⟨Jᵀu, v⟩, where J·v is (f(x + εv) − f(x − εv)) / 2ε.
  * @module
  */
-import { evaluate, evaluateVjp, type TracedFunction } from "@/lib/train/evaluate.ts";
-import { type HostTensor, hostTensor } from "@/lib/tensor/tensor.ts";
+import { evaluate, evaluateVjp, type TracedFunction } from "@/tests/support/evaluate.ts";
+import { type HostTensor, hostTensor } from "@/lib/compute/tensor/tensor.ts";
 
 /** Returns a linear congruential generator: tests need repeatable numbers of no particular quality. */
 export function numbers(seed: number): () => number {

@@ -1,6 +1,6 @@
 /** Golden folders of model families: results of transformers on small random models. @module */
-import { readConfig } from "@/lib/models/config.ts";
-import { FAMILIES } from "@/lib/models/families.ts";
+import { readConfig } from "@/lib/model/models/config.ts";
+import { FAMILIES } from "@/lib/model/models/families.ts";
 
 /** Folder of all goldens of families. */
 export const GOLDEN_FOLDER = "fixtures/goldens/families";

@@ -1,6 +1,6 @@
 /** Rewrites a graph to operators of the default ONNX domain, for runtimes that support no others. @module */
-import type { OnnxGraph, OnnxNode } from "@/lib/onnx/graph.ts";
-import { f64, i64, type Shape } from "@/lib/tensor/tensor.ts";
+import type { OnnxGraph, OnnxNode } from "@/lib/compute/onnx/graph.ts";
+import { f64, i64, type Shape } from "@/lib/compute/tensor/tensor.ts";
 
 /**
  * Replaces FusedMatMul by Transpose, MatMul and Mul, and 0 in the shape of a Reshape by the size. F64 graphs of our blocks

@@ -3,14 +3,14 @@
  * them.
  * @module
  */
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { type MetricRow, readMetrics } from "@/lib/contracts/metrics.ts";
-import { type ScoredRow, writeScored } from "@/lib/contracts/scored.ts";
-import { digestDirectory } from "@/lib/files/digest.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { RewardModel } from "@/lib/reward/reward_model.ts";
-import { runSync } from "@/lib/train/event_loop.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { type MetricRow, readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
+import { digestDirectory } from "@/lib/data/files/digest.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { RewardModel } from "@/lib/model/reward/reward_model.ts";
+import { runSync } from "@/lib/model/train/event_loop.ts";
 import { stage } from "@/stages/ppo-update/main.ts";
 import { runStage, type StageRun } from "./run_stage.ts";
 import type { TemporaryDirectory } from "./temporary_directory.ts";

@@ -1,6 +1,6 @@
 /** Scored rows with given numbers, and the pure part of an iteration of `ppo-update` on them. @module */
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import type { RewardScale } from "@/lib/rl/reward_scale.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import type { RewardScale } from "@/lib/model/rl/reward_scale.ts";
 import { withAdvantages } from "@/stages/ppo-update/advantages.ts";
 import { type Params, params as schema } from "@/stages/ppo-update/params.ts";
 import { withRewards } from "@/stages/ppo-update/rewards.ts";

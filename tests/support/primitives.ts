@@ -1,23 +1,23 @@
 /** All primitives by name. A test fails for a primitive without a gradient check. @module */
-import * as arithmetic from "@/lib/autodiff/primitives/arithmetic.ts";
-import { attentionPrimitive } from "@/lib/autodiff/primitives/attention.ts";
-import { greaterEqualPrimitive } from "@/lib/autodiff/primitives/compare.ts";
-import * as gather from "@/lib/autodiff/primitives/gather.ts";
-import { geluPrimitive, geluTanhPrimitive } from "@/lib/autodiff/primitives/gelu.ts";
-import { groupQueryAttentionPrimitive } from "@/lib/autodiff/primitives/group_query_attention.ts";
-import { layerNormPrimitive } from "@/lib/autodiff/primitives/layer_norm.ts";
-import { matmulPrimitive } from "@/lib/autodiff/primitives/matmul.ts";
-import { broadcastToPrimitive, reduceSumPrimitive } from "@/lib/autodiff/primitives/reduce_sum.ts";
-import { rmsNormPrimitive } from "@/lib/autodiff/primitives/rms_norm.ts";
-import { ropePrimitive } from "@/lib/autodiff/primitives/rope.ts";
-import { scatterAddLastPrimitive } from "@/lib/autodiff/primitives/scatter_add_last.ts";
-import * as shape from "@/lib/autodiff/primitives/shape.ts";
-import { siluPrimitive } from "@/lib/autodiff/primitives/silu.ts";
-import { softmaxPrimitive } from "@/lib/autodiff/primitives/softmax.ts";
-import { tokenLogprobPrimitive } from "@/lib/autodiff/primitives/token_logprob.ts";
-import * as unary from "@/lib/autodiff/primitives/unary.ts";
+import * as arithmetic from "@/lib/compute/autodiff/primitives/arithmetic.ts";
+import { attentionPrimitive } from "@/lib/compute/autodiff/primitives/attention.ts";
+import { greaterEqualPrimitive } from "@/lib/compute/autodiff/primitives/compare.ts";
+import * as gather from "@/lib/compute/autodiff/primitives/gather.ts";
+import { geluPrimitive, geluTanhPrimitive } from "@/lib/compute/autodiff/primitives/gelu.ts";
+import { groupQueryAttentionPrimitive } from "@/lib/compute/autodiff/primitives/group_query_attention.ts";
+import { layerNormPrimitive } from "@/lib/compute/autodiff/primitives/layer_norm.ts";
+import { matmulPrimitive } from "@/lib/compute/autodiff/primitives/matmul.ts";
+import { broadcastToPrimitive, reduceSumPrimitive } from "@/lib/compute/autodiff/primitives/reduce_sum.ts";
+import { rmsNormPrimitive } from "@/lib/compute/autodiff/primitives/rms_norm.ts";
+import { ropePrimitive } from "@/lib/compute/autodiff/primitives/rope.ts";
+import { scatterAddLastPrimitive } from "@/lib/compute/autodiff/primitives/scatter_add_last.ts";
+import * as shape from "@/lib/compute/autodiff/primitives/shape.ts";
+import { siluPrimitive } from "@/lib/compute/autodiff/primitives/silu.ts";
+import { softmaxPrimitive } from "@/lib/compute/autodiff/primitives/softmax.ts";
+import { tokenLogprobPrimitive } from "@/lib/compute/autodiff/primitives/token_logprob.ts";
+import * as unary from "@/lib/compute/autodiff/primitives/unary.ts";
 
-/** Every primitive of lib/autodiff. */
+/** Every primitive of lib/compute/autodiff. */
 export const PRIMITIVES = {
   add: arithmetic.addPrimitive,
   sub: arithmetic.subPrimitive,

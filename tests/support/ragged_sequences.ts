@@ -1,6 +1,6 @@
 /** Random token sequences of different lengths for property tests. @module */
 import fc from "fast-check";
-import type { Sequence } from "@/lib/train/batching.ts";
+import type { Sequence } from "@/lib/model/train/batching.ts";
 
 /**
  * Returns an arbitrary of one to six sequences of 2 to 40 tokens with at least one target in total.

@@ -1,10 +1,10 @@
 /** Models that differ slightly from a base, for tests that need an SFT model. @module */
 import { join } from "node:path";
-import { copyTokenizerFiles } from "@/lib/contracts/model_directory.ts";
-import { loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { fillNormal } from "@/lib/random/normal.ts";
-import { makeKey } from "@/lib/random/uniform.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
+import { loadModel, writeModel } from "@/lib/model/models/checkpoint.ts";
+import { fillNormal } from "@/lib/compute/random/normal.ts";
+import { makeKey } from "@/lib/compute/random/uniform.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 
 /** The base model. */
 export const BASE = "fixtures/stories260k";

@@ -1,8 +1,8 @@
 /** Runs a stage's function on files of a test's own directory. @module */
 import { join } from "node:path";
 import type { z } from "zod";
-import type { InputPaths, Stage, StageProgress } from "@/lib/contracts/stage.ts";
-import { checkNeeds } from "@/lib/pipeline/task.ts";
+import type { InputPaths, Stage, StageProgress } from "@/lib/data/contracts/stage.ts";
+import { checkNeeds } from "@/lib/pipeline/engine/task.ts";
 
 /** Arguments of a run; all except the inputs have defaults. */
 export interface StageRun {

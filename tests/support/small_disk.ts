@@ -4,7 +4,7 @@
  * @module
  */
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { linesOf } from "@/lib/pipeline/lines_of.ts";
+import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import { commandOf, type Finished } from "./launch.ts";
 
 /** A small disk. Only its own commands see what is below `path`. */

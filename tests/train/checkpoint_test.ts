@@ -1,12 +1,12 @@
 /** Reading and writing model directories: equal bits, critics, and errors that list every offender. @module */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
-import { criticFrom, loadModel, writeModel } from "@/lib/models/checkpoint.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
-import { f32, type HostTensor } from "@/lib/tensor/tensor.ts";
-import { Network } from "@/lib/train/network.ts";
-import { tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
+import { criticFrom, loadModel, writeModel } from "@/lib/model/models/checkpoint.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { f32, type HostTensor } from "@/lib/compute/tensor/tensor.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { tokenLogprobs, tokenValues } from "@/lib/model/train/token_logprobs.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const FAMILIES = "fixtures/goldens/families";

@@ -1,9 +1,9 @@
 /** Configs: error messages with every invalid field, and defaults. @module */
 import { assertEquals, assertThrows } from "@std/assert";
-import { modelFromConfig, readConfig } from "@/lib/models/config.ts";
-import { FAMILIES } from "@/lib/models/families.ts";
-import { parametersOf } from "@/lib/models/model.ts";
-import { DataError } from "@/lib/tensor/errors.ts";
+import { modelFromConfig, readConfig } from "@/lib/model/models/config.ts";
+import { FAMILIES } from "@/lib/model/models/families.ts";
+import { parametersOf } from "@/lib/model/models/model.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 const CONFIG = {

@@ -3,15 +3,15 @@
  * of threads, which a process cannot change.
  * @module
  */
-import { digestBytes } from "@/lib/files/digest.ts";
-import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { configureRuntime } from "@/lib/ort/runtime.ts";
-import { AdamW } from "@/lib/train/adamw.ts";
-import { microBatches, targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { digestBytes } from "@/lib/data/files/digest.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { AdamW } from "@/lib/model/train/adamw.ts";
+import { microBatches, targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { SUPERVISED } from "@/lib/model/train/programs.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 
 const ROWS = 12, STEPS = 2;
 

@@ -1,11 +1,11 @@
 /** Exact rollouts through the stages: the first ratio of PPO is exactly 1 with the sampled log-probabilities. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type PromptRow, writePrompts } from "@/lib/contracts/prompts.ts";
-import { readRollouts, type RolloutRow } from "@/lib/contracts/rollouts.ts";
-import type { ScoredRow } from "@/lib/contracts/scored.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestFile } from "@/lib/files/digest.ts";
-import { UsageError } from "@/lib/tensor/errors.ts";
+import { type PromptRow, writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { readRollouts, type RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestFile } from "@/lib/data/files/digest.ts";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { stage as rollout } from "@/stages/rollout/main.ts";
 import { stage as sft } from "@/stages/sft/main.ts";
 import { CRITIC, DIGEST, SFT, update } from "@/tests/support/ppo_iterations.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { Generator } from "@/lib/generate/generator.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
 import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 
 /** Ragged prompts, some longer than the windows. */

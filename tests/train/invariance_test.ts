@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { loadModel } from "@/lib/models/checkpoint.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
 import {
   gatherTokens,
   type MicroBatch,
@@ -13,12 +13,12 @@ import {
   scatterTokens,
   type Sequence,
   targetsFrom,
-} from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { policyProgram } from "@/lib/train/ppo_programs.ts";
-import { LOGPROBS, SUPERVISED } from "@/lib/train/programs.ts";
-import { tokenLogits } from "@/lib/train/token_logits.ts";
-import { tokenLogprobs, tokenValues } from "@/lib/train/token_logprobs.ts";
+} from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { policyProgram } from "@/lib/model/train/ppo_programs.ts";
+import { LOGPROBS, SUPERVISED } from "@/lib/model/train/programs.ts";
+import { tokenLogits } from "@/tests/support/token_logits.ts";
+import { tokenLogprobs, tokenValues } from "@/lib/model/train/token_logprobs.ts";
 import { allTargets, raggedSequences } from "@/tests/support/ragged_sequences.ts";
 
 const { model, parameters } = loadModel("fixtures/goldens/families/llama_sharded");

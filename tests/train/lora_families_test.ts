@@ -5,16 +5,16 @@
  * @module
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { Generator } from "@/lib/generate/generator.ts";
-import { criticFrom, type LoadedModel, loadFrozenModel } from "@/lib/models/checkpoint.ts";
-import { type LoraConfig, PLAIN_LORA } from "@/lib/models/lora/adapter.ts";
-import { mergedModel } from "@/lib/models/lora/merge.ts";
-import { newAdapter } from "@/lib/models/lora/new_adapter.ts";
-import { AdamW } from "@/lib/train/adamw.ts";
-import { microBatches, targetsFrom } from "@/lib/train/batching.ts";
-import { Network } from "@/lib/train/network.ts";
-import { SUPERVISED } from "@/lib/train/programs.ts";
-import { tokenLogprobs } from "@/lib/train/token_logprobs.ts";
+import { Generator } from "@/lib/model/generate/generator.ts";
+import { criticFrom, type LoadedModel, loadFrozenModel } from "@/lib/model/models/checkpoint.ts";
+import { type LoraConfig, PLAIN_LORA } from "@/lib/model/models/lora/adapter.ts";
+import { mergedModel } from "@/lib/model/models/lora/merge.ts";
+import { newAdapter } from "@/lib/model/models/lora/new_adapter.ts";
+import { AdamW } from "@/lib/model/train/adamw.ts";
+import { microBatches, targetsFrom } from "@/lib/model/train/batching.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { SUPERVISED } from "@/lib/model/train/programs.ts";
+import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { numbers } from "@/tests/support/check_grads.ts";
 import { FAMILY_GOLDENS, GOLDEN_FOLDER } from "@/tests/support/golden_families.ts";
 

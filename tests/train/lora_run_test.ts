@@ -4,16 +4,16 @@
  * @module
  */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { readEvals } from "@/lib/contracts/evals.ts";
-import { readMetrics } from "@/lib/contracts/metrics.ts";
-import { tokenizerDigest } from "@/lib/contracts/model_directory.ts";
-import { writePrompts } from "@/lib/contracts/prompts.ts";
-import { readScored } from "@/lib/contracts/scored.ts";
-import { writeTokens } from "@/lib/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/files/digest.ts";
-import { loadModel } from "@/lib/models/checkpoint.ts";
-import { frozenNetwork } from "@/lib/reward/frozen_networks.ts";
-import { loadTokenizer } from "@/lib/text/tokenizer.ts";
+import { readEvals } from "@/lib/data/contracts/evals.ts";
+import { readMetrics } from "@/lib/data/contracts/metrics.ts";
+import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
+import { writePrompts } from "@/lib/data/contracts/prompts.ts";
+import { readScored } from "@/lib/data/contracts/scored.ts";
+import { writeTokens } from "@/lib/data/contracts/tokens.ts";
+import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
+import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { stage as buildReward } from "@/stages/build-reward/main.ts";
 import { stage as evaluation } from "@/stages/eval/main.ts";
 import { stage as ppoUpdate } from "@/stages/ppo-update/main.ts";

@@ -6,12 +6,12 @@
 import { defaultDevice, grad, init, numpy as np } from "@jax-js/jax";
 import { ONNXModel } from "@jax-js/onnx";
 import { assert, assertEquals } from "@std/assert";
-import { lower, Trace, type Value } from "@/lib/autodiff/mod.ts";
-import { causalAttention } from "@/lib/models/causal_attention.ts";
-import { modelFromConfig } from "@/lib/models/config.ts";
-import { encodeModel } from "@/lib/onnx/encode.ts";
-import { f64, type HostTensor, sizeOf } from "@/lib/tensor/tensor.ts";
-import { evaluateVjp } from "@/lib/train/evaluate.ts";
+import { lower, Trace, type Value } from "@/lib/compute/autodiff/mod.ts";
+import { causalAttention } from "@/lib/model/models/causal_attention.ts";
+import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { encodeModel } from "@/lib/compute/onnx/encode.ts";
+import { f64, type HostTensor, sizeOf } from "@/lib/compute/tensor/tensor.ts";
+import { evaluateVjp } from "@/tests/support/evaluate.ts";
 import { plainOnnx } from "@/tests/support/plain_onnx.ts";
 
 // 70 tokens: two blocks of queries.

@@ -4,12 +4,12 @@
  * `--v8-flags=--expose-gc`.
  * @module
  */
-import { modelFromConfig } from "@/lib/models/config.ts";
-import { parametersOf } from "@/lib/models/model.ts";
-import { ParameterVector } from "@/lib/models/parameters.ts";
-import { Session } from "@/lib/ort/session.ts";
-import { Network } from "@/lib/train/network.ts";
-import { LOGPROBS } from "@/lib/train/programs.ts";
+import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { parametersOf } from "@/lib/model/models/model.ts";
+import { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { Session } from "@/lib/compute/ort/session.ts";
+import { Network } from "@/lib/model/train/network.ts";
+import { LOGPROBS } from "@/lib/model/train/programs.ts";
 
 const SHAPES = Number(Deno.args[0]);
 

@@ -1,8 +1,8 @@
 /** Shared by the checks of verl's and TRL's goldens. @module */
-import type { Value } from "@/lib/autodiff/mod.ts";
-import { AGGREGATIONS, aggregationWeights } from "@/lib/rl/aggregate.ts";
-import { f64, type HostTensor } from "@/lib/tensor/tensor.ts";
-import { evaluateVjp } from "@/lib/train/evaluate.ts";
+import type { Value } from "@/lib/compute/autodiff/mod.ts";
+import { AGGREGATIONS, aggregationWeights } from "@/lib/model/rl/aggregate.ts";
+import { f64, type HostTensor } from "@/lib/compute/tensor/tensor.ts";
+import { evaluateVjp } from "@/tests/support/evaluate.ts";
 
 type Nested = number | ArrayLike<Nested>;
 /** Numbers of several responses, one row each. */

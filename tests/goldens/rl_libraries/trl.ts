@@ -1,13 +1,13 @@
 /** Compares GRPO and DPO with values that TRL's own trainers computed. @module */
-import { groupMeanBaseline, grpo } from "@/lib/rl/group_baselines.ts";
-import { klEstimates, type KlEstimator } from "@/lib/rl/kl.ts";
-import { klLossPerToken } from "@/lib/rl/kl_loss.ts";
-import { dpoLoss } from "@/lib/rl/pair_loss.ts";
-import { policyLossPerToken } from "@/lib/rl/policy_loss.ts";
-import { policyObjectivePerToken } from "@/lib/rl/policy_objective.ts";
-import { policyStatistics } from "@/lib/rl/policy_statistics.ts";
-import { f64, i64 } from "@/lib/tensor/tensor.ts";
-import { evaluateVjp } from "@/lib/train/evaluate.ts";
+import { groupMeanBaseline, grpo } from "@/lib/model/rl/group_baselines.ts";
+import { klEstimates, type KlEstimator } from "@/lib/model/rl/kl.ts";
+import { klLossPerToken } from "@/lib/model/rl/kl_loss.ts";
+import { dpoLoss } from "@/lib/model/rl/pair_loss.ts";
+import { policyLossPerToken } from "@/lib/model/rl/policy_loss.ts";
+import { policyObjectivePerToken } from "@/lib/model/rl/policy_objective.ts";
+import { policyStatistics } from "@/lib/model/rl/policy_statistics.ts";
+import { f64, i64 } from "@/lib/compute/tensor/tensor.ts";
+import { evaluateVjp } from "@/tests/support/evaluate.ts";
 import { type Compared, lossAndGradient, type Rows, split, sum, vector, weightsOf } from "./compare.ts";
 
 interface GrpoCase {

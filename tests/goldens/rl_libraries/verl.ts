@@ -1,15 +1,15 @@
 /** Compares PPO functions with values that verl's own functions computed. @module */
-import { adaptiveKl } from "@/lib/rl/adaptive_kl.ts";
-import { criticFreeAdvantages } from "@/lib/rl/advantage_estimators.ts";
-import { gae } from "@/lib/rl/gae.ts";
-import { klEstimates, type KlEstimator } from "@/lib/rl/kl.ts";
-import { klLossPerToken } from "@/lib/rl/kl_loss.ts";
-import { policyLossPerToken } from "@/lib/rl/policy_loss.ts";
-import { policyStatistics } from "@/lib/rl/policy_statistics.ts";
-import { ppoRewards } from "@/lib/rl/ppo_rewards.ts";
-import { valueLossPerToken } from "@/lib/rl/value_loss.ts";
-import { valueStatistics } from "@/lib/rl/value_statistics.ts";
-import { whiten } from "@/lib/rl/whiten.ts";
+import { adaptiveKl } from "@/lib/model/rl/adaptive_kl.ts";
+import { criticFreeAdvantages } from "@/lib/model/rl/advantage_estimators.ts";
+import { gae } from "@/lib/model/rl/gae.ts";
+import { klEstimates, type KlEstimator } from "@/lib/model/rl/kl.ts";
+import { klLossPerToken } from "@/lib/model/rl/kl_loss.ts";
+import { policyLossPerToken } from "@/lib/model/rl/policy_loss.ts";
+import { policyStatistics } from "@/lib/model/rl/policy_statistics.ts";
+import { ppoRewards } from "@/lib/model/rl/ppo_rewards.ts";
+import { valueLossPerToken } from "@/lib/model/rl/value_loss.ts";
+import { valueStatistics } from "@/lib/model/rl/value_statistics.ts";
+import { whiten } from "@/lib/model/rl/whiten.ts";
 import {
   type Compared,
   type Gradients,

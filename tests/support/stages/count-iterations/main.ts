@@ -1,8 +1,8 @@
 /** A test stage for loops: adds to a number in a model directory, and reports when it is large. @module */
 import { z } from "zod";
-import { writeMetrics } from "@/lib/contracts/metrics.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 
 export const stage = defineStage({
   id: "count-iterations",
@@ -52,6 +52,6 @@ export const stage = defineStage({
 });
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

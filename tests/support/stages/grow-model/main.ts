@@ -1,12 +1,12 @@
 /** A test stage for loops that hands its model over in memory: the number of count-iterations, as weights. @module */
 import { join } from "node:path";
 import { z } from "zod";
-import { writeMetrics } from "@/lib/contracts/metrics.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
-import { givingTo } from "@/lib/files/hand_over.ts";
-import { openSafetensors, writeSafetensors } from "@/lib/files/safetensors.ts";
-import { TryAgainError } from "@/lib/tensor/errors.ts";
-import { f32 } from "@/lib/tensor/tensor.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { givingTo } from "@/lib/data/files/hand_over.ts";
+import { openSafetensors, writeSafetensors } from "@/lib/data/files/safetensors.ts";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { f32 } from "@/lib/compute/tensor/tensor.ts";
 
 const FILE = "weights.safetensors";
 
@@ -58,6 +58,6 @@ export const stage = defineStage({
 });
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,7 +1,7 @@
 /** A test stage for evaluations: judges the numbers in model directories by how near they are to a target. @module */
 import { z } from "zod";
-import { type EvalRow, writeEvals } from "@/lib/contracts/evals.ts";
-import { defineStage } from "@/lib/contracts/stage.ts";
+import { type EvalRow, writeEvals } from "@/lib/data/contracts/evals.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
 
 export const stage = defineStage({
   id: "judge-models",
@@ -32,6 +32,6 @@ export const stage = defineStage({
 });
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

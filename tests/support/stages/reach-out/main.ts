@@ -1,6 +1,6 @@
 /** A test stage that tries what a stage has no permission for. @module */
 import { z } from "zod";
-import { defineStage } from "@/lib/contracts/stage.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
 
 const ATTEMPTS = {
   read: () => Deno.readTextFileSync("/etc/hostname"),
@@ -24,6 +24,6 @@ export const stage = defineStage({
 });
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

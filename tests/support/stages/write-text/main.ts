@@ -1,6 +1,6 @@
 /** A test stage: repeats a word into a file, with its seed where it draws one. @module */
 import { z } from "zod";
-import { defineStage } from "@/lib/contracts/stage.ts";
+import { defineStage } from "@/lib/data/contracts/stage.ts";
 
 export const stage = defineStage({
   id: "write-text",
@@ -28,6 +28,6 @@ export const stage = defineStage({
 });
 
 if (import.meta.main) {
-  const { runStageProgram } = await import("@/lib/pipeline/stage_program.ts");
+  const { runStageProgram } = await import("@/lib/pipeline/engine/stage_program.ts");
   await runStageProgram(stage);
 }

@@ -1,0 +1,22 @@
+/** Comparison as a 0/1 mask with the type of the operands. Its derivative is zero where it exists. @module */
+import { ELEMENT_TYPE } from "@/lib/compute/tensor/dtype.ts";
+import { broadcastShapes, definePrimitive } from "../primitive.ts";
+import type { Value } from "../value.ts";
+
+/** The primitive of `greaterEqual()`. */
+export const greaterEqualPrimitive = definePrimitive<object>({
+  name: "greaterEqual",
+  abstractEval: ([a, b]) => [{ dtype: a!.dtype, shape: broadcastShapes("greaterEqual", a!, b!) }],
+  vjp: () => [undefined, undefined],
+  lower({ node, inputs, temporary, outputTypes }) {
+    const bool = temporary();
+    node("GreaterOrEqual", inputs, {}, { outputs: [bool] });
+    node("Cast", [bool], { to: ELEMENT_TYPE[outputTypes[0]!.dtype] });
+  },
+});
+
+/** 1 where a ≥ b, else 0. */
+export function greaterEqual(a: Value, b: Value | number): Value {
+  const right = typeof b === "number" ? a.trace.scalar(b, a.dtype) : b;
+  return a.trace.bind(greaterEqualPrimitive, [a, right], {})[0]!;
+}

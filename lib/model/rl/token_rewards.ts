@@ -1,0 +1,73 @@
+/** The reward of each token: how much more likely the members find it than a baseline, under guards. @module */
+import { checkEqualLengths, type Row } from "./rows.ts";
+
+/** Guards of {@linkcode tokenRewards}; null = off. */
+export interface TokenGuards {
+  /** nats, negative: a token whose base log-probability is at most this gets reward 0 (EOS excepted) */
+  readonly floor: number | null;
+  /** nats, negative: the same for a token whose base and target log-probability are both at most this */
+  readonly floorBoth: number | null;
+  /** nats, positive: a token's reward is clipped to ± this; at EOS only where `eosBound` is null */
+  readonly tokenCap: number | null;
+  /** nats, positive: the reward of EOS is clipped to ± this */
+  readonly eosBound: number | null;
+}
+
+/** Log-probabilities of one response, [R], nats. */
+export interface TokenRewardInputs {
+  /** of the members, combined */
+  readonly target: Row;
+  /** of the pretrained base: both floors apply to it */
+  readonly base: Row;
+  /** of the model that is subtracted: the base itself, or an intermediate SFT checkpoint */
+  readonly baseline: Row;
+  /** 1 where the token is an end-of-sequence token, 0 elsewhere */
+  readonly isEos: Row;
+}
+
+/**
+ * Returns the reward of each response token, [R], nats: r = target − baseline, then
+ *
+ * at EOS: clip(r, ±eosBound), or clip(r, ±tokenCap) without an eosBound;
+ * elsewhere: 0 where base ≤ floor, 0 where base ≤ floorBoth and target ≤ floorBoth, else clip(r, ±tokenCap).
+ *
+ * Source: the ratio is that of Zhang et al. 2025, Self-Rewarding PPO (arXiv:2510.21090), after Watson et al. 2023 (arXiv:2305.16498). The guards are
+ * ours: text that the base finds next to impossible would get most of the reward, and an EOS that the base never emits a constant that hides
+ * everything else. `floorBoth` is the milder floor: it removes the reward of text that no model expects, where a ratio of two tiny probabilities is
+ * noise, and keeps that of text that the members alone have learned. `tokenCap` keeps one token from outweighing the rest of a response, as PPO clips
+ * a ratio.
+ *
+ * @throws {ShapeError} if the lengths differ
+ * @throws {RangeError} if a bound is negative
+ * @example A token that only the base finds unlikely, one that both do, a capped token, and EOS
+ * ```ts
+ * import { tokenRewards } from "@/lib/model/rl/token_rewards.ts";
+ * import { assertEquals } from "@std/assert";
+ * const base = [-9, -9, -3, -27];
+ * const logprobs = { target: [-1, -8, -0.5, -1], base, baseline: base, isEos: [0, 0, 0, 1] };
+ * const off = { floor: null, floorBoth: null, tokenCap: null, eosBound: null };
+ * assertEquals([...tokenRewards(logprobs, off)], [8, 1, 2.5, 26]);
+ * assertEquals([...tokenRewards(logprobs, { ...off, floorBoth: -6, tokenCap: 2 })], [2, 0, 2, 2]);
+ * assertEquals([...tokenRewards(logprobs, { ...off, floor: -6, tokenCap: 2, eosBound: 5 })], [0, 0, 2, 5]);
+ * ```
+ */
+export function tokenRewards(
+  { target, base, baseline, isEos }: TokenRewardInputs,
+  { floor, floorBoth, tokenCap, eosBound }: TokenGuards,
+): Float64Array<ArrayBuffer> {
+  checkEqualLengths({ target, base, baseline, isEos });
+  const cap = tokenCap ?? Infinity, bound = eosBound ?? cap;
+  if (!(cap >= 0 && bound >= 0)) {
+    throw new RangeError(`tokenCap and eosBound must be at least 0, got ${tokenCap} and ${eosBound}`);
+  }
+  const low = floor ?? -Infinity, lowBoth = floorBoth ?? -Infinity;
+  return Float64Array.from(target, (m, t) => {
+    const ratio = m - baseline[t]!, b = base[t]!;
+    if (isEos[t] !== 0) return clipped(ratio, bound);
+    return b > low && Math.max(b, m) > lowBoth ? clipped(ratio, cap) : 0;
+  });
+}
+
+function clipped(x: number, bound: number): number {
+  return Math.min(Math.max(x, -bound), bound);
+}

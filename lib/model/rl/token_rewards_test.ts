@@ -1,0 +1,100 @@
+/** The reward of tokens under all guards, by hand. @module */
+import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ShapeError } from "@/lib/compute/tensor/errors.ts";
+import { type TokenGuards, tokenRewards } from "./token_rewards.ts";
+import { NO_GUARDS } from "@/tests/support/no_guards.ts";
+
+const one = (target: number, base: number, isEos: number, guards: Partial<TokenGuards>, baseline = base) =>
+  tokenRewards({ target: [target], base: [base], baseline: [baseline], isEos: [isEos] }, {
+    ...NO_GUARDS,
+    ...guards,
+  })[0];
+
+Deno.test("tokenRewards() with floor and EOS bound alone is the bagged reward as written out, bit for bit", () => {
+  const logprob = fc.double({ min: -30, max: 0, noNaN: true }),
+    bound = fc.option(fc.double({ min: 0, max: 9, noNaN: true }));
+  const token = fc.tuple(logprob, logprob, fc.integer({ min: 0, max: 1 }));
+  fc.assert(
+    fc.property(fc.array(token), fc.option(logprob), bound, (tokens, floor, eosBound) => {
+      const [target, base, isEos] = [0, 1, 2].map((i) => tokens.map((own) => own[i]!)) as [
+        number[],
+        number[],
+        number[],
+      ];
+      assertEquals(
+        tokenRewards({ target, base, baseline: base, isEos }, { ...NO_GUARDS, floor, eosBound }),
+        Float64Array.from(tokens, ([m, b, end]) => {
+          if (end === 1) return Math.min(Math.max(m - b, -(eosBound ?? Infinity)), eosBound ?? Infinity);
+          return b > (floor ?? -Infinity) ? m - b : 0;
+        }),
+      );
+    }),
+    { seed: 3 },
+  );
+});
+
+Deno.test("tokenRewards(): with floorBoth the reward is 0 where base and target are both at or below it, EOS excepted", () => {
+  const guards = { floorBoth: -6 };
+  assertEquals([one(-6, -8, 0, guards), one(-8, -6, 0, guards)], [0, 0]);
+  assertEquals([one(-5, -8, 0, guards), one(-8, -5, 0, guards)], [3, -3]);
+  assertEquals(one(-7, -8, 1, guards), 1);
+});
+
+Deno.test("tokenRewards(): tokenCap clips on both sides, at EOS only without an eosBound", () => {
+  assertEquals([one(-1, -4, 0, { tokenCap: 2 }), one(-4, -1, 0, { tokenCap: 2 })], [2, -2]);
+  assertEquals(one(-1, -27, 1, { tokenCap: 2 }), 2);
+  assertEquals(one(-1, -27, 1, { tokenCap: 2, eosBound: 5 }), 5);
+  assertEquals(one(-1, -27, 1, { tokenCap: 8, eosBound: 5 }), 5);
+});
+
+Deno.test("tokenRewards(): the baseline is subtracted, floors apply to the base", () => {
+  assertEquals(one(-1, -5, 0, { floor: -6 }, -3), 2);
+  assertEquals(one(-1, -7, 0, { floor: -6 }, -3), 0);
+  assertEquals(one(-7, -7, 0, { floorBoth: -6 }, -3), 0);
+  assertEquals(one(-1, -7, 1, { floor: -6, eosBound: 1 }, -3), 1);
+});
+
+Deno.test("tokenRewards(): at the floor itself a token has reward 0, just above it does not, EOS never", () => {
+  const base = [-6, -5.999, -6], isEos = [0, 0, 1];
+  const rewards = tokenRewards({ target: [-1, -1, -1], base, baseline: base, isEos }, {
+    ...NO_GUARDS,
+    floor: -6,
+  });
+  assertEquals([...rewards], [0, 4.999, 5]);
+});
+
+Deno.test("tokenRewards(): eosBound clips EOS on both sides, and no other token", () => {
+  const at = (target: number, base: number, isEos: number) => one(target, base, isEos, { eosBound: 2 });
+  assertEquals([at(-1, -27, 1), at(-27, -1, 1), at(-1, -2, 1)], [2, -2, 1]);
+  assertEquals([at(-1, -27, 0), at(-27, -1, 0)], [26, -26]);
+});
+
+Deno.test("tokenRewards(): each token's reward depends on that token alone", () => {
+  const logprob = fc.double({ min: -30, max: 0, noNaN: true });
+  const token = fc.record({ target: logprob, base: logprob, eos: fc.boolean() });
+  const guards = { ...NO_GUARDS, floor: -6, eosBound: 5 };
+  const run = (rows: readonly { target: number; base: number; eos: boolean }[]) => {
+    const base = rows.map((row) => row.base), isEos = rows.map((row) => Number(row.eos));
+    return [
+      ...tokenRewards({ target: rows.map(({ target }) => target), base, baseline: base, isEos }, guards),
+    ];
+  };
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 8 }), (rows) => {
+      assertEquals(run(rows), rows.flatMap((row) => run([row])));
+    }),
+    { seed: 1 },
+  );
+});
+
+Deno.test("tokenRewards() refuses negative bounds and rows of other lengths", () => {
+  assertEquals(
+    assertThrows(() => one(-1, -2, 0, { tokenCap: -1 }), RangeError).message,
+    "tokenCap and eosBound must be at least 0, got -1 and null",
+  );
+  assertThrows(
+    () => tokenRewards({ target: [-1], base: [-1, -2], baseline: [-1], isEos: [0] }, NO_GUARDS),
+    ShapeError,
+  );
+});

@@ -1,0 +1,64 @@
+/** Final normalisation, output weights and a head program as one graph over a chunk of n tokens. @module */
+import { Trace, type Value } from "@/lib/compute/autodiff/mod.ts";
+import type { Model, PartParameters } from "@/lib/model/models/model.ts";
+import type { Shape } from "@/lib/compute/tensor/tensor.ts";
+import { CompiledGraph, gradientGraph, weightInputs } from "./compiled_graph.ts";
+import { cached } from "./graph_cache.ts";
+import type { HeadProgram } from "./head_program.ts";
+
+/** A compiled head. */
+export interface HeadGraph {
+  readonly graph: CompiledGraph;
+  /** per-token outputs: [n], or [n,K] */
+  readonly tokenOutputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly hasLoss: boolean;
+}
+
+/** Size and trained weights of a head. */
+export interface HeadUse {
+  /** tokens */
+  readonly n: number;
+  /** parameters of the head that get gradients, the others are frozen; undefined: no backward pass */
+  readonly trained: PartParameters | undefined;
+}
+
+/**
+ * Returns the head over n tokens. Inputs: x [n,C], weights w.*, token inputs t.*, scalars s.*, and with a backward pass
+ * accumulators g.*; outputs: loss, o.*, and with a backward pass dx [n,C] and accumulators a.*. The logits are
+ * intermediate values of the graph.
+ */
+export function headGraph(
+  model: Model,
+  signature: string,
+  program: HeadProgram,
+  { n, trained }: HeadUse,
+): HeadGraph {
+  const use = trained ? `train ${Object.keys(trained).join()}` : "plain";
+  return cached(`${signature}/head/${program.key}/${n}/${use}`, () => {
+    const trace = new Trace(), x = trace.input("x", "f32", [n, model.hiddenSize]);
+    const weights = weightInputs(trace, model.head);
+    const tokens = Object.fromEntries(
+      Object.entries(program.tokens).map(([name, dtype]) => [name, trace.input(`t.${name}`, dtype, [n])]),
+    );
+    const scalars = Object.fromEntries(
+      program.scalars.map((name) => [name, trace.input(`s.${name}`, "f32", [])]),
+    );
+    const projected = model.project(weights, model.normalise(weights, x));
+    const result = program.trace({ projected, tokens, scalars });
+    const outputs: Record<string, Value> = {};
+    for (const [name, value] of Object.entries(result.tokens)) outputs[`o.${name}`] = value;
+    if (result.loss) outputs.loss = result.loss;
+    const gradients = trained &&
+      gradientGraph({ output: result.loss!, cotangent: trace.scalar(1, "f32") }, x, weights, trained);
+    const given = [weights, tokens, scalars].flatMap((values) => Object.values(values));
+    return {
+      graph: new CompiledGraph({
+        name: `head_${program.key}`,
+        inputs: [x, ...given, ...gradients?.inputs ?? []],
+        outputs: { ...outputs, ...gradients?.outputs },
+      }),
+      tokenOutputs: Object.entries(result.tokens).map(([name, { shape }]) => ({ name, shape })),
+      hasLoss: result.loss !== undefined,
+    };
+  });
+}

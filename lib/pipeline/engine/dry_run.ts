@@ -1,0 +1,108 @@
+/**
+ * Finds what a run would do, without doing it: which nodes are cached, which would run, and why.
+ * @module
+ */
+import type { NodeName } from "@/lib/data/contracts/events.ts";
+import { listed } from "@/lib/compute/tensor/listed.ts";
+import { allStages, type Blueprint, type StageSource } from "./blueprint.ts";
+import { type CodeDigests, stageDigests } from "./code_digest.ts";
+import { InputDigests } from "./input_digests.ts";
+import { readLoopMetric } from "./loop_metrics.ts";
+import { nodeName } from "./nodes.ts";
+import { FRESH, reasonToRun } from "./reasons.ts";
+import { lockedParts } from "./run_directory.ts";
+import { Store } from "./store.ts";
+import { statOf } from "./tree.ts";
+import { listValues, type NodeValue, treeOf, walk } from "./walk.ts";
+
+/** One node of a dry run. */
+export interface DryRunNode extends NodeName {
+  /** `ppo.update[3]` */
+  readonly id: string;
+  readonly runs: boolean;
+  /** why it runs; "cached" if it does not */
+  readonly reason: string;
+  /** key of its action; absent if its inputs are not known yet */
+  readonly key?: string;
+}
+
+/** Directories of a dry run, and the stages. */
+export interface DryRunOptions {
+  readonly stages: StageSource;
+  readonly code: CodeDigests;
+  readonly runDir: string;
+  readonly storeDir: string;
+  readonly fresh?: boolean;
+}
+
+/**
+ * Returns all nodes in the order in which they become ready. A loop whose end is not known yet counts with all its
+ * iterations, and what reads from a best iteration that is not known yet waits for the metrics.
+ */
+export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly DryRunNode[]> {
+  // A dry run must leave no trace, so a store that does not exist is not made.
+  const store = statOf(options.storeDir) === undefined ? undefined : new Store(options.storeDir);
+  const digests = new InputDigests(options.storeDir);
+  const before = lockedParts(options.runDir);
+  const codes = stageDigests(allStages(blueprint), options.stages, options.code);
+  const nodes: DryRunNode[] = [];
+  const inputs = new Map<string, readonly NodeValue[]>();
+  const outputs = await walk(blueprint, {
+    code: (id) => codes.get(id)!,
+    inputTree: (path) => digests.tree(path),
+    visit(ready) {
+      const { node, key, parts } = ready;
+      inputs.set(node.id, Object.values(ready.inputs).flatMap(listValues));
+      const record = options.fresh ? undefined : store?.get(key);
+      const reason = record ? "cached" : options.fresh ? FRESH : reasonToRun(parts, before(node.id));
+      nodes.push({ ...nodeName(node), id: node.id, runs: !record, reason, key });
+      return Promise.resolve(record);
+    },
+    waiting({ node, waitsFor }) {
+      const reason = `reads ${listed(waitsFor, { most: 3, separator: ", " })}`;
+      nodes.push({ ...nodeName(node), id: node.id, runs: true, reason });
+    },
+    async readMetric(_node, record, metric) {
+      const tree = record.outputs[metric.port];
+      if (!tree || !store!.holds(tree)) return undefined;
+      return readLoopMetric(await store!.view(record, metric.port), metric);
+    },
+    loopEnded: () => {},
+    loopBest: () => {},
+  });
+  if (!store) return nodes;
+  const again = missingOutputs(nodes, inputs, Object.values(outputs), store);
+  return nodes.map((node) => {
+    const reason = again.get(node.id);
+    return reason === undefined ? node : { ...node, runs: true, reason };
+  });
+}
+
+/** Returns the cached nodes that run again as an output that is needed is not in the store, with the reason. */
+function missingOutputs(
+  nodes: readonly DryRunNode[],
+  inputs: ReadonlyMap<string, readonly NodeValue[]>,
+  outputs: readonly (NodeValue | undefined)[],
+  store: Store,
+): ReadonlyMap<string, string> {
+  const reasons = new Map<string, string>();
+  const needed = outputs.flatMap((value) => value ?? []);
+  for (const { id, runs } of nodes) if (runs) needed.push(...inputs.get(id) ?? []);
+  for (let value = needed.pop(); value; value = needed.pop()) {
+    if (value.from === "input" || reasons.has(value.node.id) || store.holds(treeOf(value))) continue;
+    const { record, port, node } = value;
+    const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
+    reasons.set(node.id, `${port} ${why}`);
+    needed.push(...inputs.get(node.id) ?? []);
+  }
+  return reasons;
+}
+
+/** Returns the dry run as text: one line for each node that runs, and how many are cached. */
+export function dryRunText(nodes: readonly DryRunNode[]): string {
+  const width = Math.max(0, ...nodes.map(({ id }) => id.length));
+  const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
+    `run     ${id.padEnd(width)}  ${reason}`
+  );
+  return `${[...lines, `${lines.length} to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
+}

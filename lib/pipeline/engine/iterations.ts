@@ -1,0 +1,101 @@
+/**
+ * Runs the iterations of loops one after another, and finds where each loop ends and which of its iterations is best.
+ * Both depend on metrics of finished iterations, which are in the store, so a resumed run decides the same.
+ * @module
+ */
+import type { BestIteration } from "@/lib/data/contracts/events.ts";
+import type { ActionRecord } from "./action_record.ts";
+import { type IteratePlan, lastIteration, type LoopMetric, runsInIteration } from "./blueprint.ts";
+import { metricLabel } from "./loop_metrics.ts";
+import { makeNode, type Node, nodesOf } from "./nodes.ts";
+
+/** What loops need from the walk and its caller. */
+export interface IterationsOptions {
+  /** returns the node's record; undefined if it is not known yet (a dry run) */
+  readonly visit: (node: Node) => Promise<ActionRecord | undefined>;
+  /** returns the metric in a node's outputs; undefined if it is not available (a dry run) */
+  readonly readMetric: (node: Node, record: ActionRecord, metric: LoopMetric) => Promise<number | undefined>;
+  readonly loopEnded: (block: string, iteration: number, reason: string) => void;
+  readonly loopBest: (best: BestIteration) => void;
+  /** keeps a promise whose failure is reported when the walk ends */
+  readonly later: <T>(promise: Promise<T>) => Promise<T>;
+}
+
+/** The number of the best iteration, or the nodes whose metrics are not known yet. */
+type Best = number | { readonly waitsFor: readonly string[] };
+
+/** Returns true if `value` is better than `best`; of equal iterations the earlier one is the best. */
+export function isBetter(goal: "max" | "min", value: number, best: number | undefined): boolean {
+  return best === undefined || (goal === "max" ? value > best : value < best);
+}
+
+/** The iterations of the loops of one walk. Each loop runs once, however often its results are needed. */
+export class Iterations {
+  readonly #counts = new Map<string, Promise<number>>();
+  readonly #bests = new Map<string, Promise<Best>>();
+
+  constructor(readonly options: IterationsOptions) {}
+
+  /** Returns the number of iterations of the loop; starts them if necessary. */
+  count(block: IteratePlan): Promise<number> {
+    const count = this.#counts.get(block.name) ?? this.options.later(this.#run(block));
+    this.#counts.set(block.name, count);
+    return count;
+  }
+
+  /** Returns the best iteration of the loop. */
+  best(block: IteratePlan): Promise<Best> {
+    const best = this.#bests.get(block.name) ?? this.options.later(this.#findBest(block));
+    this.#bests.set(block.name, best);
+    return best;
+  }
+
+  async #run(block: IteratePlan): Promise<number> {
+    const { until } = block;
+    for (let i = 0; i < block.count; i++) {
+      this.#visit(block, i);
+      if (!until || !runsInIteration(until.metric.stage, i, lastIteration(block))) continue;
+      const value = await this.#metric(until.metric, i);
+      const bound = until.above ?? until.below!;
+      if (value === undefined || (until.above !== undefined ? value <= bound : value >= bound)) continue;
+      const comparison = until.above !== undefined ? "above" : "below";
+      const reason = `${metricLabel(until.metric)} is ${value}, ${comparison} ${bound}`;
+      this.options.loopEnded(block.name, i, reason);
+      // Only now is it known that this iteration is the last, in which every stage runs.
+      this.#visit(block, i, i);
+      return i + 1;
+    }
+    return block.count;
+  }
+
+  /** Visits an iteration and reads its deciding metric, so that a missing metric fails in its first iteration. */
+  #visit(block: IteratePlan, i: number, last = lastIteration(block)): void {
+    const { visit, later } = this.options;
+    for (const node of nodesOf(block, i, last)) {
+      visit(node);
+      if (node.plan === block.best?.metric.stage) later(this.#metric(block.best.metric, i));
+    }
+  }
+
+  async #metric(metric: LoopMetric, iteration: number): Promise<number | undefined> {
+    const node = makeNode(metric.stage, { iteration });
+    const record = await this.options.visit(node);
+    return record && await this.options.readMetric(node, record, metric);
+  }
+
+  async #findBest(block: IteratePlan): Promise<Best> {
+    const { metric, goal } = block.best!;
+    const last = await this.count(block) - 1;
+    const waitsFor: string[] = [];
+    let best: { iteration: number; value: number } | undefined;
+    for (let i = 0; i <= last; i++) {
+      if (!runsInIteration(metric.stage, i, last)) continue;
+      const value = await this.#metric(metric, i);
+      if (value === undefined) waitsFor.push(makeNode(metric.stage, { iteration: i }).id);
+      else if (isBetter(goal, value, best?.value)) best = { iteration: i, value };
+    }
+    if (waitsFor.length > 0 || !best) return { waitsFor };
+    this.options.loopBest({ block: block.name, metric: metricLabel(metric), ...best });
+    return best.iteration;
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The nodes of a plan: one stage at one position, which is a copy of a `foreach`, an iteration of an `iterate`, or neither.
+ * @module
+ */
+import type { NodeName } from "@/lib/data/contracts/events.ts";
+import {
+  type BlockPlan,
+  type Blueprint,
+  isBlock,
+  lastIteration,
+  runsInIteration,
+  type StagePlan,
+} from "./blueprint.ts";
+
+/** A copy or an iteration. */
+export interface Position {
+  readonly index?: number;
+  readonly iteration?: number;
+}
+
+/** One stage at one position. */
+export interface Node extends Position {
+  /** `ppo.update[3]`: equal for equal nodes */
+  readonly id: string;
+  readonly plan: StagePlan;
+}
+
+/** Returns the node of `plan` at a position. */
+export function makeNode(plan: StagePlan, position: Position): Node {
+  const number = position.index ?? position.iteration;
+  const id = number === undefined ? plan.path : `${plan.path}[${number}]`;
+  return { id, plan, ...given(position) };
+}
+
+/** Returns the nodes of copy or iteration `i`. @param last the loop's last iteration; default: if nothing ends it early */
+export function nodesOf(block: BlockPlan, i: number, last = lastIteration(block)): Node[] {
+  if (block.kind === "foreach") return block.stages.map((plan) => makeNode(plan, { index: i }));
+  return block.stages.filter((plan) => runsInIteration(plan, i, last))
+    .map((plan) => makeNode(plan, { iteration: i }));
+}
+
+/** Returns all nodes if no `until` ends a loop early, in the order of execution. */
+export function allNodes(blueprint: Blueprint): Node[] {
+  return blueprint.entries.flatMap((entry) => {
+    if (!isBlock(entry)) return [makeNode(entry, {})];
+    return Array.from({ length: entry.count }, (_, i) => nodesOf(entry, i)).flat();
+  });
+}
+
+/** Returns the name of a node in events and messages. */
+export function nodeName(node: Node): NodeName {
+  const { path, stage: { id, role } } = node.plan;
+  return { stage: path, uses: id, ...(role === undefined ? {} : { role }), ...given(node) };
+}
+
+function given({ index, iteration }: Position): Position {
+  return { ...(index === undefined ? {} : { index }), ...(iteration === undefined ? {} : { iteration }) };
+}
