@@ -5,18 +5,18 @@ import { finish } from "@/tests/support/launch.ts";
 import { projectRoot } from "./project_root.ts";
 
 const COMMANDS: readonly (readonly [command: string, program: string, ...args: string[]])[] = [
-  ["pipeline", "launcher.ts", "pipeline"],
-  ["stage", "launcher.ts", "stage"],
-  ["serve", "serve_command.ts"],
-  ["golden", "golden_command.ts"],
-  ["bench", "bench_command.ts"],
-  ["doctor", "doctor.ts"],
+  ["pipeline", "lib/app/launcher.ts", "pipeline"],
+  ["stage", "lib/app/launcher.ts", "stage"],
+  ["serve", "lib/app/serve_command.ts"],
+  ["golden", "tests/goldens/golden_command.ts"],
+  ["bench", "tests/bench/bench_command.ts"],
+  ["doctor", "lib/app/doctor.ts"],
 ];
 
 for (const [command, program, ...args] of COMMANDS) {
   Deno.test(`deno task ${command} --help has usage, examples, and at most twelve words per flag before its default`, async () => {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--cached-only", join(projectRoot, "lib/app", program), ...args, "--help"],
+      args: ["run", "-A", "--cached-only", join(projectRoot, program), ...args, "--help"],
       stdout: "piped",
       stderr: "piped",
     }).spawn();
