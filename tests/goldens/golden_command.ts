@@ -22,7 +22,7 @@ Usage: deno task golden DIR… [flags]
   --json     print one JSON object per check, then one with the counts
   --help     print this text
 
-Prints one line per check: largest error, allowed error (bar), and ok or FAIL.
+Prints one line per check: largest error, tolerance, and ok or FAIL.
 Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, topics of PPO, one
 iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of demonstrations, corrupt files that must be refused.
 
