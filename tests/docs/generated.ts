@@ -1,7 +1,7 @@
 /**
 /**
- * Generates parts of the documentation: docs/stages.md, docs/report.schema.json, the table of rooms in
- * docs/architecture.md, and the table of model families in docs/families.md.
+ * Generates parts of the documentation: docs/stages.md, docs/report.schema.json, the diagram of groups and the table of
+ * folders in docs/architecture.md, and the table of model families in docs/families.md.
  * @module
  */
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { z } from "zod";
 import { projectRoot, stages as registry } from "@/lib/app/registry.ts";
 import { ReportSchema } from "@/lib/report/report_schema.ts";
 import { familiesTable } from "./families_table.ts";
+import { groupsDiagram } from "./groups_diagram.ts";
 import { formatted } from "./markdown.ts";
 import { roomsTable } from "./rooms_table.ts";
 import { stagesPage } from "./stages_page.ts";
@@ -24,19 +25,25 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/stages.md", await formatted(stagesPage(stages))],
     ["docs/report.schema.json", reportSchema()],
-    ["docs/architecture.md", await withPart("docs/architecture.md", "rooms", roomsTable())],
-    ["docs/families.md", await withPart("docs/families.md", "families", familiesTable())],
+    [
+      "docs/architecture.md",
+      await withParts("docs/architecture.md", { groups: groupsDiagram(), rooms: roomsTable() }),
+    ],
+    ["docs/families.md", await withParts("docs/families.md", { families: familiesTable() })],
   ]);
 }
 
-/** Returns a page with `part` between its two marks. */
-function withPart(page: string, name: string, part: string): Promise<string> {
-  const marks = new RegExp(
-    `(<!-- ${name}: made by deno task docs -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`,
-  );
-  const text = projectText(page);
-  if (!marks.test(text)) throw new TypeError(`${page} must contain the two marks of the part "${name}"`);
-  return formatted(text.replace(marks, (_, begin, end) => `${begin}\n${part}\n\n${end}`));
+/** Returns a page with each of `parts` between its two marks. */
+function withParts(page: string, parts: Readonly<Record<string, string>>): Promise<string> {
+  let text = projectText(page);
+  for (const [name, part] of Object.entries(parts)) {
+    const marks = new RegExp(
+      `(<!-- ${name}: made by deno task docs -->\\n)[\\s\\S]*?(<!-- end of ${name} -->)`,
+    );
+    if (!marks.test(text)) throw new TypeError(`${page} must contain the two marks of the part "${name}"`);
+    text = text.replace(marks, (_, begin, end) => `${begin}\n${part}\n\n${end}`);
+  }
+  return formatted(text);
 }
 
 /** Returns the JSON Schema of report.json. */
