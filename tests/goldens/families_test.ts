@@ -18,7 +18,7 @@ const FORWARD_AND_TRAINING = [
 ];
 const CHECKS = [...FORWARD_AND_TRAINING, "greedy ids", "logits of decoding", "decoding against training"];
 
-Deno.test(`${WITHOUT_DECODING} gives the logits, gradients and steps of transformers, ten times under the bars`, () => {
+Deno.test(`${WITHOUT_DECODING} gives the logits, gradients and steps of transformers, within a tenth of the tolerances`, () => {
   const lines = checkFamily(`${GOLDEN_FOLDER}/${WITHOUT_DECODING}`);
   assertEquals(lines.map(({ check }) => check), FORWARD_AND_TRAINING);
   for (const { check, largestError, bar, worst } of lines) {
@@ -27,7 +27,7 @@ Deno.test(`${WITHOUT_DECODING} gives the logits, gradients and steps of transfor
 });
 
 for (const family of GOLDEN_NAMES.filter((name) => name !== WITHOUT_DECODING)) {
-  Deno.test(`${family} gives the logits, gradients, steps and greedy texts of transformers, ten times under the bars`, () => {
+  Deno.test(`${family} gives the logits, gradients, steps and greedy texts of transformers, within a tenth of the tolerances`, () => {
     const lines = checkFamily(`${GOLDEN_FOLDER}/${family}`);
     assertEquals(lines.map(({ check }) => check), CHECKS);
     for (const { check, largestError, bar, worst } of lines) {

@@ -11,7 +11,7 @@ const TOPICS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((nam
 Deno.test("there are seventeen topics of PPO", () => assertEquals(TOPICS.length, 17));
 
 for (const topic of TOPICS) {
-  Deno.test(`topic ${topic} is within its bars`, () => {
+  Deno.test(`topic ${topic} is within its tolerances`, () => {
     const lines = checkPpo(`${FOLDER}/${topic}`);
     assert(lines.length > 0);
     for (const { check, ok, largestError, worst } of lines) {
