@@ -123,8 +123,8 @@ function gemmaDecoder(
 /** The family `gemma`. */
 export const gemma: Family = {
   className: "Gemma",
-  features: "norms by 1 + w, embeddings times √hidden_size",
-  rejected: "a window, MLP biases, bidirectional attention",
+  features: "RMSNorm multiplies by 1 + weight; embeddings are multiplied by √hidden_size",
+  rejected: "sliding windows, MLP biases, bidirectional attention",
   build(input) {
     const config = parseConfig(GemmaConfig, input);
     return gemmaDecoder(input, config, {
@@ -138,7 +138,7 @@ export const gemma: Family = {
 export const gemma2: Family = {
   className: "Gemma2",
   features:
-    "four norms per block, soft caps on scores and logits, windows in every other layer, `query_pre_attn_scalar`",
+    "four norms per block, softcapping of attention scores and logits, sliding window in every other layer, `query_pre_attn_scalar`",
   rejected: "MLP biases, bidirectional attention",
   build(input) {
     const config = parseConfig(Gemma2Config, input);
@@ -159,7 +159,7 @@ export const gemma2: Family = {
 export const gemma3: Family = {
   className: "Gemma3Text",
   features:
-    "q and k normalised per head; windows by `layer_types` or `sliding_window_pattern`, with another rotation (`rope_local_base_freq`)",
+    "q and k normalised per head; sliding windows by `layer_types` or `sliding_window_pattern`, with another RoPE θ in these layers (`rope_local_base_freq`)",
   rejected: "`attn_logit_softcapping`, bidirectional attention, `gemma3` with images",
   build(input) {
     const config = parseConfig(Gemma3Config, input);

@@ -52,7 +52,7 @@ type Config = z.output<typeof Gpt2Config>;
 export const gpt2: Family = {
   className: "GPT2",
   features:
-    "matrices stored [in, out], learned positions, `n_inner`, scores unscaled or scaled by layer; second names (`hidden_size` for `n_embd` …)",
+    "matrices stored [in, out], learned positions, `n_inner`, attention scores unscaled or scaled by layer; aliases of config fields (`hidden_size` for `n_embd` …)",
   rejected: "`add_cross_attention`",
   build,
 };

@@ -79,9 +79,9 @@ function rotaryOf(
 export const gptNeoX: Family = {
   className: "GPTNeoX",
   features:
-    "`rotary_pct` of each head rotated, attention and MLP in parallel or in sequence, q, k and v interleaved per head, optional attention biases",
+    "RoPE on the fraction `rotary_pct` of each head, attention and MLP in parallel or in sequence, q, k and v interleaved per head, optional attention biases",
   rejected:
-    "`num_key_value_heads` and `head_dim` that do not follow from the heads, a window, `rope_theta` that differs from `rotary_emb_base`",
+    "`num_key_value_heads` and `head_dim` that differ from multi-head attention, sliding windows, `rope_theta` that differs from `rotary_emb_base`",
   build,
 };
 

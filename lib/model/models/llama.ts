@@ -23,8 +23,8 @@ const LlamaConfig = z.looseObject({
 export const llama: Family = {
   className: "Llama",
   features:
-    "grouped, multi-query or full heads; any `head_dim`; optional attention and MLP biases; tied or separate output",
-  rejected: "`pretraining_tp` above 1, a window shorter than the context, partial rotation",
+    "grouped-query, multi-query or multi-head attention; any `head_dim`; optional attention and MLP biases; tied or untied output layer",
+  rejected: "`pretraining_tp` above 1, a sliding window shorter than the context, partial RoPE",
   build(input) {
     const config = parseConfig(LlamaConfig, input), bias = config.attention_bias;
     return rmsDecoder(input, config, {

@@ -22,8 +22,8 @@ const Olmo2Config = z.looseObject({
 export const olmo2: Family = {
   className: "Olmo2",
   features:
-    "norms after the sublayers, q and k normalised over all heads together, optional attention biases",
-  rejected: "a window, MLP biases",
+    "norms after attention and MLP, q and k normalised over all heads together, optional attention biases",
+  rejected: "sliding windows, MLP biases",
   build(input) {
     const config = parseConfig(Olmo2Config, input), bias = config.attention_bias;
     return rmsDecoder(input, config, {

@@ -62,7 +62,7 @@ function rotaryShare(
 export const phi3: Family = {
   className: "Phi3",
   features:
-    "q, k and v in one matrix, gate and up in another; a window in every layer; `partial_rotary_factor`; LongRoPE",
+    "q, k and v in one matrix, gate and up in another; a sliding window in every layer; `partial_rotary_factor`; LongRoPE",
   rejected: "biases, rope scaling other than `longrope` (formerly `su`, `yarn`)",
   build(input) {
     const config = parseConfig(Phi3Config, input);

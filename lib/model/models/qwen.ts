@@ -51,7 +51,7 @@ const Qwen3Config = z.looseObject({
 export const qwen2: Family = {
   className: "Qwen2",
   features:
-    "biases on q, k and v; windows by `layer_types`, or from `max_window_layers` on, if `use_sliding_window` is true",
+    "biases on q, k and v; if `use_sliding_window` is true, sliding windows by `layer_types`, or from layer `max_window_layers` on",
   rejected: "MLP biases, layer types other than sliding and full attention",
   build(input) {
     const config = parseConfig(Qwen2Config, input);
@@ -66,8 +66,8 @@ export const qwen2: Family = {
 /** The family `qwen3`. */
 export const qwen3: Family = {
   className: "Qwen3",
-  features: "q and k normalised per head; optional attention biases; windows as in `qwen2`",
-  rejected: "as `qwen2`; experts",
+  features: "q and k normalised per head; optional attention biases; sliding windows as in `qwen2`",
+  rejected: "as `qwen2`; mixture of experts",
   build(input) {
     const config = parseConfig(Qwen3Config, input), bias = config.attention_bias;
     return rmsDecoder(input, config, {

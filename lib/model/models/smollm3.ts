@@ -60,7 +60,7 @@ function windowsOf(config: Config): Windows {
 export const smollm3: Family = {
   className: "SmolLM3",
   features:
-    "layers without rotation (`no_rope_layers`, `no_rope_layer_interval`); windows; optional attention and MLP biases",
+    "layers without RoPE (`no_rope_layers`, `no_rope_layer_interval`); sliding windows; optional attention and MLP biases",
   rejected: "layer types other than sliding and full attention",
   build(input) {
     const config = parseConfig(SmolLM3Config, input), bias = config.attention_bias;
