@@ -37,6 +37,7 @@ async function withWorld(
     cores: 2,
     maxBodyBytes: 1000,
     allowedHosts: [],
+    allowedOrigins: [],
   };
   try {
     await test(flags, world, lines, () => controller.abort());
@@ -55,6 +56,7 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     cores: all,
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
+    allowedOrigins: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
@@ -103,7 +105,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   assertEquals(
     error.message,
     "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
-      "--allow-host, --help, --verbose; expected no arguments, got extra; " +
+      "--allow-origin, --allow-host, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );
 });
@@ -132,7 +134,7 @@ Deno.test("serve() requires a token for other machines, and a data root", () =>
     const open = await assertRejects(() => serve({ ...flags, host: "0.0.0.0" }, world), UsageError);
     assertEquals(
       open.message,
-      "--host 0.0.0.0 requires a token, as other machines may reach it: SRPPO_TOKEN is not set",
+      "--host 0.0.0.0 requires a token of at least 32 characters, as other machines may reach it: SRPPO_TOKEN is not set",
     );
     const none = await assertRejects(
       () => serve({ ...flags, data: `${flags.data}/none` }, world),
@@ -163,7 +165,11 @@ Deno.test("serve() allows requests to name the hosts of --allow-host and no othe
     const address = lines[0]!.match(/http:\S+/)![0];
     const statusOf = async (judge_url: string) => {
       const body = JSON.stringify({ params: { judge_url }, outputs: { said: "said" } });
-      const response = await fetch(`${address}/stages/ask`, { method: "POST", body });
+      const response = await fetch(`${address}/stages/ask`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body,
+      });
       await response.text();
       return response.status;
     };

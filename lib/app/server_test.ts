@@ -98,7 +98,7 @@ async function withServer(
     const send: Fixture["send"] = async (path, body, headers = {}) =>
       await server.fetch(
         new Request(`http://server${path}`, {
-          headers,
+          headers: { "Host": "localhost", "Content-Type": "application/json", ...headers },
           ...(body !== undefined &&
             { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
         }),
@@ -357,7 +357,11 @@ Deno.test("stop() lets runs save a checkpoint, and the same request resumes from
       cores: 1,
     });
     const again = await next.fetch(
-      new Request("http://server/stages/count", { method: "POST", body: JSON.stringify(REQUEST) }),
+      new Request("http://server/stages/count", {
+        method: "POST",
+        headers: { "Host": "localhost", "Content-Type": "application/json" },
+        body: JSON.stringify(REQUEST),
+      }),
     );
     assertEquals((await events(again)).at(-1)?.[0], "finished");
     assertEquals((await Deno.readTextFile(`${dir}/data/out.txt`)).replace(/\d+/, "N"), "from N");
