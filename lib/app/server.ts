@@ -26,6 +26,7 @@ import { type ActiveRun, ActiveRuns } from "./active_runs.ts";
 import type { DataRoot } from "./data_root.ts";
 import { checkSender, requireJson, requireToken, SAFE_HEADERS } from "./request_guard.ts";
 import { readRunRequest, RunBody, type RunRequest } from "./run_request.ts";
+import { shownText } from "./shown_text.ts";
 import { claimsOf, runServed, type ServedEvent } from "./served_run.ts";
 
 /** Settings of the server. */
@@ -79,7 +80,7 @@ export function createServer(options: ServerOptions): StageServer {
   const app = new Hono<{ Variables: { stage: Stage } }>();
   app.onError((error, c) => {
     const code = exitCodeOf(error);
-    return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, error.message, code);
+    return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, shown(options, error.message), code);
   });
   app.notFound((c) =>
     refuse(c, 404, `Unknown path ${c.req.path}, known are /healthz, /stages and /stages/<id>`)
@@ -104,7 +105,7 @@ export function createServer(options: ServerOptions): StageServer {
   app.get("/stages/:id", (c) => c.json(describe(c.get("stage"))));
   app.post("/stages/:id", async (c) => {
     const stage = c.get("stage");
-    const request = readRunRequest(stage, await readJson(c), root, options.allowedHosts);
+    const request = await readRunRequest(stage, await readJson(c), root, options.allowedHosts);
     const run = runs.start(stage.id, claimsOf(stage, request, root));
     return "status" in run
       ? refuse(c, run.status, run.message, EXIT.tryAgain)
@@ -122,14 +123,19 @@ export function createServer(options: ServerOptions): StageServer {
 function streamRun(
   c: Context,
   { stage, request, run }: { readonly stage: Stage; readonly request: RunRequest; readonly run: ActiveRun },
-  { root, executor, threads, log }: ServerOptions,
+  options: ServerOptions,
 ): Response {
+  const { root, executor, threads, log } = options;
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => run.controller.abort(new TryAgainError("Interrupted: the client has disconnected")));
     const keepAlive = setInterval(() => void stream.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
     try {
       const settings = { root, executor, threads, signal: run.controller.signal, release: run.release };
-      await runServed(stage, request, settings, async ({ event, data }) => {
+      await runServed(stage, request, settings, async ({ event, data: raw }) => {
+        const data = JSON.parse(
+          JSON.stringify(raw),
+          (_, value) => typeof value === "string" ? shown(options, value) : value,
+        );
         if (event !== "progress") log?.({ stage: stage.id, ...data });
         await stream.writeSSE({ event, data: JSON.stringify(data) });
       });
@@ -137,6 +143,11 @@ function streamRun(
       clearInterval(keepAlive);
     }
   });
+}
+
+/** Returns a text as clients and the log may see it. */
+function shown({ root, token }: ServerOptions, text: string): string {
+  return shownText(text, root, token === undefined ? [] : [token]);
 }
 
 /** Returns a stage as `GET /stages` shows it. */
