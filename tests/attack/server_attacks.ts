@@ -1,96 +1,17 @@
-/** Attacks on the HTTP server: by web pages, by slow and greedy clients, and by requests that name harmful locations. @module */
+/** Attacks on the HTTP server by web pages, by clients without a token, and by slow clients. @module */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { z } from "zod";
 import { serve } from "@/lib/app/serve_command.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
-import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
-import { runTask } from "@/lib/pipeline/engine/task.ts";
-import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import {
+  COPY_REQUEST,
+  copyStage,
+  exchange,
+  sendRaw as send,
+  withAttackedServer as withServer,
+} from "@/tests/support/attacked_server.ts";
 import type { Attack } from "./attack.ts";
 
-const FILE = { contract: "file", description: "a text" } as const;
-
-/** Reports the first row of its input, as stages do in messages about data, and copies the input. */
-const copy = defineStage({
-  id: "copy",
-  summary: "Copies",
-  params: z.strictObject({}),
-  inputs: { text: { ...FILE, many: "list" } },
-  outputs: { copy: FILE },
-  random: false,
-  async run({ inputs, outputs, progress }) {
-    const text = await Deno.readTextFile(Object.values(inputs.text)[0]!);
-    progress({ message: text });
-    await Deno.writeTextFile(outputs.copy!, text);
-  },
-}) as unknown as Stage;
-
-const BODY = JSON.stringify({ inputs: { text: ["rows.txt"] }, outputs: { copy: "copy.txt" } });
-
-/** Starts the server on a free port with one file of training rows, calls `attack`, and stops the server. */
-async function withServer(
-  dir: TemporaryDirectory,
-  attack: (port: number, data: string) => Promise<void>,
-  settings: { readonly token?: string; readonly allowedOrigins?: readonly string[] } = {},
-): Promise<void> {
-  const data = dir.file("data");
-  Deno.mkdirSync(data);
-  Deno.writeTextFileSync(`${data}/rows.txt`, "a private row");
-  const stop = new AbortController();
-  const started = Promise.withResolvers<number>();
-  const ended = serve({
-    data,
-    host: "127.0.0.1",
-    port: 0,
-    threads: 1,
-    cores: 1,
-    maxBodyBytes: 1 << 20,
-    allowedHosts: [],
-    allowedOrigins: settings.allowedOrigins ?? [],
-  }, {
-    stages: { list: () => Promise.resolve([copy.id]), load: () => Promise.resolve(copy) },
-    executor: {
-      name: "inline",
-      parallel: true,
-      sharesMemory: false,
-      run: (task, control) => runTask(copy, task, control),
-    },
-    token: settings.token,
-    stop: stop.signal,
-    print: (line) => {
-      const port = /^Serving .* on http:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-      if (port !== undefined) started.resolve(Number(port));
-    },
-  });
-  try {
-    await attack(await started.promise, data);
-  } finally {
-    stop.abort();
-    await ended;
-  }
-}
-
-/** Sends text to the port and returns everything that comes back until the connection ends. */
-async function exchange(port: number, text: string): Promise<string> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  await connection.write(new TextEncoder().encode(text));
-  return await new Response(connection.readable).text().catch((error) => `closed: ${error.message}`);
-}
-
-/** Sends a request with exactly these headers, and returns status, headers and body as they arrive. */
-async function send(
-  port: number,
-  method: string,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  body = "",
-): Promise<{ readonly status: number; readonly text: string }> {
-  const all = { "Connection": "close", "Content-Length": String(body.length), ...headers };
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  const text = await exchange(port, `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
-  return { status: Number(text.split(" ")[1]), text };
-}
-
+const BODY = JSON.stringify(COPY_REQUEST);
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 /** All attacks on the server. */
@@ -187,7 +108,7 @@ export const attacks: readonly Attack[] = [
     run: async (dir) => {
       for (const token of ["secret", "x".repeat(31)]) {
         const flags = { data: dir.path, host: "0.0.0.0", port: 0, threads: 1, cores: 1, maxBodyBytes: 1000 };
-        const stages = { list: () => Promise.resolve([]), load: () => Promise.resolve(copy) };
+        const stages = { list: () => Promise.resolve([]), load: () => Promise.resolve(copyStage) };
         const executor = {
           name: "inline",
           parallel: true,
