@@ -99,7 +99,7 @@ export const attacks: readonly Attack[] = [
         const text = Array.from({ length: 60_000 }, (_, i) => `**/x${i}*`);
         const { status, text: response } = await sendCopy(port, { ...COPY_REQUEST, inputs: { text } });
         assertEquals(status, 400);
-        assertStringIncludes(response, "a request must have at most 1000 locations, got 60000");
+        assertStringIncludes(response, "a request must have at most 1000 locations, got 60002");
       }),
   },
   {
@@ -109,7 +109,7 @@ export const attacks: readonly Attack[] = [
       withServer(dir, async (port, data) => {
         for (let i = 0; i < 500; i++) Deno.mkdirSync(`${data}/${i % 20}/${i}`, { recursive: true });
         const order: string[] = [];
-        const text = Array.from({ length: 1000 }, (_, i) => `**/*/x${i}*`);
+        const text = Array.from({ length: 998 }, (_, i) => `**/*/x${i}*`);
         const slow = sendCopy(port, { ...COPY_REQUEST, inputs: { text } }).then(({ status }) => {
           order.push("patterns");
           assert(status === 400 || status === 422);

@@ -28,6 +28,8 @@ const MAX_FILES = 5000;
 const MAX_BYTES = 120_000;
 /** Limit of a path that any system can open. */
 const MAX_PATH = 4096;
+/** Limit of the characters that are searched for braces: a long text after many braces is searched for each of their names. */
+const MAX_SEARCHED = 10_000_000;
 
 /** Returns whether `path` has a character that makes it a pattern. */
 export function isPattern(path: string): boolean {
@@ -193,6 +195,7 @@ function entriesOf(folder: string): Deno.DirEntry[] {
  */
 function expandBraces(pattern: string): string[] {
   const done: string[] = [];
+  let searched = 0;
   const open = [{ before: "", rest: pattern }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const group = firstGroup(next.rest);
@@ -201,7 +204,8 @@ function expandBraces(pattern: string): string[] {
       const before = next.before + next.rest.slice(0, group.start), after = next.rest.slice(group.end);
       open.push(...group.options.map((option) => ({ before, rest: option + after })).reverse());
     }
-    if (done.length + open.length > MAX_FILES) {
+    searched += next.rest.length;
+    if (done.length + open.length > MAX_FILES || searched > MAX_SEARCHED) {
       throw new UsageError(
         `Braces must expand to at most ${MAX_FILES} names, got more: ${pattern.slice(0, 200)}`,
       );
