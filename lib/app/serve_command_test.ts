@@ -97,6 +97,24 @@ Deno.test("readServeFlags() takes hosts with their ports and nothing else", () =
   );
 });
 
+Deno.test("readServeFlags() takes origins of web pages and nothing else", () => {
+  const good = ["https://app.example", "http://localhost:3000"];
+  assertEquals(
+    readServeFlags(good.map((origin) => `--allow-origin=${origin}`), {}).allowedOrigins,
+    good,
+  );
+  const bad = ["*", "null", "app.example", "https://app.example/", "https://App.example", "file:///x"];
+  const error = assertThrows(
+    () => readServeFlags(bad.map((origin) => `--allow-origin=${origin}`), {}),
+    UsageError,
+  );
+  const got = bad.map((origin) => `"${origin}"`).join(", ");
+  assertEquals(
+    error.message,
+    `Invalid flags (see --help): --allow-origin must be an origin such as https://app.example, got ${got}`,
+  );
+});
+
 Deno.test("readServeFlags() lists every invalid flag", () => {
   const error = assertThrows(
     () => readServeFlags(["extra", "--port", "x", "--threads", "0", "--tokens"], {}),
@@ -136,6 +154,20 @@ Deno.test("serve() requires a token for other machines, and a data root", () =>
       open.message,
       "--host 0.0.0.0 requires a token of at least 32 characters, as other machines may reach it: SRPPO_TOKEN is not set",
     );
+    const short = await assertRejects(
+      () => serve({ ...flags, host: "0.0.0.0" }, { ...world, token: "secret" }),
+      UsageError,
+    );
+    assertEquals(
+      short.message,
+      "--host 0.0.0.0 requires a token of at least 32 characters, as other machines may reach it: " +
+        "SRPPO_TOKEN has 6 characters",
+    );
+    const pages = await assertRejects(
+      () => serve({ ...flags, allowedOrigins: ["https://app.example"] }, world),
+      UsageError,
+    );
+    assertEquals(pages.message, "--allow-origin requires a token: SRPPO_TOKEN is not set");
     const none = await assertRejects(
       () => serve({ ...flags, data: `${flags.data}/none` }, world),
       UsageError,
