@@ -5,7 +5,9 @@
  * @module
  */
 import { join, relative } from "node:path";
+import { reasonOf } from "@/lib/data/files/file_errors.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type DataRoot, isOutside } from "./data_root.ts";
 
@@ -55,8 +57,8 @@ export class InputWalk {
       const real = Deno.realPathSync(path);
       if (!isOutside(relative(this.root.path, real))) return real;
       this.#refuse(path, "is a link that leads outside the data root");
-    } catch {
-      this.#refuse(path, "is a link to nothing");
+    } catch (cause) {
+      this.#refuse(path, isMissing(cause) ? "is a link to nothing" : `is not readable (${reasonOf(cause)})`);
     }
   }
 

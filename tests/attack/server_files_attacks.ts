@@ -123,7 +123,8 @@ export const attacks: readonly Attack[] = [
       }),
   },
   {
-    name: "links in a model directory that lead outside the data root, to devices or nowhere are refused",
+    name:
+      "links in a model directory that lead outside the data root, to devices or nowhere, and pipes are refused",
     run: (dir) =>
       withServer(dir, async (port, data) => {
         dir.write("secret.txt", "secret");
@@ -135,6 +136,17 @@ export const attacks: readonly Attack[] = [
           const { status, text } = await sendCopy(port, { ...COPY_REQUEST, inputs });
           assertEquals(status, 400, text);
           assertStringIncludes(text, `\\"${name}/model.safetensors\\" is a link `);
+        }
+        Deno.mkdirSync(`${data}/pipe`);
+        assert(
+          new Deno.Command("bash", { args: ["-c", `mkfifo '${data}/pipe/config.json'`] }).outputSync()
+            .success,
+        );
+        for (const place of ["pipe", "pipe/config.json"]) {
+          const inputs = { ...COPY_REQUEST.inputs, model: place };
+          const { status, text } = await sendCopy(port, { ...COPY_REQUEST, inputs });
+          assertEquals(status, 400);
+          assertStringIncludes(text, '\\"pipe/config.json\\" is neither a file nor a directory');
         }
         // Links within the data root are read, also those that form a cycle.
         Deno.mkdirSync(`${data}/inside/deep`, { recursive: true });
