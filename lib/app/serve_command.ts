@@ -4,6 +4,7 @@
  * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
  */
+import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
@@ -92,10 +93,15 @@ export function readServeFlags(
     const got = listed(wrong.map((text) => `"${text}"`), { separator: ", " });
     flags.problems.push(`--allow-origin must be an origin such as https://app.example, got ${got}`);
   }
+  const host = flags.text("host") ?? "127.0.0.1";
+  if (host !== "localhost" && isIP(host) === 0) {
+    flags.problems.push(`--host must be an IP address or localhost, got "${host}"`);
+  }
   const all = navigator.hardwareConcurrency;
   const read = {
     data: flags.text("data"),
-    host: flags.text("host") ?? "127.0.0.1",
+    // The permission to listen names an address.
+    host: host === "localhost" ? "127.0.0.1" : host,
     port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,

@@ -72,6 +72,20 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
   );
 });
 
+Deno.test("readServeFlags() takes addresses to listen on", () => {
+  for (const host of ["0.0.0.0", "::1", "::", "127.0.0.2"]) {
+    assertEquals(readServeFlags(["--host", host], {}).host, host);
+  }
+  assertEquals(readServeFlags(["--host", "localhost"], {}).host, "127.0.0.1");
+  for (const host of ["example", "[::1]", "127.1", ""]) {
+    const error = assertThrows(() => readServeFlags([`--host=${host}`], {}), UsageError);
+    assertEquals(
+      error.message,
+      `Invalid flags (see --help): --host must be an IP address or localhost, got "${host}"`,
+    );
+  }
+});
+
 Deno.test("readServeFlags() takes hosts with their ports and nothing else", () => {
   const args = ["Judge.example:443", "[::1]:8000", "10.0.0.7:80"].flatMap((host) => ["--allow-host", host]);
   assertEquals(readServeFlags(args, {}).allowedHosts, ["judge.example:443", "[::1]:8000", "10.0.0.7:80"]);
