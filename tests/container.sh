@@ -147,7 +147,7 @@ stop() {
 say "the server: requires its token, runs a stage, ends with 0"
 serve
 [[ $(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/stages) == 401 ]] || fail "stages without a token"
-curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/tokenize -d '{
+curl -fsN -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/tokenize -d '{
   "inputs": { "demonstrations": "quickstart/demos.jsonl", "model": "stories260k" },
   "outputs": { "train": "served/train.arrow", "validation": "served/validation.arrow", "prompts": "served/prompts.arrow",
     "eval_prompts": "served/eval_prompts.arrow", "pairs": "served/pairs.arrow", "report": "served/report" } }' | tail -n 3
@@ -157,7 +157,7 @@ stop 0
 say "the server: SIGTERM while a stage runs saves a checkpoint and ends with 75"
 rm -f "$work/events.txt"
 serve
-curl -fsN -H 'Authorization: Bearer secret' http://127.0.0.1:18080/stages/sft -d '{
+curl -fsN -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/sft -d '{
   "inputs": { "tokens": "served/train.arrow", "model": "stories260k" }, "params": { "max_updates": 100000 },
   "outputs": { "policy": "served/policy", "checkpoints": "served/checkpoints", "state": "served/state",
     "metrics": "served/metrics" } }' >"$work/events.txt" &

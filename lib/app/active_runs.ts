@@ -48,7 +48,11 @@ export class ActiveRuns {
         message: `Cannot start ${stage}: ${this.count} of ${this.slots} slots are in use`,
       };
     }
-    if ([...this.#entries].some((entry) => entry.claims.some((claim) => claims.includes(claim)))) {
+    if (
+      [...this.#entries].some((entry) =>
+        entry.claims.some((claim) => claims.some((it) => overlap(claim, it)))
+      )
+    ) {
       const message = `Cannot start ${stage}: a run with the same outputs or the same request is in progress`;
       return { status: 409, message };
     }
@@ -72,4 +76,9 @@ export class ActiveRuns {
     await Promise.all(entries.map(({ ended }) => ended));
     return entries.length;
   }
+}
+
+/** Returns whether two paths are equal or one is below the other. */
+function overlap(a: string, b: string): boolean {
+  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
 }

@@ -40,7 +40,9 @@ Deno.test("POST /stages/<id> refuses hosts that --allow-host does not name", asy
       ...(allowedHosts && { allowedHosts }),
     });
     const body = JSON.stringify({ params: { judge_url }, outputs: { said: "said" } });
-    const response = await server.fetch(new Request("http://server/stages/ask", { method: "POST", body }));
+    const headers = { "Host": "localhost", "Content-Type": "application/json" };
+    const request = new Request("http://server/stages/ask", { method: "POST", headers, body });
+    const response = await server.fetch(request);
     return { status: response.status, text: await response.text() };
   };
   const refused = (host: string) => ({

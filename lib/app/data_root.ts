@@ -8,7 +8,7 @@
  * @module
  */
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
-import { alternatives, isPattern, namedPaths, resolvePattern } from "@/lib/data/files/file_pattern.ts";
+import { alternatives, isPattern, namedPaths, resolvingPattern } from "@/lib/data/files/file_pattern.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { exists } from "./exists.ts";
 
@@ -55,21 +55,27 @@ export function resolveLocation(root: DataRoot, location: string): string {
 }
 
 /**
- * Returns the absolute path of data files. A pattern becomes the names of the files that match, each of which must be a
- * valid location; a pattern that matches no file is returned unchanged.
+ * Returns the absolute path of data files, and yields after every step. A pattern becomes the names of the files that match,
+ * each of which must be a valid location; a pattern that matches no file is returned unchanged.
  * @throws {UsageError} as `resolveLocation()`
  */
-export function resolveFiles(root: DataRoot, location: string): string {
+export function* resolvingFiles(root: DataRoot, location: string): Generator<void, string> {
   const path = resolveLocation(root, location);
   if (!isPattern(path)) return path;
-  const check = (each: string) => resolveLocation(root, relative(root.path, each));
-  alternatives(path).forEach(check);
-  const files = resolvePattern(path);
-  if (files !== path) namedPaths(files).forEach(check);
+  function* check(paths: readonly string[]): Generator<void, void> {
+    for (const each of paths) {
+      resolveLocation(root, relative(root.path, each));
+      yield;
+    }
+  }
+  yield* check(alternatives(path));
+  const files = yield* resolvingPattern(path);
+  if (files !== path) yield* check(namedPaths(files));
   return files;
 }
 
-function isOutside(within: string): boolean {
+/** Returns whether a path relative to the data root leads out of it. */
+export function isOutside(within: string): boolean {
   return within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within);
 }
 
@@ -77,7 +83,7 @@ function isOutside(within: string): boolean {
  * Returns `path` with every symbolic link resolved, also if its last parts do not exist. Undefined for a link to nothing:
  * a file written through it would appear wherever it points.
  */
-function realPath(path: string): string | undefined {
+export function realPath(path: string): string | undefined {
   try {
     return Deno.realPathSync(path);
   } catch (error) {

@@ -6,13 +6,15 @@
 import { z } from "zod";
 import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
 import type { InputPaths, Port, Stage } from "@/lib/data/contracts/stage.ts";
-import { whatIsMissing } from "@/lib/data/files/file_pattern.ts";
+import { findingMissing } from "@/lib/data/files/file_pattern.ts";
+import { inSlices } from "@/lib/data/files/in_slices.ts";
 import { contractsOf } from "@/lib/pipeline/engine/ports.ts";
 import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
-import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { type DataRoot, resolveFiles, resolveLocation } from "./data_root.ts";
-import { exists } from "./exists.ts";
+import { type DataRoot, realPath, resolveLocation, resolvingFiles } from "./data_root.ts";
+import { InputWalk } from "./input_states.ts";
+import { outputProblems } from "./output_problems.ts";
 
 const Location = z.string().describe("path relative to the data root; for data files also a pattern");
 
@@ -35,74 +37,139 @@ export interface RunRequest {
   readonly inputs: InputPaths;
   /** every output port of the request, absolute */
   readonly outputs: Readonly<Record<string, string>>;
+  /** where the outputs are with all links resolved */
+  readonly places: readonly string[];
+  /** path, size and modification time of every file of the inputs */
+  readonly states: readonly unknown[];
   readonly seed: number;
   readonly iteration: number;
 }
 
+/** Limit of the locations of one request. */
+const MAX_LOCATIONS = 1000;
+/** Limit of the length of one location. */
+const MAX_LENGTH = 16_384;
+/** Time within which the files of a request must be found. */
+const MAX_SECONDS = 10;
+/** Limit of the requests whose files are looked for at a time. */
+const MAX_READING = 16;
+
+let reading = 0;
+
 /**
- * Reads `body` (parsed JSON) as a request for `stage`.
+ * Reads `body` (parsed JSON) as a request for `stage`, in short slices between which other requests are handled.
  * @param allowedHosts `host:port` that parameters may name. The caller chooses the parameters, but the server makes the
  * connection, so all other hosts are refused
  * @throws {UsageError} if it is invalid, listing every problem
  * @throws {DataError} if it is valid and an input does not exist
+ * @throws {TryAgainError} if too many requests are being read
  */
-export function readRunRequest(
+export async function readRunRequest(
   stage: Stage,
   body: unknown,
   root: DataRoot,
   allowedHosts: readonly string[] = [],
-): RunRequest {
+): Promise<RunRequest> {
+  if (reading >= MAX_READING) throw new TryAgainError(`${reading} requests are being read: try again later`);
+  reading++;
+  try {
+    return await inSlices(readingRequest(stage, body, root, allowedHosts), MAX_SECONDS);
+  } finally {
+    reading--;
+  }
+}
+
+function* readingRequest(
+  stage: Stage,
+  body: unknown,
+  root: DataRoot,
+  allowedHosts: readonly string[],
+): Generator<void, RunRequest> {
   const parsed = RunBody.safeParse(body);
   if (!parsed.success) throw refusal(stage, issues(parsed.error, ""));
-  const { seed, iteration } = parsed.data;
+  const { seed, iteration, ...given } = parsed.data;
+  checkAmount(stage, given);
   const problems: string[] = [];
-  const params = stage.params.safeParse(parsed.data.params);
+  const params = stage.params.safeParse(given.params);
   if (params.success) problems.push(...hostProblems(params.data, allowedHosts));
   else problems.push(...issues(params.error, "params"));
-  problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
-  problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
+  problems.push(...portProblems("inputs", stage.inputs, given.inputs));
+  problems.push(...portProblems("outputs", stage.outputs, given.outputs));
 
-  function path(location: string, resolve = resolveLocation): string {
+  function* path(location: string, isFiles: boolean): Generator<void, string> {
+    yield;
     try {
-      return resolve(root, location);
+      return isFiles ? yield* resolvingFiles(root, location) : resolveLocation(root, location);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       problems.push(error.message);
       return location;
     }
   }
-  const inputs = mapValues(
-    parsed.data.inputs,
-    (value, port) => {
-      const input = stage.inputs[port];
-      const resolve = input !== undefined && contractsOf(input).includes("file")
-        ? resolveFiles
-        : resolveLocation;
-      if (typeof value === "string") return path(value, resolve);
-      if (Array.isArray(value)) return value.map((location) => path(location, resolve));
-      return mapValues(value, (location) => path(location, resolve));
-    },
-  );
-  const outputs = mapValues(parsed.data.outputs, (location) => path(location));
+  const inputs: Record<string, string | string[] | Record<string, string>> = {};
+  for (const [port, value] of Object.entries(given.inputs)) {
+    const input = stage.inputs[port], isFiles = input !== undefined && contractsOf(input).includes("file");
+    const paths: [string, string][] = [];
+    for (const [key, each] of Object.entries(typeof value === "string" ? [value] : value)) {
+      paths.push([key, yield* path(each, isFiles)]);
+    }
+    const all = paths.map(([, each]) => each);
+    inputs[port] = typeof value === "string"
+      ? all[0]!
+      : Array.isArray(value)
+      ? all
+      : Object.fromEntries(paths);
+  }
+  const outputs: Record<string, string> = {};
+  for (const [port, each] of Object.entries(given.outputs)) outputs[port] = yield* path(each, false);
   // Only if all locations are valid: whether a path outside the data root exists is not revealed.
-  const taken = problems.length > 0 ? [] : Object.entries(outputs).filter(([, place]) => exists(place));
-  problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" already exists`));
-  const places = Object.values(outputs);
-  if (new Set(places).size < places.length) problems.push("outputs: every port must have its own location");
+  if (problems.length === 0) problems.push(...outputProblems(outputs, inputs, root));
   if (problems.length > 0 || !params.success) throw refusal(stage, problems);
 
-  const missing = Object.entries(inputs).flatMap(([port, value]) =>
-    (typeof value === "string" ? [value] : Object.values(value)).flatMap((place) =>
-      whatIsMissing(place).map((what) =>
-        `inputs.${port}: "${place.slice(root.path.length + 1)}" ` +
-        (what === "not found" ? "does not exist" : `(${what.replaceAll(`${root.path}/`, "")})`)
-      )
-    )
-  );
-  if (missing.length > 0) {
-    throw new DataError(`Missing inputs of ${stage.id}: ${listed(missing)}`);
+  yield* checkThere(stage, inputs, root);
+  const walk = new InputWalk(root), states: unknown[] = [];
+  for (const [port, value] of Object.entries(inputs)) {
+    const state: unknown[] = [];
+    for (const [key, each] of Object.entries(typeof value === "string" ? [value] : value)) {
+      const found = yield* walk.stateOf(each);
+      state.push(typeof value === "string" ? found : [key, found]);
+    }
+    states.push([port, state]);
   }
-  return { params: params.data, inputs, outputs, seed, iteration };
+  if (walk.problems.length > 0) throw refusal(stage, walk.problems);
+  const places = Object.values(outputs).map((output) => realPath(output) ?? output);
+  return { params: params.data, inputs, outputs, places, states, seed, iteration };
+}
+
+/** Throws if a request has too many or too long locations: each of them costs time before anything else is checked. */
+function checkAmount(stage: Stage, { inputs, outputs }: Pick<z.infer<typeof RunBody>, "inputs" | "outputs">) {
+  const all = [...Object.values(inputs), ...Object.values(outputs)].flatMap((value) =>
+    typeof value === "string" ? [value] : Object.values(value)
+  );
+  if (all.length > MAX_LOCATIONS) {
+    const problem = `a request must have at most ${MAX_LOCATIONS} locations, got ${all.length}`;
+    throw refusal(stage, [`${problem} (use a pattern or a folder)`]);
+  }
+  const longest = all.reduce((length, each) => Math.max(length, each.length), 0);
+  if (longest > MAX_LENGTH) {
+    throw refusal(stage, [`a location must have at most ${MAX_LENGTH} characters, got ${longest}`]);
+  }
+}
+
+/** Throws if an input does not exist. */
+function* checkThere(stage: Stage, inputs: InputPaths, root: DataRoot): Generator<void, void> {
+  const missing: string[] = [];
+  for (const [port, value] of Object.entries(inputs)) {
+    for (const place of typeof value === "string" ? [value] : Object.values(value ?? {})) {
+      for (const what of yield* findingMissing(place)) {
+        missing.push(
+          `inputs.${port}: "${place.slice(root.path.length + 1)}" ` +
+            (what === "not found" ? "does not exist" : `(${what.replaceAll(`${root.path}/`, "")})`),
+        );
+      }
+    }
+  }
+  if (missing.length > 0) throw new DataError(`Missing inputs of ${stage.id}: ${listed(missing)}`);
 }
 
 function refusal(stage: Stage, problems: readonly string[]): UsageError {
@@ -146,11 +213,4 @@ function portProblems(
     ];
   });
   return [...unknown, ...known];
-}
-
-function mapValues<A, B>(
-  record: Readonly<Record<string, A>>,
-  f: (value: A, key: string) => B,
-): Record<string, B> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value, key)]));
 }

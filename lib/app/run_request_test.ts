@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { defineStage, type Stage } from "@/lib/data/contracts/stage.ts";
@@ -35,18 +35,18 @@ function openRoot(dir: TemporaryDirectory) {
   return openDataRoot(dir.file("data"));
 }
 
-Deno.test("a request may name data files by patterns", () => {
+Deno.test("a request may name data files by patterns", async () => {
   using dir = new TemporaryDirectory();
   const root = openRoot(dir);
   const inputs = { text: "i*.txt", more: ["more/*.txt", "**/{c,in}.txt", "more"], model: "more" };
-  assertEquals(readRunRequest(stage, { inputs }, root).inputs, {
+  assertEquals((await readRunRequest(stage, { inputs }, root)).inputs, {
     text: `${root.path}/in.txt`,
     more: [`${root.path}/more/{a.txt,b.txt}`, `${root.path}/{in.txt,more/deep/c.txt}`, `${root.path}/more`],
     model: `${root.path}/more`,
   });
 });
 
-Deno.test("a pattern stays within the data root, or the request is refused before a folder outside is read", () => {
+Deno.test("a pattern stays within the data root, or the request is refused before a folder outside is read", async () => {
   using dir = new TemporaryDirectory();
   const root = openRoot(dir);
   const below = "must be a path below the data root";
@@ -65,18 +65,19 @@ Deno.test("a pattern stays within the data root, or the request is refused befor
   ];
   for (const [location, why] of bad) {
     assertEquals(
-      assertThrows(() => readRunRequest(stage, { inputs: { text: location } }, root), UsageError).message,
+      (await assertRejects(() => readRunRequest(stage, { inputs: { text: location } }, root), UsageError))
+        .message,
       `Invalid request for read: Location ${why}`,
     );
   }
 });
 
-Deno.test("a pattern that matches no file is a missing input, and models have no patterns", () => {
+Deno.test("a pattern that matches no file is a missing input, and models have no patterns", async () => {
   using dir = new TemporaryDirectory();
   const root = openRoot(dir);
   const inputs = { text: "no*.txt", more: ["{more,none}/a.txt", "{in,no*}.txt", "none"], model: "m[o]re" };
   assertEquals(
-    assertThrows(() => readRunRequest(stage, { inputs }, root), DataError).message,
+    (await assertRejects(() => readRunRequest(stage, { inputs }, root), DataError)).message,
     'Missing inputs of read: inputs.text: "no*.txt" (no file matches); ' +
       'inputs.more: "{more/a.txt,none/a.txt}" (none/a.txt not found); ' +
       'inputs.more: "{in,no*}.txt" (no file matches no*.txt); inputs.more: "none" does not exist; ' +

@@ -4,6 +4,7 @@
  * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
  */
+import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
@@ -14,10 +15,12 @@ import { listed } from "@/lib/compute/tensor/listed.ts";
 import { runCommand, stopOnSignals } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";
+import { listen } from "./http_listener.ts";
 import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
 import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
+import { isLoopback } from "./request_guard.ts";
 import { createServer } from "./server.ts";
 
 const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; POST /stages/ID runs a stage.
@@ -25,20 +28,22 @@ const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; PO
 Usage: deno task serve [flags]
 
   --data DIR              only directory in which requests may name files; default runs
-  --host HOST             address to listen on; all but 127.0.0.1 require SRPPO_TOKEN; default 127.0.0.1
+  --host HOST             address to listen on; all but this machine's own require SRPPO_TOKEN; default 127.0.0.1
   --port N                port, 0 for any free one; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
   --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
   --max-body BYTES        maximum length of a request body; default 1048576
+  --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
   --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
   --verbose               print stack traces of errors
   --help                  print this text
 
 Examples:
   SRPPO_TOKEN=secret deno task serve --data data
-  SRPPO_TOKEN=secret deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
+  SRPPO_TOKEN=$(openssl rand -hex 32) deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the bearer token sent to
+Environment: SRPPO_TOKEN, the bearer token that requests must carry, of at least 32 characters where other machines
+reach the server; PORT; SRPPO_URL_TOKEN, the bearer token sent to
 hosts of --allow-host.
 SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
 `;
@@ -55,6 +60,8 @@ export interface ServeFlags {
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
+  /** origins of web pages that may send requests with the token */
+  readonly allowedOrigins: readonly string[];
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -69,7 +76,7 @@ export function readServeFlags(
 ): ServeFlags {
   const flags = readFlags(args, {
     strings: ["data", "host", "port", "threads", "cores", "max-body"],
-    lists: ["allow-host"],
+    lists: ["allow-origin", "allow-host"],
     maxWords: 0,
   });
   const hosts = flags.list("allow-host").map((text) => ({
@@ -80,15 +87,27 @@ export function readServeFlags(
   if (bad.length > 0) {
     flags.problems.push(`--allow-host must be HOST:PORT, got ${listed(bad, { separator: ", " })}`);
   }
+  const origins = flags.list("allow-origin");
+  const wrong = origins.filter((text) => !/^https?:/.test(text) || URL.parse(text)?.origin !== text);
+  if (wrong.length > 0) {
+    const got = listed(wrong.map((text) => `"${text}"`), { separator: ", " });
+    flags.problems.push(`--allow-origin must be an origin such as https://app.example, got ${got}`);
+  }
+  const host = flags.text("host") ?? "127.0.0.1";
+  if (host !== "localhost" && isIP(host) === 0) {
+    flags.problems.push(`--host must be an IP address or localhost, got "${host}"`);
+  }
   const all = navigator.hardwareConcurrency;
   const read = {
     data: flags.text("data"),
-    host: flags.text("host") ?? "127.0.0.1",
+    // The permission to listen names an address.
+    host: host === "localhost" ? "127.0.0.1" : host,
     port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
     allowedHosts: hosts.flatMap(({ host }) => host ?? []),
+    allowedOrigins: origins,
     ...(flags.has("launched") && { launched: true }),
   };
   flags.check();
@@ -110,18 +129,14 @@ export interface ServeWorld {
 /**
  * Listens until `world.stop`, then waits until the runs have ended.
  * @returns exit code: 75 if a run was interrupted, else 0
- * @throws {UsageError} for an address that other machines reach without a token, or a port in use
+ * @throws {UsageError} for an address that other machines reach without a long token, or a port in use
  */
 export async function serve(
   flags: ServeFlags & { readonly data: string },
   world: ServeWorld,
 ): Promise<number> {
   const { host, port } = flags;
-  if (world.token === undefined && !["127.0.0.1", "::1", "localhost"].includes(host)) {
-    throw new UsageError(
-      `--host ${host} requires a token, as other machines may reach it: SRPPO_TOKEN is not set`,
-    );
-  }
+  checkToken(flags, world.token);
   const root = openDataRoot(flags.data);
   const server = createServer({
     ...flags,
@@ -132,22 +147,33 @@ export async function serve(
     log: (ended) => world.print(JSON.stringify(ended)),
   });
   const { length: count } = await world.stages.list();
-  let listener: Deno.HttpServer<Deno.NetAddr>;
-  try {
-    listener = Deno.serve({ hostname: host, port, onListen: () => {} }, server.fetch);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    throw new UsageError(`Port ${port} of ${host} is in use by another process`);
-  }
-  const address = `http://${socketName(host, listener.addr.port)}`;
+  const listener = await listen(server.fetch, { host, port });
+  const address = `http://${socketName(host, listener.port)}`;
   world.print(`Serving ${count} stages on ${address} with files below ${root.path}`);
   await new Promise<void>((resolve) => {
     if (world.stop.aborted) resolve();
     world.stop.addEventListener("abort", () => resolve(), { once: true });
   });
   const stopped = await server.stop();
-  await listener.shutdown();
+  await listener.close();
   return stopped > 0 ? EXIT.tryAgain : EXIT.ok;
+}
+
+/** Shortest token of a server that other machines reach: short ones can be guessed. */
+const MIN_TOKEN = 32;
+
+/** Throws if the flags require a token, or a longer one. */
+function checkToken({ host, allowedOrigins }: ServeFlags, token: string | undefined): void {
+  if (isLoopback(host)) {
+    if (token !== undefined || allowedOrigins.length === 0) return;
+    throw new UsageError("--allow-origin requires a token: SRPPO_TOKEN is not set");
+  }
+  const found = token === undefined ? "is not set" : `has ${token.length} characters`;
+  if (token !== undefined && token.length >= MIN_TOKEN) return;
+  throw new UsageError(
+    `--host ${host} requires a token of at least ${MIN_TOKEN} characters, as other machines may reach it: ` +
+      `SRPPO_TOKEN ${found}`,
+  );
 }
 
 /** Returns `host:port`, with the brackets that IPv6 requires. */

@@ -37,6 +37,7 @@ async function withWorld(
     cores: 2,
     maxBodyBytes: 1000,
     allowedHosts: [],
+    allowedOrigins: [],
   };
   try {
     await test(flags, world, lines, () => controller.abort());
@@ -55,6 +56,7 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     cores: all,
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
+    allowedOrigins: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
@@ -68,6 +70,20 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
       maxBodyBytes: 5,
     },
   );
+});
+
+Deno.test("readServeFlags() takes addresses to listen on", () => {
+  for (const host of ["0.0.0.0", "::1", "::", "127.0.0.2"]) {
+    assertEquals(readServeFlags(["--host", host], {}).host, host);
+  }
+  assertEquals(readServeFlags(["--host", "localhost"], {}).host, "127.0.0.1");
+  for (const host of ["example", "[::1]", "127.1", ""]) {
+    const error = assertThrows(() => readServeFlags([`--host=${host}`], {}), UsageError);
+    assertEquals(
+      error.message,
+      `Invalid flags (see --help): --host must be an IP address or localhost, got "${host}"`,
+    );
+  }
 });
 
 Deno.test("readServeFlags() takes hosts with their ports and nothing else", () => {
@@ -95,6 +111,24 @@ Deno.test("readServeFlags() takes hosts with their ports and nothing else", () =
   );
 });
 
+Deno.test("readServeFlags() takes origins of web pages and nothing else", () => {
+  const good = ["https://app.example", "http://localhost:3000"];
+  assertEquals(
+    readServeFlags(good.map((origin) => `--allow-origin=${origin}`), {}).allowedOrigins,
+    good,
+  );
+  const bad = ["*", "null", "app.example", "https://app.example/", "https://App.example", "file:///x"];
+  const error = assertThrows(
+    () => readServeFlags(bad.map((origin) => `--allow-origin=${origin}`), {}),
+    UsageError,
+  );
+  const got = bad.map((origin) => `"${origin}"`).join(", ");
+  assertEquals(
+    error.message,
+    `Invalid flags (see --help): --allow-origin must be an origin such as https://app.example, got ${got}`,
+  );
+});
+
 Deno.test("readServeFlags() lists every invalid flag", () => {
   const error = assertThrows(
     () => readServeFlags(["extra", "--port", "x", "--threads", "0", "--tokens"], {}),
@@ -103,7 +137,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   assertEquals(
     error.message,
     "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
-      "--allow-host, --help, --verbose; expected no arguments, got extra; " +
+      "--allow-origin, --allow-host, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );
 });
@@ -132,8 +166,22 @@ Deno.test("serve() requires a token for other machines, and a data root", () =>
     const open = await assertRejects(() => serve({ ...flags, host: "0.0.0.0" }, world), UsageError);
     assertEquals(
       open.message,
-      "--host 0.0.0.0 requires a token, as other machines may reach it: SRPPO_TOKEN is not set",
+      "--host 0.0.0.0 requires a token of at least 32 characters, as other machines may reach it: SRPPO_TOKEN is not set",
     );
+    const short = await assertRejects(
+      () => serve({ ...flags, host: "0.0.0.0" }, { ...world, token: "secret" }),
+      UsageError,
+    );
+    assertEquals(
+      short.message,
+      "--host 0.0.0.0 requires a token of at least 32 characters, as other machines may reach it: " +
+        "SRPPO_TOKEN has 6 characters",
+    );
+    const pages = await assertRejects(
+      () => serve({ ...flags, allowedOrigins: ["https://app.example"] }, world),
+      UsageError,
+    );
+    assertEquals(pages.message, "--allow-origin requires a token: SRPPO_TOKEN is not set");
     const none = await assertRejects(
       () => serve({ ...flags, data: `${flags.data}/none` }, world),
       UsageError,
@@ -163,7 +211,11 @@ Deno.test("serve() allows requests to name the hosts of --allow-host and no othe
     const address = lines[0]!.match(/http:\S+/)![0];
     const statusOf = async (judge_url: string) => {
       const body = JSON.stringify({ params: { judge_url }, outputs: { said: "said" } });
-      const response = await fetch(`${address}/stages/ask`, { method: "POST", body });
+      const response = await fetch(`${address}/stages/ask`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body,
+      });
       await response.text();
       return response.status;
     };

@@ -4,15 +4,15 @@
  * decides where the stage runs.
  * @module
  */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import type { Stage, StageProgress } from "@/lib/data/contracts/stage.ts";
 import { digestJson } from "@/lib/data/files/digest.ts";
-import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
 import type { Executor, Task } from "@/lib/pipeline/engine/task.ts";
-import { exitCodeOf } from "@/lib/compute/tensor/errors.ts";
+import { exitCodeOf, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type DataRoot, PRIVATE_FOLDER } from "./data_root.ts";
 import { exists } from "./exists.ts";
+import { partialFolder, publishOutputs } from "./publish_outputs.ts";
 import type { RunRequest } from "./run_request.ts";
 
 /** An event sent to the client. Every run ends with one `finished` or `failed`. */
@@ -78,7 +78,7 @@ export async function runServed(
 
 /** Returns the paths that no other run may use meanwhile: outputs, and the scratch directory, which equal requests share. */
 export function claimsOf(stage: Stage, request: RunRequest, root: DataRoot): string[] {
-  return [...Object.values(request.outputs), scratchOf(stage, request, root)];
+  return [...request.places, scratchOf(stage, request, root)];
 }
 
 /** Runs the stage into temporary paths beside the outputs, then renames all of them; returns the written ports. */
@@ -92,11 +92,14 @@ async function runToOutputs(
   // Named after the request, so that the next attempt removes what a killed one left.
   const id = basename(scratch).slice(0, 8);
   const partial = Object.entries(request.outputs).map(([port, to]) => {
-    const folder = join(dirname(to), `.${basename(to)}.${id}.partial`);
+    const folder = partialFolder(to, id);
     // One directory deeper: a process has its task.json beside the directory that it may write.
     return { port, to, folder, from: join(folder, "outputs", basename(to)) };
   });
   const lock = `${scratch}.lock`;
+  const name = (to: string) => `"${relative(root.path, to)}"`;
+  const taken = Object.values(request.outputs).filter(exists);
+  if (taken.length > 0) throw new UsageError(`Outputs must not exist, got ${taken.map(name).join(", ")}`);
   const { params, inputs, seed, iteration } = request;
   try {
     for (const { folder, from } of partial) {
@@ -117,7 +120,14 @@ async function runToOutputs(
       lock,
     }, { signal, progress });
     const written = partial.filter(({ from }) => exists(from));
-    for (const { from, to } of written) Deno.renameSync(from, to);
+    const appeared = publishOutputs(written.map(({ from, to }) => ({ from, to })));
+    if (appeared !== undefined) {
+      throw new UsageError(
+        `Outputs must not appear while ${stage.id} runs, got ${
+          appeared.map(name).join(", ")
+        }: nothing is written`,
+      );
+    }
     Deno.removeSync(scratch, { recursive: true });
     return written.map(({ port }) => port);
   } finally {
@@ -132,25 +142,10 @@ async function runToOutputs(
  */
 function scratchOf(
   stage: Stage,
-  { params, inputs, seed, iteration }: RunRequest,
+  { params, states, seed, iteration }: RunRequest,
   { path: root }: DataRoot,
 ): string {
-  const states = Object.entries(inputs).map(([port, value]) => [
-    port,
-    typeof value === "string"
-      ? [stateOf(value)]
-      : Object.entries(value ?? {}).map(([key, path]) => [key, stateOf(path)]),
-  ]);
   const plain = JSON.parse(JSON.stringify(params));
   const key = digestJson({ stage: stage.id, params: plain, states, seed, iteration });
   return join(root, PRIVATE_FOLDER, "scratch", key);
-}
-
-function stateOf(path: string): unknown[] {
-  const paths = namedPaths(path);
-  if (paths.length > 1) return [path, paths.map(stateOf)];
-  const { isDirectory, size, mtime } = Deno.statSync(path);
-  if (!isDirectory) return [path, size, mtime?.getTime() ?? 0];
-  const names = [...Deno.readDirSync(path)].map((entry) => entry.name).sort();
-  return [path, names.map((name) => stateOf(join(path, name)))];
 }

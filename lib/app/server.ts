@@ -8,16 +8,15 @@
  * | `GET /stages`, `GET /stages/<id>` | ports, and parameters as JSON Schema |
  * | `POST /stages/<id>` | events `progress`…, then `finished` or `failed` (with the exit code of the stage's program) |
  *
- * An error before a run starts is a status: 400 invalid request, 401 wrong token, 404 unknown stage, 409 the same run or
- * one with the same outputs is in progress, 413 body too large, 422 invalid data, 429 all slots in use, 503 stopping or
- * something required is missing. An error during a run is its `failed` event.
+ * An error before a run starts is a status: 400 invalid request, 401 wrong token, 403 wrong Host or Origin, 404 unknown
+ * stage, 409 the same run or one with the same outputs is in progress, 413 body too large, 415 not JSON, 422 invalid data,
+ * 429 all slots in use, 503 stopping or something required is missing. An error during a run is its `failed` event.
  * @module
  */
 import { Hono } from "hono";
-import type { Context, Next } from "hono";
+import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { streamSSE } from "hono/streaming";
-import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { Stage } from "@/lib/data/contracts/stage.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
@@ -25,7 +24,9 @@ import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { EXIT, exitCodeOf, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type ActiveRun, ActiveRuns } from "./active_runs.ts";
 import type { DataRoot } from "./data_root.ts";
+import { checkSender, requireJson, requireToken, SAFE_HEADERS } from "./request_guard.ts";
 import { readRunRequest, RunBody, type RunRequest } from "./run_request.ts";
+import { shownText } from "./shown_text.ts";
 import { claimsOf, runServed, type ServedEvent } from "./served_run.ts";
 
 /** Settings of the server. */
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly cores: number;
   /** bearer token that every route but /healthz requires; without one, anyone who reaches the socket may run stages */
   readonly token?: string;
+  /** origins of web pages that may send requests, with the token only. Default: none */
+  readonly allowedOrigins?: readonly string[];
   /** `host:port` that parameters of a request may name. Default: none */
   readonly allowedHosts?: readonly string[];
   /** maximum length of a request body, in bytes. Default 1 MiB */
@@ -52,8 +55,8 @@ export interface ServerOptions {
 
 /** A server without a socket. */
 export interface StageServer {
-  /** responds to one request: what `Deno.serve` takes */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** responds to one request: its URL has the port of the socket */
+  readonly fetch: (request: Request) => Promise<Response>;
   /**
    * Refuses new runs and interrupts those in progress: they save a checkpoint where they can and end with exit code 75, or
    * finish. Resolves with the number of runs that were in progress, when the last of them has ended.
@@ -77,16 +80,17 @@ export function createServer(options: ServerOptions): StageServer {
   const app = new Hono<{ Variables: { stage: Stage } }>();
   app.onError((error, c) => {
     const code = exitCodeOf(error);
-    return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, error.message, code);
+    return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, shown(options, error.message), code);
   });
   app.notFound((c) =>
     refuse(c, 404, `Unknown path ${c.req.path}, known are /healthz, /stages and /stages/<id>`)
   );
+  app.use("*", checkSender(options, refuse));
   app.get("/healthz", (c) => {
     const health = { status: runs.isStopping ? "stopping" : "ok", running: runs.count, slots: runs.slots };
     return c.json(health, runs.isStopping ? 503 : 200);
   });
-  app.use("/stages/*", requireToken(options.token));
+  app.use("/stages/*", requireToken(options.token, refuse), requireJson(refuse));
   app.use("/stages/*", limitBody(options.maxBodyBytes ?? 1 << 20));
   app.get("/stages", async (c) => {
     const all = await Promise.all((await stages.list()).map(stages.load));
@@ -101,27 +105,37 @@ export function createServer(options: ServerOptions): StageServer {
   app.get("/stages/:id", (c) => c.json(describe(c.get("stage"))));
   app.post("/stages/:id", async (c) => {
     const stage = c.get("stage");
-    const request = readRunRequest(stage, await readJson(c), root, options.allowedHosts);
+    const request = await readRunRequest(stage, await readJson(c), root, options.allowedHosts);
     const run = runs.start(stage.id, claimsOf(stage, request, root));
     return "status" in run
       ? refuse(c, run.status, run.message, EXIT.tryAgain)
       : streamRun(c, { stage, request, run }, options);
   });
-  return { fetch: (request) => app.fetch(request), stop: () => runs.stop() };
+  async function fetch(request: Request): Promise<Response> {
+    const response = await app.fetch(request);
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) response.headers.set(name, value);
+    return response;
+  }
+  return { fetch, stop: () => runs.stop() };
 }
 
 /** Runs the stage and responds with its events. A client that disconnects interrupts the run. */
 function streamRun(
   c: Context,
   { stage, request, run }: { readonly stage: Stage; readonly request: RunRequest; readonly run: ActiveRun },
-  { root, executor, threads, log }: ServerOptions,
+  options: ServerOptions,
 ): Response {
+  const { root, executor, threads, log } = options;
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => run.controller.abort(new TryAgainError("Interrupted: the client has disconnected")));
     const keepAlive = setInterval(() => void stream.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
     try {
       const settings = { root, executor, threads, signal: run.controller.signal, release: run.release };
-      await runServed(stage, request, settings, async ({ event, data }) => {
+      await runServed(stage, request, settings, async ({ event, data: raw }) => {
+        const data = JSON.parse(
+          JSON.stringify(raw),
+          (_, value) => typeof value === "string" ? shown(options, value) : value,
+        );
         if (event !== "progress") log?.({ stage: stage.id, ...data });
         await stream.writeSSE({ event, data: JSON.stringify(data) });
       });
@@ -129,6 +143,11 @@ function streamRun(
       clearInterval(keepAlive);
     }
   });
+}
+
+/** Returns a text as clients and the log may see it. */
+function shown({ root, token }: ServerOptions, text: string): string {
+  return shownText(text, root, token === undefined ? [] : [token]);
 }
 
 /** Returns a stage as `GET /stages` shows it. */
@@ -139,7 +158,7 @@ function describe(stage: Stage): Record<string, unknown> {
 
 function refuse(
   c: Context,
-  status: 400 | 401 | 404 | 409 | 413 | 422 | 429 | 500 | 503,
+  status: 400 | 401 | 403 | 404 | 409 | 413 | 415 | 422 | 429 | 500 | 503,
   message: string,
   exitCode: number = EXIT.usage,
 ): Response {
@@ -156,21 +175,9 @@ async function readJson(c: Context): Promise<unknown> {
   }
 }
 
-function limitBody(maxSize: number): (c: Context, next: Next) => Promise<Response | void> {
+function limitBody(maxSize: number): ReturnType<typeof bodyLimit> {
   return bodyLimit({
     maxSize,
     onError: (c) => refuse(c, 413, `The request body must have at most ${maxSize} bytes, got more`),
   });
-}
-
-/** Compares digests, so that the time depends neither on how much of the token is right nor on its length. */
-function requireToken(token: string | undefined): (c: Context, next: Next) => Promise<Response | void> {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  const wanted = token === undefined ? undefined : digest(`Bearer ${token}`);
-  return async (c, next) => {
-    const given = digest((c.req.header("Authorization") ?? "").replace(/^bearer /i, "Bearer "));
-    if (wanted === undefined || timingSafeEqual(given, wanted)) return await next();
-    c.header("WWW-Authenticate", "Bearer");
-    return refuse(c, 401, "This request requires the server's token: Authorization: Bearer TOKEN");
-  };
 }

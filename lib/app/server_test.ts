@@ -98,7 +98,7 @@ async function withServer(
     const send: Fixture["send"] = async (path, body, headers = {}) =>
       await server.fetch(
         new Request(`http://server${path}`, {
-          headers,
+          headers: { ...HEADERS, ...headers },
           ...(body !== undefined &&
             { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
         }),
@@ -109,6 +109,7 @@ async function withServer(
   }
 }
 
+const HEADERS = { "Host": "localhost", "Content-Type": "application/json" };
 const REQUEST = { inputs: { text: "in.txt" }, outputs: { loud: "out.txt", note: "note.txt" } };
 
 /** The events of a stream of server-sent events, as [name, data]. */
@@ -327,6 +328,8 @@ Deno.test("two runs at a time never have the same request nor the same outputs",
         75,
       ]);
     }
+    const inside = { ...REQUEST, outputs: { loud: "out.txt/a/b", note: "n.txt" } };
+    assertEquals((await refusal(await send("/stages/shout", inside)))[0], 409);
     const other = await send("/stages/shout", elsewhere);
     assertEquals((await events(other)).at(-1)?.[0], "finished");
     assertEquals((await events(running)).at(-1)?.[0], "finished");
@@ -356,8 +359,9 @@ Deno.test("stop() lets runs save a checkpoint, and the same request resumes from
       threads: 1,
       cores: 1,
     });
+    const body = JSON.stringify(REQUEST);
     const again = await next.fetch(
-      new Request("http://server/stages/count", { method: "POST", body: JSON.stringify(REQUEST) }),
+      new Request("http://server/stages/count", { method: "POST", headers: HEADERS, body }),
     );
     assertEquals((await events(again)).at(-1)?.[0], "finished");
     assertEquals((await Deno.readTextFile(`${dir}/data/out.txt`)).replace(/\d+/, "N"), "from N");

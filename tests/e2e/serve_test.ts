@@ -53,7 +53,7 @@ class Server {
 
   send(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
     return fetch(`${this.address}${path}`, {
-      headers: { Authorization: `Bearer ${TOKEN}`, ...headers },
+      headers: { "Authorization": `Bearer ${TOKEN}`, "Content-Type": "application/json", ...headers },
       ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
     });
   }

@@ -10,6 +10,7 @@
 import { join, normalize } from "node:path";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { readError, reasonOf } from "./file_errors.ts";
+import { atOnce } from "./in_slices.ts";
 import { namePattern } from "./name_pattern.ts";
 import { isMissing } from "./paths.ts";
 
@@ -27,6 +28,8 @@ const MAX_FILES = 5000;
 const MAX_BYTES = 120_000;
 /** Limit of a path that any system can open. */
 const MAX_PATH = 4096;
+/** Limit of the characters that are searched for braces: a long text after many braces is searched for each of their names. */
+const MAX_SEARCHED = 10_000_000;
 
 /** Returns whether `path` has a character that makes it a pattern. */
 export function isPattern(path: string): boolean {
@@ -40,8 +43,14 @@ export function isPattern(path: string): boolean {
  * @throws {UsageError} if too many files match
  */
 export function resolvePattern(path: string): string {
+  return atOnce(resolvingPattern(path));
+}
+
+/** Does what `resolvePattern()` does, and yields after every folder. */
+export function* resolvingPattern(path: string): Generator<void, string> {
   if (!isPattern(path) || isThere(path)) return path;
-  const parts = alternatives(path).map(matches);
+  const parts: string[][] = [];
+  for (const part of alternatives(path)) parts.push(yield* matches(part));
   if (parts.some((files) => files.length === 0)) return path;
   const files = [...new Set(parts.flat())].sort();
   if (files.length === 1) return files[0]!;
@@ -77,13 +86,23 @@ export function shownPath(path: string): string {
 
 /** Returns what of `path` does not exist, for example `not found`; an empty list if all of it exists. */
 export function whatIsMissing(path: string): string[] {
+  return atOnce(findingMissing(path));
+}
+
+/** Does what `whatIsMissing()` does, and yields after every folder and file. */
+export function* findingMissing(path: string): Generator<void, string[]> {
   if (!isPattern(path) || isThere(path)) return reasonsMissing(path);
-  const parts = alternatives(path);
-  return parts.flatMap((part) => {
-    const file = unescape(part), isOne = parts.length === 1;
-    if (!hasWildcard(part)) return reasonsMissing(file).map((reason) => isOne ? reason : `${file} ${reason}`);
-    return matches(part).length > 0 ? [] : [isOne ? "no file matches" : `no file matches ${part}`];
-  });
+  const parts = alternatives(path), isOne = parts.length === 1, missing: string[] = [];
+  for (const part of parts) {
+    yield;
+    const file = unescape(part);
+    if (!hasWildcard(part)) {
+      missing.push(...reasonsMissing(file).map((reason) => isOne ? reason : `${file} ${reason}`));
+    } else if ((yield* matches(part)).length === 0) {
+      missing.push(isOne ? "no file matches" : `no file matches ${part}`);
+    }
+  }
+  return missing;
 }
 
 function reasonsMissing(path: string): string[] {
@@ -116,14 +135,19 @@ function plainParts(pattern: string): string[] {
 }
 
 /** Returns the files that match a pattern without braces; a path without wildcards matches itself. */
-function matches(pattern: string): string[] {
+function* matches(pattern: string): Generator<void, string[]> {
   if (!hasWildcard(pattern)) return [unescape(pattern)];
   // `**` at the end stands for the files of all folders.
   const segments = pattern.replace(/\/\*\*$/, "/**/*").split("/");
   const first = segments.findIndex(hasWildcard);
   const folder = unescape(segments.slice(0, first).join("/"));
   const found: string[] = [];
-  search(folder, segments.slice(first).map((it) => it === "**" ? it : namePattern(it)), found, new Set());
+  yield* search(
+    folder,
+    segments.slice(first).map((it) => it === "**" ? it : namePattern(it)),
+    found,
+    new Set(),
+  );
   return found;
 }
 
@@ -132,23 +156,24 @@ function matches(pattern: string): string[] {
  * not by `**`, since links may form a cycle.
  * @param seen visited folders with the number of remaining segments, so that several `**` visit no folder twice
  */
-function search(
+function* search(
   folder: string,
   segments: readonly (RegExp | "**")[],
   found: string[],
   seen: Set<string>,
-): void {
+): Generator<void, void> {
+  yield;
   const at = `${segments.length}:${folder}`;
   if (seen.has(at)) return;
   seen.add(at);
   const [segment, ...rest] = segments;
-  if (segment === "**") search(folder, rest, found, seen);
+  if (segment === "**") yield* search(folder, rest, found, seen);
   for (const entry of entriesOf(folder)) {
     const path = `${folder}/${entry.name}`;
     if (segment === "**") {
-      if (entry.isDirectory && !entry.name.startsWith(".")) search(path, segments, found, seen);
+      if (entry.isDirectory && !entry.name.startsWith(".")) yield* search(path, segments, found, seen);
     } else if (segment?.test(entry.name)) {
-      if (rest.length > 0) search(path, rest, found, seen);
+      if (rest.length > 0) yield* search(path, rest, found, seen);
       else if (entry.isFile || entry.isSymlink && leadsToFile(path)) found.push(path);
     }
   }
@@ -170,6 +195,7 @@ function entriesOf(folder: string): Deno.DirEntry[] {
  */
 function expandBraces(pattern: string): string[] {
   const done: string[] = [];
+  let searched = 0;
   const open = [{ before: "", rest: pattern }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const group = firstGroup(next.rest);
@@ -178,7 +204,8 @@ function expandBraces(pattern: string): string[] {
       const before = next.before + next.rest.slice(0, group.start), after = next.rest.slice(group.end);
       open.push(...group.options.map((option) => ({ before, rest: option + after })).reverse());
     }
-    if (done.length + open.length > MAX_FILES) {
+    searched += next.rest.length;
+    if (done.length + open.length > MAX_FILES || searched > MAX_SEARCHED) {
       throw new UsageError(
         `Braces must expand to at most ${MAX_FILES} names, got more: ${pattern.slice(0, 200)}`,
       );
