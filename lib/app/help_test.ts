@@ -11,6 +11,7 @@ const COMMANDS: readonly (readonly [command: string, program: string, ...args: s
   ["golden", "golden_command.ts"],
   ["bench", "bench_command.ts"],
   ["doctor", "doctor.ts"],
+  ["sbom", "sbom_command.ts"],
 ];
 
 for (const [command, program, ...args] of COMMANDS) {
