@@ -5,7 +5,7 @@
  */
 
 /** The parts of deno.lock (version 5) that are used. */
-export interface LockFile {
+export interface PackageLock {
   /** version of each package of deno.json, by specifier */
   readonly specifiers: Readonly<Record<string, string>>;
   readonly npm: Readonly<
@@ -47,7 +47,7 @@ const ROOT = "srppo";
  * @param version of this program
  */
 export function sbomOf(
-  { npm, specifiers }: LockFile,
+  { npm, specifiers }: PackageLock,
   licenceOf: (name: string, version: string) => unknown,
   version: string,
 ): Sbom {

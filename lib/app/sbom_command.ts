@@ -12,7 +12,7 @@ import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { readFlags } from "./flags.ts";
 import { projectRoot } from "./project_root.ts";
-import { type LockFile, type Sbom, sbomOf } from "./sbom.ts";
+import { type PackageLock, type Sbom, sbomOf } from "./sbom.ts";
 
 const HELP = `Writes the packages of this program as a software bill of materials: CycloneDX 1.6, JSON.
 
@@ -32,7 +32,7 @@ Names, versions and SHA-512 are those of deno.lock, licences those of node_modul
 
 /** Returns the bill of materials of this checkout. */
 export function projectSbom(): Sbom {
-  const lock = readJsonObject(join(projectRoot, "deno.lock")) as unknown as LockFile;
+  const lock = readJsonObject(join(projectRoot, "deno.lock")) as unknown as PackageLock;
   return sbomOf(lock, installedLicence, "0.1.0");
 }
 
