@@ -131,8 +131,8 @@ async function attemptOnce(
       signal: AbortSignal.any([signal, timeout]),
     });
     const { status, ok, headers } = response;
-    if (ok) return await boundedText(response, mostBytes) ?? TOO_LONG;
-    const text = await boundedText(response, REASON_BYTES) ?? "";
+    const [text, whole] = await boundedText(response, ok ? mostBytes : REASON_BYTES);
+    if (ok) return whole ? text : TOO_LONG;
     if (status >= 300 && status < 400) {
       const to = headers.get("Location"), place = to === null ? null : URL.parse(to, url);
       const where = place === null ? "no valid address" : withoutLogin(place.href);
@@ -149,16 +149,19 @@ async function attemptOnce(
   }
 }
 
-/** Returns the text of a reply; undefined if it has more bytes than `most`, of which the rest is not read. */
-async function boundedText({ body }: Response, most: number): Promise<string | undefined> {
+/** Returns the text of a reply, and whether that is all of it: no more than `most` bytes and the next few are read. */
+async function boundedText(
+  { body }: Response,
+  most: number,
+): Promise<readonly [text: string, whole: boolean]> {
   const decoder = new TextDecoder();
   let text = "", bytes = 0;
   for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > most) return undefined; // leaving the loop cancels the body
     text += decoder.decode(chunk, { stream: true });
+    bytes += chunk.length;
+    if (bytes > most) return [text, false]; // leaving the loop cancels the body
   }
-  return text + decoder.decode();
+  return [text + decoder.decode(), true];
 }
 
 /** Returns the milliseconds of a Retry-After header, which has seconds or a date; 0 without a valid one. */

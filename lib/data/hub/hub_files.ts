@@ -28,7 +28,7 @@ export type DigestKind = "SHA-256" | "git digest";
 const REPLY_BYTES = 2 ** 25, REPLY_MS = 300_000, MOST_FILES = 100_000;
 
 /** Bytes of weights, and of any other file: those are read into memory as a whole. */
-const WEIGHTS_BYTES = 2 ** 42, TEXT_BYTES = 2 ** 28;
+const WEIGHTS_BYTES = 2 ** 42, TEXT_BYTES = 2 ** 27;
 
 const CHUNK_BYTES = 2 ** 20;
 
@@ -78,7 +78,7 @@ export async function listedFiles(hub: Hub, commit: string): Promise<Map<string,
 /**
  * Returns size and digest of a file that is to be downloaded.
  * @param text the model, for messages
- * @throws {DataError} for a size that no model has (4 TiB of weights, 256 MiB of another file), or a digest that is none
+ * @throws {DataError} for a size that no model has (4 TiB of weights, 128 MiB of another file), or a digest that is none
  */
 export function checkedFile(entry: ListFileEntry, text: string): HubFile {
   const { path: name, lfs } = entry, file = `${name} of ${text}`;
