@@ -23,7 +23,7 @@ Usage: deno task test:soak [flags]
 Example:
   deno task test:soak --minutes 30
 
-Exit code: 0, or 1 if the medians of the last third exceed those of the first: memory by more than 10 % or 32 MiB, whichever is more, or
+Exit code: 0, or 1 if the medians of the last third exceed those of the first: memory by more than 10 % or 48 MiB, whichever is more, or
 descriptors by more than 4.
 `;
 
