@@ -45,7 +45,8 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
     requests: [],
     commit: "0123456789abcdef0123456789abcdef01234567",
     // A graceful shutdown waits for bodies that never end.
-    [Symbol.asyncDispose]: () => hub.hostile === undefined ? server.shutdown() : Promise.resolve(stop.abort()),
+    [Symbol.asyncDispose]: () =>
+      hub.hostile === undefined ? server.shutdown() : Promise.resolve(stop.abort()),
   };
   return hub;
 }
