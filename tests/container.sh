@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$PWD/runs/container
 image=localhost/srppo:test
+served=localhost/srppo-serve:test
+token=0123456789abcdef0123456789abcdef
 mkdir -p "$work"
 
 say() { printf '\n== %s [%d s]\n' "$*" "$SECONDS"; }
@@ -64,10 +66,18 @@ done | tar --null -T - -c | tar -C "$context" -x
 (cd "$context" && DENO_DIR=$context/.deno deno install --frozen >"$work/install.log" 2>&1) ||
   { tail "$work/install.log" >&2; fail "deno install"; }
 
-say "build"
-buildah bud -q --isolation chroot --network host --build-arg BASE="$base" --build-arg DENO=localhost/deno:bin \
-  -t "$image" "$context" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; fail "build"; }
+# Both images by digest, as docs/containers.md says.
+by_digest() { echo "${1%:*}@$(podman image inspect -f '{{.Digest}}' "$1")"; }
+pinned=(--build-arg BASE="$(by_digest "$base")" --build-arg DENO="$(by_digest localhost/deno:bin)")
+build() {
+  buildah bud -q --layers --format docker --isolation chroot --network host "${pinned[@]}" "$@" "$context" \
+    >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; fail "build"; }
+}
+say "build, with both images pinned to digests"
+build -t "$image"
+build -t "$served" --target serve
 rm -rf "$context"
+podman image inspect -f '{{.HealthCheck}}' "$served" | grep -q healthz || fail "the target serve has no HEALTHCHECK"
 podman images --format '{{.Repository}}:{{.Tag}} {{.Size}}' "$image"
 
 locked=(--read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges)
@@ -128,10 +138,11 @@ deno task --quiet pipeline "${short[@]}" --input eval_prompts="$data/quickstart/
 for file in policy/model.safetensors reward/reward.json evals.arrow; do same "run/outputs/$file"; done
 
 serve() {
-  server=$(podman run -d --network host "${locked[@]}" -e SRPPO_TOKEN=secret \
-    -v "$data:/data" --entrypoint deno "$image" task --quiet serve --port 18080 --data /data)
+  server=$(podman run -d --network host "${locked[@]}" -e SRPPO_TOKEN="$token" -e PORT=18080 \
+    -v "$data:/data" "$served")
   for _ in $(seq 200); do health >/dev/null 2>&1 && break; sleep 0.1; done
   health
+  podman healthcheck run "$server" || fail "the health check"
 }
 health() { curl -fs http://127.0.0.1:18080/healthz && echo; }
 # Stops the server with SIGTERM and checks its exit code.
@@ -147,7 +158,7 @@ stop() {
 say "the server: requires its token, runs a stage, ends with 0"
 serve
 [[ $(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/stages) == 401 ]] || fail "stages without a token"
-curl -fsN -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/tokenize -d '{
+curl -fsN -H "Authorization: Bearer $token" -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/tokenize -d '{
   "inputs": { "demonstrations": "quickstart/demos.jsonl", "model": "stories260k" },
   "outputs": { "train": "served/train.arrow", "validation": "served/validation.arrow", "prompts": "served/prompts.arrow",
     "eval_prompts": "served/eval_prompts.arrow", "pairs": "served/pairs.arrow", "report": "served/report" } }' | tail -n 3
@@ -157,10 +168,9 @@ stop 0
 say "the server: SIGTERM while a stage runs saves a checkpoint and ends with 75"
 rm -f "$work/events.txt"
 serve
-curl -fsN -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/sft -d '{
+curl -fsN -H "Authorization: Bearer $token" -H 'Content-Type: application/json' http://127.0.0.1:18080/stages/sft -d '{
   "inputs": { "tokens": "served/train.arrow", "model": "stories260k" }, "params": { "max_updates": 100000 },
-  "outputs": { "policy": "served/policy", "checkpoints": "served/checkpoints", "state": "served/state",
-    "metrics": "served/metrics" } }' >"$work/events.txt" &
+  "outputs": { "policy": "served/policy", "checkpoints": "served/checkpoints", "metrics": "served/metrics" } }' >"$work/events.txt" &
 until grep -q '"step":2,' "$work/events.txt" 2>/dev/null; do kill -0 $! || fail "the served run"; sleep 0.1; done
 health
 stop 75

@@ -11,6 +11,7 @@ const COMMANDS: readonly (readonly [command: string, program: string, ...args: s
   ["golden", "tests/goldens/golden_command.ts"],
   ["bench", "tests/bench/bench_command.ts"],
   ["doctor", "lib/app/doctor.ts"],
+  ["sbom", "lib/app/sbom_command.ts"],
 ];
 
 for (const [command, program, ...args] of COMMANDS) {

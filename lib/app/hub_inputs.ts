@@ -34,6 +34,7 @@ export async function downloadReferences(
     write: [folder],
     net: hubHosts(endpoint),
     env: ["HF_TOKEN"],
+    sys: ["statfs"],
   });
   if (code !== EXIT.ok) throw new PrintedError(`Downloading models failed with exit code ${code}`, code);
   return JSON.parse(output) as Record<string, string>;

@@ -3,7 +3,7 @@
  * "reward"}, …]}`. Reply: `{"rewards":[number, …]}`, one for every row, in their order.
  *
  * A request to a busy, broken or unreachable endpoint is retried after a pause; other failures are not. Redirects are not
- * followed: a run may connect only to the host that its parameters name.
+ * followed: a run may connect only to the host that its parameters name. A reply may have 1 MiB and 1 KiB per row.
  * @module
  */
 import { setTimeout } from "node:timers/promises";
@@ -48,6 +48,11 @@ const FIRST_PAUSE_MS = 1000, LONGEST_PAUSE_MS = 30_000;
 /** Characters of a reply that a message shows. */
 const SHOWN = 200;
 
+/** Bytes of a reply: in total, and for each row; of one that says why a request failed. */
+const REPLY_BYTES = 2 ** 20, ROW_BYTES = 2 ** 10, REASON_BYTES = 2 ** 16;
+
+const TOO_LONG = Symbol("a reply beyond the limit");
+
 /**
  * Returns the endpoint as a function of rows. The function throws {@linkcode UnavailableError} (exit code 69) if all attempts
  * fail, DataError (65) if the reply is not JSON with a finite number for every row, TryAgainError (75) on a stop.
@@ -63,7 +68,8 @@ export function endpointReward(options: EndpointOptions): ExternalReward {
     const values: number[] = [], size = options.batch ?? rows.length;
     for (let start = 0; start < rows.length; start += size) {
       const part = rows.slice(start, start + size);
-      const reply = await request(JSON.stringify({ rows: part }), name, options);
+      const mostBytes = REPLY_BYTES + part.length * ROW_BYTES;
+      const reply = await request(JSON.stringify({ rows: part }), mostBytes, name, options);
       const rewards = jsonObjectIn(reply)?.rewards;
       if (rewards === undefined) {
         throw new DataError(
@@ -78,12 +84,22 @@ export function endpointReward(options: EndpointOptions): ExternalReward {
 }
 
 /** Returns the text of the reply to a POST of `body`, after as many attempts as needed. */
-async function request(body: string, name: string, options: EndpointOptions): Promise<string> {
+async function request(
+  body: string,
+  mostBytes: number,
+  name: string,
+  options: EndpointOptions,
+): Promise<string> {
   const { attempts, signal, onRetry, pause = byTimer } = options;
   for (let attempt = 1, wait = FIRST_PAUSE_MS;; attempt++, wait = Math.min(2 * wait, LONGEST_PAUSE_MS)) {
     checkStop(signal, "this iteration");
-    const reply = await attemptOnce(body, options);
+    const reply = await attemptOnce(body, mostBytes, options);
     if (typeof reply === "string") return reply;
+    if (reply === TOO_LONG) {
+      throw new DataError(`external reward ${name} must return at most ${mostBytes} bytes, got more`, {
+        file: name,
+      });
+    }
     checkStop(signal, "this iteration");
     const { what, again, afterMs = 0 } = reply;
     if (!again || attempt === attempts) {
@@ -99,8 +115,9 @@ async function request(body: string, name: string, options: EndpointOptions): Pr
 
 async function attemptOnce(
   body: string,
+  mostBytes: number,
   { url, token, timeoutMs, signal }: EndpointOptions,
-): Promise<string | Failure> {
+): Promise<string | Failure | typeof TOO_LONG> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, {
@@ -113,8 +130,9 @@ async function attemptOnce(
       redirect: "manual",
       signal: AbortSignal.any([signal, timeout]),
     });
-    const { status, ok, headers } = response, text = await response.text();
-    if (ok) return text;
+    const { status, ok, headers } = response;
+    const [text, whole] = await boundedText(response, ok ? mostBytes : REASON_BYTES);
+    if (ok) return whole ? text : TOO_LONG;
     if (status >= 300 && status < 400) {
       const to = headers.get("Location"), place = to === null ? null : URL.parse(to, url);
       const where = place === null ? "no valid address" : withoutLogin(place.href);
@@ -129,6 +147,21 @@ async function attemptOnce(
     if (timeout.aborted) return { what: `no reply within ${timeoutMs / 1000} s`, again: true };
     return { what: reasonOf(cause), again: !(cause instanceof Deno.errors.NotCapable) };
   }
+}
+
+/** Returns the text of a reply, and whether that is all of it: no more than `most` bytes and the next few are read. */
+async function boundedText(
+  { body }: Response,
+  most: number,
+): Promise<readonly [text: string, whole: boolean]> {
+  const decoder = new TextDecoder();
+  let text = "", bytes = 0;
+  for await (const chunk of body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    bytes += chunk.length;
+    if (bytes > most) return [text, false]; // leaving the loop cancels the body
+  }
+  return [text + decoder.decode(), true];
 }
 
 /** Returns the milliseconds of a Retry-After header, which has seconds or a date; 0 without a valid one. */
@@ -156,9 +189,9 @@ function shown(text: string, token: string | undefined): string {
   return JSON.stringify(safe.slice(0, SHOWN));
 }
 
-/** Returns an address without user and password. */
+/** Returns an address without user and password, shortened. */
 function withoutLogin(address: string): string {
   const url = new URL(address);
   url.username = url.password = "";
-  return url.href;
+  return url.href.slice(0, 2000);
 }

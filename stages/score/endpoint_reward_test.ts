@@ -225,6 +225,28 @@ Deno.test("a reply that is not JSON with finite numbers is an error, as a module
   );
 });
 
+Deno.test("a reply of more than 1 MiB and 1 KiB per row is an error, and one of that size is not", async () => {
+  const most = 2 ** 20 + 3 * 2 ** 10, empty = '{"rewards":[1,2,3],"comment":""}';
+  const reply = (bytes: number) => empty.replace('""', `"${"x".repeat(bytes - empty.length)}"`);
+  await using judge = new JudgeServer(
+    inTurn(() => new Response(reply(most)), () => new Response(reply(most + 1))),
+  );
+  const { reward } = patient(judge.url());
+  assertEquals(await reward(ROWS), [1, 2, 3]);
+  assertEquals(await refusal(reward(ROWS)), [
+    `external reward ${judge.url()} must return at most ${most} bytes, got more`,
+    65,
+  ]);
+});
+
+Deno.test("a long reply that says why a request failed is shown in part", async () => {
+  await using judge = new JudgeServer(() => status(400, "x".repeat(10 ** 6)));
+  assertEquals(await refusal(patient(judge.url()).reward(ROWS)), [
+    `Request to external reward ${judge.url()} failed: got status 400 "${"x".repeat(200)}"`,
+    69,
+  ]);
+});
+
 Deno.test("a token that cannot be sent in a header is an error that does not show it", () => {
   const error = assertThrows(() => patient("http://a/", { token: "a secret" }), UsageError);
   assertEquals(

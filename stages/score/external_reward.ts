@@ -85,8 +85,20 @@ export function checkedValues(
     const rule = `must return ${rows.length} finite numbers, one per row`;
     throw new DataError(`external reward ${name} ${rule}, got ${found}`, { file: name });
   };
-  if (!Array.isArray(values)) return refuse(JSON.stringify(values) ?? "undefined");
+  if (!Array.isArray(values)) return refuse(shortJson(values));
   if (values.length !== rows.length) return refuse(`${values.length} values`);
-  const bad = rows.flatMap(({ id }, i) => Number.isFinite(values[i]) ? [] : [`${values[i]} for "${id}"`]);
-  return bad.length === 0 ? values : refuse(listed(bad));
+  const bad = rows.flatMap(({ id }, i) => Number.isFinite(values[i]) ? [] : [[id, values[i]] as const]);
+  if (bad.length === 0) return values;
+  return refuse(listed(bad.map(([id, value]) => `${shortJson(value)} for "${id}"`)));
+}
+
+/** Returns a value from outside as JSON of at most 100 characters, texts without quotes. It may be too deep for JSON. */
+function shortJson(value: unknown): string {
+  if (typeof value === "number") return String(value); // NaN and infinities, which are null in JSON
+  try {
+    const json = JSON.stringify(value) ?? String(value);
+    return (typeof value === "string" ? json.slice(1, -1) : json).slice(0, 100);
+  } catch {
+    return `a value of type ${typeof value}`;
+  }
 }

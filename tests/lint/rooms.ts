@@ -98,6 +98,7 @@ export const TEST_PACKAGES: readonly string[] = [
   "@jax-js/onnx",
   "@std/assert",
   "fast-check",
+  "onnx-buf",
 ];
 
 /**
@@ -105,6 +106,7 @@ export const TEST_PACKAGES: readonly string[] = [
  * several define schemas, flags, tables or colours.
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
+  "@bufbuild/protobuf": ["lib/compute/onnx"],
   "@huggingface/hub": ["lib/data/hub"],
   "@huggingface/jinja": ["lib/data/text"],
   "@std/cli": ["lib/app"],
@@ -113,7 +115,6 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "csv-parse": ["lib/data/files"],
   "hono": ["lib/app"],
   "hyparquet": ["lib/data/files"],
-  "onnx-proto": ["lib/compute/onnx"],
   "onnxruntime-node": ["lib/compute/ort"],
   "picocolors": ["lib/app"],
   "strftime": ["lib/data/text"],

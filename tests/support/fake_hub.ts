@@ -21,6 +21,8 @@ export interface FakeHub extends AsyncDisposable {
   ignoresRange?: boolean;
   /** sent instead of the files with these paths */
   readonly damaged: Map<string, Uint8Array<ArrayBuffer>>;
+  /** what a hostile hub sends to a request; undefined: what it would send otherwise */
+  hostile?: (path: string, range: string | null) => Response | undefined;
 }
 
 /** Files of at least this size are stored as with Git LFS. */
@@ -31,8 +33,9 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
   const encoded = Object.entries(files).map(([path, content]) =>
     [path, typeof content === "string" ? new TextEncoder().encode(content) : content] as const
   );
+  const stop = new AbortController();
   const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    { port: 0, hostname: "127.0.0.1", onListen() {}, signal: stop.signal },
     (request) => respond(hub, request),
   );
   const hub: FakeHub = {
@@ -41,7 +44,9 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
     damaged: new Map(),
     requests: [],
     commit: "0123456789abcdef0123456789abcdef01234567",
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    // A graceful shutdown waits for bodies that never end.
+    [Symbol.asyncDispose]: () =>
+      hub.hostile === undefined ? server.shutdown() : Promise.resolve(stop.abort()),
   };
   return hub;
 }
@@ -49,6 +54,8 @@ export function fakeHub(files: Readonly<Record<string, Uint8Array<ArrayBuffer> |
 function respond(hub: FakeHub, request: Request): Response {
   const { pathname } = new URL(request.url), range = request.headers.get("Range");
   hub.requests.push(`${request.method} ${pathname}${range === null ? "" : ` ${range}`}`);
+  const hostile = hub.hostile?.(pathname, range);
+  if (hostile !== undefined) return hostile;
   if (pathname.startsWith("/storage/")) return content(hub, pathname.slice("/storage/".length), range);
   if (hub.token !== undefined && request.headers.get("Authorization") !== `Bearer ${hub.token}`) {
     return Response.json({ error: "Invalid credentials" }, { status: 401 });
@@ -95,4 +102,28 @@ function content(hub: FakeHub, path: string, range: string | null): Response {
   // A body shorter than its Content-Length: the connection closes after it.
   const body = ReadableStream.from(cutAfter === 0 ? [] : [part.slice(0, cutAfter)]);
   return new Response(body, { status, headers: { ...headers, "Content-Length": String(part.length) } });
+}
+
+/**
+ * Returns a body of up to `bytes` zeros in pieces of 1 MiB, without a length. Counts what is read from it.
+ * @param sent counts the bytes
+ */
+export function endlessBody(bytes: number, sent: { bytes: number }): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const piece = new Uint8Array(2 ** 20);
+  return new ReadableStream({
+    pull(controller) {
+      if (sent.bytes >= bytes) return controller.close();
+      sent.bytes += piece.length;
+      controller.enqueue(piece);
+    },
+  });
+}
+
+/** Returns a body that sends `first` and then nothing until its reader leaves. */
+export function silentBody(first = ""): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(first));
+    },
+  });
 }

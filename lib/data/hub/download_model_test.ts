@@ -43,7 +43,12 @@ Deno.test("the files of a model are downloaded into a directory named after the 
   assertEquals(directory, join(cache.path, "models--org--tiny", hub.commit));
   assertEquals(names(directory), ["config.json", "model.safetensors", "tokenizer.json"]);
   assertEquals(Deno.readFileSync(join(directory, "model.safetensors")), WEIGHTS);
-  assertEquals(names(join(cache.path, "models--org--tiny")), [hub.commit, "lock", "refs"]);
+  assertEquals(names(join(cache.path, "models--org--tiny")), [
+    hub.commit,
+    `${hub.commit}.files.json`,
+    "lock",
+    "refs",
+  ]);
 });
 
 Deno.test("a cached model is not downloaded again; a commit needs no network", async () => {
@@ -185,4 +190,61 @@ Deno.test("a repository without a supported model is refused, and its pickle fil
     "hf:org/tiny must hold model.safetensors or model.safetensors.index.json, " +
       "got only pytorch_model.bin (pickle files can run code, so they are not read)",
   );
+});
+
+Deno.test("damaged and missing files of a cached model are downloaded again, and only they", async () => {
+  await using hub = fakeHub(FILES);
+  using cache = new TemporaryDirectory();
+  const directory = await download(hub, cache), weights = join(directory, "model.safetensors");
+  const damaged = WEIGHTS.slice();
+  damaged[20]! ^= 1;
+  Deno.writeFileSync(weights, damaged);
+  Deno.removeSync(join(directory, "tokenizer.json"));
+  const starts: FileStart[] = [], warnings: string[] = [];
+  assertEquals(await download(hub, cache, { starts, warnings }), directory);
+  assertEquals(Deno.readFileSync(weights), WEIGHTS);
+  assertEquals(starts.map(({ name }) => name), ["tokenizer.json", "model.safetensors"]);
+  assertEquals(
+    warnings.map((line) => line.replaceAll(/[0-9a-f]{40,}/g, "…").replaceAll(cache.path, "CACHE")),
+    [
+      "CACHE/models--org--tiny/…/tokenizer.json: its git digest must be …, got no file; it is downloaded again",
+      "CACHE/models--org--tiny/…/model.safetensors: its SHA-256 must be …, got …; it is downloaded again",
+    ],
+  );
+});
+
+Deno.test("a file of the cache is read again only if its inode, size or times changed", async () => {
+  await using hub = fakeHub(FILES);
+  using cache = new TemporaryDirectory();
+  const directory = await download(hub, cache), record = `${directory}.files.json`;
+  const before = Deno.readTextFileSync(record);
+  await download(hub, cache);
+  assertEquals(Deno.readTextFileSync(record), before);
+  Deno.utimeSync(join(directory, "config.json"), 1, 1);
+  await download(hub, cache);
+  assertEquals(Deno.readTextFileSync(record) === before, false);
+  // A digest that is wrong in the record is not noticed as long as the file looks the same: the file is not read.
+  Deno.writeTextFileSync(
+    record,
+    Deno.readTextFileSync(record).replaceAll(/"digest": "[^"]*"/g, '"digest": "0"'),
+  );
+  assertEquals(await download(hub, cache), directory);
+});
+
+Deno.test("a model without stored digests is compared with the hub's, and used with a warning if that does not respond", async () => {
+  const hub = fakeHub(FILES);
+  using cache = new TemporaryDirectory();
+  const text = `hf:org/tiny@${hub.commit}`, directory = await download(hub, cache);
+  const weights = join(directory, "model.safetensors"), record = `${directory}.files.json`;
+  Deno.removeSync(record);
+  Deno.writeFileSync(weights, WEIGHTS.subarray(1));
+  assertEquals(await download(hub, cache, { text }), directory);
+  assertEquals(Deno.readFileSync(weights), WEIGHTS);
+  Deno.removeSync(record);
+  await hub[Symbol.asyncDispose]();
+  const warnings: string[] = [];
+  assertEquals(await download(hub, cache, { text, warnings }), directory);
+  assertEquals(warnings, [
+    `${hub.endpoint} does not respond: the files of ${directory} are used without a check`,
+  ]);
 });

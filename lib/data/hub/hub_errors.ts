@@ -12,6 +12,8 @@ export interface Hub {
   /** without a slash at its end */
   readonly endpoint: string;
   readonly token?: string | undefined;
+  /** longest time without a byte; default 60,000 */
+  readonly silenceMs?: number;
 }
 
 /**
