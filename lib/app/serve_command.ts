@@ -24,13 +24,13 @@ const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; PO
 
 Usage: deno task serve [flags]
 
-  --data DIR              only directory in which requests may name files; default runs
-  --host HOST             address to listen on; all but 127.0.0.1 require SRPPO_TOKEN; default 127.0.0.1
-  --port N                port, 0 for any free one; default PORT, else 8000
+  --data DIR              directory for all files that requests read or write; default runs
+  --host HOST             address to listen on; non-loopback addresses require SRPPO_TOKEN; default 127.0.0.1
+  --port N                port; 0: any free port; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
-  --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
-  --max-body BYTES        maximum length of a request body; default 1048576
-  --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
+  --cores N               CPU cores of all runs; N / threads runs run in parallel; default all cores
+  --max-body BYTES        maximum size of a request body; default 1048576
+  --allow-host HOST:PORT  host that external_url in requests may have; repeatable; default none
   --verbose               print stack traces of errors
   --help                  print this text
 
@@ -38,7 +38,7 @@ Examples:
   SRPPO_TOKEN=secret deno task serve --data data
   SRPPO_TOKEN=secret deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the bearer token sent to
+Environment: SRPPO_TOKEN, the bearer token that requests must send; PORT; SRPPO_URL_TOKEN, the bearer token sent to
 hosts of --allow-host.
 SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
 `;

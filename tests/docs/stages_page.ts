@@ -86,7 +86,7 @@ function parameterRows(stage: Stage): string[][] {
   return propertiesOf(stage).map(([name, property]) => [
     `\`${name}\``,
     [typeOf(property), ...boundsOf(property)].join(", "),
-    property.unit ?? "–",
+    property.unit === undefined || property.unit === "1" ? "–" : property.unit,
     property.default === undefined ? "required" : `\`${JSON.stringify(property.default)}\``,
     property.description ?? "",
     property.source ?? "",

@@ -59,7 +59,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       return Promise.resolve(record);
     },
     waiting({ node, waitsFor }) {
-      const reason = `reads ${listed(waitsFor, { most: 3, separator: ", " })}`;
+      const reason = `depends on ${listed(waitsFor, { most: 3, separator: ", " })}`;
       nodes.push({ ...nodeName(node), id: node.id, runs: true, reason });
     },
     async readMetric(_node, record, metric) {
@@ -91,7 +91,7 @@ function missingOutputs(
   for (let value = needed.pop(); value; value = needed.pop()) {
     if (value.from === "input" || reasons.has(value.node.id) || store.holds(treeOf(value))) continue;
     const { record, port, node } = value;
-    const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
+    const why = record.unpublished?.includes(port) ? "was kept in memory only" : "is no longer in the store";
     reasons.set(node.id, `${port} ${why}`);
     needed.push(...inputs.get(node.id) ?? []);
   }
@@ -104,5 +104,5 @@ export function dryRunText(nodes: readonly DryRunNode[]): string {
   const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
     `run     ${id.padEnd(width)}  ${reason}`
   );
-  return `${[...lines, `${lines.length} to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
+  return `${[...lines, `${lines.length} stages to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
 }

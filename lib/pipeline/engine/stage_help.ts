@@ -38,27 +38,28 @@ export function stageHelp(stage: Stage, command: string): string {
   const sections = [
     `${stage.summary}\n\nUsage: ${command} [flags]`,
     section(
-      "Inputs",
+      "Inputs (contract: description; docs/contracts.md describes the contracts)",
       Object.entries(stage.inputs).map(([name, port]) => [inputFlag(name, port), portText(port)]),
     ),
     section(
-      "Outputs",
+      "Outputs (contract: description)",
       Object.entries(stage.outputs).map(([name, port]) => [`--out.${name} PATH`, portText(port)]),
     ),
-    section("Parameters", params),
+    section("Parameters (unit, default, range; source of the default)", params),
     section("Other", [
       ...(stage.random ? RANDOM_FLAGS : []),
-      ["--threads N", "number of threads; default: all cores"],
-      ["--scratch DIR", "directory in which an interrupted stage keeps what it needs to resume"],
-      ["--verbose", "print progress, and stack traces with errors"],
+      ["--threads N", "CPU threads; default all cores"],
+      ["--scratch DIR", "directory for the state from which an interrupted stage resumes"],
+      ["--verbose", "print progress, and stack traces of errors"],
+      ["--help", "print this text"],
     ]),
   ];
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
 
 const RANDOM_FLAGS = [
-  ["--seed N", "seed of this stage, as in run.lock.yaml; default 0"],
-  ["--iteration N", "iteration within a loop; default 0"],
+  ["--seed N", "random seed of this stage (run.lock.yaml has those of a pipeline run); default 0"],
+  ["--iteration N", "number of the loop iteration, counted from 0; default 0"],
 ] as const;
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
@@ -101,13 +102,13 @@ function parameterText(property: JsonProperty, required: boolean): string {
     ? "no default"
     : `default ${JSON.stringify(property.default)}`;
   const facts = [
-    property.unit ?? "",
+    property.unit === undefined || property.unit === "1" ? "" : property.unit,
     required ? "required" : standard,
     inner.exclusiveMinimum !== undefined ? `> ${inner.exclusiveMinimum}` : "",
     inner.minimum !== undefined && inner.minimum > Number.MIN_SAFE_INTEGER ? `≥ ${inner.minimum}` : "",
     inner.exclusiveMaximum !== undefined ? `< ${inner.exclusiveMaximum}` : "",
     inner.maximum !== undefined && inner.maximum < Number.MAX_SAFE_INTEGER ? `≤ ${inner.maximum}` : "",
-    property.source === undefined ? "" : `from ${property.source}`,
   ].filter((text) => text !== "");
-  return `${property.description ?? ""} (${facts.join(", ")})`;
+  const source = property.source === undefined ? "" : `; ${property.source}`;
+  return `${property.description ?? ""} (${facts.join(", ")}${source})`;
 }
