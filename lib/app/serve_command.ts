@@ -28,7 +28,7 @@ Usage: deno task serve [flags]
   --host HOST             address to listen on; non-loopback addresses require SRPPO_TOKEN; default 127.0.0.1
   --port N                port; 0: any free port; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
-  --cores N               CPU cores of all runs; N / threads runs run in parallel; default all cores
+  --cores N               CPU cores of all runs; number of parallel runs: N / threads; default all cores
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-host HOST:PORT  host that external_url in requests may have; repeatable; default none
   --verbose               print stack traces of errors

@@ -35,7 +35,11 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     help: "Share of responses that end with an EOS token.",
   },
   response_length: { label: "Response length", digits: 1, help: "Mean tokens per response, EOS included." },
-  kl_to_sft: { label: "KL to SFT", digits: 2, help: "log π − log π_SFT, summed over a response, in nats; π is the evaluated model." },
+  kl_to_sft: {
+    label: "KL to SFT",
+    digits: 2,
+    help: "log π − log π_SFT, summed over a response, in nats; π is the evaluated model.",
+  },
   reward: {
     label: "Reward",
     digits: 2,

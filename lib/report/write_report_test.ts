@@ -201,7 +201,7 @@ Deno.test("writeReport() and summary() take a run that only trained", async () =
     assertEquals(report.updates, UPDATES.slice(0, 1));
     assertStringIncludes(
       summary(trained),
-      "The run is finished; it compared no models\n\ntime     1 min 36 s",
+      "Run finished; no models were compared\n\ntime     1 min 36 s",
     );
   });
 });

@@ -113,7 +113,9 @@ export function calibrationWarnings(calibration: Calibration): string[] {
   const { sft } = calibration, { name, statistics: base } = baselineOf(calibration);
   if (sft.reward_mean > base.reward_mean) return [];
   return [
-    `SFT responses do not have a higher mean reward than ${name} responses (${foundIn(calibration)}), but the difference is within two standard errors`,
+    `SFT responses do not have a higher mean reward than ${name} responses (${
+      foundIn(calibration)
+    }), but the difference is within two standard errors`,
   ];
 }
 

@@ -110,8 +110,8 @@ Deno.test("a lower mean reward within chance is a warning and not an error", () 
   checkCalibration(calibration, { isPaperReward: false });
   checkCalibration(calibration, { isPaperReward: true });
   assertEquals(calibrationWarnings(calibration), [
-    "SFT responses have no higher mean reward than base responses: -0.50 ± 0.50 nats (SFT, n = 2) and 0.00 ± 1.00 nats " +
-    "(base, n = 2); may be chance",
+    "SFT responses do not have a higher mean reward than base responses (-0.50 ± 0.50 nats (SFT, n = 2) and 0.00 ± 1.00 " +
+    "nats (base, n = 2)), but the difference is within two standard errors",
   ]);
   assertEquals(calibrationWarnings({ sft: of(1, 2), base: of(-1, 1) }), []);
   assertThrows(

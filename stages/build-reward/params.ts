@@ -27,11 +27,11 @@ export const params = z.strictObject({
       details: "Does not apply to EOS.",
     }),
   floor_both: z.number().nullable().default(null)
-    .describe("Reward 0 if log π_base and target both are ≤ floor_both; null: off.")
+    .describe("Reward 0 if base and member log-probability both ≤ floor_both; null: off.")
     .meta({
       unit: "nats",
       source: "null: the paper's reward (arXiv:2510.21090)",
-      details: "target is the combined log-probability of the members (combine). Does not apply to EOS.",
+      details: "The log-probability of the members is their combined one (combine). Does not apply to EOS.",
     }),
   token_cap: z.number().nonnegative().nullable().default(null)
     .describe("Clips token rewards to ± token_cap; null: no clipping.")
@@ -52,12 +52,12 @@ export const params = z.strictObject({
         "SFT model's responses in the calibration.",
     }),
   calibration_prompts: z.int().positive().default(64)
-    .describe("Number of prompts for calibration, drawn from the input prompts.")
+    .describe("Number of prompts to compare SFT and base rewards (calibration).")
     .meta({
       unit: "prompts",
       source: "ours: with 128 responses the standard error is a tenth of the standard deviation",
       details:
-        "Calibration samples responses from the SFT model and from the base and checks that the mean reward is higher for " +
+        "Calibration draws prompts from the input prompts, samples responses from the SFT model and from the base and checks that the mean reward is higher for " +
         "the SFT model. Requires the inputs sft and prompts.",
     }),
   samples_per_prompt: z.int().positive().default(2)
@@ -74,17 +74,17 @@ export const params = z.strictObject({
     .meta({ source: "none: no preflight", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   preflight_prompts: z.int().positive().default(256)
-    .describe("Number of prompts in the preflight: the first of eval_prompts.")
+    .describe("Number of prompts to compare reward and checker score (preflight).")
     .meta({
       unit: "prompts",
-      source: "ours: 256",
+      source: "ours",
       details:
-        "The preflight samples responses from the SFT model and checks whether those with the highest reward of their " +
+        "The preflight uses the first prompts of eval_prompts, samples responses from the SFT model and checks whether those with the highest reward of their " +
         "prompt also have a higher score by the checker.",
     }),
   preflight_samples: z.int().min(2).default(8)
     .describe("Number of responses per prompt in the preflight.")
-    .meta({ unit: "1", source: "ours: best of 8" }),
+    .meta({ unit: "1", source: "ours" }),
   reward_checkpoint: z.enum(["given", "auto"]).default("given")
     .describe("Reward models: the members (given), or the best SFT checkpoint (auto).")
     .meta({

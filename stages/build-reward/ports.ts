@@ -6,7 +6,7 @@ import type { Params } from "./params.ts";
 export const inputs = {
   members: {
     contract: ["model", "models"],
-    description: "SFT models; a single one gives the paper's reward",
+    description: "SFT models, the members of the bagged reward; one gives the paper's reward",
     many: "list",
   },
   base: { contract: "model", description: "base model, from which the SFT models were trained" },
@@ -41,7 +41,7 @@ export const inputs = {
 
 /** The reward and its report. */
 export const outputs = {
-  reward: { contract: "reward", description: "reward directory: reward.json and the models" },
+  reward: { contract: "reward", description: "directory with reward.json and the models" },
   report: { contract: "report", description: "directory with report.json: calibration, preflight, warnings" },
 } as const satisfies Ports;
 

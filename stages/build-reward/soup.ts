@@ -34,7 +34,9 @@ export function soupOf(members: readonly SoupMember[]): LoadedModel {
     return problem === undefined ? [] : [`${other.role} ${problem}`];
   });
   if (problems.length > 0) {
-    throw new DataError(`combine=soup requires members with the same architecture as ${first.role}: ${problems.join("; ")}`);
+    throw new DataError(
+      `combine=soup requires members with the same architecture as ${first.role}: ${problems.join("; ")}`,
+    );
   }
   const { adapter } = first.model;
   return adapter ? joined(adapter, members) : averaged(members);

@@ -59,7 +59,9 @@ export function rewardWarnings(diagnosis: Diagnosis | undefined, preflight: Pref
   );
   warn(
     top !== null && top > MOST,
-    `the top 1 % of tokens by |reward| account for ${percent(top!)} of Σ |reward|: set floor, floor_both or token_cap`,
+    `the top 1 % of tokens by |reward| account for ${
+      percent(top!)
+    } of Σ |reward|: set floor, floor_both or token_cap`,
   );
   warn(
     eos !== null && eos > MOST,

@@ -10,7 +10,7 @@ import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 export const params = z.strictObject({
   modes: z.array(z.enum(["greedy", "sampled"])).min(1).default(["greedy", "sampled"])
     .describe("Decoding modes: greedy, sampled, or both.")
-    .meta({ source: "ours: both" }),
+    .meta({ source: "ours" }),
   temperature: z.number().positive().default(1)
     .describe("Sampling temperature in sampled mode.")
     .meta({ unit: "1", source: "1: samples from the model itself" }),
@@ -34,10 +34,10 @@ export const params = z.strictObject({
     .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
   samples_per_prompt: z.int().positive().default(1)
     .describe("Number of responses per prompt in sampled mode; greedy: one.")
-    .meta({ unit: "1", source: "ours: one" }),
+    .meta({ unit: "1", source: "ours" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe("Checker: words, exact, contains, regex, or the path of a module.")
-    .meta({ source: "none", details: "A module must export a function `check`." }),
+    .meta({ source: "off", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   checker_optional: z.boolean().default(false)
     .describe("If no prompt has the checker's field, skip the checker instead of failing.")

@@ -17,7 +17,7 @@ const inputs = {
 } as const satisfies Ports;
 
 const outputs = {
-  merged: { contract: "model", description: "model without adapter, in float32" },
+  merged: { contract: "model", description: "merged checkpoint without adapter, in float32" },
 } as const satisfies Ports;
 
 /** The stage; see its README. */

@@ -48,7 +48,7 @@ const inputs = {
   },
   state: {
     contract: "state",
-    description: "trainer state of the previous iteration; leave out in the first",
+    description: "output state of the previous iteration; omit in the first",
     optional: true,
     handedOver: true,
   },
@@ -69,7 +69,7 @@ const outputs = {
   },
   state: {
     contract: "state",
-    description: "trainer state: optimizer moments, reward normalisation, β, counters",
+    description: "optimizer moments, reward normalisation, β, counters",
     handedOver: true,
   },
   metrics: {

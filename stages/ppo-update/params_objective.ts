@@ -90,7 +90,7 @@ export const OBJECTIVE_PARAMS = {
     .describe("Clip range of the normalised reward; null: off.")
     .meta({ unit: "normalised reward", source: "Ziegler et al. 2019: off; PPO-max and OpenRLHF: 10" }),
   missing_eos: z.enum(MISSING_EOS).default("score")
-    .describe("Truncated responses: keep their reward, use missing_eos_value, or exclude them.")
+    .describe("Truncated responses: keep reward (score), use missing_eos_value (penalty), exclude (mask).")
     .meta({
       source: "TRL: reward kept (missing_eos_penalty, mask_truncated_completions)",
       details:

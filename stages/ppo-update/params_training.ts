@@ -21,7 +21,7 @@ export const TRAINING_PARAMS = {
     .meta({ unit: "iterations", source: "ours; CSIL (arXiv:2305.16498) also trains its critic first" }),
   lr_warmup_iterations: z.int().min(0).default(5)
     .describe("Linear learning-rate warmup of the policy, after the critic warmup.")
-    .meta({ unit: "iterations", source: "ours: the quickstart" }),
+    .meta({ unit: "iterations", source: "ours: as in the quickstart" }),
   lr_schedule: z.enum(SCHEDULES).default("constant")
     .describe("Learning-rate schedule over schedule_iterations; linear and cosine end at 0.")
     .meta({ source: "ours: the number of iterations need not be known; TRL and arXiv:2403.17031: linear" }),
@@ -50,7 +50,7 @@ export const TRAINING_PARAMS = {
     .meta({ unit: "1", source: "OpenRLHF: 0" }),
   micro_batch_tokens: z.int().positive().default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
-    .meta({ unit: "tokens", source: "measured: larger passes exceed the cache and are slower on CPUs" }),
+    .meta({ unit: "tokens", source: "ours: larger passes exceed the CPU cache and are slower" }),
   temperature: z.number().positive().default(1)
     .describe("Sampling temperature of the rollouts.")
     .meta({
@@ -62,7 +62,7 @@ export const TRAINING_PARAMS = {
   old_logprobs: z.enum(["recomputed", "sampled"]).default("recomputed")
     .describe("Old log-probabilities: recomputed with the training graph, or the sampler's own.")
     .meta({
-      source: "verl and OpenRLHF, whose samplers use other kernels",
+      source: "verl and OpenRLHF: recomputed",
       details:
         "sampled saves one forward pass. Use it if sampler and training graph give the same probabilities (exact of rollout).",
     }),

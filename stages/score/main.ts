@@ -24,7 +24,7 @@ import { type Params, params } from "./params.ts";
 
 const inputs = {
   rollouts: { contract: "rollouts@1", description: "responses to score" },
-  reward: { contract: "reward", description: "reward directory: members, base and reward.json" },
+  reward: { contract: "reward", description: "output of build-reward: members, base and reward.json" },
   sft: { contract: "model", description: "SFT model, for the KL to SFT" },
   external: {
     contract: "file",

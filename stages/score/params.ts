@@ -22,7 +22,7 @@ export const params = z.strictObject({
     )
     .describe("HTTP endpoint of an external reward, instead of a module.")
     .meta({
-      source: "none; OpenRLHF: remote_rm_url",
+      source: "off; OpenRLHF: remote_rm_url",
       details: "The stage may connect to this host and port only.",
     }),
   external_timeout: z.number().positive().max(86_400).default(180)
@@ -39,7 +39,7 @@ export const params = z.strictObject({
     .describe("Rows per request to external_url; null: all rows.")
     .meta({
       unit: "rows",
-      source: "null: all rows, as for a module",
+      source: "ours: as for a module",
       details: "With all rows of an iteration in one request, the endpoint can compare responses.",
     }),
 });

@@ -67,7 +67,9 @@ export const params = z.strictObject({
     .meta({ unit: "1", source: "GPT-3 (arXiv:2005.14165) and Llama: 0.95" }),
   eps: z.number().positive().default(1e-8).describe("AdamW ε.")
     .meta({ unit: "1", source: "PyTorch" }),
-  weight_decay: z.number().min(0).default(0).describe("AdamW weight decay, applied to matrices only.")
+  weight_decay: z.number().min(0).default(0).describe(
+    "AdamW weight decay, applied to weight matrices only (not norms, biases).",
+  )
     .meta({ unit: "1", source: "Zephyr: 0" }),
   max_grad_norm: z.number().positive().default(1).describe("Maximum global gradient norm (clipping).")
     .meta({ unit: "1", source: "Llama: 1" }),
@@ -98,7 +100,7 @@ export const params = z.strictObject({
     .describe("LoRA α; the adapter is scaled by α/r.")
     .meta({ unit: "1", source: "ours: twice PEFT's default rank of 8; PEFT: 8" }),
   lora_target_modules: z.array(z.string().min(1)).min(1).default(["all-linear"])
-    .describe("Linear modules that get an adapter, such as q_proj, or all-linear.")
+    .describe("Linear modules to which adapters are added, such as q_proj, or all-linear.")
     .meta({
       source: "QLoRA (arXiv:2305.14314, §4): adapters on all linear layers match full fine-tuning",
       details:
@@ -112,7 +114,7 @@ export const params = z.strictObject({
     .meta({ unit: "updates", source: "off" }),
   micro_batch_tokens: z.int().positive().default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
-    .meta({ unit: "tokens", source: "measured: larger micro-batches exceed the CPU cache and are slower" }),
+    .meta({ unit: "tokens", source: "ours: larger micro-batches exceed the CPU cache and are slower" }),
 });
 
 /** Checked parameters. */

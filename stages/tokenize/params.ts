@@ -35,7 +35,7 @@ export const params = z.strictObject({
     .meta({ source: "Llama 3.1's template; with the current date the output would change every day" }),
   id_field: z.string().min(1).default("id")
     .describe("Field with the row's id; rows without it are numbered.")
-    .meta({ source: "ours: id" }),
+    .meta({ source: "ours" }),
   max_length: z.int().min(0).default(0)
     .describe("Maximum length of prompt and response together; 0: the model's context length.")
     .meta({ unit: "tokens", source: "max_position_embeddings in config.json" }),
@@ -77,13 +77,13 @@ export const params = z.strictObject({
   response_pattern: z.string().refine(isPattern, "must be a regular expression").default("")
     .describe("Regular expression at which responses of rollouts are truncated; empty: none.")
     .meta({
-      source: "none; used for base models, which rarely generate EOS",
+      source: "off; useful for base models, which rarely generate EOS",
       details:
         "If the text of a response begins with a match, the response is truncated after the match and counts as ended; other " +
         "responses are left out.",
     }),
   select: z.enum(["score", "reward", "best", "all"]).default("score")
-    .describe("Selection of rollouts as demonstrations: by score, reward, best, or all.")
+    .describe("Which rollouts become demonstrations: score, reward, best (per prompt), or all.")
     .meta({
       source: "score: rejection sampling",
       details:
@@ -107,7 +107,7 @@ export const params = z.strictObject({
   pairs: z.enum(["none", "best_worst", "spin"]).default("none")
     .describe("Preference pairs for sft, made of rollouts: none, best_worst or spin.")
     .meta({
-      source: "none; DPO (arXiv:2305.18290): best_worst; SPIN (arXiv:2401.01335): spin",
+      source: "off; DPO (arXiv:2305.18290): best_worst; SPIN (arXiv:2401.01335): spin",
       details:
         "best_worst: chosen is the response with the highest reward to a prompt, rejected the one with the lowest (requires " +
         "scored rollouts). spin: chosen is a demonstration, rejected a rollout of the same prompt; rollouts are then not " +

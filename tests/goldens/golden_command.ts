@@ -23,9 +23,9 @@ Usage: deno task golden DIR… [flags]
   --help     print this text
 
 Prints one line per check: largest error, tolerance, and ok or FAIL.
-Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, calculations of
-PPO (rewards, advantages, losses), one iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of demonstration
-files, and corrupt files, which must be rejected.
+Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, calculations
+of PPO (rewards, advantages, losses), one iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of
+demonstration files, and corrupt files, which must be rejected.
 
 Examples:
   deno task golden fixtures/goldens

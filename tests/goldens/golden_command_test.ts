@@ -40,7 +40,7 @@ Deno.test("a run prints a line per check and the counts, and ends with 0", async
   for (const line of lines.slice(0, -1)) {
     {
       const [name, , , bar, verdict] = line.split(/ {2,}/);
-      assertEquals([name, bar, verdict], ["ppo/srppo_reward", "bar 1e-5", "ok"], line);
+      assertEquals([name, bar, verdict], ["ppo/srppo_reward", "tolerance 1e-5", "ok"], line);
     }
   }
 });
@@ -59,7 +59,7 @@ Deno.test("a check that fails names its place, and the run ends with 1", async (
     "t/adamw",
     "gradient norms",
     "5e-1",
-    "bar 1e-5",
+    "tolerance 1e-5",
     "FAIL",
     "case 0, step 2",
   ]);
@@ -76,12 +76,12 @@ Deno.test("a golden that cannot be checked is a failed line with the reason", as
   const { code, lines } = await run([directory.file("t")]);
   assertEquals(code, 1);
   assertEquals(lines.map((line) => line.split(/ {2,}/)), [
-    ["t/gpt2", "family", "–", "bar 0", "FAIL", lines[0]!.split(/ {2,}/)[5]!],
+    ["t/gpt2", "family", "–", "tolerance 0", "FAIL", lines[0]!.split(/ {2,}/)[5]!],
     [
       "t/other",
       "unknown",
       "–",
-      "bar 0",
+      "tolerance 0",
       "FAIL",
       `${
         directory.file("t/other")

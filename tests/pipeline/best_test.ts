@@ -211,7 +211,7 @@ Deno.test("a dry run says what a best iteration waits for, until it is known", a
   await run(toy, judged(BY_SCORE));
   assertEquals(await look(), {});
   const [judges, after] = [
-    { "loop.judge[1]": "no earlier run", "loop.judge[3]": "no earlier run" },
+    { "loop.judge[1]": "not run before", "loop.judge[3]": "not run before" },
     "loop.judge[1]",
   ];
   const other = await look(["loop.judge.every=2"]);

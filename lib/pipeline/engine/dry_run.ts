@@ -91,7 +91,7 @@ function missingOutputs(
   for (let value = needed.pop(); value; value = needed.pop()) {
     if (value.from === "input" || reasons.has(value.node.id) || store.holds(treeOf(value))) continue;
     const { record, port, node } = value;
-    const why = record.unpublished?.includes(port) ? "was kept in memory only" : "is no longer in the store";
+    const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
     reasons.set(node.id, `${port} ${why}`);
     needed.push(...inputs.get(node.id) ?? []);
   }
@@ -104,5 +104,12 @@ export function dryRunText(nodes: readonly DryRunNode[]): string {
   const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
     `run     ${id.padEnd(width)}  ${reason}`
   );
-  return `${[...lines, `${lines.length} stages to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
+  return `${
+    [
+      ...lines,
+      `${lines.length} ${lines.length === 1 ? "stage" : "stages"} to run, ${
+        nodes.length - lines.length
+      } cached`,
+    ].join("\n")
+  }\n`;
 }

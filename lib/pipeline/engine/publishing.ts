@@ -39,9 +39,7 @@ export function publishWarnings(blueprint: Pick<Blueprint, "entries">): string[]
     .filter(({ stages }) =>
       !stages.some(({ stage }) => Object.values(stage.outputs).some((port) => port.handedOver))
     )
-    .map(({ name }) =>
-      `"publish" of ${name} has no effect: no stage of the loop passes models in memory`
-    );
+    .map(({ name }) => `"publish" of ${name} has no effect: no stage of the loop passes models in memory`);
 }
 
 /** Returns a warning about loops with `publish` above 1 if the executor shares no memory. */

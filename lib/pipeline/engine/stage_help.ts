@@ -45,7 +45,7 @@ export function stageHelp(stage: Stage, command: string): string {
       "Outputs (contract: description)",
       Object.entries(stage.outputs).map(([name, port]) => [`--out.${name} PATH`, portText(port)]),
     ),
-    section("Parameters (unit, default, range; source of the default)", params),
+    section("Parameters (unit, default, range; source of the default, ours: chosen by this project)", params),
     section("Other", [
       ...(stage.random ? RANDOM_FLAGS : []),
       ["--threads N", "CPU threads; default all cores"],
@@ -83,7 +83,7 @@ function portText(port: Port): string {
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   integer: "N",
   number: "X",
-  boolean: "",
+  boolean: "[true|false]",
   string: "TEXT",
 };
 
@@ -98,9 +98,7 @@ function typeText(property: JsonProperty): string {
 
 function parameterText(property: JsonProperty, required: boolean): string {
   const inner = property.anyOf?.find((p) => p.type !== "null") ?? property;
-  const standard = property.default === undefined
-    ? "no default"
-    : `default ${JSON.stringify(property.default)}`;
+  const standard = property.default === undefined ? "no default" : `default ${defaultText(property.default)}`;
   const facts = [
     property.unit === undefined || property.unit === "1" ? "" : property.unit,
     required ? "required" : standard,
@@ -111,4 +109,10 @@ function parameterText(property: JsonProperty, required: boolean): string {
   ].filter((text) => text !== "");
   const source = property.source === undefined ? "" : `; ${property.source}`;
   return `${property.description ?? ""} (${facts.join(", ")}${source})`;
+}
+
+/** Returns a default value as text: JSON, with small numbers as `1e-6`. */
+export function defaultText(value: unknown): string {
+  const isSmall = typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3;
+  return isSmall ? value.toExponential() : JSON.stringify(value);
 }
