@@ -40,7 +40,8 @@ Examples:
 
 Environment: SRPPO_TOKEN, the bearer token that requests must send; PORT; SRPPO_URL_TOKEN, the bearer token sent to
 hosts of --allow-host.
-SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
+On SIGTERM or Ctrl-C, running stages stop after the current step and save a checkpoint, if they support it. Exit code 75
+if a stage was interrupted, else 0.
 `;
 
 /** Flags of the command, checked. */

@@ -131,7 +131,7 @@ Deno.test("checkCalibration() requires of the paper's reward KL divergences: abo
   assertEquals(
     error.message,
     "The mean reward must be above 0 on SFT responses, KL(SFT‖base), and below 0 on base responses, −KL(base‖SFT), got " +
-      "2.00 ± 0.00 nats (SFT, n = 1) and 1.00 ± 0.00 nats (base, n = 1): a model may be the wrong one, or SFT has hardly " +
-      "changed it",
+      "2.00 ± 0.00 nats (SFT, n = 1) and 1.00 ± 0.00 nats (base, n = 1): one of the models may be wrong, or SFT has hardly " +
+      "changed the base model",
   );
 });

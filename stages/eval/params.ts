@@ -40,7 +40,7 @@ export const params = z.strictObject({
     .meta({ source: "off", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   checker_optional: z.boolean().default(false)
-    .describe("If no prompt has the checker's field, skip the checker instead of failing.")
+    .describe("Skip the checker if no prompt has its field, instead of failing.")
     .meta({
       source: "false: a missing score is an error",
       details: "If only some prompts have the field, that is always an error.",
