@@ -49,7 +49,7 @@ Deno.test("createDisplay() without a terminal writes plain lines without control
   assertEquals(all.includes("\x1b"), false);
   assertEquals(all.includes("\r"), false);
   assertEquals(all.split("\n"), [
-    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, executor inline",
     "  estimated memory: 410 MB (7.2 GB available); disk: 65.0 MB (41.0 GB available)",
     "tokenize: started",
     "✓ tokenize         2.0 s",
@@ -102,7 +102,7 @@ Deno.test("createDisplay() without a terminal shows progress at most every five 
 Deno.test("createDisplay() on a terminal leaves finished stages, the table of iterations and the curves", () => {
   const { all } = shown(exampleEvents({ iterations: 3 }), { json: false, terminal: true });
   assertEquals(screen(all), [
-    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, executor inline",
     "  estimated memory: 410 MB (7.2 GB available); disk: 65.0 MB (41.0 GB available)",
     "✓ tokenize         2.0 s",
     "✓ sft              12 s",

@@ -113,7 +113,7 @@ export function milestoneLine(
         paint.dim(
           `${counted(e.nodes.length, "stage")}, seed ${e.seed}, ${
             counted(e.threads, "thread")
-          }, ${e.executor}`,
+          }, executor ${e.executor}`,
         );
     case "estimated":
       return paint.dim(

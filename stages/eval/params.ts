@@ -36,7 +36,7 @@ export const params = z.strictObject({
     .describe("Number of responses per prompt in sampled mode; greedy: one.")
     .meta({ unit: "1", source: "ours" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe("Checker: words, exact, contains, regex, or the path of a module.")
+    .describe("Checker that scores responses: words, exact, contains, regex, or a module path.")
     .meta({ source: "off", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   checker_optional: z.boolean().default(false)

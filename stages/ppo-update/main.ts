@@ -149,7 +149,7 @@ async function run(context: Context): Promise<void> {
   await writeSamples(outputs.samples, tokenizer ? keptSamples(rollouts, tokenizer, { count, warnings }) : []);
 }
 
-/** Returns whether the policy is too far from SFT to be trained further: it is then passed on unchanged. */
+/** Returns whether the KL to SFT exceeds its limit; the policy is then written unchanged. */
 function exceedsKlStop(
   { kl_to_sft, kl_to_sft_per_token }: RolloutStatistics,
   { kl_stop, kl_stop_per_token }: Params,

@@ -63,7 +63,7 @@ export const params = z.strictObject({
       unit: "1",
       source: "ours: nothing is held out unless requested",
       details:
-        "The split depends on a hash of prompt and seed; all demonstrations of a prompt are on the same side. null: 0 " +
+        "The split depends on a hash of prompt and seed; all demonstrations of a prompt are in the same set. null: 0 " +
         "with eval_prompts, else 0.05 and at least one prompt.",
     }),
   draw: z.int().min(0).default(0)
@@ -75,7 +75,7 @@ export const params = z.strictObject({
         "May not exceed the number of demonstrations. With the same seed, a smaller draw is a subset of a larger one.",
     }),
   response_pattern: z.string().refine(isPattern, "must be a regular expression").default("")
-    .describe("Regular expression at which responses of rollouts are truncated; empty: none.")
+    .describe("Regular expression after whose match rollout responses are truncated; empty: none.")
     .meta({
       source: "off; useful for base models, which rarely generate EOS",
       details:
@@ -92,7 +92,7 @@ export const params = z.strictObject({
         "every response. reward and best require scored rollouts.",
     }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe("Checker for select=score: words, exact, contains, regex or a module path.")
+    .describe("Checker (scores responses) for select=score: words, exact, contains, regex, or module path.")
     .meta({
       source: "none: the checker depends on the task",
       details: "A module must export a function `check`.",

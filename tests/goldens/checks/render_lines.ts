@@ -19,11 +19,13 @@ export function renderLine({ name }: Golden, line: CheckLine, options: LineOptio
   const verdict = line.ok ? paint.green("ok") : paint.red("FAIL");
   const where = line.worst !== "" && (options.verbose || !line.ok) ? `  ${line.worst}` : "";
   const head = `${name.padEnd(options.nameWidth)}  ${line.check.padEnd(31)}`;
-  const bar = `tolerance ${spell(line.bar)}`.padEnd(14);
+  const tolerance = `tolerance ${spell(line.bar)}`.padEnd(14);
   const places = options.verbose && line.places.length > 1
     ? line.places.map(({ place, error }) => `\n${paint.dim(`    ${spell(error).padStart(6)}  ${place}`)}`)
     : [];
-  return `${head}  ${spell(line.largestError).padStart(6)}  ${bar}  ${verdict}${where}${places.join("")}`;
+  return `${head}  ${spell(line.largestError).padStart(6)}  ${tolerance}  ${verdict}${where}${
+    places.join("")
+  }`;
 }
 
 /** Returns a check as a JSON object on one line; an error that is not finite is null. */
