@@ -352,7 +352,7 @@ Deno.test("a dry run lists what would run and why, and leaves no trace", async (
   };
   const before = await look([]);
   assertEquals(before.write, "not run before");
-  assertEquals(before["loop.count[5]"], "reads loop.count[4], copies.write[0], copies.write[1], and 1 more");
+  assertEquals(before["loop.count[5]"], "depends on loop.count[4], copies.write[0], copies.write[1], and 1 more");
   assertEquals(Object.hasOwn(before, "loop.join[5]"), true);
   assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt"]);
   await toy.run();
