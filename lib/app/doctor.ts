@@ -190,13 +190,13 @@ function runsFolder(project: URL): Finding {
   try {
     Deno.mkdirSync(folder, { recursive: true });
     Deno.removeSync(Deno.makeTempFileSync({ dir: path, prefix: ".doctor-" }));
-    return { name: "run folder", state: "ok", value: `${path} is writable` };
+    return { name: "run directory", state: "ok", value: `${path} is writable` };
   } catch (error) {
     return {
-      name: "run folder",
+      name: "run directory",
       state: "note",
       value: messageOf(error),
-      hint: "use --run-dir for another folder",
+      hint: "use --run-dir for another directory",
     };
   }
 }
@@ -206,7 +206,7 @@ function program({ name, usedBy, install }: typeof PROGRAMS[number]): Finding {
   const path = folders.map((folder) => join(folder, name)).find(isFile);
   return path !== undefined
     ? { name, state: "ok", value: path }
-    : { name, state: "optional", value: `only for ${usedBy}`, hint: install };
+    : { name, state: "optional", value: `needed only for ${usedBy}`, hint: install };
 }
 
 function messageOf(error: unknown): string {

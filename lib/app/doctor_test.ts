@@ -10,7 +10,7 @@ Deno.test("renderFindings() prints a hint below every problem, and a verdict", (
     {
       name: "podman",
       state: "optional",
-      value: "only for deno task test:container",
+      value: "needed only for deno task test:container",
       hint: "apt-get install podman",
     },
   ];
@@ -19,7 +19,7 @@ Deno.test("renderFindings() prints a hint below every problem, and a verdict", (
     `ok      Deno      2.9.6
 MISSING packages  not installed: zod 4.6.7
                   → deno install
-absent  podman    only for deno task test:container
+absent  podman    needed only for deno task test:container
                   → apt-get install podman
 
 Missing: packages.`,
@@ -35,7 +35,7 @@ Deno.test("examine() finds this checkout complete and names the library that loa
   const findings = examine(new URL("../../", import.meta.url));
   assertEquals(findings.filter(({ state }) => state === "missing"), []);
   assertEquals(findings.find(({ name }) => name === "ONNX Runtime")?.value.includes(libraryPath()), true);
-  assertEquals(findings.find(({ name }) => name === "run folder")?.state, "ok");
+  assertEquals(findings.find(({ name }) => name === "run directory")?.state, "ok");
 });
 
 Deno.test("examine() names packages that are absent or of another version", async () => {

@@ -105,7 +105,7 @@ function textLine({ run, isDone, toRun, stages }: Outlook): string {
   const what = isDone
     ? "done"
     : toRun === undefined
-    ? "requires a prepared run that is not done"
+    ? "depends on a run under prepare that is not done"
     : `${counted(toRun, "stage")} of ${stages} to run`;
   return `${run.name}  ${what}\n`;
 }

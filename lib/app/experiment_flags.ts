@@ -6,27 +6,34 @@ import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
 /** The text of `--help`. */
-export const EXPERIMENT_HELP = `Runs a grid of pipelines over several seeds, then writes tables and a report.
+export const EXPERIMENT_HELP =
+  `Runs the arms (variants of a pipeline) of an experiment with several seeds, then writes tables and a report.
 
-Usage: deno task experiment NAME|FILE [flags]       NAME: a file of pipelines/experiments without .yaml
+Usage: deno task experiment NAME|FILE [flags]
 
-  --seeds N                 number of seeds, from 0 on, at most 100; default: the experiment's
-  --seeds A,B,…             these seeds; one seed with a comma: --seeds 7,
-  --arms A,B,…              only these arms; default: all
-  --jobs N                  runs at a time, each a process with its share of the threads; default 1
-  --threads N               threads of all runs together; default: all cores
-  --out DIR                 directory of runs, tables and report; default runs/experiments/<name>
-  --store DIR               store of cached results, a part for each seed; default <out>/store
-  --set STAGE.PARAM=VALUE   sets a parameter in every manifest that has the stage; may be repeated
-  --hub-cache DIR           directory of downloaded models; default ~/.cache/srppo/hub
-  --dry-run                 prints what would run, and runs nothing
-  --json                    prints events as JSON lines
-  --verbose                 prints stack traces with errors
+  NAME|FILE                name of a file in pipelines/experiments without .yaml, or a path
+  --seeds N                number of seeds (0 to N − 1), at most 100; default the experiment's
+  --seeds A,B,…            list of seeds; a single seed needs a comma: --seeds 7,
+  --arms A,B,…             arms to run; default all
+  --jobs N                 runs in parallel, each in its own process; default 1
+  --threads N              CPU threads, divided among the parallel runs; default all cores
+  --out DIR                directory of runs, tables and report; default runs/experiments/<name>
+  --store DIR              cache of stage outputs, one subdirectory per seed; default <out>/store
+  --set STAGE.PARAM=VALUE  replace a parameter in every manifest with that stage; repeatable
+  --hub-cache DIR          cache of models from the Hugging Face Hub; default ~/.cache/srppo/hub
+  --dry-run                print how many stages of each run would run, then exit
+  --json                   print events as JSON Lines
+  --verbose                print stack traces of errors
+  --help                   print this text
+
+Examples:
+  deno task experiment quickstart --seeds 8
+  deno task experiment quickstart --seeds 0,3,4 --jobs 2 --dry-run
 
 Ctrl-C saves after the current steps and exits with 75; run the same command to resume. Press twice to quit immediately.
 If a run fails, the others still run; the exit code is that of the first failure.
-Exit codes: 0 done, 64 wrong flags, experiment or manifest, 65 bad data, 69 missing software, 70 internal error, 75 try
-again.
+Exit codes: 0 done, 64 invalid flags, experiment or manifest, 65 invalid data, 69 software, download or endpoint
+unavailable, 70 internal error, 75 interrupted or not enough disk space (run the same command again).
 `;
 
 /** Most seeds that a count may mean: a greater number is more likely meant as a seed. */

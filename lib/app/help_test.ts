@@ -7,6 +7,7 @@ import { projectRoot } from "./project_root.ts";
 const COMMANDS: readonly (readonly [command: string, program: string, ...args: string[]])[] = [
   ["pipeline", "lib/app/launcher.ts", "pipeline"],
   ["stage", "lib/app/launcher.ts", "stage"],
+  ["experiment", "lib/app/launcher.ts", "experiment"],
   ["serve", "lib/app/serve_command.ts"],
   ["golden", "tests/goldens/golden_command.ts"],
   ["bench", "tests/bench/bench_command.ts"],

@@ -14,16 +14,17 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --store DIR                cache of stage outputs, may be shared; default <run dir>/store
   --input NAME=PATH          replace an input of the manifest; repeatable
                              PATH may be hf:ORG/NAME[@REVISION], or a quoted pattern: 'data/**/*.jsonl'
-  --hub-cache DIR            cache of models from the Hugging Face hub; default ~/.cache/srppo/hub
+  --hub-cache DIR            cache of models from the Hugging Face Hub; default ~/.cache/srppo/hub
   --set STAGE.PARAM=VALUE    replace a parameter; repeatable
-  --to STAGE,…               run only these stages and those they need; default all stages
+                             in a block (a loop or copies of stages): BLOCK.STAGE.PARAM, and BLOCK.count
+  --to STAGE,…               run only these stages and the stages they depend on; default all
   --seed N                   random seed; default the manifest's
   --threads N                CPU threads; default all cores
-  --executor inline|process  run all stages in this process, or one process each; default inline
+  --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
-  --fresh                    run every stage, even if its outputs are cached
-  --verify                   check the digests of the cache first and delete damaged entries
-  --json                     print events as JSON lines
+  --fresh                    ignore the cache and run every stage
+  --verify                   first check cached files against their digests; delete corrupt entries
+  --json                     print events as JSON Lines
   --verbose                  print stack traces of errors
   --help                     print this text
 
@@ -33,9 +34,9 @@ Examples:
   deno task pipeline pipelines/align.yaml --input base=hf:ORG/NAME --input 'demonstrations=data/*.jsonl'
 
 Ctrl-C saves after the current step and exits with 75; run the same command to resume. Press twice to quit immediately.
-Environment: HF_TOKEN and HF_ENDPOINT for downloads from the hub.
-Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 something required is missing, 70 internal error,
-75 interrupted or no space: run the same command again.
+Environment: HF_TOKEN and HF_ENDPOINT for downloads from the Hugging Face Hub.
+Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 software, download or endpoint unavailable,
+70 internal error, 75 interrupted or not enough disk space (run the same command again).
 `;
 
 /** Flags, checked. Paths are absolute. */

@@ -27,14 +27,14 @@ const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; PO
 
 Usage: deno task serve [flags]
 
-  --data DIR              only directory in which requests may name files; default runs
-  --host HOST             address to listen on; all but this machine's own require SRPPO_TOKEN; default 127.0.0.1
-  --port N                port, 0 for any free one; default PORT, else 8000
+  --data DIR              directory for all files that requests read or write; default runs
+  --host HOST             address to listen on; non-loopback addresses require SRPPO_TOKEN; default 127.0.0.1
+  --port N                port; 0: any free port; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
-  --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
-  --max-body BYTES        maximum length of a request body; default 1048576
+  --cores N               CPU cores of all runs; number of parallel runs: N / threads; default all cores
+  --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
-  --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
+  --allow-host HOST:PORT  host that external_url in requests may have; repeatable; default none
   --verbose               print stack traces of errors
   --help                  print this text
 
@@ -42,10 +42,11 @@ Examples:
   SRPPO_TOKEN=secret deno task serve --data data
   SRPPO_TOKEN=$(openssl rand -hex 32) deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry, of at least 32 characters where other machines
-reach the server; PORT; SRPPO_URL_TOKEN, the bearer token sent to
+Environment: SRPPO_TOKEN, the bearer token that requests must send, at least 32 characters where other machines reach
+the server; PORT; SRPPO_URL_TOKEN, the bearer token sent to
 hosts of --allow-host.
-SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
+On SIGTERM or Ctrl-C, running stages stop after the current step and save a checkpoint, if they support it. Exit code 75
+if a stage was interrupted, else 0.
 `;
 
 /** Flags of the command, checked. */

@@ -19,7 +19,8 @@ function help(all: readonly Stage[]): string {
 Usage: deno task stage NAME --in.PORT PATH --out.PORT PATH [--PARAM VALUE]
 
 ${all.map(({ id, summary }) => `  ${id.padEnd(width)}  ${summary}\n`).join("")}
-deno task stage NAME --help prints the inputs, outputs and parameters of one stage, deno task stage those of all.
+PORT is the name of an input or output, PARAM the name of a parameter. deno task stage NAME --help lists those of one
+stage; deno task stage (without NAME) lists those of all stages.
 
 Example:
   deno task stage tokenize --in.demonstrations demos.jsonl --in.model base --out.train train.arrow --out.report report

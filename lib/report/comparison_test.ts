@@ -148,7 +148,7 @@ Deno.test("headline() has a sentence for a lone model and for none", () => {
     findings: [],
   });
   assertEquals(headline(compared([])), {
-    headline: "The run is finished; it compared no models",
+    headline: "Run finished; no models were compared",
     findings: [],
   });
 });

@@ -81,7 +81,7 @@ function iterationsTable({ iterations }: Report): Html | undefined {
   const blocks = new Set(iterations.map((r) => r.block)).size > 1;
   return markup`
     <details>
-      <summary>All iterations in numbers</summary>
+      <summary>Metrics of all iterations</summary>
       <div class="scroll">
         <table>
           <thead>
@@ -111,7 +111,7 @@ export function curvesSection(report: Report): Html | undefined {
     .filter((chart) => chart !== undefined);
   if (charts.length === 0) return undefined;
   const best = report.best.map(({ block, iteration, metric, value }) =>
-    ` The best ${displayName(block)} iteration is ${iteration + 1}: ${metric} is ${significant(value)}.`
+    ` The best ${displayName(block)} iteration is ${iteration + 1} (${metric} = ${significant(value)}).`
   );
   return markup`
     <h2>Training</h2>

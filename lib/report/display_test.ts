@@ -49,8 +49,8 @@ Deno.test("createDisplay() without a terminal writes plain lines without control
   assertEquals(all.includes("\x1b"), false);
   assertEquals(all.includes("\r"), false);
   assertEquals(all.split("\n"), [
-    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
-    "  estimated need: 410 MB of memory (7.2 GB available), 65.0 MB of disk (41.0 GB available)",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, executor inline",
+    "  estimated memory: 410 MB (7.2 GB available); disk: 65.0 MB (41.0 GB available)",
     "tokenize: started",
     "✓ tokenize         2.0 s",
     "sft: started",
@@ -102,8 +102,8 @@ Deno.test("createDisplay() without a terminal shows progress at most every five 
 Deno.test("createDisplay() on a terminal leaves finished stages, the table of iterations and the curves", () => {
   const { all } = shown(exampleEvents({ iterations: 3 }), { json: false, terminal: true });
   assertEquals(screen(all), [
-    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, inline",
-    "  estimated need: 410 MB of memory (7.2 GB available), 65.0 MB of disk (41.0 GB available)",
+    "pipelines/quickstart.yaml → runs/quickstart  16 stages, seed 0, 2 threads, executor inline",
+    "  estimated memory: 410 MB (7.2 GB available); disk: 65.0 MB (41.0 GB available)",
     "✓ tokenize         2.0 s",
     "✓ sft              12 s",
     "✓ members.sft[0]   12 s",
@@ -220,7 +220,7 @@ Deno.test("createDisplay() shows the score of an evaluation in a loop when it is
     shown(events, { json: false, terminal: false }).all.split("\n");
   assertEquals(lines([{ ...node, type: "stage_finished", key: "k", seconds: 1, outputs: {} }, evals, best]), [
     "● PPO iteration 5 evaluated: score 0.750 (policy, greedy), 0.500 (policy, sampled)",
-    "● Best PPO iteration: 5, eval.score is 0.750",
+    "● Best PPO iteration: 5 (eval.score = 0.750)",
     "",
   ]);
   assertEquals(lines([{ ...node, type: "stage_cached", key: "k", seconds: 1 }, evals]), [

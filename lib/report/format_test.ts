@@ -77,7 +77,10 @@ Deno.test("metricText() and metricDifference() follow the catalogue, and accept 
 });
 
 Deno.test("the help of distinct-2 says what the metric is: distinct pairs divided by all pairs, not pairs that occur once", () => {
-  assertEquals(metricInfo("distinct_2").help, "Distinct pairs of neighbouring words, divided by all pairs.");
+  assertEquals(
+    metricInfo("distinct_2").help,
+    "Number of distinct word bigrams divided by the number of all word bigrams.",
+  );
 });
 
 Deno.test("displayName() writes abbreviations of the field in capitals, whatever the separator", () => {

@@ -75,7 +75,7 @@ export function keyDifferences({ models, comparison, differences }: Compared): D
 export function headline(compared: Compared): { readonly headline: string; readonly findings: string[] } {
   const { comparison } = compared;
   const own = leadingRow(comparison);
-  if (own === undefined) return { headline: "The run is finished; it compared no models", findings: [] };
+  if (own === undefined) return { headline: "Run finished; no models were compared", findings: [] };
   const differences = keyDifferences(compared);
   const first = differences[0];
   const { model, metric } = own;

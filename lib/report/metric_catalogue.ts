@@ -25,7 +25,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     label: "Both words",
     digits: 3,
     better: "more",
-    help: "Share of responses that end and contain every required word.",
+    help: "Share of responses that end with EOS and contain every required word.",
   },
   eos_rate: {
     label: "EOS rate",
@@ -35,7 +35,11 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     help: "Share of responses that end with an EOS token.",
   },
   response_length: { label: "Response length", digits: 1, help: "Mean tokens per response, EOS included." },
-  kl_to_sft: { label: "KL to SFT", digits: 2, help: "log π − log π_SFT, summed over a response, in nats." },
+  kl_to_sft: {
+    label: "KL to SFT",
+    digits: 2,
+    help: "log π − log π_SFT, summed over a response, in nats; π is the evaluated model.",
+  },
   reward: {
     label: "Reward",
     digits: 2,
@@ -57,7 +61,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
   distinct_2: {
     label: "Distinct-2",
     digits: 3,
-    help: "Distinct pairs of neighbouring words, divided by all pairs.",
+    help: "Number of distinct word bigrams divided by the number of all word bigrams.",
   },
   kl_to_base: {
     label: "KL to base",
@@ -70,7 +74,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     short: "expl. variance",
     digits: 3,
     better: "more",
-    help: "1 − Var(R − V) / Var(R) of the critic; 1 is perfect.",
+    help: "1 − Var(R − V) / Var(R), for returns R and values V of the critic; 1 is a perfect prediction.",
   },
   clip_fraction: {
     label: "Clip fraction",
@@ -82,7 +86,7 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     label: "Validation loss",
     digits: 3,
     better: "less",
-    help: "Held-out loss, in nats per token.",
+    help: "Loss on held-out demonstrations, in nats per supervised token.",
   },
 };
 

@@ -113,12 +113,12 @@ export function milestoneLine(
         paint.dim(
           `${counted(e.nodes.length, "stage")}, seed ${e.seed}, ${
             counted(e.threads, "thread")
-          }, ${e.executor}`,
+          }, executor ${e.executor}`,
         );
     case "estimated":
       return paint.dim(
-        `  estimated need: ${bytes(e.memory_bytes)} of memory (${bytes(e.memory_free_bytes)} available), ` +
-          `${bytes(e.disk_bytes)} of disk (${bytes(e.disk_free_bytes)} available)`,
+        `  estimated memory: ${bytes(e.memory_bytes)} (${bytes(e.memory_free_bytes)} available); ` +
+          `disk: ${bytes(e.disk_bytes)} (${bytes(e.disk_free_bytes)} available)`,
       );
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
@@ -137,9 +137,9 @@ export function milestoneLine(
       } ${values.join(", ")}`;
     }
     case "loop_best":
-      return `${paint.cyan("●")} Best ${iterationName(e)}: ${e.iteration + 1}, ${e.metric} is ${
+      return `${paint.cyan("●")} Best ${iterationName(e)}: ${e.iteration + 1} (${e.metric} = ${
         significant(e.value)
-      }`;
+      })`;
     case "loop_ended":
       return `${paint.cyan("●")} ${displayName(e.block)} ended after ${
         counted(e.iteration + 1, "iteration")

@@ -96,7 +96,7 @@ export async function reportPage(report: Report): Promise<string> {
     ${comparisonSection(report)}${warningsSection(report)}${rewardSection(report)}${curvesSection(report)}${
     samplesSection(report)
   }${timesSection(report)}${setupSection(report)}
-    <footer>The same numbers for programs: <code>report.json</code> beside this file. Reward = log π_SFT − log π_base,
+    <footer><code>report.json</code> beside this file has the same numbers in machine-readable form. Reward = log π_SFT − log π_base,
     summed over a response (Self-Rewarding PPO, arXiv 2510.21090).</footer>
   `;
   return await htmlPage({ title: report.headline, body });

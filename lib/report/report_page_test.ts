@@ -92,7 +92,7 @@ Deno.test("reportPage() escapes whatever comes from a run", async () => {
 Deno.test("reportPage() leaves out what a run does not have", async () => {
   const none = exampleReport({ comparison: [], samples: [], metrics: new Map() });
   const page = await reportPage({ ...none, iterations: [], training: [] });
-  assertStringIncludes(page, "<h1>The run is finished; it compared no models</h1>");
+  assertStringIncludes(page, "<h1>Run finished; no models were compared</h1>");
   for (
     const absent of [
       "Comparison</h2>",

@@ -11,7 +11,7 @@ export function timesSection({ phases, seconds, stage_seconds }: Report): Html |
   const cached = phases.reduce((sum, phase) => sum + phase.cached, 0);
   const note = cached === 0
     ? ""
-    : ` Cached stages (${decimal(cached, 0)}) count with the time of when they ran.`;
+    : ` Cached stages (${decimal(cached, 0)}) count with the time of their original run.`;
   const bars = phases.map(({ uses, stages, seconds, tokens_per_second: rate }) =>
     markup`<span>${uses}${
       stages > 1 ? markup` <small>×${decimal(stages, 0)}</small>` : undefined
@@ -57,7 +57,7 @@ export function factsCard(report: Report): Html {
   return definitions([
     ["Evaluated on", responses === 0 ? "" : counted(responses, "response")],
     ...trainingRows(report),
-    ["Stages took", duration(report.stage_seconds)],
+    ["Time of all stages", duration(report.stage_seconds)],
     ["Machine", counted(report.environment.cores, "core")],
   ], "facts");
 }

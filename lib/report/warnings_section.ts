@@ -34,7 +34,7 @@ export function warningsSection({ warnings, rewards }: Report): Html | undefined
     ? ` These are the first ${SHOWN} of ${rows.length}; report.json has all.`
     : "";
   const ofReward = warnings.length - rows.length;
-  const others = ofReward > 0 ? ` See Reward for ${counted(ofReward, "more warning")}.` : "";
+  const others = ofReward > 0 ? ` The section Reward has ${counted(ofReward, "more warning")}.` : "";
   const lines = rows.slice(0, SHOWN).map(({ iteration, message, ...node }) =>
     markup`
       <tr>

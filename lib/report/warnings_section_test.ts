@@ -67,7 +67,7 @@ Deno.test("warningsSection() lists warnings by stage and iteration, escaped, and
   assertStringIncludes(one, 'scope="row">members.sft[1]</th>');
   assertStringIncludes(one, "<td>iteration 5</td>");
   assertStringIncludes(one, "<td>a &lt; b</td>");
-  assertStringIncludes(one, "See Reward for 1 more warning.");
+  assertStringIncludes(one, "The section Reward has 1 more warning.");
   assertEquals(one.includes(reward.warnings[0]!), false);
 });
 

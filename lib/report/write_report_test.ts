@@ -161,7 +161,7 @@ Deno.test("writeReport() has evaluations inside a loop by iteration, with a curv
     });
     const page = await Deno.readTextFile(`${result.runDir}/report.html`);
     assertStringIncludes(page, "<b>Score in evaluation</b><output>0.500 → 0.600</output>");
-    assertStringIncludes(page, "The best PPO iteration is 10: eval.score of policy, greedy is 0.700.");
+    assertStringIncludes(page, "The best PPO iteration is 10 (eval.score of policy, greedy = 0.700).");
   });
 });
 
@@ -201,7 +201,7 @@ Deno.test("writeReport() and summary() take a run that only trained", async () =
     assertEquals(report.updates, UPDATES.slice(0, 1));
     assertStringIncludes(
       summary(trained),
-      "The run is finished; it compared no models\n\ntime     1 min 36 s",
+      "Run finished; no models were compared\n\ntime     1 min 36 s",
     );
   });
 });

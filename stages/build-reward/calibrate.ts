@@ -103,7 +103,7 @@ export function checkCalibration(
       `The mean reward must be above 0 on SFT responses, KL(SFT‖${name}), and below 0 on ${name} responses, ` +
         `−KL(${name}‖SFT), got ${
           foundIn(calibration)
-        }: a model may be the wrong one, or SFT has hardly changed it`,
+        }: one of the models may be wrong, or SFT has hardly changed the ${name} model`,
     );
   }
 }
@@ -113,7 +113,9 @@ export function calibrationWarnings(calibration: Calibration): string[] {
   const { sft } = calibration, { name, statistics: base } = baselineOf(calibration);
   if (sft.reward_mean > base.reward_mean) return [];
   return [
-    `SFT responses have no higher mean reward than ${name} responses: ${foundIn(calibration)}; may be chance`,
+    `SFT responses do not have a higher mean reward than ${name} responses (${
+      foundIn(calibration)
+    }), but the difference is within two standard errors`,
   ];
 }
 

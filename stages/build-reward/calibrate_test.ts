@@ -110,8 +110,8 @@ Deno.test("a lower mean reward within chance is a warning and not an error", () 
   checkCalibration(calibration, { isPaperReward: false });
   checkCalibration(calibration, { isPaperReward: true });
   assertEquals(calibrationWarnings(calibration), [
-    "SFT responses have no higher mean reward than base responses: -0.50 ± 0.50 nats (SFT, n = 2) and 0.00 ± 1.00 nats " +
-    "(base, n = 2); may be chance",
+    "SFT responses do not have a higher mean reward than base responses (-0.50 ± 0.50 nats (SFT, n = 2) and 0.00 ± 1.00 " +
+    "nats (base, n = 2)), but the difference is within two standard errors",
   ]);
   assertEquals(calibrationWarnings({ sft: of(1, 2), base: of(-1, 1) }), []);
   assertThrows(
@@ -131,7 +131,7 @@ Deno.test("checkCalibration() requires of the paper's reward KL divergences: abo
   assertEquals(
     error.message,
     "The mean reward must be above 0 on SFT responses, KL(SFT‖base), and below 0 on base responses, −KL(base‖SFT), got " +
-      "2.00 ± 0.00 nats (SFT, n = 1) and 1.00 ± 0.00 nats (base, n = 1): a model may be the wrong one, or SFT has hardly " +
-      "changed it",
+      "2.00 ± 0.00 nats (SFT, n = 1) and 1.00 ± 0.00 nats (base, n = 1): one of the models may be wrong, or SFT has hardly " +
+      "changed the base model",
   );
 });

@@ -73,7 +73,7 @@ export function openParts(paths: PartPaths): RewardParts {
   problems.push(...mismatches(all));
   for (const member of [...members, ...checkpoints]) {
     if (member && base && isSameModel(member, base)) {
-      problems.push(`${member.role} equals the base: every reward would be 0, and SFT has changed nothing`);
+      problems.push(`${member.role} equals the base: every reward would be 0 (SFT changed nothing)`);
     } else if (member && baseline && isSameModel(member, baseline)) {
       problems.push(`${member.role} equals the baseline: every reward would be 0`);
     }
@@ -83,7 +83,7 @@ export function openParts(paths: PartPaths): RewardParts {
   }
   if (problems.length > 0) {
     const file = all[0]?.path ?? paths.base;
-    throw new DataError(`Models do not fit together: ${problems.join("; ")}`, { file });
+    throw new DataError(`Incompatible models: ${problems.join("; ")}`, { file });
   }
   return {
     members: members as RewardPart[],
@@ -110,7 +110,7 @@ function mismatches(parts: readonly RewardPart[]): string[] {
   }
   const compare = (part: RewardPart, to: RewardPart, what: string, of: (part: RewardPart) => string) => {
     if (of(part) !== of(to)) {
-      problems.push(`${part.role} must have the ${what} of ${to.role}, ${of(to)}, got ${of(part)}`);
+      problems.push(`${part.role} must have the same ${what} as ${to.role}, ${of(to)}, got ${of(part)}`);
     }
   };
   for (const part of parts.slice(1)) {

@@ -104,11 +104,11 @@ Deno.test("every statistic out of its range is a warning, and so is a gain withi
     verdict: "",
   };
   assertEquals(rewardWarnings(bad, preflight), [
-    "uninformative reward: choosing the best of 8 responses by reward changes the score by +0.010 ± 0.020",
-    "unreliable reward: the members share only 40 % of its variance. More demonstrations, fewer epochs, more members, a floor " +
-    "and an EOS bound may help.",
-    "the top 1 % of tokens have 60 % of Σ |reward|: set floor, floor_both or token_cap",
-    "EOS has 70 % of the reward's variance within prompts: set eos_bound",
+    "uninformative reward: selecting the best of 8 responses by reward changes the mean score by +0.010 ± 0.020",
+    "unreliable reward: the members share only 40 % of its variance. Try more demonstrations, fewer SFT epochs, more members, " +
+    "floor, or eos_bound.",
+    "the top 1 % of tokens by |reward| account for 60 % of Σ |reward|: set floor, floor_both or token_cap",
+    "EOS accounts for 70 % of the reward's variance within prompts: set eos_bound",
     "the reward depends mostly on length: correlation -0.90 within prompts; set length_norm",
   ]);
   assertEquals(rewardWarnings(SOUND, { ...preflight, gain: 0.05 }), []);

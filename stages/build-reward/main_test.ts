@@ -171,7 +171,7 @@ Deno.test("with a baseline, the calibration samples from it, and it is in the di
   );
   assertEquals(
     same.message,
-    "Models do not fit together: members[0] equals the baseline: every reward would be 0",
+    "Incompatible models: members[0] equals the baseline: every reward would be 0",
   );
 });
 
@@ -292,8 +292,8 @@ Deno.test("the reward of a member that is the base is exactly 0 (and an error of
   const error = await assertRejects(() => runStage(dir, { members: [a, BASE, copy] }), DataError);
   assertEquals(
     error.message,
-    "Models do not fit together: members[1] equals the base: every reward would be 0, and SFT has changed nothing; " +
-      "members[2] equals the base: every reward would be 0, and SFT has changed nothing",
+    "Incompatible models: members[1] equals the base: every reward would be 0 (SFT changed nothing); " +
+      "members[2] equals the base: every reward would be 0 (SFT changed nothing)",
   );
 });
 
@@ -325,7 +325,7 @@ Deno.test("a base that is the SFT model is an error, also with another config", 
   );
   assertEquals(
     error.message,
-    "Models do not fit together: sft equals the base: base and SFT models may be swapped, or SFT has changed nothing",
+    "Incompatible models: sft equals the base: base and SFT models may be swapped, or SFT has changed nothing",
   );
   assertEquals([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), ["prompts.arrow", "sft"]);
 });
@@ -340,11 +340,11 @@ Deno.test("models that do not fit are listed together: tokenizers, vocabularies,
   const unread = await loadError(nan);
   assertEquals(
     error.message,
-    `Models do not fit together: members[1]: ${unread}; members[0] must have the tokenizer of base, ${
+    `Incompatible models: members[1]: ${unread}; members[0] must have the same tokenizer as base, ${
       short(BASE)
     }, got ` +
-      `${short(LLAMA)}; members[0] must have the vocabulary size of base, 512, got 96; ` +
-      "members[2] must have the EOS ids of members[0], 2, got 0, 2",
+      `${short(LLAMA)}; members[0] must have the same vocabulary size as base, 512, got 96; ` +
+      "members[2] must have the same EOS ids as members[0], 2, got 0, 2",
   );
 });
 

@@ -21,7 +21,7 @@ import type { RewardPart, RewardParts } from "./check_models.ts";
 import type { Params } from "./params.ts";
 import { type Preflight, preflight, rated } from "./preflight.ts";
 
-/** What calibration and preflight need, whatever the reward's models are. */
+/** Inputs of calibration and preflight in addition to the models of the reward. */
 export interface Setup {
   /** the SFT model, from which PPO starts */
   readonly sft: RewardPart;

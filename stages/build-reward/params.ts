@@ -14,9 +14,9 @@ export const params = z.strictObject({
   combine: z.enum([...COMBINATIONS, "soup"]).default("mean")
     .describe("How the members' log-probabilities of a token are combined.")
     .meta({
-      source: "mean: bagging (Breiman 1996), as in fixtures/quickstart, reference B",
+      source: "mean: bagging (Breiman 1996)",
       details:
-        "mean, min, or lcb (mean minus standard deviation). soup: the members are replaced by one model with the mean of " +
+        "mean, min, or lcb (mean minus standard deviation) of the members. soup: one model replaces them, with the mean of " +
         "their weights.",
     }),
   floor: z.number().nullable().default(null)
@@ -27,11 +27,11 @@ export const params = z.strictObject({
       details: "Does not apply to EOS.",
     }),
   floor_both: z.number().nullable().default(null)
-    .describe("Reward 0 if log π_base and target are ≤ floor_both; null: off.")
+    .describe("Reward 0 if base and member log-probability both ≤ floor_both; null: off.")
     .meta({
       unit: "nats",
       source: "null: the paper's reward (arXiv:2510.21090)",
-      details: "target: the members' combined log-probability. Does not apply to EOS.",
+      details: "The log-probability of the members is their combined one (combine). Does not apply to EOS.",
     }),
   token_cap: z.number().nonnegative().nullable().default(null)
     .describe("Clips token rewards to ± token_cap; null: no clipping.")
@@ -48,44 +48,53 @@ export const params = z.strictObject({
     .meta({
       source: "none: the paper's reward is a sum",
       details:
-        "mean: divided by the length R. sqrt: divided by √R. target: multiplied by min(1, L/R), L the mean length of the " +
+        "mean: divide by the length R. sqrt: divide by √R. target: multiply by min(1, L/R), with L the mean length of the " +
         "SFT model's responses in the calibration.",
     }),
   calibration_prompts: z.int().positive().default(64)
-    .describe("Prompts of the calibration, drawn from the input prompts.")
+    .describe("Number of prompts to compare SFT and base rewards (calibration).")
     .meta({
       unit: "prompts",
-      source: "128 responses: the standard error is a tenth of the standard deviation",
+      source: "ours: with 128 responses the standard error is a tenth of the standard deviation",
+      details:
+        "Calibration draws prompts from the input prompts, samples responses from the SFT model and from the base and checks that the mean reward is higher for " +
+        "the SFT model. Requires the inputs sft and prompts.",
     }),
   samples_per_prompt: z.int().positive().default(2)
-    .describe("Responses per model and prompt in the calibration.")
-    .meta({ unit: "1", source: "as calibration_prompts" }),
+    .describe("Number of responses per model and prompt in calibration.")
+    .meta({ unit: "1", source: "ours: 128 responses with 64 prompts" }),
   max_new_tokens: z.int().positive().default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
   batch_size: z.int().positive().default(128)
-    .describe("Responses generated at the same time; does not change the result.")
-    .meta({ unit: "sequences", source: "memory of the key/value cache" }),
+    .describe("Batch size of generation; does not change the result.")
+    .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe("Checker of the preflight: words, exact, contains, regex, or a module.")
-    .meta({ source: "none: no preflight", details: "A module exports a function `check`." }),
+    .describe("Checker for the preflight: words, exact, contains, regex, or a module.")
+    .meta({ source: "none: no preflight", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   preflight_prompts: z.int().positive().default(256)
-    .describe("Prompts of the preflight: the first of eval_prompts.")
-    .meta({ unit: "prompts", source: "the quickstart's preflight: 256" }),
-  preflight_samples: z.int().min(2).default(8)
-    .describe("Responses per prompt in the preflight.")
-    .meta({ unit: "1", source: "the quickstart's preflight: best of 8" }),
-  reward_checkpoint: z.enum(["given", "auto"]).default("given")
-    .describe("Models of the reward: the members, or the best SFT checkpoint.")
+    .describe("Number of prompts to compare reward and checker score (preflight).")
     .meta({
-      source: "given: the members; auto requires a checker",
+      unit: "prompts",
+      source: "ours",
       details:
-        "auto: one of the checkpoints replaces the members if its reward ranks responses better in the preflight.",
+        "The preflight uses the first prompts of eval_prompts, samples responses from the SFT model and checks whether those with the highest reward of their " +
+        "prompt also have a higher score by the checker.",
+    }),
+  preflight_samples: z.int().min(2).default(8)
+    .describe("Number of responses per prompt in the preflight.")
+    .meta({ unit: "1", source: "ours" }),
+  reward_checkpoint: z.enum(["given", "auto"]).default("given")
+    .describe("Reward models: the members (given), or the best SFT checkpoint (auto).")
+    .meta({
+      source: "given: needs no checker",
+      details:
+        "auto: one of the input checkpoints replaces the members if its reward selects better responses in the preflight.",
     }),
   export_onnx: z.boolean().default(false)
-    .describe("Also write reward.onnx: token ids to token rewards.")
-    .meta({ source: "off: it contains all weights a second time" }),
+    .describe("Also write reward.onnx, which maps token ids to token rewards.")
+    .meta({ source: "off: the file contains all weights a second time" }),
 });
 
 /** Checked parameters. */

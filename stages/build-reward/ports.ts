@@ -6,13 +6,13 @@ import type { Params } from "./params.ts";
 export const inputs = {
   members: {
     contract: ["model", "models"],
-    description: "SFT models; one is the paper's reward",
+    description: "SFT models, the members of the bagged reward; one gives the paper's reward",
     many: "list",
   },
-  base: { contract: "model", description: "model before SFT" },
+  base: { contract: "model", description: "base model, from which the SFT models were trained" },
   baseline: {
     contract: "model",
-    description: "baseline model, subtracted instead of the base",
+    description: "model whose log-probabilities are subtracted instead of those of the base",
     optional: true,
   },
   checkpoints: {
@@ -26,10 +26,10 @@ export const inputs = {
     description: "SFT model that calibration and preflight sample from",
     optional: true,
   },
-  prompts: { contract: "prompts@1", description: "prompts of the calibration", optional: true },
+  prompts: { contract: "prompts@1", description: "prompts for calibration", optional: true },
   eval_prompts: {
     contract: "prompts@1",
-    description: "prompts of the preflight; default: prompts",
+    description: "prompts for the preflight; default: those of prompts",
     optional: true,
   },
   checker: {
@@ -41,8 +41,8 @@ export const inputs = {
 
 /** The reward and its report. */
 export const outputs = {
-  reward: { contract: "reward", description: "reward.json with its models" },
-  report: { contract: "report", description: "report.json: calibration, preflight, warnings" },
+  reward: { contract: "reward", description: "directory with reward.json and the models" },
+  report: { contract: "report", description: "directory with report.json: calibration, preflight, warnings" },
 } as const satisfies Ports;
 
 /** What the stage's function receives. */

@@ -10,7 +10,7 @@ import { correlationWithin } from "@/lib/model/rl/within_groups.ts";
 /** Standard errors of the gain that chance explains. */
 const ERRORS = 2;
 /** What may make a reward informative. */
-export const HELP = "More demonstrations, fewer epochs, more members, a floor and an EOS bound may help.";
+export const HELP = "Try more demonstrations, fewer SFT epochs, more members, floor, or eos_bound.";
 
 /** Result of a preflight. */
 export interface Preflight {

@@ -34,7 +34,9 @@ export function soupOf(members: readonly SoupMember[]): LoadedModel {
     return problem === undefined ? [] : [`${other.role} ${problem}`];
   });
   if (problems.length > 0) {
-    throw new DataError(`combine=soup requires members like ${first.role}: ${problems.join("; ")}`);
+    throw new DataError(
+      `combine=soup requires members with the same architecture as ${first.role}: ${problems.join("; ")}`,
+    );
   }
   const { adapter } = first.model;
   return adapter ? joined(adapter, members) : averaged(members);
@@ -91,10 +93,10 @@ function whyApart(first: SoupMember, other: SoupMember): string | undefined {
   const [a, b] = [first.model.adapter, other.model.adapter];
   if (!a !== !b) return b ? "is an adapter" : "is not an adapter";
   if (a && b) {
-    if (first.parameters.backbone !== other.parameters.backbone) return "has another base";
+    if (first.parameters.backbone !== other.parameters.backbone) return "has a different base";
     const kindOf = ({ maps }: Adapter) =>
       maps.map(({ module, rank, scale }) => `${module}:${rank}:${scale}`).join();
-    if (kindOf(a) !== kindOf(b)) return "has other maps, ranks or scales";
+    if (kindOf(a) !== kindOf(b)) return "has different target modules, ranks or scales";
     return undefined;
   }
   if (first.model.modelType !== other.model.modelType) {
@@ -106,7 +108,7 @@ function whyApart(first: SoupMember, other: SoupMember): string | undefined {
     return known === undefined || !sameShape(known, shape);
   }).map(({ name, shape }) => `${name} [${shape.join(",")}]`);
   if (apart.length > 0 || shapes.size !== other.parameters.specs.length) {
-    return `has other parameters${
+    return `has different parameters${
       apart.length > 0 ? `: ${listed(apart, { most: 3, separator: ", " })}` : ""
     }`;
   }

@@ -64,11 +64,11 @@ Deno.test("all models that cannot be averaged are listed", () => {
   );
   assertEquals(
     error.message.replace(/parameters: .*?; members/, "parameters: …; members"),
-    "combine=soup requires members like members[0]: members[1] has other parameters: …; members[2] is an adapter",
+    "combine=soup requires members with the same architecture as members[0]: members[1] has different parameters: …; members[2] is an adapter",
   );
   const narrow = assertThrows(() => soupOf([adapter("a"), adapter("b", { rank: 2 })]), DataError);
   assertEquals(
     narrow.message,
-    "combine=soup requires members like a: b has other maps, ranks or scales",
+    "combine=soup requires members with the same architecture as a: b has different target modules, ranks or scales",
   );
 });

@@ -46,7 +46,7 @@ export function rewardWarnings(diagnosis: Diagnosis | undefined, preflight: Pref
     const { gain, gain_stderr: error, samples_per_prompt: n } = preflight;
     warn(
       gain <= 0 || isChance(preflight),
-      `uninformative reward: choosing the best of ${n} responses by reward changes the score by ${
+      `uninformative reward: selecting the best of ${n} responses by reward changes the mean score by ${
         signedScore(gain)
       } ± ${error.toFixed(3)}`,
     );
@@ -59,11 +59,13 @@ export function rewardWarnings(diagnosis: Diagnosis | undefined, preflight: Pref
   );
   warn(
     top !== null && top > MOST,
-    `the top 1 % of tokens have ${percent(top!)} of Σ |reward|: set floor, floor_both or token_cap`,
+    `the top 1 % of tokens by |reward| account for ${
+      percent(top!)
+    } of Σ |reward|: set floor, floor_both or token_cap`,
   );
   warn(
     eos !== null && eos > MOST,
-    `EOS has ${percent(eos!)} of the reward's variance within prompts: set eos_bound`,
+    `EOS accounts for ${percent(eos!)} of the reward's variance within prompts: set eos_bound`,
   );
   warn(
     length !== null && Math.abs(length) > MOSTLY_LENGTH,

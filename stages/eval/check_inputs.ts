@@ -43,7 +43,9 @@ export function checkInputs(
   }
   for (const { id, inputIds } of validation) check(`demonstration "${id}"`, inputIds, 0);
   if (problems.length === 0) return;
-  throw new DataError(`${promptsPath} and models do not fit: ${listed(problems)}`, { file: promptsPath });
+  throw new DataError(`${promptsPath} is incompatible with the models: ${listed(problems)}`, {
+    file: promptsPath,
+  });
 }
 
 function least(entries: readonly (readonly [string, number])[]): readonly [string, number] {

@@ -39,7 +39,7 @@ Deno.test("checkInputs() lists rows with the model that each does not fit", () =
   );
   assertEquals(
     error.message,
-    'p.arrow and models do not fit: prompt "a" has 3 tokens and 6 new tokens, more than the context of wide (8); ' +
+    'p.arrow is incompatible with the models: prompt "a" has 3 tokens and 6 new tokens, more than the context of wide (8); ' +
       'prompt "a" occurs twice; prompt "b" has id 12, beyond the vocabulary of long (10); demonstration "v" has 9 tokens, ' +
       'more than the context of wide (8); demonstration "w" has id 10, beyond the vocabulary of long (10)',
   );

@@ -16,7 +16,7 @@ import { readInputs } from "./read_inputs.ts";
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "eval",
-  summary: "Samples responses from several models to the same prompts and computes their metrics.",
+  summary: "Samples responses to the same prompts from several models and computes metrics of the responses.",
   params,
   inputs,
   outputs,

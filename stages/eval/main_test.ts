@@ -285,7 +285,7 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
   const lengths = readPrompts(prompts).rows.map(({ promptIds }) => promptIds.length);
   assertEquals(
     long.message,
-    `${prompts} and models do not fit: ` +
+    `${prompts} is incompatible with the models: ` +
       [0, 1, 2].filter((i) => lengths[i]! > 4).map((i) =>
         `prompt "p${i}" has ${lengths[i]} tokens and 508 new tokens, more than the context of models.a (512)`
       ).join("; "),
@@ -301,7 +301,7 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
   const refused = await assertRejects(() => runStage(dir, { models: { critic }, prompts }), DataError);
   assertEquals(
     refused.message,
-    `${prompts} and models do not fit: models.critic must be a language model, got a critic`,
+    `${prompts} is incompatible with the models: models.critic must be a language model, got a critic`,
   );
 });
 

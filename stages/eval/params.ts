@@ -10,7 +10,7 @@ import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 export const params = z.strictObject({
   modes: z.array(z.enum(["greedy", "sampled"])).min(1).default(["greedy", "sampled"])
     .describe("Decoding modes: greedy, sampled, or both.")
-    .meta({ source: "the quickstart's metric: both" }),
+    .meta({ source: "ours" }),
   temperature: z.number().positive().default(1)
     .describe("Sampling temperature in sampled mode.")
     .meta({ unit: "1", source: "1: samples from the model itself" }),
@@ -27,30 +27,31 @@ export const params = z.strictObject({
     .describe("Stop strings: a response ends after the first one.")
     .meta({
       source: "none: a model trained on demonstrations ends with EOS",
-      details: "The response keeps the stop string and gets no EOS, as in rollouts.",
+      details: "The stop string remains in the response; no EOS token is added, as in rollouts.",
     }),
   batch_size: z.int().positive().default(128)
-    .describe("Responses generated at the same time; does not change the result.")
-    .meta({ unit: "sequences", source: "memory of the key/value cache" }),
+    .describe("Batch size of generation; does not change the result.")
+    .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
   samples_per_prompt: z.int().positive().default(1)
-    .describe("Responses per prompt in sampled mode; greedy mode has one.")
-    .meta({ unit: "1", source: "the quickstart's metric: one" }),
+    .describe("Number of responses per prompt in sampled mode; greedy: one.")
+    .meta({ unit: "1", source: "ours" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
-    .describe("Checker: words, exact, contains, regex, or the path of a module.")
-    .meta({ source: "none", details: "A module exports a function `check`." }),
+    .describe("Checker that scores responses: words, exact, contains, regex, or a module path.")
+    .meta({ source: "off", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
   checker_optional: z.boolean().default(false)
     .describe("Skip the checker if no prompt has its field, instead of failing.")
     .meta({
       source: "false: a missing score is an error",
-      details: "An error in any case: some prompts have the field and others do not.",
+      details: "If only some prompts have the field, that is always an error.",
     }),
   kept_samples: z.int().min(0).default(8)
-    .describe("Prompts whose responses are stored as text; 0: all.")
+    .describe("Number of prompts whose responses are stored as text; 0: all.")
     .meta({
       unit: "prompts",
-      source: "enough to read",
-      details: "The first prompts. With all, a report computes paired differences.",
+      source: "ours: few enough to read",
+      details:
+        "The first prompts are stored. If all are, the report computes paired differences between models.",
     }),
 });
 

@@ -6,9 +6,13 @@ import type { Params } from "./params.ts";
 export const inputs = {
   models: { contract: "model", description: "models to compare, by name", many: "map" },
   prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
-  reward: { contract: "reward", description: "for the metric reward", optional: true },
-  base: { contract: "model", description: "for base_nll; default: the reward's base", optional: true },
-  sft: { contract: "model", description: "for kl_to_sft", optional: true },
+  reward: { contract: "reward", description: "reward directory, for the metric reward", optional: true },
+  base: {
+    contract: "model",
+    description: "base model, for base_nll; default: the base of the reward",
+    optional: true,
+  },
+  sft: { contract: "model", description: "SFT model, for kl_to_sft", optional: true },
   validation: {
     contract: "tokens@1",
     description: "held-out demonstrations, for validation_nll",

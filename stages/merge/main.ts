@@ -10,17 +10,20 @@ import { loadLanguageModel, writeMerged } from "@/lib/model/models/checkpoint.ts
 import { type Params, params } from "./params.ts";
 
 const inputs = {
-  model: { contract: "model", description: "LoRA adapter with its base; a plain model is copied" },
+  model: {
+    contract: "model",
+    description: "LoRA adapter with its base model; a model without adapter is copied",
+  },
 } as const satisfies Ports;
 
 const outputs = {
-  merged: { contract: "model", description: "plain model without adapter, in float32" },
+  merged: { contract: "model", description: "merged checkpoint without adapter, in float32" },
 } as const satisfies Ports;
 
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "merge",
-  summary: "Merges a LoRA adapter into its base and writes a plain checkpoint.",
+  summary: "Merges a LoRA adapter into its base model and writes a checkpoint without adapter.",
   params,
   inputs,
   outputs,

@@ -12,7 +12,7 @@ import {
 } from "./minibatch.ts";
 import type { Params } from "./params.ts";
 
-/** Moves the critic's values towards the returns of a minibatch. The loss is the mean over its tokens, whatever loss_aggregation is. */
+/** Makes one AdamW step of the critic on a minibatch. The loss is the mean over its tokens; loss_aggregation has no effect on it. */
 export function criticStep(minibatch: Minibatch, critic: Learner, lr: number, params: Params): UpdateResult {
   const { trajectories } = minibatch, { clip_range_value: clipRange } = params;
   const targets = trajectories.map((trajectory) => trajectory.critic!);

@@ -42,7 +42,7 @@ Deno.test("rollouts of another policy or temperature are refused, with either ki
       DataError,
     );
     assert(
-      /^Rollouts were not sampled from this policy: mean \|p − p_sampler\| must be at most 0\.001 \(max_logprob_gap\), got 0\.\d+; the largest is 0\.\d+, in row "0\/p\d+\/0"\. Check that the rollouts are of this policy, and that temperature \(here 1\), top_k and top_p are the same in rollout and ppo-update\. For rollouts that are off-policy on purpose, set tis_cap and raise max_logprob_gap$/
+      /^Rollouts were not sampled from this policy: mean \|p − p_sampler\| must be at most 0\.001 \(max_logprob_gap\), got 0\.\d+; the largest is 0\.\d+, in row "0\/p\d+\/0"\. Check that the rollouts were sampled from this policy, and that temperature \(here 1\), top_k and top_p are the same in rollout and ppo-update\. For rollouts from another policy \(quantised, older\), set tis_cap and raise max_logprob_gap$/
         .test(error.message),
       error.message,
     );
@@ -91,7 +91,7 @@ Deno.test("an update with a value that is not finite is skipped and counted; one
   assert(Object.values(metrics).every(Number.isFinite));
   const error = await assertRejects(() => run(2), DataError);
   assert(
-    /^Training diverged: at most 2 updates of an iteration \(max_skipped_updates\) may have a loss or gradient that is not finite; in iteration 7, minibatch 4, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
+    /^Training diverged: more than 2 updates of an iteration \(max_skipped_updates\) have a non-finite loss or gradient; in iteration 7, minibatch 4, value of the critic is (NaN|-?Infinity) for row "0\/p\d+\/0"$/
       .test(error.message),
     error.message,
   );
@@ -154,7 +154,7 @@ Deno.test("a reward that rises while the KL exceeds its band gives a warning tha
   });
   assertEquals(metrics.warnings, 1);
   assert(
-    /^the reward rose from [\d.]+ to [\d.]+ while the KL to SFT reached [\d.]+ nats per token; see "1\/p\d+\/0" and "1\/p\d+\/0"$/
+    /^the reward rose from [\d.]+ to [\d.]+ while the KL to SFT reached [\d.]+ nats per token; see responses "1\/p\d+\/0" and "1\/p\d+\/0"$/
       .test(messages.join("|")),
     messages.join("|"),
   );

@@ -35,23 +35,26 @@ import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
 
 const inputs = {
-  scored: { contract: "scored@1", description: "rollouts of this policy with their rewards" },
+  scored: {
+    contract: "scored@1",
+    description: "rollouts of the policy with their rewards (output of score)",
+  },
   policy: { contract: "model", description: "the policy", handedOver: true },
   critic: {
     contract: "model",
-    description: "the critic, or a causal model that gets a value head of zeros; required by gae",
+    description: "critic, or a language model, to which a value head of zeros is added; required by gae",
     optional: true,
     handedOver: true,
   },
   state: {
     contract: "state",
-    description: "trainer state of the previous iteration; none: training begins",
+    description: "output state of the previous iteration; omit in the first",
     optional: true,
     handedOver: true,
   },
   tokens: {
     contract: "tokens@1",
-    description: "demonstrations for the supervised loss of demo_mix",
+    description: "demonstrations for demo_mix",
     optional: true,
   },
 } as const satisfies Ports;
@@ -66,14 +69,17 @@ const outputs = {
   },
   state: {
     contract: "state",
-    description: "trainer state: optimizer moments, reward scale, beta, counters",
+    description: "optimizer moments, reward normalisation, β, counters",
     handedOver: true,
   },
-  metrics: { contract: "metrics@1", description: "metrics of the iteration; stopped = 1 beyond the KL stop" },
+  metrics: {
+    contract: "metrics@1",
+    description: "metrics of the iteration; stopped is 1 if kl_stop or kl_stop_per_token was exceeded",
+  },
   samples: { contract: "samples@1", description: "some of the responses as text" },
   ema: {
     contract: "model",
-    description: "moving average of the policy's weights, with ema_decay",
+    description: "moving average (EMA) of the policy's weights, if ema_decay is set",
     optional: true,
     handedOver: true,
   },
@@ -143,7 +149,7 @@ async function run(context: Context): Promise<void> {
   await writeSamples(outputs.samples, tokenizer ? keptSamples(rollouts, tokenizer, { count, warnings }) : []);
 }
 
-/** Returns whether the policy is too far from SFT to be trained further: it is then passed on unchanged. */
+/** Returns whether the KL to SFT exceeds its limit; the policy is then written unchanged. */
 function exceedsKlStop(
   { kl_to_sft, kl_to_sft_per_token }: RolloutStatistics,
   { kl_stop, kl_stop_per_token }: Params,

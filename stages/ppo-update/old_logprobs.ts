@@ -60,9 +60,9 @@ export function checkLogprobGap(
     `Rollouts were not sampled from this policy: mean |p − p_sampler| must be at most ${limit} (max_logprob_gap), got ${mean}; ` +
       `the largest is ${largest}, in row "${
         rollouts[gap.worstRow]!.id
-      }". Check that the rollouts are of this policy, and that ` +
-      `temperature (here ${temperature}), top_k and top_p are the same in rollout and ppo-update. For rollouts that are off-policy ` +
-      `on purpose, set tis_cap and raise max_logprob_gap`,
+      }". Check that the rollouts were sampled from this policy, and that ` +
+      `temperature (here ${temperature}), top_k and top_p are the same in rollout and ppo-update. For rollouts from another ` +
+      `policy (quantised, older), set tis_cap and raise max_logprob_gap`,
     { column: "logprobs" },
   );
 }

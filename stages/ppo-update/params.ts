@@ -41,41 +41,41 @@ function conflicts(p: Params): [keyof Params, string][] {
     "kl_estimator",
     `must be ${
       estimators.join(" or ")
-    } with kl_placement=${p.kl_placement}: the expected gradient of ${p.kl_estimator} is not the KL's there`,
+    } with kl_placement=${p.kl_placement}: the expected gradient of ${p.kl_estimator} in the ${p.kl_placement} is not that of a KL`,
   );
   rule(
     p.kl_target !== null && p.beta === 0,
     "beta",
-    "must be above 0 with kl_target: the controller multiplies it, and 0 stays 0",
+    "must be above 0 with kl_target, because the KL controller multiplies it",
   );
   rule(
     p.reward_placement === "dense" && hasResidualCritic,
     "residual_critic",
-    "must be false with reward_placement=dense: with gamma 1 the two give the same advantages",
+    "must be false with reward_placement=dense: use one of them, as with gamma 1 both give the same advantages",
   );
   rule(
     p.whiten_rewards && hasResidualCritic,
     "residual_critic",
-    "must be false with whiten_rewards: it adds rewards that are not whitened",
+    "must be false with whiten_rewards, because a residual critic adds rewards that are not whitened",
   );
   rule(
     p.truncated_value === "bootstrap" && isCriticFree(p),
     "truncated_value",
-    `must be zero with advantage_estimator=${p.advantage_estimator}: bootstrapping needs a critic`,
+    `must be zero with advantage_estimator=${p.advantage_estimator}, because bootstrapping requires a critic`,
   );
   rule(
     p.truncated_value === "bootstrap" && p.missing_eos !== "score",
     "truncated_value",
     `must be zero with missing_eos=${p.missing_eos}: ${
       p.missing_eos === "mask"
-        ? "truncated responses are not trained on"
-        : "the penalty ends the response, and bootstrap continues it"
+        ? "truncated responses are excluded from training"
+        : "the penalty treats the response as ended, bootstrap as unfinished"
     }`,
   );
   rule(
     p.advantage_estimator === "reinforce_pp" && !p.whiten_advantages,
     "whiten_advantages",
-    "must be true with advantage_estimator=reinforce_pp; without whitening it is reinforce",
+    "must be true with advantage_estimator=reinforce_pp (without whitening, use reinforce)",
   );
   rule(
     p.tis_cap !== null && p.old_logprobs === "sampled",

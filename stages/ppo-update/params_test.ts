@@ -31,26 +31,26 @@ Deno.test("parameters that exclude each other are refused, all at once, by the o
       lr_schedule: "linear",
     }),
     [
-      "kl_estimator: must be k2 or k3 with kl_placement=loss: the expected gradient of k1 is not the KL's there",
-      "beta: must be above 0 with kl_target: the controller multiplies it, and 0 stays 0",
-      "residual_critic: must be false with reward_placement=dense: with gamma 1 the two give the same advantages",
-      "residual_critic: must be false with whiten_rewards: it adds rewards that are not whitened",
+      "kl_estimator: must be k2 or k3 with kl_placement=loss: the expected gradient of k1 in the loss is not that of a KL",
+      "beta: must be above 0 with kl_target, because the KL controller multiplies it",
+      "residual_critic: must be false with reward_placement=dense: use one of them, as with gamma 1 both give the same advantages",
+      "residual_critic: must be false with whiten_rewards, because a residual critic adds rewards that are not whitened",
       "tis_cap: must be null with old_logprobs=sampled: the importance weights need recomputed log-probabilities",
       "schedule_iterations: must be given unless lr_schedule is constant",
     ],
   );
   assertEquals(problems({ advantage_estimator: "reinforce_pp", whiten_advantages: false }), [
-    "whiten_advantages: must be true with advantage_estimator=reinforce_pp; without whitening it is reinforce",
+    "whiten_advantages: must be true with advantage_estimator=reinforce_pp (without whitening, use reinforce)",
   ]);
   assertEquals(problems({ kl_estimator: "k3" }), [
-    "kl_estimator: must be k1 with kl_placement=reward: the expected gradient of k3 is not the KL's there",
+    "kl_estimator: must be k1 with kl_placement=reward: the expected gradient of k3 in the reward is not that of a KL",
   ]);
   assertEquals(problems({ truncated_value: "bootstrap", advantage_estimator: "rloo", missing_eos: "mask" }), [
-    "truncated_value: must be zero with advantage_estimator=rloo: bootstrapping needs a critic",
-    "truncated_value: must be zero with missing_eos=mask: truncated responses are not trained on",
+    "truncated_value: must be zero with advantage_estimator=rloo, because bootstrapping requires a critic",
+    "truncated_value: must be zero with missing_eos=mask: truncated responses are excluded from training",
   ]);
   assertEquals(problems({ truncated_value: "bootstrap", missing_eos: "penalty" }), [
-    "truncated_value: must be zero with missing_eos=penalty: the penalty ends the response, and bootstrap continues it",
+    "truncated_value: must be zero with missing_eos=penalty: the penalty treats the response as ended, bootstrap as unfinished",
   ]);
   assertEquals(
     problems({ truncated_value: "bootstrap", reward_placement: "dense", residual_critic: false }),

@@ -17,26 +17,26 @@ export const TRAINING_PARAMS = {
     .describe("Learning rate of the critic.")
     .meta({ unit: "1", source: "OpenRLHF: 9e-6" }),
   critic_warmup_iterations: z.int().min(0).default(2)
-    .describe("First iterations, in which only the critic is trained.")
-    .meta({ unit: "iterations", source: "ours, after CSIL (arXiv:2305.16498), which pretrains its critic" }),
+    .describe("Number of first iterations in which only the critic is trained.")
+    .meta({ unit: "iterations", source: "ours; CSIL (arXiv:2305.16498) also trains its critic first" }),
   lr_warmup_iterations: z.int().min(0).default(5)
-    .describe("Warm-up of the policy's learning rate, after the critic's warm-up.")
-    .meta({ unit: "iterations", source: "ours: the quickstart" }),
+    .describe("Linear learning-rate warmup of the policy, after the critic warmup.")
+    .meta({ unit: "iterations", source: "ours: as in the quickstart" }),
   lr_schedule: z.enum(SCHEDULES).default("constant")
     .describe("Learning-rate schedule over schedule_iterations; linear and cosine end at 0.")
-    .meta({ source: "ours: needs no number of iterations; TRL and arXiv:2403.17031: linear" }),
+    .meta({ source: "ours: the number of iterations need not be known; TRL and arXiv:2403.17031: linear" }),
   schedule_iterations: z.int().positive().nullable().default(null)
-    .describe("Length of the learning-rate schedule; required unless constant.")
-    .meta({ unit: "iterations", source: "none: it depends on the loop" }),
+    .describe("Length of the learning-rate schedule; required unless lr_schedule=constant.")
+    .meta({ unit: "iterations", source: "none: depends on the number of PPO iterations" }),
   ema_decay: z.number().gt(0).lt(1).nullable().default(null)
-    .describe("Decay of a moving average of the policy (output ema).")
+    .describe("EMA decay of the policy weights (output ema); null: no EMA.")
     .meta({
       unit: "1",
       source: "PPO: off; OpenRLHF: 0.992",
-      details: "Per update of the policy. null: no average.",
+      details: "The average is updated after each update of the policy.",
     }),
   max_grad_norm: z.number().positive().default(1)
-    .describe("Gradient clipping norm, for policy and critic each.")
+    .describe("Maximum gradient norm (clipping), for policy and critic separately.")
     .meta({ unit: "1", source: "OpenRLHF and verl: 1" }),
   beta1: z.number().min(0).lt(1).default(0.9).describe("AdamW β₁.")
     .meta({ unit: "1", source: "arXiv:1711.05101" }),
@@ -44,71 +44,80 @@ export const TRAINING_PARAMS = {
     .meta({ unit: "1", source: "InstructGPT and OpenRLHF: 0.95" }),
   eps: z.number().positive().default(1e-8).describe("AdamW ε, added after the square root.")
     .meta({ unit: "1", source: "PyTorch: 1e-8; Huang et al. 2022: 1e-5" }),
-  weight_decay: z.number().min(0).default(0).describe("Decoupled weight decay, on matrices only.")
+  weight_decay: z.number().min(0).default(0).describe(
+    "AdamW weight decay, applied to weight matrices only (not norms, biases).",
+  )
     .meta({ unit: "1", source: "OpenRLHF: 0" }),
   micro_batch_tokens: z.int().positive().default(1024)
-    .describe("Tokens per forward and backward pass, padding included.")
-    .meta({ unit: "tokens", source: "measured: larger passes exceed the cache and are slower on CPUs" }),
+    .describe("Maximum tokens per forward and backward pass, padding included.")
+    .meta({ unit: "tokens", source: "ours: larger passes exceed the CPU cache and are slower" }),
   temperature: z.number().positive().default(1)
     .describe("Sampling temperature of the rollouts.")
     .meta({
       unit: "1",
-      source: "rollout's default",
+      source: "as in rollout",
       details:
-        "Must be rollout's: ratios are those of the tempered distribution; KL is measured at temperature 1.",
+        "Must equal temperature of rollout: PPO ratios use log-probabilities at this temperature, KL those at temperature 1.",
     }),
   old_logprobs: z.enum(["recomputed", "sampled"]).default("recomputed")
     .describe("Old log-probabilities: recomputed with the training graph, or the sampler's own.")
     .meta({
-      source: "verl and OpenRLHF, whose samplers use other kernels",
-      details: "sampled saves a forward pass and is right where sampler and training agree.",
+      source: "verl and OpenRLHF: recomputed",
+      details:
+        "sampled saves one forward pass. Use it if sampler and training graph give the same probabilities (exact of rollout).",
     }),
   max_logprob_gap: z.number().positive().nullable().default(0.01)
-    .describe("Maximum mean |p−p_sampler| of sampled tokens; more is an error.")
-    .meta({ unit: "1", source: "verl: below 0.005 is normal, above 0.01 is an error" }),
+    .describe("Error if mean |p−p_sampler| over sampled tokens exceeds this; null: off.")
+    .meta({
+      unit: "1",
+      source: "verl: below 0.005 is normal, above 0.01 is an error",
+      details:
+        "p: recomputed probability of a sampled token; p_sampler: the one that the rollouts contain (logprobs).",
+    }),
   tis_cap: z.number().positive().nullable().default(null)
-    .describe("Cap of truncated importance weights p/p_sampler on the policy loss.")
+    .describe("Cap of truncated importance-sampling weights p/p_sampler; null: no importance sampling.")
     .meta({
       unit: "1",
       source: "PPO: off; OpenRLHF and verl: 2, TRL: 3",
-      details: "For rollouts that are off-policy on purpose: quantised, stale. null: no weights.",
+      details:
+        "The weights multiply each token's policy loss. For rollouts from another policy, such as a quantised or an older one.",
     }),
   target_kl: z.number().positive().nullable().default(null)
-    .describe("Early stop of the policy's updates when approx_kl exceeds this.")
+    .describe("Early stopping: skip further policy updates when approx_kl exceeds this; null: off.")
     .meta({
       unit: "nats per token",
       source: "TRL: off; Spinning Up: 1.5 times 0.01",
-      details: "Ends the policy's updates of this iteration; the critic is trained on.",
+      details: "Applies to the rest of the iteration; the critic is still updated.",
     }),
   max_skipped_updates: z.int().min(0).default(2)
     .describe("Maximum updates skipped per iteration for a non-finite loss or gradient.")
     .meta({ unit: "updates", source: "ours: tolerates one bad row, not a broken model" }),
   warn_length_factor: z.number().gt(1).nullable().default(1.5)
-    .describe("Warn when the response length changes by this factor.")
+    .describe("Warn if the mean response length changes by this factor; null: never.")
     .meta({
       unit: "1",
       source: "ours: 50 % longer",
-      details: "Compared with the first iteration, and only while the reward rises. null: never.",
+      details: "Compared with the first iteration; only if the reward is significantly higher than then.",
     }),
   warn_repetition: z.number().positive().nullable().default(0.1)
-    .describe("Warn when repetition rises by this.")
+    .describe("Warn if the share of repeated 4-grams rises by this; null: never.")
     .meta({
       unit: "1",
       source: "ours: a tenth of all 4-grams",
-      details: "Compared with the first iteration, and only while the reward rises. null: never.",
+      details: "Compared with the first iteration; only if the reward is significantly higher than then.",
     }),
   warn_kl_per_token: z.number().positive().nullable().default(0.2)
-    .describe("Warn when the KL to SFT per token exceeds this.")
+    .describe("Warn if the KL to SFT per token exceeds this; null: never.")
     .meta({
       unit: "nats per token",
       source: "ours: two thirds of kl_stop_per_token",
-      details: "Only while the reward rises. null: never.",
+      details: "Only if the reward is significantly higher than in the first iteration.",
     }),
   kept_samples: z.int().min(0).default(4)
-    .describe("Responses written to samples as text.")
+    .describe("Number of responses in the output samples.")
     .meta({
       unit: "responses",
       source: "ours",
-      details: "In addition to the responses that a warning names.",
+      details: "The first responses of the iteration; those that a warning names are added.",
     }),
 } as const;

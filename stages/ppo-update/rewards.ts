@@ -1,4 +1,4 @@
-/** Rewards: their scale, the KL penalty, and what each token is given. Pure. @module */
+/** Rewards: normalisation, KL penalty, and the reward of each token. Pure. @module */
 import type { TrainerState } from "@/lib/data/contracts/trainer_state.ts";
 import { klEstimates } from "@/lib/model/rl/kl.ts";
 import { ppoRewards } from "@/lib/model/rl/ppo_rewards.ts";
@@ -25,12 +25,12 @@ export interface FittedScale {
   readonly kept: ScaleState;
 }
 
-/** Returns whether a truncated response is taken to continue: nothing is then given at its last token, as there is no end. */
+/** Returns whether a truncated response is treated as unfinished (bootstrap): there is then no reward at its last token. */
 export function continues({ isTruncated }: Rollout, { truncated_value }: Params): boolean {
   return truncated_value === "bootstrap" && isTruncated;
 }
 
-/** Returns whether a response is given its reward: not if it was truncated and is penalised, masked or taken to continue. */
+/** Returns whether a response keeps its reward: not if it is truncated and penalised, masked or bootstrapped. */
 function isGivenReward(rollout: Rollout, params: Params): boolean {
   return !rollout.isTruncated || (params.missing_eos === "score" && !continues(rollout, params));
 }
@@ -61,7 +61,7 @@ export function fitScale(rollouts: readonly Rollout[], state: ScaleState, params
   return keep(centre !== null && scale !== null ? { centre, scale } : centred(fitRewardScale(rewards)));
 }
 
-/** Returns log π − log π_ref of every token, nats, at temperature 1 whatever the sampling temperature was. */
+/** Returns log π − log π_ref of every token, nats, at temperature 1, independent of the sampling temperature. */
 export function tokenKl(
   { logprobsT1, sftLogprobs, baseLogprobs }: Rollout,
   reference: Params["kl_reference"],

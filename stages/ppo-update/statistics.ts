@@ -172,8 +172,8 @@ export class UpdateStatistics {
     const { tensor, rows, value } = result.nonFinite;
     const ids = listed(rows.map((id) => `"${id}"`), { most: 3, separator: ", " });
     throw new DataError(
-      `Training diverged: at most ${this.maxSkipped} updates of an iteration (max_skipped_updates) may have a loss or gradient that is not ` +
-        `finite; in iteration ${this.iteration}, minibatch ${number}, ${tensor} of the ${network} is ${value} for ` +
+      `Training diverged: more than ${this.maxSkipped} updates of an iteration (max_skipped_updates) have a non-finite loss or ` +
+        `gradient; in iteration ${this.iteration}, minibatch ${number}, ${tensor} of the ${network} is ${value} for ` +
         `${rows.length === 1 ? "row" : "rows"} ${ids}`,
     );
   }

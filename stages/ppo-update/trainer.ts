@@ -174,7 +174,7 @@ export function nextState(
 }
 
 /**
- * Writes what the next iteration starts from. Each model gets the tokenizer's files. A critic that was not loaded is passed on, if there is one.
+ * Writes what the next iteration starts from. Each model gets the tokenizer's files. A critic that was given but not loaded is copied.
  * @param handOver takes the arrays: nothing may be trained with them afterwards
  */
 export async function saveTrainer(

@@ -60,7 +60,7 @@ export function rewardHackingWarnings(
     const rows = order.slice(0, SHOWN).map(([, i]) => i);
     const ids = rows.map((i) => `"${rollouts[i]!.id}"`).join(" and ");
     const rise = `the reward rose from ${short(first.reward!)} to ${short(now.reward)}`;
-    warnings.push({ kind, message: `${rise} while ${change}; see ${ids}`, rows });
+    warnings.push({ kind, message: `${rise} while ${change}; see responses ${ids}`, rows });
   };
   const length = now.response_length, before = first.response_length!;
   if (factor !== null && (length > before * factor || length < before / factor)) {

@@ -34,7 +34,7 @@ Deno.test("each warning names the metric that left its band and the responses th
     kind: "length",
     rows: [1, 3],
     message:
-      'the reward rose from 1 to 5 while the response length went from 10 to 17.3 tokens; see "r1" and "r3"',
+      'the reward rose from 1 to 5 while the response length went from 10 to 17.3 tokens; see responses "r1" and "r3"',
   });
   assertEquals(warnings(rollouts([5, 6, 4, 5], { level: 5 })).map(({ kind, rows }) => [kind, rows]), [[
     "length",
@@ -47,13 +47,15 @@ Deno.test("each warning names the metric that left its band and the responses th
   assertEquals(repetition, {
     kind: "repetition",
     rows: [1, 0],
-    message: 'the reward rose from 1 to 5 while repeated 4-grams went from 0 % to 43.3 %; see "r1" and "r0"',
+    message:
+      'the reward rose from 1 to 5 while repeated 4-grams went from 0 % to 43.3 %; see responses "r1" and "r0"',
   });
   const [kl] = warnings(rollouts(LENGTHS, { level: 5, kl: 0.2 }));
   assertEquals(kl, {
     kind: "kl",
     rows: [3, 0],
-    message: 'the reward rose from 1 to 5 while the KL to SFT reached 0.25 nats per token; see "r3" and "r0"',
+    message:
+      'the reward rose from 1 to 5 while the KL to SFT reached 0.25 nats per token; see responses "r3" and "r0"',
   });
 });
 

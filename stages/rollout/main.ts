@@ -25,7 +25,7 @@ import { type Params, params } from "./params.ts";
 
 const inputs = {
   prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
-  policy: { contract: "model", description: "the model that is sampled", handedOver: true },
+  policy: { contract: "model", description: "policy to sample from", handedOver: true },
 } as const satisfies Ports;
 
 const outputs = {

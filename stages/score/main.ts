@@ -24,7 +24,7 @@ import { type Params, params } from "./params.ts";
 
 const inputs = {
   rollouts: { contract: "rollouts@1", description: "responses to score" },
-  reward: { contract: "reward", description: "reward directory: members, base and reward.json" },
+  reward: { contract: "reward", description: "output of build-reward: members, base and reward.json" },
   sft: { contract: "model", description: "SFT model, for the KL to SFT" },
   external: {
     contract: "file",
@@ -34,7 +34,7 @@ const inputs = {
 } as const satisfies Ports;
 
 const outputs = {
-  scored: { contract: "scored@1", description: "the rollouts with log-probabilities and rewards" },
+  scored: { contract: "scored@1", description: "rollouts with log-probabilities and rewards" },
 } as const satisfies Ports;
 
 type Context = StageContext<Params, typeof inputs, typeof outputs>;
@@ -94,7 +94,7 @@ async function externalReward(
   const { external_url: url } = params;
   if (path !== undefined && url !== "") {
     throw new UsageError(
-      `Only one external reward is possible, got both the input external=${path} and external_url`,
+      `Only one external reward is allowed, got the input external=${path} and the parameter external_url`,
     );
   }
   if (path !== undefined) return await moduleReward(path);

@@ -330,7 +330,7 @@ Deno.test("an endpoint that computes what a module does gives the module's bytes
   );
   assertEquals(
     both.message,
-    `Only one external reward is possible, got both the input external=${external} and external_url`,
+    `Only one external reward is allowed, got the input external=${external} and the parameter external_url`,
   );
 });
 

@@ -8,7 +8,7 @@ export const params = z.strictObject({
     .describe("Weight of the external reward, added to the models' reward.")
     .meta({
       unit: "nats per unit of the external reward",
-      source: "1: TRL's reward_weights",
+      source: "TRL: reward_weights of 1",
       details: "Ignored without the input `external` and without external_url.",
     }),
   external_url: z.string().default("")
@@ -22,8 +22,8 @@ export const params = z.strictObject({
     )
     .describe("HTTP endpoint of an external reward, instead of a module.")
     .meta({
-      source: "none; OpenRLHF's remote_rm_url",
-      details: "The run may connect to its host, and to no other.",
+      source: "off; OpenRLHF: remote_rm_url",
+      details: "The stage may connect to this host and port only.",
     }),
   external_timeout: z.number().positive().max(86_400).default(180)
     .describe("Timeout of a request to external_url.")
@@ -39,8 +39,8 @@ export const params = z.strictObject({
     .describe("Rows per request to external_url; null: all rows.")
     .meta({
       unit: "rows",
-      source: "null: as a module",
-      details: "With all rows of an iteration in one request, the endpoint may compare responses.",
+      source: "ours: as for a module",
+      details: "With all rows of an iteration in one request, the endpoint can compare responses.",
     }),
 });
 

@@ -227,7 +227,7 @@ Deno.test("a stop at the last update lets it finish, and without scratch the mes
   await assertRejects(
     () => runStage(directory.file("lost"), { tokens, stopAfter: 2 }),
     TryAgainError,
-    "Interrupted: 2 of 6 updates are discarded, as there is no --scratch",
+    "Interrupted: 2 of 6 updates are discarded, because --scratch is not set",
   );
 });
 

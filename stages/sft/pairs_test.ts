@@ -223,13 +223,13 @@ Deno.test("an objective without its inputs, or with others, is an error that lis
   const cases: [Partial<StageRun> & { pairs?: string }, string][] = [
     [
       { inputs: { tokens }, params: { loss: "all", pack: true } },
-      "Invalid inputs and parameters for objective=dpo: input pairs is missing; input tokens is not used; " +
+      "Invalid inputs and parameters for objective=dpo: input pairs is missing; input tokens must not be given; " +
       "loss must be response, got all; pack must be false, got true",
     ],
     [
       { pairs: file, inputs: { reference: OTHER }, params: { objective: "nll" } },
-      "Invalid inputs and parameters for objective=nll: input tokens is missing; input pairs is not used; " +
-      "input reference is not used",
+      "Invalid inputs and parameters for objective=nll: input tokens is missing; input pairs must not be given; " +
+      "input reference must not be given",
     ],
   ];
   for (const [given, message] of cases) {

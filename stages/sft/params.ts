@@ -5,7 +5,7 @@ import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
   objective: z.enum(["nll", "dpo", "spin"]).default("nll")
-    .describe("Training objective: SFT (`nll`), DPO or SPIN.")
+    .describe("Training objective: nll (SFT), dpo or spin.")
     .meta({
       source: "DPO: arXiv:2305.18290, eq. 7; SPIN: arXiv:2401.01335, eq. 4.7",
       details:
@@ -25,10 +25,10 @@ export const params = z.strictObject({
     .describe("Coefficient of the chosen responses' NLL per token, added to the loss.")
     .meta({
       unit: "1",
-      source: "arXiv:2305.18290: 0; arXiv:2404.19733: 1, keeps chosen responses likely",
+      source: "arXiv:2305.18290: 0; arXiv:2404.19733: 1, so that chosen responses remain probable",
     }),
   epochs: z.number().positive().default(3)
-    .describe("Passes over the demonstrations or pairs.")
+    .describe("Number of epochs over the demonstrations or pairs.")
     .meta({
       unit: "1",
       source: "Zephyr and Tulu 2 train two to three epochs",
@@ -36,14 +36,14 @@ export const params = z.strictObject({
     }),
   max_updates: z.int().min(0).default(0)
     .describe("Number of updates, instead of epochs; 0: use epochs.")
-    .meta({ unit: "updates", source: "0: use epochs" }),
+    .meta({ unit: "updates", source: "off; TRL: max_steps" }),
   min_updates: z.int().min(0).default(0)
     .describe("Minimum number of updates when training by epochs.")
     .meta({
       unit: "updates",
-      source: "0: none; 128 for the quickstart's task",
+      source: "0: no minimum; the quickstart uses 128",
       details:
-        "A small set of demonstrations needs more passes until the model ends its responses with EOS. Ignored with " +
+        "With few demonstrations, more epochs are needed until the model ends its responses with EOS. Ignored with " +
         "max_updates or match_updates.",
     }),
   batch_size: z.int().positive().default(32)
@@ -67,22 +67,25 @@ export const params = z.strictObject({
     .meta({ unit: "1", source: "GPT-3 (arXiv:2005.14165) and Llama: 0.95" }),
   eps: z.number().positive().default(1e-8).describe("AdamW ε.")
     .meta({ unit: "1", source: "PyTorch" }),
-  weight_decay: z.number().min(0).default(0).describe("AdamW weight decay, applied to matrices only.")
+  weight_decay: z.number().min(0).default(0).describe(
+    "AdamW weight decay, applied to weight matrices only (not norms, biases).",
+  )
     .meta({ unit: "1", source: "Zephyr: 0" }),
   max_grad_norm: z.number().positive().default(1).describe("Maximum global gradient norm (clipping).")
     .meta({ unit: "1", source: "Llama: 1" }),
   loss: z.enum(["response", "all"]).default("response")
     .describe("Supervised tokens: those of the loss mask, or all (pretraining).")
-    .meta({ source: "the usual for SFT" }),
+    .meta({ source: "response: usual for SFT" }),
   pack: z.boolean().default(false)
     .describe("Pack rows into blocks of pack_length tokens, for pretraining.")
     .meta({
-      source: "as in GPT-2 and llama2.c",
-      details: "Documents follow one another after their EOS tokens, and tokens attend across documents.",
+      source: "off; used for GPT-2 and llama2.c",
+      details:
+        "Rows are concatenated, each with its EOS token at the end. Tokens attend to earlier rows of the same block.",
     }),
   pack_length: z.union([z.literal(0), z.int().min(2)]).default(0)
     .describe("Length of a packed block; 0: the model's context length.")
-    .meta({ unit: "tokens", source: "0: the whole context" }),
+    .meta({ unit: "tokens", source: "0: GPT-2 and llama2.c use the whole context" }),
   subsample: z.number().gt(0).max(1).default(1)
     .describe("Fraction of the rows to train on, drawn without replacement.")
     .meta({ unit: "1", source: "1: all rows; members of a bagged reward use 0.5" }),
@@ -91,26 +94,27 @@ export const params = z.strictObject({
     .meta({
       unit: "1",
       source: "0: none; PEFT's default for adapters is 8",
-      details: "With 0, all weights are trained, or those of the adapter if the model is one.",
+      details: "With 0, all weights are trained; if the input model is an adapter, only the adapter is.",
     }),
   lora_alpha: z.number().positive().default(16)
     .describe("LoRA α; the adapter is scaled by α/r.")
-    .meta({ unit: "1", source: "twice PEFT's default rank; PEFT's own default is 8" }),
+    .meta({ unit: "1", source: "ours: twice PEFT's default rank of 8; PEFT: 8" }),
   lora_target_modules: z.array(z.string().min(1)).min(1).default(["all-linear"])
-    .describe("Linear modules that get an adapter, such as q_proj, or all-linear.")
+    .describe("Linear modules to which adapters are added, such as q_proj, or all-linear.")
     .meta({
       source: "QLoRA (arXiv:2305.14314, §4): adapters on all linear layers match full fine-tuning",
-      details: "Last parts of the modules' names; all-linear is every linear module except the output layer.",
+      details:
+        "Each name is the last part of a module name; all-linear means every linear layer except the output layer.",
     }),
   use_rslora: z.boolean().default(false)
     .describe("Rank-stabilized LoRA: scale the adapter by α/√r.")
     .meta({ source: "PEFT; arXiv:2312.03732" }),
   checkpoint_every: z.int().min(0).default(0)
-    .describe("Updates between intermediate checkpoints; 0: none.")
-    .meta({ unit: "updates", source: "0: none" }),
+    .describe("Number of updates between intermediate checkpoints; 0: no checkpoints.")
+    .meta({ unit: "updates", source: "off" }),
   micro_batch_tokens: z.int().positive().default(1024)
-    .describe("Maximum tokens per forward pass, padding included.")
-    .meta({ unit: "tokens", source: "measured: larger micro-batches exceed the CPU cache and are slower" }),
+    .describe("Maximum tokens per forward and backward pass, padding included.")
+    .meta({ unit: "tokens", source: "ours: larger micro-batches exceed the CPU cache and are slower" }),
 });
 
 /** Checked parameters. */

@@ -11,7 +11,7 @@ export const inputs = {
     description: "reference model of dpo and spin; default: the initial model",
     optional: true,
   },
-  model: { contract: "model", description: "initial model; an adapter is trained as an adapter" },
+  model: { contract: "model", description: "initial model; if it is a LoRA adapter, the adapter is trained" },
   validation: {
     contract: "tokens@1",
     description: "held-out demonstrations for validation_loss",
@@ -19,7 +19,7 @@ export const inputs = {
   },
   match_updates: {
     contract: "metrics@1",
-    description: "PPO metrics: train for as many updates as its policy",
+    description: "metrics of PPO iterations: train for as many updates as PPO made",
     many: "list",
     optional: true,
   },
@@ -38,7 +38,8 @@ export const outputs = {
   },
   metrics: {
     contract: "metrics@1",
-    description: "loss, grad_norm and lr per update; accuracy, margin, … of pairs; updates, validation_loss",
+    description:
+      "loss, grad_norm, lr and, for pairs, accuracy, margin, … per update; number of updates; validation_loss",
   },
 } as const satisfies Ports;
 

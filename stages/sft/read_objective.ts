@@ -29,7 +29,7 @@ export function checkObjective(inputs: Context["inputs"], { objective, loss, pac
   const unused = isPairs ? ["tokens"] as const : ["pairs", "reference"] as const;
   const problems = [
     ...needed.filter((port) => inputs[port] === undefined).map((port) => `input ${port} is missing`),
-    ...unused.filter((port) => inputs[port] !== undefined).map((port) => `input ${port} is not used`),
+    ...unused.filter((port) => inputs[port] !== undefined).map((port) => `input ${port} must not be given`),
     ...(isPairs && loss !== "response" ? [`loss must be response, got ${loss}`] : []),
     ...(isPairs && pack ? ["pack must be false, got true"] : []),
   ];

@@ -71,7 +71,9 @@ export async function train(
       savedAt = performance.now();
     }
     if (signal.aborted) {
-      const fate = scratch ? "saved. Run the same command to resume" : "discarded, as there is no --scratch";
+      const fate = scratch
+        ? "saved. Run the same command to resume"
+        : "discarded, because --scratch is not set";
       throw new TryAgainError(`Interrupted: ${index + 1} of ${total} updates are ${fate}`);
     }
   }

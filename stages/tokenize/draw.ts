@@ -16,7 +16,7 @@ export function drawDemonstrations(
   const { samples } = set;
   if (samples.length < count) {
     throw new DataError(
-      `draw must be at most the ${samples.length} demonstrations of ${file}, got ${count}`,
+      `draw must be at most the number of demonstrations in ${file}, ${samples.length}, got ${count}`,
       { file },
     );
   }

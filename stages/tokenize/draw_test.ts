@@ -60,6 +60,6 @@ Deno.test("a draw keeps the counts and adds drawnFrom; a draw of more than all i
   assertEquals(
     assertThrows(() => drawDemonstrations(setOf(names), { count: 41, seed: 1, file: "a.jsonl" }), DataError)
       .message,
-    "draw must be at most the 40 demonstrations of a.jsonl, got 41",
+    "draw must be at most the number of demonstrations in a.jsonl, 40, got 41",
   );
 });

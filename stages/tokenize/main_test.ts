@@ -209,7 +209,7 @@ Deno.test("responses can be selected by reward, which only scored rollouts have"
     );
     assertEquals(
       foreign.message,
-      `${file}: ids must be of the model's tokenizer ${digest}, got ids of 0`,
+      `${file}: token ids must be those of the model's tokenizer, ${digest}, got 0`,
     );
   }));
 

@@ -257,7 +257,7 @@ Deno.test("impossible pairs are refused with the reason", async () => {
     [
       () => run(directory, { rows: several, digest: "0" }, { pairs: "best_worst", select: "best" }),
       DataError,
-      `${file}: ids must be of the model's tokenizer ${DIGEST}, got ids of 0`,
+      `${file}: token ids must be those of the model's tokenizer, ${DIGEST}, got 0`,
     ],
   ];
   for (const [fails, kind, message] of cases) {

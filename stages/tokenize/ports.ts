@@ -6,7 +6,7 @@ export const inputs = {
   demonstrations: {
     contract: "file",
     description:
-      "demonstrations: files (JSON Lines, JSON, CSV, Parquet, Arrow, text), directories or patterns",
+      "files with demonstrations (JSON Lines, JSON, CSV, Parquet, Arrow, text), directories, or glob patterns",
     many: "list",
     optional: true,
   },
@@ -18,10 +18,10 @@ export const inputs = {
   },
   rollouts: {
     contract: ["rollouts@1", "scored@1"],
-    description: "a model's responses; the selected ones become demonstrations",
+    description: "responses sampled from a model; selected ones become demonstrations (select)",
     optional: true,
   },
-  model: { contract: "model", description: "the model, for its tokenizer and context length" },
+  model: { contract: "model", description: "model whose tokenizer and context length are used" },
 } as const satisfies Ports;
 
 /** Output ports. */
@@ -38,14 +38,21 @@ export const outputs = {
   },
   prompts: {
     contract: "prompts@1",
-    description: "the given prompts, else the distinct prompts of train",
+    description: "encoded prompts of the input prompts; without it, the distinct prompts of train",
     optional: true,
   },
   eval_prompts: {
     contract: "prompts@1",
-    description: "the given evaluation prompts, else the distinct prompts of validation",
+    description: "encoded prompts of the input eval_prompts; without it, the distinct prompts of validation",
     optional: true,
   },
-  pairs: { contract: "pairs@1", description: "preference pairs, unless pairs is none", optional: true },
-  report: { contract: "report", description: "report.json: counts, lengths, truncation, three example rows" },
+  pairs: {
+    contract: "pairs@1",
+    description: "preference pairs, unless the parameter pairs is none",
+    optional: true,
+  },
+  report: {
+    contract: "report",
+    description: "directory with report.json: counts, lengths, truncation, three example rows",
+  },
 } as const satisfies Ports;

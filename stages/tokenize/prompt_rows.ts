@@ -118,7 +118,7 @@ function fitCandidates(
   }
   if (rows.length === 0) {
     throw new DataError(
-      `${file}: at least one prompt must fit, got ${candidates.length} that are too long`,
+      `${file}: at least one prompt must be within the length limit, got ${candidates.length} that are too long`,
       { file },
     );
   }

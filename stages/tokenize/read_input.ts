@@ -92,7 +92,7 @@ function readRewarded(file: string, setting: string): ReturnType<typeof readScor
 function checkTokenizer(file: string, digest: string, tokenizer: Tokenizer): void {
   if (digest === tokenizer.digest) return;
   throw new DataError(
-    `${file}: ids must be of the model's tokenizer ${tokenizer.digest}, got ids of ${digest}`,
+    `${file}: token ids must be those of the model's tokenizer, ${tokenizer.digest}, got ${digest}`,
     { file },
   );
 }
@@ -108,7 +108,7 @@ async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer
   const isByReward = select === "reward" || select === "best";
   if (isByReward && response_pattern !== "") {
     throw new UsageError(
-      `response_pattern must be empty with select=${select}: a reward belongs to the whole response`,
+      `response_pattern must be empty with select=${select}: the reward was computed for the whole response`,
     );
   }
   const scored = isByReward ? readRewarded(file, `select=${select}`) : undefined;

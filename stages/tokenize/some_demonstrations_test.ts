@@ -76,7 +76,7 @@ Deno.test("responses that did not end by themselves become demonstrations that e
   );
   assertEquals(
     error.message,
-    "response_pattern must be empty with select=reward: a reward belongs to the whole response",
+    "response_pattern must be empty with select=reward: the reward was computed for the whole response",
   );
 });
 
@@ -97,7 +97,7 @@ Deno.test("demonstrations of files and rollouts are drawn together, and a draw o
   const error = await assertRejects(() => draw(1003, 0), DataError);
   assertEquals(
     error.message,
-    `draw must be at most the 1002 demonstrations of ${DEMONSTRATIONS} and ${rollouts}, got 1003`,
+    `draw must be at most the number of demonstrations in ${DEMONSTRATIONS} and ${rollouts}, 1002, got 1003`,
   );
 });
 

@@ -143,7 +143,7 @@ function refuseEmpty(file: string, name: string, { samples, dropped }: TokenSet,
   if (samples.length > 0) return;
   const split = fraction > 0 ? ` with validation_fraction ${fraction}` : "";
   throw new DataError(
-    `${file}: the ${name} set must have rows, got none${split} (${dropped} dropped as too long)`,
+    `${file}: the ${name} set must not be empty, got no rows${split} (${dropped} dropped as too long)`,
     { file },
   );
 }

@@ -161,19 +161,19 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
     "a set without any row that fits",
     demonstrations([{ prompt: "A?", response: " cat".repeat(50) }]),
     settings({ truncation: "drop" }),
-    "d.jsonl: the train set must have rows, got none (1 dropped as too long)",
+    "d.jsonl: the train set must not be empty, got no rows (1 dropped as too long)",
   ],
   [
     "a validation split that is empty",
     demonstrations([{ prompt: "A?" }]),
     settings({ validation_fraction: 1e-9 }),
-    "d.jsonl: the validation set must have rows, got none with validation_fraction 1e-9 (0 dropped as too long)",
+    "d.jsonl: the validation set must not be empty, got no rows with validation_fraction 1e-9 (0 dropped as too long)",
   ],
   [
     "prompts that are all dropped",
     { prompts: { file: "p.jsonl", rows: [promptRow("a", 1, "cat ".repeat(40))] } },
     settings({ truncation: "right" }),
-    "p.jsonl: at least one prompt must fit, got 1 that are too long",
+    "p.jsonl: at least one prompt must be within the length limit, got 1 that are too long",
   ],
 ];
 

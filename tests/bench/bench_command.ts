@@ -28,19 +28,20 @@ Usage: deno task bench [train|generate|iteration]… [flags]     default: all th
   train        one training step: forward, backward, gradient clipping, AdamW
   generate     one decoding step: a new token for each of B sequences
   iteration    one PPO iteration: rollout, score, ppo-update (4 epochs of one minibatch)
-  load         loading checkpoints of 135 M and 494 M parameters; takes 3 GB of memory
-  tokenize     the stage tokenize on a million tokens
+  load         load checkpoints of 135 M and 494 M parameters; needs 3 GB of memory
+  tokenize     stage tokenize on a million tokens
   --shape S    model size: ${SHAPE_NAMES.join(", ")}; default 3m
-  --batch B    rows of a step; default the shape's (train), 1 (generate), 64 (iteration)
-  --seq T      tokens of a row; default the shape's (train), 64 (generate), 128 (iteration)
+  --batch B    batch size; default set by --shape (train), 1 (generate), 64 (iteration)
+  --seq T      sequence length in tokens; default set by --shape (train), 64 (generate), 128 (iteration)
   --threads N  CPU threads; default all cores
-  --steps N    repetitions; default a few seconds
+  --steps N    number of repetitions; default as many as take a few seconds
   --json       print one JSON object per case
-  --profile    add the most expensive ONNX operators; slows the case
+  --profile    also print the most expensive ONNX operators; slows the benchmark
   --verbose    print stack traces of errors
   --help       print this text
 
-Maximum speed: GFLOP/s of a 2048³ matrix product, and the milliseconds to multiply all matrices of the model by a vector.
+The maximum speed of this machine is measured with a product of two 2048 × 2048 matrices (GFLOP/s), and with the products
+of all weight matrices of the model and a vector (milliseconds).
 
 Examples:
   deno task bench

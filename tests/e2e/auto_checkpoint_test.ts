@@ -85,7 +85,7 @@ Deno.test("reward_checkpoint=auto without checkpoints is refused before anything
     [
       64,
       `Invalid manifest ${MANIFEST}: 1 problem\n  ${MANIFEST}:LINE:COLUMN: input ` +
-      '"checkpoints" is required, for reward_checkpoint=auto, but what it reads is not written: sft.checkpoints ' +
+      '"checkpoints" is required, for reward_checkpoint=auto, but its source is not written: sft.checkpoints ' +
       "(checkpoint_every=0)\n",
     ],
   );

@@ -77,7 +77,7 @@ Deno.test("a pattern that matches nothing, and one at a port for a model, give o
     await run("stage", "tokenize", "--in.demonstrations", both, `--in.model=${both}`, ...outputs),
     [
       64,
-      "Only ports for data files accept several files: --in.model " +
+      "A directory or pattern of several files is allowed only for inputs with contract file, got --in.model " +
       `${dir.file("a.jsonl")} and 1 more file\n`,
     ],
   );
@@ -90,7 +90,7 @@ Deno.test("a pattern that matches nothing, and one at a port for a model, give o
   assertEquals(code, 64);
   assertStringIncludes(
     String(err),
-    `Only ports for data files accept several files: input "model" of tokenize reads ` +
+    `A directory or pattern of several files is allowed only for inputs with contract file, got input "model" of tokenize reads ` +
       `${dir.file("a.jsonl")} and 1 more file; `,
   );
 });

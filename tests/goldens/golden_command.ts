@@ -17,20 +17,21 @@ const HELP =
 
 Usage: deno task golden DIR… [flags]
 
-  DIR        directory of one or many goldens, or a JSON file of PPO values
+  DIR        directory of one or more goldens, or a JSON file of PPO reference values
   --verbose  print the error at every tensor, row or step, and stack traces
   --json     print one JSON object per check, then one with the counts
   --help     print this text
 
 Prints one line per check: largest error, tolerance, and ok or FAIL.
-Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, topics of PPO, one
-iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of demonstrations, corrupt files that must be refused.
+Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, calculations
+of PPO (rewards, advantages, losses), one iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of
+demonstration files, and corrupt files, which must be rejected.
 
 Examples:
   deno task golden fixtures/goldens
   deno task golden fixtures/goldens/families/llama --verbose
 
-Exit code: 0, 1 if a check failed, 64 for invalid flags, 65 for a path that is no golden.
+Exit code: 0, 1 if a check failed, 64 for invalid flags, 65 for a path that is not a golden.
 `;
 
 /** Exit code if a check failed. */

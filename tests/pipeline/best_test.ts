@@ -203,7 +203,7 @@ Deno.test("a dry run says what a best iteration waits for, until it is known", a
     return Object.fromEntries(found.filter((p) => p.runs).map((p) => [p.id, p.reason]));
   };
   const before = await look();
-  assertEquals(before.after, "reads loop.judge[2], loop.judge[5], loop.judge[7]");
+  assertEquals(before.after, "depends on loop.judge[2], loop.judge[5], loop.judge[7]");
   assertEquals(
     Object.keys(before).filter((id) => id.startsWith("loop.judge")),
     [2, 5, 7].map((i) => `loop.judge[${i}]`),
@@ -211,7 +211,7 @@ Deno.test("a dry run says what a best iteration waits for, until it is known", a
   await run(toy, judged(BY_SCORE));
   assertEquals(await look(), {});
   const [judges, after] = [
-    { "loop.judge[1]": "no earlier run", "loop.judge[3]": "no earlier run" },
+    { "loop.judge[1]": "not run before", "loop.judge[3]": "not run before" },
     "loop.judge[1]",
   ];
   const other = await look(["loop.judge.every=2"]);
@@ -220,7 +220,7 @@ Deno.test("a dry run says what a best iteration waits for, until it is known", a
     ...Object.fromEntries([0, 1, 2].map((i) => [`loop.count[${i}]`, "state is no longer in the store"])),
     "loop.count[3]": "model is no longer in the store",
   };
-  assertEquals(other, { ...judges, ...models, after: `reads ${after}, loop.judge[3]` });
+  assertEquals(other, { ...judges, ...models, after: `depends on ${after}, loop.judge[3]` });
 });
 
 Deno.test("--set changes how often a stage of a loop runs, and must be a whole number", async () => {

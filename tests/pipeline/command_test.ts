@@ -32,7 +32,7 @@ Deno.test("deno task pipeline runs a manifest, then finds it cached; the stage a
   const dry = await finish(launch([...args, "--dry-run", "--set", "tokenize.max_prompt_length=99"]));
   assertEquals(dry, {
     code: 0,
-    out: "run     tokenize  max_prompt_length: 0 → 99\n1 to run, 0 cached\n",
+    out: "run     tokenize  max_prompt_length: 0 → 99\n1 stage to run, 0 cached\n",
     err: "",
   });
 

@@ -29,7 +29,7 @@ Deno.test("a stage of a block and an unknown name are refused together", async (
   const error = await assertRejects(() => toy.blueprint({ to: ["loop.count", "all", "wirte"] }), UsageError);
   assertEquals(
     error.message,
-    '--to must name stages or blocks of toy.yaml, got "loop.count" (a part of "loop", which runs as a whole); ' +
+    '--to must name stages or blocks of toy.yaml, got "loop.count" (in block "loop", which runs as a whole); ' +
       '"wirte", did you mean "write"?',
   );
 });

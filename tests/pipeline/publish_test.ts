@@ -92,7 +92,7 @@ Deno.test("with the process executor every iteration is written, with a warning"
   const warn = (message: string) => warnings.push(message);
   await toy.run({ manifest: manifest(), set: ["loop.count=2"], executor: "process", warn });
   assertEquals(warnings, [
-    "loop.publish is 3, but the executor process shares no memory: every iteration is written",
+    "loop.publish is 3, but the executor process cannot pass models in memory: every iteration is written",
   ]);
   assertEquals(stored(toy), [0, 1]);
 });
@@ -215,7 +215,7 @@ Deno.test("publish must be a whole number, and a loop without hand-over gives a 
   );
   const counting = manifest().replace("grow-model", "count-iterations");
   assertEquals((await toy.blueprint({ manifest: counting })).warnings, [
-    '"publish" of loop has no effect: no stage of the loop hands models over in memory',
+    '"publish" of loop has no effect: no stage of the loop passes models in memory',
   ]);
 });
 

@@ -183,7 +183,7 @@ Deno.test("--fresh runs everything again", async () => {
   await toy.run();
   const again = await toy.run({ fresh: true });
   assertEquals(ran(again.events), ALL);
-  assertEquals(again.events.find((e) => e.type === "stage_started")?.reason, "--fresh runs everything");
+  assertEquals(again.events.find((e) => e.type === "stage_started")?.reason, "--fresh ignores the cache");
 });
 
 Deno.test("the action of a damaged blob runs again if the blob is needed, and only then", async () => {
@@ -351,8 +351,11 @@ Deno.test("a dry run lists what would run and why, and leaves no trace", async (
     );
   };
   const before = await look([]);
-  assertEquals(before.write, "no earlier run");
-  assertEquals(before["loop.count[5]"], "reads loop.count[4], copies.write[0], copies.write[1], and 1 more");
+  assertEquals(before.write, "not run before");
+  assertEquals(
+    before["loop.count[5]"],
+    "depends on loop.count[4], copies.write[0], copies.write[1], and 1 more",
+  );
   assertEquals(Object.hasOwn(before, "loop.join[5]"), true);
   assertEquals([...Deno.readDirSync(toy.path)].map((e) => e.name).sort(), ["base", "first.txt"]);
   await toy.run();

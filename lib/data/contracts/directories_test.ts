@@ -133,7 +133,7 @@ Deno.test("readTrainerState() refuses version 1 by name, and says to train the l
   assertEquals(
     assertThrows(() => readTrainerState(directory.path), DataError).message,
     `${file}: the trainer state must be of version 2, got version 1, whose fields have other names. ` +
-      "Train this loop again from its first iteration, without an input state",
+      "Start the training again from the first iteration, without the input state",
   );
 });
 

@@ -68,7 +68,7 @@ export const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "leng
 export const RewardSchema = z.strictObject({
   version: z.literal([1, 2]),
   members: z.array(Model).min(1).describe("SFT models"),
-  base: Model.describe("the model before SFT"),
+  base: Model.describe("the base model, from which the SFT models were trained"),
   baseline: Model.optional().describe("model that is subtracted from the members, if not the base"),
   combine: z.enum(["mean", "min", "lcb", "soup"]),
   soup_of: z.array(digest).min(2).optional().describe("digests of the models that a soup averages"),

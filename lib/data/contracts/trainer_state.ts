@@ -72,7 +72,7 @@ export function readTrainerState(directory: string): TrainerState {
   if ((readJson(file) as { readonly version?: unknown } | null)?.version === 1) {
     throw new DataError(
       `${file}: the trainer state must be of version 2, got version 1, whose fields have other names. ` +
-        "Train this loop again from its first iteration, without an input state",
+        "Start the training again from the first iteration, without the input state",
       { file },
     );
   }

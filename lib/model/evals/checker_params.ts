@@ -5,14 +5,14 @@ import type { CheckerOptions } from "./checker.ts";
 /** Fields for the schema of a stage; the empty string means "not set". */
 export const CHECKER_DETAILS = {
   checker_field: z.string().default("")
-    .describe("Field of the prompt's row that the checker reads.")
+    .describe("Field of the prompt's row that the checker uses.")
     .meta({
-      source: "the checker's default",
-      details: "words: `words`; exact, contains: `answer`; regex: `pattern`.",
+      source: "empty: the checker's default field",
+      details: "Empty: `words` for words, `answer` for exact and contains, `pattern` for regex.",
     }),
   checker_pattern: z.string().default("")
-    .describe("Regular expression of checker=regex.")
-    .meta({ source: "the pattern in the prompt's row" }),
+    .describe("Regular expression for checker=regex; empty: from the prompt's row.")
+    .meta({ source: "empty: every prompt has its own pattern" }),
 };
 
 /** Returns the checker's settings from these parameters. */

@@ -153,7 +153,7 @@ export async function openUserModule(
     if ("failed" in first) throw new UsageError(`${what} ${path} does not load: ${first.failed}`);
     if ("missing" in first) {
       const exported = (first.missing as string[]).join(", ") || "nothing";
-      throw new UsageError(`${what} ${path} must export a function "${name}": it exports ${exported}`);
+      throw new UsageError(`${what} ${path} must export a function "${name}", got ${exported}`);
     }
   } catch (error) {
     await close();

@@ -87,7 +87,7 @@ export function checkSpace(
   if (free < diskBytes) {
     throw new TryAgainError(
       `Not enough disk space: need ${mib(diskBytes)} in ${storeDir}, ${mib(free)} available ` +
-        `(use a smaller "keep", or another --store)`,
+        `(reduce "keep" in the manifest, or set --store to another disk)`,
     );
   }
   return {

@@ -59,7 +59,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       return Promise.resolve(record);
     },
     waiting({ node, waitsFor }) {
-      const reason = `reads ${listed(waitsFor, { most: 3, separator: ", " })}`;
+      const reason = `depends on ${listed(waitsFor, { most: 3, separator: ", " })}`;
       nodes.push({ ...nodeName(node), id: node.id, runs: true, reason });
     },
     async readMetric(_node, record, metric) {
@@ -104,5 +104,12 @@ export function dryRunText(nodes: readonly DryRunNode[]): string {
   const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
     `run     ${id.padEnd(width)}  ${reason}`
   );
-  return `${[...lines, `${lines.length} to run, ${nodes.length - lines.length} cached`].join("\n")}\n`;
+  return `${
+    [
+      ...lines,
+      `${lines.length} ${lines.length === 1 ? "stage" : "stages"} to run, ${
+        nodes.length - lines.length
+      } cached`,
+    ].join("\n")
+  }\n`;
 }

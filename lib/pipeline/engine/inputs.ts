@@ -93,5 +93,7 @@ export function checkSingle(
   );
   if (several.length === 0) return;
   const list = several.map(({ label, path }) => `${label} ${shownPath(path)}`).join("; ");
-  throw new UsageError(`Only ports for data files accept several files: ${list}`);
+  throw new UsageError(
+    `A directory or pattern of several files is allowed only for inputs with contract file, got ${list}`,
+  );
 }

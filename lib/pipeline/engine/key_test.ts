@@ -29,7 +29,7 @@ Deno.test("actionKey() does not depend on the order of names, and does on everyt
 });
 
 Deno.test("reasonToRun() lists what changed, old → new", () => {
-  assertEquals(reasonToRun(PARTS, undefined), "no earlier run");
+  assertEquals(reasonToRun(PARTS, undefined), "not run before");
   assertEquals(reasonToRun(PARTS, PARTS), "its outputs are not in the store");
   const now: KeyParts = {
     ...PARTS,

@@ -63,7 +63,7 @@ export class Maker {
     const remade = (await repair).record;
     const isSame = remade.outputs[port]?.digest === record.outputs[port]!.digest;
     if (isSame && this.#isAvailable(record, port, inMemory)) return;
-    throw new Diverged(`${node.id} gave other bytes than those on record`);
+    throw new Diverged(`${node.id} produced other bytes than in the earlier run`);
   }
 
   /** Lets nothing more begin, as after a failure. */

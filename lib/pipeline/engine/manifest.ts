@@ -64,7 +64,7 @@ const bestSchema = z.strictObject({
     "whether the best iteration has the greatest metric or the least",
   ),
   take: z.enum(["next", "carry"]).default("next").describe(
-    "whether BLOCK.best is what the best iteration carried out (next) or what it started from (carry)",
+    "value of BLOCK.best: the output (next) or the input (carry) of the best iteration",
   ),
 });
 
@@ -114,7 +114,7 @@ export const manifestSchema = z.strictObject({
     "values that are copied to outputs/NAME of the run directory",
   ),
   keep: z.union([z.literal("all"), keepSchema]).default({ states: 2, policies: 2, best_metric: "reward" })
-    .describe("which of a loop's models stay in the store"),
+    .describe("which models and states of a loop's iterations are kept in the store"),
 });
 
 /** A reference or a group of references, as written. */

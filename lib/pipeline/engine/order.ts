@@ -84,7 +84,7 @@ export function partOf(blueprint: Blueprint, names: readonly string[]): Blueprin
   const unknown = names.filter((name) => !entries.has(name)).map((name) => {
     const block = entries.get(name.split(".")[0]!);
     return block && isBlock(block)
-      ? `"${name}" (a part of "${block.name}", which runs as a whole)`
+      ? `"${name}" (in block "${block.name}", which runs as a whole)`
       : `"${name}"${suggestion(name, entries.keys())}`;
   });
   if (unknown.length > 0) {

@@ -303,7 +303,7 @@ stages:
     'm.yaml:4:3: stage "lacking" requires input "from", for passes=3',
     'm.yaml:4:3: stage "lacking" requires input "critic", for passes=3',
     'm.yaml:5:65: input "late" is not given: --input late=PATH',
-    'm.yaml:6:36: input "from" is required, for passes=2, but what it reads is not written: none.steps (passes=1)',
+    'm.yaml:6:36: input "from" is required, for passes=2, but its source is not written: none.steps (passes=1)',
     'm.yaml:12:54: input "critic" is required, for passes=2, but carry.critic starts from null',
   ]);
 });

@@ -122,7 +122,7 @@ function bindingProblems(
   const sources = references.flatMap((reference) => origins(reference));
   if (isRequired && references.length > 0 && !references.some(mayBeGiven)) {
     const list = sources.map(({ stage, port }) => `${stage.path}.${port} (${stage.omits[port]})`).join(", ");
-    problems.push(`${required}, but what it reads is not written: ${list}`);
+    problems.push(`${required}, but its source is not written: ${list}`);
   }
   return problems;
 }

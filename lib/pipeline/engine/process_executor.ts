@@ -47,7 +47,9 @@ export function taskPermissions(task: Task, taskFile: string, options: ProcessOp
   const read = [...code, ...inputs, ...written, taskFile, "/proc/cpuinfo", "/sys/devices/system/cpu"];
   const bad = [...read, ...written].filter((path) => path.includes(","));
   if (bad.length > 0) {
-    throw new UsageError(`Paths of a process must not have a comma, got ${[...new Set(bad)].join("; ")}`);
+    throw new UsageError(
+      `Paths must not contain a comma with --executor process, got ${[...new Set(bad)].join("; ")}`,
+    );
   }
   const hosts = reachedHosts(task.params);
   return [

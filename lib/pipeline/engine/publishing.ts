@@ -39,9 +39,7 @@ export function publishWarnings(blueprint: Pick<Blueprint, "entries">): string[]
     .filter(({ stages }) =>
       !stages.some(({ stage }) => Object.values(stage.outputs).some((port) => port.handedOver))
     )
-    .map(({ name }) =>
-      `"publish" of ${name} has no effect: no stage of the loop hands models over in memory`
-    );
+    .map(({ name }) => `"publish" of ${name} has no effect: no stage of the loop passes models in memory`);
 }
 
 /** Returns a warning about loops with `publish` above 1 if the executor shares no memory. */
@@ -49,7 +47,7 @@ export function executorWarning(blueprint: Blueprint, { name, sharesMemory }: Ex
   const loops = sharesMemory ? [] : rarelyPublished(blueprint);
   if (loops.length === 0) return undefined;
   const list = loops.map((loop) => `${loop.name}.publish is ${loop.publish}`).join(", ");
-  return `${list}, but the executor ${name} shares no memory: every iteration is written`;
+  return `${list}, but the executor ${name} cannot pass models in memory: every iteration is written`;
 }
 
 /** Returns the loops with `publish` above 1. */

@@ -5,11 +5,11 @@
 import type { InputDigest, KeyParts } from "./key.ts";
 
 /** The reason in a run with `--fresh`. */
-export const FRESH = "--fresh runs everything";
+export const FRESH = "--fresh ignores the cache";
 
 /** Returns one line: the changed parts, or that there was no earlier run. */
 export function reasonToRun(parts: KeyParts, before: KeyParts | undefined): string {
-  if (!before) return "no earlier run";
+  if (!before) return "not run before";
   const changes: string[] = [];
   const compare = (name: string, old: string | undefined, now: string | undefined) => {
     if (old !== now) changes.push(`${name}: ${old ?? "none"} → ${now ?? "none"}`);

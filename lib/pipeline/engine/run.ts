@@ -214,7 +214,7 @@ class Run {
     const { memory_bytes: needed, memory_free_bytes: free } = space;
     if (needed <= free) return;
     const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
-    this.#warn(`the run may need ${gib(needed)} GiB of memory, ${gib(free)} GiB available`);
+    this.#warn(`the run may need ${gib(needed)} GiB of memory, ${gib(free)} GiB are available`);
   }
 
   async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {

@@ -21,7 +21,7 @@ export interface StageFlags {
   readonly seed: number;
   readonly iteration: number;
   readonly threads: number;
-  /** directory in which an interrupted stage keeps what it needs to resume */
+  /** directory for the state from which an interrupted stage resumes */
   readonly scratch?: string;
 }
 

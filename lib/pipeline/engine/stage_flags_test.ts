@@ -121,10 +121,10 @@ Deno.test("stageHelp() names ports, types, units, bounds, defaults and their sou
       "  --in.tokens PATH       tokens@1: rows",
       "  --in.members PATH …    model, optional: several",
       "  --in.models.NAME PATH  model or reward, optional: by name",
-      "  --lr X                    learning rate (1, default 0.001, > 0, from a paper)",
+      "  --lr X                    learning rate (default 0.001, > 0; a paper)",
       "  --kl_stop X|null          stop (default null)",
       '  --modes greedy|sampled,…  modes (default ["greedy"])',
-      "  --whiten                  whiten (default true)",
+      "  --whiten [true|false]     whiten (default true)",
       "  --epochs N                epochs (required, ≥ 1, ≤ 9)",
     ]
   ) assertStringIncludes(help, line);

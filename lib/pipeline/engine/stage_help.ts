@@ -38,27 +38,28 @@ export function stageHelp(stage: Stage, command: string): string {
   const sections = [
     `${stage.summary}\n\nUsage: ${command} [flags]`,
     section(
-      "Inputs",
+      "Inputs (contract: description; docs/contracts.md describes the contracts)",
       Object.entries(stage.inputs).map(([name, port]) => [inputFlag(name, port), portText(port)]),
     ),
     section(
-      "Outputs",
+      "Outputs (contract: description)",
       Object.entries(stage.outputs).map(([name, port]) => [`--out.${name} PATH`, portText(port)]),
     ),
-    section("Parameters", params),
+    section("Parameters (unit, default, range; source of the default, ours: chosen by this project)", params),
     section("Other", [
       ...(stage.random ? RANDOM_FLAGS : []),
-      ["--threads N", "number of threads; default: all cores"],
-      ["--scratch DIR", "directory in which an interrupted stage keeps what it needs to resume"],
-      ["--verbose", "print progress, and stack traces with errors"],
+      ["--threads N", "CPU threads; default all cores"],
+      ["--scratch DIR", "directory for the state from which an interrupted stage resumes"],
+      ["--verbose", "print progress, and stack traces of errors"],
+      ["--help", "print this text"],
     ]),
   ];
   return `${sections.filter((text) => text !== "").join("\n\n")}\n`;
 }
 
 const RANDOM_FLAGS = [
-  ["--seed N", "seed of this stage, as in run.lock.yaml; default 0"],
-  ["--iteration N", "iteration within a loop; default 0"],
+  ["--seed N", "random seed of this stage (run.lock.yaml has those of a pipeline run); default 0"],
+  ["--iteration N", "number of the loop iteration, counted from 0; default 0"],
 ] as const;
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
@@ -82,7 +83,7 @@ function portText(port: Port): string {
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   integer: "N",
   number: "X",
-  boolean: "",
+  boolean: "[true|false]",
   string: "TEXT",
 };
 
@@ -97,17 +98,21 @@ function typeText(property: JsonProperty): string {
 
 function parameterText(property: JsonProperty, required: boolean): string {
   const inner = property.anyOf?.find((p) => p.type !== "null") ?? property;
-  const standard = property.default === undefined
-    ? "no default"
-    : `default ${JSON.stringify(property.default)}`;
+  const standard = property.default === undefined ? "no default" : `default ${defaultText(property.default)}`;
   const facts = [
-    property.unit ?? "",
+    property.unit === undefined || property.unit === "1" ? "" : property.unit,
     required ? "required" : standard,
     inner.exclusiveMinimum !== undefined ? `> ${inner.exclusiveMinimum}` : "",
     inner.minimum !== undefined && inner.minimum > Number.MIN_SAFE_INTEGER ? `≥ ${inner.minimum}` : "",
     inner.exclusiveMaximum !== undefined ? `< ${inner.exclusiveMaximum}` : "",
     inner.maximum !== undefined && inner.maximum < Number.MAX_SAFE_INTEGER ? `≤ ${inner.maximum}` : "",
-    property.source === undefined ? "" : `from ${property.source}`,
   ].filter((text) => text !== "");
-  return `${property.description ?? ""} (${facts.join(", ")})`;
+  const source = property.source === undefined ? "" : `; ${property.source}`;
+  return `${property.description ?? ""} (${facts.join(", ")}${source})`;
+}
+
+/** Returns a default value as text: JSON, with small numbers as `1e-6`. */
+export function defaultText(value: unknown): string {
+  const isSmall = typeof value === "number" && value !== 0 && Math.abs(value) < 1e-3;
+  return isSmall ? value.toExponential() : JSON.stringify(value);
 }

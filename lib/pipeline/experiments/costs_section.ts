@@ -31,8 +31,9 @@ export function costsSection(report: ExperimentReport): Html | undefined {
 `
   );
   return markup`<h2>Cost</h2>
-<p class="lead">Mean per seed over all stages that made an arm's model, shared stages included, evaluation excluded: wall
-time of when they ran, and tokens processed (trained on, generated, scored).</p>
+<p class="lead">Mean over seeds of the cost of an arm: all stages that its model depends on, including stages shared with
+other arms, without evaluation. Wall time (of the original run for cached stages), and tokens that were trained on, generated
+or scored.</p>
 ${table("", ["All", ...kinds], lines)}`;
 }
 

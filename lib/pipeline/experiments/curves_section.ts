@@ -54,7 +54,7 @@ export function experimentCurves(report: ExperimentReport, curves: readonly Curv
 `;
   });
   return markup`<h2>Learning curves</h2>
-<p class="lead">Means over seeds of an iteration's rollouts, before the policy is updated on them; bands are one standard
-deviation between seeds. Later iterations have fewer seeds where a loop ended early.</p>
+<p class="lead">Metrics of the rollouts of an iteration, before the policy is updated on them: mean over seeds, with a band of
+one standard deviation. Where a loop ended early, later iterations have fewer seeds.</p>
 ${charts}`;
 }

@@ -90,8 +90,8 @@ ${table("Arm", headings, lines)}</details>
 export function differencesSection(report: ExperimentReport): Html | undefined {
   if (report.differences.length === 0) return undefined;
   return markup`<h2>Differences</h2>
-<p class="lead">Arm minus control, paired by seed: both start from the same weights where they share stages, and use the
-same prompts and random numbers. The interval is mean ± t(0.975, n − 1) · std / √n; green and red intervals exclude
+<p class="lead">Arm minus control arm, paired by seed: both use the same prompts and random numbers, and the same outputs of
+stages that they share. The interval is mean ± t(0.975, n − 1) · std / √n; green and red intervals exclude
 zero.</p>
 <div class="plots">${plots(report)}</div>
 ${report.controls.map((against) => numbers(report, against))}`;

@@ -83,7 +83,7 @@ function preparedOutput(run: RunSpec, output: string, context: PlanContext): str
     throw new DataError(
       `Input prepare.${
         run.name.slice("prepare/".length)
-      }.${output} requires a finished run with that output: not in ${file}`,
+      }.${output} requires a finished run with that output, got none in ${file}`,
       { file },
       { cause },
     );

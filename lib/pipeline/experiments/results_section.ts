@@ -140,8 +140,8 @@ export function resultsSection(report: ExperimentReport): Html | undefined {
   const points = [...new Map(report.results.map(({ point }) => [JSON.stringify(point), point])).values()];
   if (points.length === 0) return undefined;
   const lead = markup`<h2>Results</h2>
-<p class="lead">Mean ± standard deviation over seeds of the means of each run; the best of a column is marked. The metric
-reward can be compared only between runs with the same reward.</p>
+<p class="lead">Mean ± standard deviation over seeds; the best of each column is marked. The metric reward can be compared
+only between runs with the same reward.</p>
 `;
   if (points.length === 1) {
     return markup`${lead}${MODES.map((mode) => metricsTable(report, mode, points[0]!))}`;

@@ -54,7 +54,7 @@ export interface ExperimentEnd {
   readonly code: number;
 }
 
-/** Progress of a run: how many of its stages would run. Without a number, it requires a prepared run that is not done. */
+/** Progress of a run: how many of its stages would run. Without a number, it depends on a run under prepare that is not done. */
 export interface Outlook {
   readonly run: RunSpec;
   readonly isDone: boolean;

@@ -48,7 +48,7 @@ export function adaptedMaps(model: Model, config: LoraConfig, source: string): A
   const isInLayers = ({ module, layer }: NamedMap) =>
     layers === null || layers.includes(layer) || config.targets.includes(module);
   const chosen = all.filter((map) => isTarget(map.module) && !isExcluded(map.module) && isInLayers(map));
-  if (chosen.length === 0) problems.push("no linear map is selected");
+  if (chosen.length === 0) problems.push("no linear layer is selected");
   const { transposed } = config;
   if (transposed !== null && chosen.some(({ spec }) => (spec.transposed === true) !== transposed)) {
     const layout = transposed ? "[out, in]" : "[in, out]";
@@ -94,7 +94,7 @@ function missingTargets(all: readonly NamedMap[], model: Model, { targets, exclu
     : others.filter((module) => isTarget(module) && !isExcluded(module));
   if (outsideBlocks.length > 0) {
     problems.push(
-      `target_modules must match linear maps of blocks only, got ${[...new Set(outsideBlocks)].join(", ")}`,
+      `target_modules must match linear layers of blocks only, got ${[...new Set(outsideBlocks)].join(", ")}`,
     );
   }
   return problems;
