@@ -60,7 +60,7 @@ Deno.test("the memory estimate counts every model of a reward: they stay loaded 
       keep: "all",
       warnings: [],
     };
-    return estimateSpace(blueprint, { model: MODEL }).memoryBytes;
+    return estimateSpace(blueprint, { model: MODEL }, new Map()).memoryBytes;
   };
   assertEquals(estimateOf(9) - estimateOf(1), 8 * 20 * MIB);
 });

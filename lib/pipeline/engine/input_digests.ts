@@ -17,6 +17,8 @@ interface Entry {
 export class InputDigests {
   readonly #file: string;
   readonly #entries: Record<string, Entry>;
+  /** what this run has read, by path */
+  readonly #seen = new Map<string, { stamps: Readonly<Record<string, string>>; readonly digest: string }>();
   #isChanged = false;
 
   /** Opens the cache in the store at `storeDir`. A cache that cannot be read counts as empty. */
@@ -31,7 +33,29 @@ export class InputDigests {
 
   /** Returns the tree of the file or directory at `path`, from the cache if it is unchanged. */
   tree(path: string): Tree {
-    const known = this.#entries[path], before = stampsOf(path);
+    const stamps = stampsOf(path), tree = this.#tree(path, stamps);
+    if (!this.#seen.has(path)) this.#seen.set(path, { stamps, digest: tree.digest });
+    return tree;
+  }
+
+  /** Returns whether `path` has the content for which this run called `tree()` first. Reads it only if its stamps changed. */
+  isUnchanged(path: string): boolean {
+    const seen = this.#seen.get(path);
+    try {
+      const stamps = stampsOf(path);
+      if (!seen || isEqual(seen.stamps, stamps)) return true;
+      if (readTree(path).digest !== seen.digest) return false;
+      seen.stamps = stamps;
+      return true;
+    } catch (error) {
+      // It was removed during the run.
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  #tree(path: string, before: Readonly<Record<string, string>>): Tree {
+    const known = this.#entries[path];
     if (known?.tree?.files && known.stamps && isEqual(known.stamps, before)) return known.tree;
     const tree = readTree(path);
     // A file that was modified just before it was read could change again with the same stamp.

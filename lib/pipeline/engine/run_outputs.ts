@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { writeError } from "@/lib/data/files/file_errors.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
+import { removePartial } from "./clean_store.ts";
 import type { InputDigests } from "./input_digests.ts";
 import type { Maker } from "./maker.ts";
 import type { Pruner } from "./prune.ts";
@@ -54,13 +55,6 @@ async function copyValue(
   }
   if (known !== tree.digest) copyTree(from, path, tree);
   return path;
-}
-
-/** Removes incomplete copies that a killed run left in `folder`. */
-function removePartial(folder: string): void {
-  for (const { name } of Deno.readDirSync(folder)) {
-    if (/\.[0-9a-f]{8}\.partial$/.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
-  }
 }
 
 /** Copies `tree`, whose files are at `from`, to `to`, completely or not at all. */
