@@ -66,7 +66,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     },
     async readMetric(_node, record, metric) {
       const tree = record.outputs[metric.port];
-      if (!tree || !store!.holds(tree)) return undefined;
+      if (!tree || !store!.isSound(tree)) return undefined;
       return readLoopMetric(await store!.view(record, metric.port), metric);
     },
     loopEnded: () => {},

@@ -1,7 +1,8 @@
 /**
  * Which stored files have the bytes that their digests say. Each file is hashed once in a run before it is read, and again
  * if its inode, size or times change; a file that this run hashed and then stored itself counts as hashed. Nothing is kept
- * for the next run: a disk that loses bits does not change the times of a file.
+ * for the next run: a disk that loses bits does not change the times of a file. Deno gives the time of the last change of
+ * an inode in seconds, so a process that writes to a file and resets its modification time within a second is not noticed.
  * @module
  */
 import { digestFile, type FileDigest } from "@/lib/data/files/digest.ts";

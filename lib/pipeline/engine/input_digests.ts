@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { digestJson } from "@/lib/data/files/digest.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
 import { publishFile } from "@/lib/data/files/publish.ts";
 import { readTree, type Tree, within } from "./tree.ts";
@@ -21,11 +22,12 @@ export class InputDigests {
   readonly #seen = new Map<string, { stamps: Readonly<Record<string, string>>; readonly digest: string }>();
   #isChanged = false;
 
-  /** Opens the cache in the store at `storeDir`. A cache that cannot be read counts as empty. */
+  /** Opens the cache in the store at `storeDir`. A cache that is damaged counts as empty. */
   constructor(storeDir: string) {
     this.#file = join(storeDir, "input_digests.json");
     try {
-      this.#entries = JSON.parse(Deno.readTextFileSync(this.#file)) as Record<string, Entry>;
+      const { check, entries } = JSON.parse(Deno.readTextFileSync(this.#file));
+      this.#entries = check === digestJson(entries) ? entries as Record<string, Entry> : {};
     } catch {
       this.#entries = {};
     }
@@ -71,7 +73,7 @@ export class InputDigests {
   /** Saves the cache for the next run. */
   async save(): Promise<void> {
     if (!this.#isChanged) return;
-    const text = JSON.stringify(this.#entries);
+    const text = JSON.stringify({ check: digestJson(this.#entries), entries: this.#entries });
     await publishFile(this.#file, (temporary) => Deno.writeTextFile(temporary, text));
     this.#isChanged = false;
   }

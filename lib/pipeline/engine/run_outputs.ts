@@ -43,17 +43,20 @@ async function copyValue(
   to: string,
   { store, maker, digests }: OutputSource,
 ): Promise<string> {
-  await maker.ensure(value);
-  const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
   const tree = treeOf(value);
-  const path = tree.kind === "directory" ? to : to + (/\.\w+$/.exec(from)?.[0] ?? "");
+  const name = value.from === "input" ? value.path : value.record.names[value.port]!;
+  const path = tree.kind === "directory" ? to : to + (/\.\w+$/.exec(name)?.[0] ?? "");
   let known: string | undefined;
   try {
     known = digests.tree(path).digest;
   } catch {
     // Not there yet, or unreadable: it is copied.
   }
-  if (known !== tree.digest) copyTree(from, path, tree);
+  const isCopied = known === tree.digest;
+  if (isCopied && (value.from === "input" || store.holds(tree))) return path;
+  await maker.ensure(value);
+  const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
+  if (!isCopied) copyTree(from, path, tree);
   return path;
 }
 

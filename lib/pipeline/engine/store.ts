@@ -71,6 +71,11 @@ export class Store {
     return Object.values(tree.files).every((file) => this.#memory?.get(file.digest) || this.#isStored(file));
   }
 
+  /** Returns true if every file of `tree` is stored with the bytes of its digest. */
+  isSound(tree: Tree): boolean {
+    return Object.values(tree.files).every((file) => this.checks.isSound(this.#blob(file.digest), file));
+  }
+
   /**
    * Removes stored files of `tree` whose bytes are not those of their digests, and returns their digests.
    * @param inMemory leaves out files that are read from memory
