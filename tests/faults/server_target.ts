@@ -11,6 +11,7 @@ import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { type Fault, type KillResult, pause, signal, type Target } from "./target.ts";
 
 const TOKEN = "a secret of this test, long enough for any address";
+const ADDRESS = /http:\/\/127\.0\.0\.1:\d+(?=\s)/;
 
 function outputsIn(folder: string, ports: object): Record<string, string> {
   return Object.fromEntries(Object.keys(ports).map((port) => [port, `${folder}/${port}`]));
@@ -113,15 +114,14 @@ export class ServerTarget implements Target {
     rest.pipeTo(new WritableStream()).catch(() => {});
     let text = "";
     const reader = head.pipeThrough(new TextDecoderStream()).getReader();
-    for (let address; address === undefined;) {
+    while (!ADDRESS.test(text)) {
       const { value, done } = await reader.read();
       assert(!done, `the server ended at once: ${text}`);
       text += value;
-      address = /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0];
-      if (address !== undefined) this.#server = { child, address };
     }
     reader.cancel().catch(() => {});
-    return this.#server!;
+    this.#server = { child, address: ADDRESS.exec(text)![0] };
+    return this.#server;
   }
 
   /** Sends a request until the server runs it: a killed run may still hold its directory. Returns how the run ended. */
