@@ -22,7 +22,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --executor inline|process  run all stages in this process, or one process each; default inline
   --dry-run                  print which stages would run and why, then exit
   --fresh                    run every stage, even if its outputs are cached
-  --verify                   check the digests of the cache first and delete damaged entries
+  --verify                   hash the store first; delete damaged files and results made from them
   --json                     print events as JSON lines
   --verbose                  print stack traces of errors
   --help                     print this text

@@ -12,6 +12,8 @@ import { Store } from "@/lib/pipeline/engine/store.ts";
 import { verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
 import { ran, ToyProject } from "@/tests/pipeline/toy.ts";
+import { SmallQuickstart } from "@/tests/e2e/small_quickstart.ts";
+import { finish } from "@/tests/support/launch.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import type { Attack } from "./attack.ts";
@@ -272,6 +274,35 @@ async function leftovers(directory: TemporaryDirectory): Promise<void> {
   assertEquals(exists(join(store, kept)), true);
 }
 
+/** Damages the SFT model of the small quickstart through its view, which stages of the next run read. */
+async function quickstart(): Promise<void> {
+  using small = new SmallQuickstart();
+  const more = ["--set", "ppo.count=4"];
+  await small.run("undamaged", ...more);
+  const events = await small.run("damaged");
+  const damage = () => {
+    const { key } = events.find((event) => event.type === "stage_finished" && event.stage === "sft") as {
+      key: string;
+    };
+    flipBit(small.file(`damaged/store/views/${key}/policy/model.safetensors`), 5000);
+  };
+  damage();
+  const { code, err } = await finish(small.start("damaged", "--json", ...more));
+  assertEquals(code, 0, err);
+  assert(/^Warning: output policy of sft is damaged in the store: it is made again/m.test(err), err);
+  const expected = small.bytes("undamaged"), { outputs, actions } = small.bytes("damaged");
+  assertEquals(outputs, expected.outputs);
+  for (const [key, action] of Object.entries(expected.actions)) assertEquals(actions[key], action, key);
+
+  damage();
+  const verified = await finish(small.start("damaged", "--json", "--verify", ...more));
+  assertEquals(verified.code, 0, verified.err);
+  assert(/^Damaged entries deleted from the store: [0-9a-f]{64}$/m.test(verified.err), verified.err);
+  const dropped = /^Results that may have been made from them .*: (.*)$/m.exec(verified.err)?.[1] ?? "";
+  for (const stage of ["score", "ppo-update"]) assert(dropped.includes(`${stage} `), dropped);
+  assertEquals(small.bytes("damaged").outputs, expected.outputs);
+}
+
 /** All attacks on the store. */
 export const attacks: readonly Attack[] = [
   ...Object.entries(DAMAGES).flatMap(([damage, apply]) =>
@@ -291,5 +322,11 @@ export const attacks: readonly Attack[] = [
     run: inputChanges,
   },
   { name: "--verify drops all results made from damaged bytes", run: verifyDropsWhatWasMadeFromDamage },
+  {
+    name:
+      "the SFT model of the quickstart is damaged: a run makes it again, --verify drops what was made from it",
+    slow: true,
+    run: quickstart,
+  },
   { name: "incomplete files of killed runs are removed", run: leftovers },
 ];

@@ -38,7 +38,8 @@ async function counting(what: string, work: () => Promise<void>): Promise<void> 
     await work();
   } catch (error) {
     counts.failed++;
-    console.log(`FAILED ${what}: ${error instanceof Error ? error.message : error}`);
+    const message = String(error instanceof Error ? error.message : error);
+    console.log(`FAILED ${what}: ${message.split("\n").slice(0, 8).join("\n")}`);
   }
 }
 

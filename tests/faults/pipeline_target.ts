@@ -11,7 +11,10 @@ export class PipelineTarget implements Target {
   #runs = 0;
   #kills = 0;
 
-  private constructor(readonly quickstart: SmallQuickstart, readonly expected: unknown) {}
+  private constructor(
+    readonly quickstart: SmallQuickstart,
+    readonly expected: ReturnType<SmallQuickstart["bytes"]>,
+  ) {}
 
   /** Runs the pipeline once without a kill. */
   static async open(): Promise<PipelineTarget> {
@@ -42,7 +45,13 @@ export class PipelineTarget implements Target {
   async compare(): Promise<void> {
     const run = `killed${this.#runs++}`;
     await this.quickstart.run(run);
-    assertEquals(this.quickstart.bytes(run), this.expected);
+    const { outputs, actions } = this.quickstart.bytes(run);
+    assertEquals(outputs, this.expected.outputs);
+    const keys = (all: object) => Object.keys(all).map((key) => key.slice(0, 8)).sort().join(" ");
+    assertEquals(keys(actions), keys(this.expected.actions), "keys of the actions");
+    for (const [key, action] of Object.entries(actions)) {
+      assertEquals(action, this.expected.actions[key], `outputs of the action ${key}`);
+    }
     Deno.removeSync(this.quickstart.file(run), { recursive: true });
   }
 
