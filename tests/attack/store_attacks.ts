@@ -208,6 +208,23 @@ async function recordDigest(): Promise<void> {
   assertEquals(ran(events), ["write"]);
 }
 
+/** A disk that damages every write of a file: the run ends with exit code 65 and names the output. */
+async function damagedAgain(): Promise<void> {
+  using toy = new ToyProject();
+  await toy.run();
+  const { blob } = storedFile(toy, { stage: "write", port: "text", first: [], later: [] });
+  flipBit(blob, 0);
+  const error = await assertRejects(() =>
+    toy.run({
+      set: ["copies.count=4"],
+      listener: (event) => {
+        if (event.type === "stage_finished" && event.stage === "write") flipBit(blob, 0);
+      },
+    }), DataError);
+  const problem = "was made again and is missing or damaged again: check the disk of the store";
+  assertEquals(error.message, `Output text of write ${problem}`);
+}
+
 /** What a stage writes into its output again must replace a damaged blob of the same content. */
 async function equalFile(): Promise<void> {
   using toy = new ToyProject();
@@ -315,6 +332,7 @@ export const attacks: readonly Attack[] = [
   { name: "a bit of a record is flipped: it counts as no record", run: recordBits },
   { name: "a digest in a record is changed: the action runs again, others stay cached", run: recordDigest },
   { name: "a damaged blob is replaced when another action writes the same bytes", run: equalFile },
+  { name: "an output that is damaged again after it was made again ends the run", run: damagedAgain },
   { name: "outputs/ are copies: changing one changes nothing in the store", run: changedOutput },
   { name: "a file added to a view does not reach a stage", run: addedFile },
   {
