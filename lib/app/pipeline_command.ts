@@ -15,10 +15,11 @@ import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
 import { Store } from "@/lib/pipeline/engine/store.ts";
+import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
+import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
-import { EXIT } from "@/lib/compute/tensor/errors.ts";
-import { listed } from "@/lib/compute/tensor/listed.ts";
+import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, stopOnSignals, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
@@ -57,10 +58,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
     return;
   }
   if (flags.verify) {
-    const bad = new Store(flags.storeDir).verify();
-    warn(
-      bad.length === 0 ? "The store is undamaged" : `Damaged entries deleted from the store: ${listed(bad)}`,
-    );
+    verify(flags.storeDir);
   }
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
@@ -86,6 +84,16 @@ async function execute(flags: PipelineFlags): Promise<void> {
     show(() => display.end());
   }
   print(text);
+}
+
+/** Checks the store before a run. @throws {TryAgainError} if another run uses it */
+function verify(storeDir: string): void {
+  const store = new Store(storeDir);
+  using users = new StoreUsers(storeDir);
+  const isAlone = users.ifAlone(() => warn(verifiedText(verifyStore(store))));
+  if (!isAlone) {
+    throw new TryAgainError(`Store ${storeDir} is in use by another run: --verify requires it alone`);
+  }
 }
 
 function print(text: string): void {

@@ -23,7 +23,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
   --fresh                    ignore the cache and run every stage
-  --verify                   first check cached files against their digests; delete corrupt entries
+  --verify                   hash the store first; delete damaged files and results made from them
   --json                     print events as JSON Lines
   --verbose                  print stack traces of errors
   --help                     print this text

@@ -86,7 +86,9 @@ export async function relaunch(
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", forward);
   try {
     const { code, signal } = await child.status;
-    return signal === null ? code : EXIT.internal;
+    if (signal === null) return code;
+    // It was stopped before it could handle the signal.
+    return signal === "SIGTERM" || signal === "SIGINT" ? EXIT.tryAgain : EXIT.internal;
   } finally {
     Deno.removeSignalListener("SIGINT", ignore);
     if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", forward);

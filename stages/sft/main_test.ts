@@ -218,6 +218,32 @@ Deno.test("interrupted after any update and resumed from its scratch, it writes 
   }
 });
 
+Deno.test("a save in the scratch directory that is damaged counts as none", async () => {
+  using directory = new TemporaryDirectory();
+  const tokens = await write(directory);
+  const undisturbed = bytesOf(await runStage(directory.file("whole"), { tokens }));
+  for (const name of ["vectors.safetensors", "progress.json"]) {
+    const scratch = directory.file(`scratch-${name}`), file = join(scratch, "training", name);
+    Deno.mkdirSync(scratch);
+    await assertRejects(
+      () => runStage(directory.file(`stopped-${name}`), { tokens, scratch, stopAfter: 3 }),
+      TryAgainError,
+    );
+    const bytes = Deno.readFileSync(file);
+    // The last digit of a digest, or the exponent of the last number.
+    bytes[bytes.length - (name === "progress.json" ? 4 : 1)]! ^= 1;
+    Deno.writeFileSync(file, bytes);
+    const steps: number[] = [];
+    const resumed = await runStage(directory.file(`resumed-${name}`), {
+      tokens,
+      scratch,
+      progress: ({ step }) => steps.push(step!),
+    });
+    assertEquals(steps[0], 1, `${name} is damaged, so the training begins again`);
+    assertEquals(bytesOf(resumed), undisturbed);
+  }
+});
+
 Deno.test("a stop at the last update lets it finish, and without scratch the message says that updates are discarded", async () => {
   using directory = new TemporaryDirectory();
   const tokens = await write(directory);

@@ -1,6 +1,11 @@
-/** Saves an unfinished training to the stage's scratch directory: weights, moments and metrics. @module */
+/**
+ * Saves an unfinished training to the stage's scratch directory: weights, moments and metrics, with their digests. A save
+ * that was damaged counts as none, so that the training begins again.
+ * @module
+ */
 import { join } from "node:path";
 import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
+import { digestBytes, digestFile } from "@/lib/data/files/digest.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
@@ -10,6 +15,12 @@ import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 interface Progress {
   readonly updates: number;
   readonly metrics: readonly MetricRow[];
+}
+
+/** The file progress.json. */
+interface ProgressFile {
+  readonly progress: Progress;
+  readonly digests: { readonly progress: string; readonly vectors: string };
 }
 
 const VECTORS = "vectors.safetensors", PROGRESS = "progress.json";
@@ -30,26 +41,38 @@ export function saveProgress(
   return publishDirectory(join(scratch, "training"), (directory) => {
     writeVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
     const progress: Progress = { updates: optimizer.step, metrics };
-    Deno.writeTextFileSync(join(directory, PROGRESS), JSON.stringify(progress));
+    const digests = {
+      progress: digestBytes(JSON.stringify(progress)),
+      vectors: digestFile(join(directory, VECTORS)),
+    };
+    const file: ProgressFile = { progress, digests };
+    Deno.writeTextFileSync(join(directory, PROGRESS), JSON.stringify(file));
   });
 }
 
-/** Restores a saved state; returns its metrics, or undefined if none was saved. */
+/** Restores a saved state; returns its metrics, or undefined if none was saved or it is damaged. */
 export function restoreProgress(
   scratch: string,
   parameters: ParameterVector,
   optimizer: AdamW,
 ): Progress | undefined {
   const directory = join(scratch, "training");
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(join(directory, PROGRESS));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-  const saved: Progress = JSON.parse(text);
+  const saved = readProgress(directory);
+  if (saved === undefined) return undefined;
   readVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
   optimizer.step = saved.updates;
   return saved;
+}
+
+/** Returns what `directory` has saved, if it is undamaged. */
+function readProgress(directory: string): Progress | undefined {
+  try {
+    const { progress, digests }: ProgressFile = JSON.parse(Deno.readTextFileSync(join(directory, PROGRESS)));
+    const isSame = digests.progress === digestBytes(JSON.stringify(progress)) &&
+      digests.vectors === digestFile(join(directory, VECTORS));
+    return isSame ? progress : undefined;
+  } catch {
+    // Nothing was saved, it cannot be read, or it is no JSON of this form.
+    return undefined;
+  }
 }

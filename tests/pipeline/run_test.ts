@@ -171,7 +171,7 @@ Deno.test("a cached stage repeats its warnings, with any executor; a record with
   // A store of an earlier version.
   const folder = join(toy.file("inline"), "store", "actions");
   for (const { name } of Deno.readDirSync(folder)) {
-    const { warnings: _, ...older } = JSON.parse(Deno.readTextFileSync(join(folder, name)));
+    const { warnings: _, check: __, ...older } = JSON.parse(Deno.readTextFileSync(join(folder, name)));
     Deno.writeTextFileSync(join(folder, name), JSON.stringify(older));
   }
   const { events } = await toy.run({ runDir: toy.file("inline"), set: ["loop.count.warn_at=7"] });

@@ -17,6 +17,8 @@ export interface FakeHub extends AsyncDisposable {
   token?: string;
   /** bytes of a large file after which its connection breaks, each time */
   cutAfter?: number;
+  /** time in ms between pieces of 64 KiB of a large file; undefined: none */
+  pauseMs?: number;
   /** a range is answered with the whole file */
   ignoresRange?: boolean;
   /** sent instead of the files with these paths */
@@ -98,6 +100,9 @@ function content(hub: FakeHub, path: string, range: string | null): Response {
     ...(isPart && { "Content-Range": `bytes ${from}-${Number(from) + part.length - 1}/${bytes.length}` }),
   };
   const status = isPart ? 206 : 200, cutAfter = hub.cutAfter ?? Infinity;
+  if (bytes.length >= LARGE && hub.pauseMs !== undefined) {
+    return new Response(inPieces(part, hub.pauseMs), { status, headers });
+  }
   if (bytes.length < LARGE || part.length <= cutAfter) return new Response(part.slice(), { status, headers });
   // A body shorter than its Content-Length: the connection closes after it.
   const body = ReadableStream.from(cutAfter === 0 ? [] : [part.slice(0, cutAfter)]);
@@ -124,6 +129,18 @@ export function silentBody(first = ""): ReadableStream<Uint8Array<ArrayBuffer>> 
   return new ReadableStream({
     start(controller) {
       controller.enqueue(new TextEncoder().encode(first));
+    },
+  });
+}
+
+/** Returns a stream of pieces of `bytes` with a pause before each. */
+function inPieces(bytes: Uint8Array, pauseMs: number): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      if (at < bytes.length) controller.enqueue(bytes.slice(at, at += 1 << 16));
+      else controller.close();
     },
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { digestJson } from "@/lib/data/files/digest.ts";
 import { keyPartsSchema } from "./key.ts";
 
 const treeSchema = z.object({
@@ -48,13 +49,29 @@ export type HostFacts = Readonly<z.output<typeof hostSchema>>;
 /** One finished action. */
 export type ActionRecord = Readonly<z.output<typeof recordSchema>>;
 
-/** Returns the record in `text`; undefined if it is incomplete or has another version, so that the action runs again. */
+/** Returns the text of a record: JSON with a checksum of all other fields. */
+export function recordText(record: ActionRecord): string {
+  const check = checksum(record);
+  return `${JSON.stringify({ ...record, check }, null, 1)}\n`;
+}
+
+/**
+ * Returns the record in `text`; undefined if it is incomplete, damaged or has another version, so that the action runs
+ * again. Records of earlier versions have no checksum.
+ */
 export function parseRecord(text: string): ActionRecord | undefined {
   try {
-    return recordSchema.parse(JSON.parse(text));
+    const { check, ...fields } = JSON.parse(text);
+    const record = recordSchema.parse(fields);
+    return check === undefined || check === checksum(fields) ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Returns the digest of a record's fields as JSON has them. */
+function checksum(fields: object): string {
+  return digestJson(JSON.parse(JSON.stringify(fields)));
 }
 
 /** Returns facts of this machine. @param onnxruntime version of the library */

@@ -32,7 +32,7 @@ export interface ActionOptions {
   readonly budget: ThreadBudget;
   readonly signal: AbortSignal;
   readonly host: (threads: number) => HostFacts;
-  readonly started: (ready: KeyedNode) => void;
+  readonly started: (ready: KeyedNode) => Promise<void>;
   readonly progress: (node: Node, progress: StageProgress) => void;
 }
 
@@ -59,7 +59,7 @@ export async function runAction(
   if (theirs && Object.values(theirs.outputs).every((tree) => store.holds(tree))) {
     return { record: theirs, ran: false };
   }
-  options.started(ready);
+  await options.started(ready);
   const attempt = store.attempt(ready.key);
   const begun = performance.now();
   const task = await makeTask(ready, store, attempt, share.threads);

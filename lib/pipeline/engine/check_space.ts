@@ -1,9 +1,9 @@
 /**
- * Estimates the memory and disk that a run needs, from the sizes of the models it starts from.
+ * Estimates the memory that a run needs and the disk that the rest of it needs, from the sizes of the models it starts from.
  *
  * With M the bytes of the largest model among the inputs, as f32:
  * - disk: every model that is written and kept takes M, every optimizer state 2 M; a loop keeps what `keep` says, plus
- *   the current iteration. A directory of models counts as one, as their number is not known yet. Everything else counts
+ *   the current iteration, and never more than what is still to run: cached stages need no space. A directory of models counts as one, as their number is not known yet. Everything else counts
  *   as 64 MiB.
  * - memory: the stage that needs most. Each model that it reads takes M; one that it writes is trained: weights,
  *   gradient and two moments, 4 M. 1 GiB for the runtime and activations is added, and what loops with `publish` keep in
@@ -21,8 +21,16 @@ import { type Tree, treeBytes } from "./tree.ts";
 
 const MIB = 2 ** 20;
 
-/** Returns the estimate for a whole run. @param inputs the manifest's inputs by name */
-export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<string, Tree | null>>): Estimate {
+/**
+ * Returns the memory of the whole run, and the disk that is still needed.
+ * @param inputs the manifest's inputs by name
+ * @param toRun how many actions of each stage (by its path) are not cached
+ */
+export function estimateSpace(
+  blueprint: Blueprint,
+  inputs: Readonly<Record<string, Tree | null>>,
+  toRun: ReadonlyMap<string, number>,
+): Estimate {
   const model = Math.max(
     0,
     ...Object.values(inputs).map((tree) => tree && isModel(tree) ? f32Bytes(tree) : 0),
@@ -39,7 +47,8 @@ export function estimateSpace(blueprint: Blueprint, inputs: Readonly<Record<stri
       const inMemory = ports.filter((port) => port.handedOver);
       for (const port of inMemory) handedOver += 2 * model * (contractsOf(port)[0] === "state" ? 4 : 1);
     }
-    disk += kept(plan, blueprint) * model * (models + written("models") + 2 * written("state"));
+    const copies = Math.min(kept(plan, blueprint), toRun.get(plan.path) ?? 0);
+    disk += copies * model * (models + written("models") + 2 * written("state"));
     const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
     memory = Math.max(memory, model * (read + 4 * models));
   }
@@ -79,9 +88,10 @@ function kept(plan: StagePlan, { keep }: Blueprint): number {
 export function checkSpace(
   blueprint: Blueprint,
   inputs: Readonly<Record<string, Tree | null>>,
+  toRun: ReadonlyMap<string, number>,
   storeDir: string,
 ): { memory_bytes: number; disk_bytes: number; memory_free_bytes: number; disk_free_bytes: number } {
-  const { memoryBytes, diskBytes } = estimateSpace(blueprint, inputs);
+  const { memoryBytes, diskBytes } = estimateSpace(blueprint, inputs, toRun);
   const { bavail, bsize } = statfsSync(storeDir);
   const free = bavail * bsize;
   if (free < diskBytes) {

@@ -60,7 +60,28 @@ Deno.test("the memory estimate counts every model of a reward: they stay loaded 
       keep: "all",
       warnings: [],
     };
-    return estimateSpace(blueprint, { model: MODEL }).memoryBytes;
+    return estimateSpace(blueprint, { model: MODEL }, new Map()).memoryBytes;
   };
   assertEquals(estimateOf(9) - estimateOf(1), 8 * 20 * MIB);
+});
+
+Deno.test("the disk estimate counts only stages that are still to run", () => {
+  const train = planOf(
+    "sft",
+    { model: { contract: "model", description: "" } },
+    { policy: { contract: "model", description: "" } },
+    { model: { kind: "one", reference: input("model") } },
+  );
+  const blueprint: Blueprint = {
+    manifest: "m.yaml",
+    seed: 0,
+    inputs: { model: "model" },
+    entries: [train],
+    outputs: {},
+    keep: "all",
+    warnings: [],
+  };
+  const disk = (toRun: number) =>
+    estimateSpace(blueprint, { model: MODEL }, new Map([["sft", toRun]])).diskBytes / MIB;
+  assertEquals([disk(0), disk(1)], [64, 84]);
 });

@@ -33,6 +33,8 @@ export interface DryRunOptions {
   readonly runDir: string;
   readonly storeDir: string;
   readonly fresh?: boolean;
+  /** digests of inputs that are known already */
+  readonly digests?: InputDigests;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface DryRunOptions {
 export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Promise<readonly DryRunNode[]> {
   // A dry run must leave no trace, so a store that does not exist is not made.
   const store = statOf(options.storeDir) === undefined ? undefined : new Store(options.storeDir);
-  const digests = new InputDigests(options.storeDir);
+  const digests = options.digests ?? new InputDigests(options.storeDir);
   const before = lockedParts(options.runDir);
   const codes = stageDigests(allStages(blueprint), options.stages, options.code);
   const nodes: DryRunNode[] = [];
@@ -64,7 +66,7 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     },
     async readMetric(_node, record, metric) {
       const tree = record.outputs[metric.port];
-      if (!tree || !store!.holds(tree)) return undefined;
+      if (!tree || !store!.isSound(tree)) return undefined;
       return readLoopMetric(await store!.view(record, metric.port), metric);
     },
     loopEnded: () => {},

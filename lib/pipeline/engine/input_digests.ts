@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { digestJson } from "@/lib/data/files/digest.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
 import { publishFile } from "@/lib/data/files/publish.ts";
 import { readTree, type Tree, within } from "./tree.ts";
@@ -17,13 +18,16 @@ interface Entry {
 export class InputDigests {
   readonly #file: string;
   readonly #entries: Record<string, Entry>;
+  /** what this run has read, by path */
+  readonly #seen = new Map<string, { stamps: Readonly<Record<string, string>>; readonly digest: string }>();
   #isChanged = false;
 
-  /** Opens the cache in the store at `storeDir`. A cache that cannot be read counts as empty. */
+  /** Opens the cache in the store at `storeDir`. A cache that is damaged counts as empty. */
   constructor(storeDir: string) {
     this.#file = join(storeDir, "input_digests.json");
     try {
-      this.#entries = JSON.parse(Deno.readTextFileSync(this.#file)) as Record<string, Entry>;
+      const { check, entries } = JSON.parse(Deno.readTextFileSync(this.#file));
+      this.#entries = check === digestJson(entries) ? entries as Record<string, Entry> : {};
     } catch {
       this.#entries = {};
     }
@@ -31,7 +35,29 @@ export class InputDigests {
 
   /** Returns the tree of the file or directory at `path`, from the cache if it is unchanged. */
   tree(path: string): Tree {
-    const known = this.#entries[path], before = stampsOf(path);
+    const stamps = stampsOf(path), tree = this.#tree(path, stamps);
+    if (!this.#seen.has(path)) this.#seen.set(path, { stamps, digest: tree.digest });
+    return tree;
+  }
+
+  /** Returns whether `path` has the content for which this run called `tree()` first. Reads it only if its stamps changed. */
+  isUnchanged(path: string): boolean {
+    const seen = this.#seen.get(path);
+    try {
+      const stamps = stampsOf(path);
+      if (!seen || isEqual(seen.stamps, stamps)) return true;
+      if (readTree(path).digest !== seen.digest) return false;
+      seen.stamps = stamps;
+      return true;
+    } catch (error) {
+      // It was removed during the run.
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  #tree(path: string, before: Readonly<Record<string, string>>): Tree {
+    const known = this.#entries[path];
     if (known?.tree?.files && known.stamps && isEqual(known.stamps, before)) return known.tree;
     const tree = readTree(path);
     // A file that was modified just before it was read could change again with the same stamp.
@@ -47,7 +73,7 @@ export class InputDigests {
   /** Saves the cache for the next run. */
   async save(): Promise<void> {
     if (!this.#isChanged) return;
-    const text = JSON.stringify(this.#entries);
+    const text = JSON.stringify({ check: digestJson(this.#entries), entries: this.#entries });
     await publishFile(this.#file, (temporary) => Deno.writeTextFile(temporary, text));
     this.#isChanged = false;
   }

@@ -3,6 +3,8 @@
  * the first failure, or when the run is interrupted, nothing more begins.
  * @module
  */
+import { shownPath } from "@/lib/data/files/file_pattern.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 import type { ActionRecord } from "./action_record.ts";
 import { type ActionOptions, interrupted, runAction } from "./actions.ts";
 import type { Node } from "./nodes.ts";
@@ -28,6 +30,10 @@ export interface MakerOptions {
   readonly keyed: (node: Node) => KeyedNode;
   /** called for an action that ran again as its outputs were missing */
   readonly remade: (node: Node, made: Made) => Promise<void>;
+  /** called for an output of which stored files were damaged, and are removed now */
+  readonly damaged: (node: Node, port: string) => void;
+  /** returns whether a user's file or directory still has the content that it had when the run began */
+  readonly isUnchanged: (path: string) => boolean;
   /** called for the first failure */
   readonly failed: (node: Node, error: unknown) => void;
 }
@@ -50,20 +56,24 @@ export class Maker {
   }
 
   /**
-   * Makes sure that `value` is in the store, or with `inMemory` at least in memory: files that are only in memory are
-   * written, and an action whose outputs are missing runs again.
+   * Makes sure that `value` is in the store with the bytes on record, or with `inMemory` at least in memory: files that are
+   * only in memory are written, and an action whose outputs are missing or damaged runs again.
    * @throws {Diverged} if it then gives other bytes than those on record
+   * @throws {DataError} if an input changed during the run, or if what was made again is damaged again
    */
   async ensure(value: NodeValue, inMemory = false): Promise<void> {
-    if (value.from === "input") return;
+    if (value.from === "input") return this.#checkInput(value.path);
     const { node, port, record } = value;
-    if (this.#isAvailable(record, port, inMemory)) return;
+    if (this.#isAvailable(node, record, port, inMemory)) return;
     const repair = this.#repairs.get(record.key) ?? this.#remake(this.options.keyed(node));
     this.#repairs.set(record.key, repair);
     const remade = (await repair).record;
-    const isSame = remade.outputs[port]?.digest === record.outputs[port]!.digest;
-    if (isSame && this.#isAvailable(record, port, inMemory)) return;
-    throw new Diverged(`${node.id} produced other bytes than in the earlier run`);
+    if (remade.outputs[port]?.digest !== record.outputs[port]!.digest) {
+      throw new Diverged(`${node.id} produced other bytes than in the earlier run`);
+    }
+    if (this.#isAvailable(node, record, port, inMemory)) return;
+    const problem = "was made again and is missing or damaged again: check the disk of the store";
+    throw new DataError(`Output ${port} of ${node.id} ${problem}`);
   }
 
   /** Lets nothing more begin, as after a failure. */
@@ -76,12 +86,19 @@ export class Maker {
     this.#made.clear();
   }
 
-  #isAvailable(record: ActionRecord, port: string, inMemory: boolean): boolean {
-    const { actions: { store }, pruner } = this.options;
+  #isAvailable(node: Node, record: ActionRecord, port: string, inMemory: boolean): boolean {
+    const { actions: { store }, pruner, damaged } = this.options;
     const tree = record.outputs[port]!;
+    if (store.removeDamaged(tree, inMemory).length > 0) damaged(node, port);
     if (inMemory ? store.reaches(tree) : store.holds(tree)) return true;
     if (store.reaches(tree)) pruner.publish(record, port);
-    return store.holds(tree);
+    return store.holds(tree) && store.removeDamaged(tree).length === 0;
+  }
+
+  #checkInput(path: string): void {
+    if (this.options.isUnchanged(path)) return;
+    const problem = "changed during the run: run the same command again to use its new content";
+    throw new DataError(`Input ${shownPath(path)} ${problem}`, { file: path });
   }
 
   async #attempt(ready: KeyedNode, again: boolean): Promise<Made> {

@@ -4,10 +4,23 @@ import type { FinishedNode, RunEvent } from "@/lib/data/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
 import { lastMetrics } from "./loop_metrics.ts";
 import { type Node, nodeName } from "./nodes.ts";
+import { contractsOf } from "./ports.ts";
 import type { Store } from "./store.ts";
 
 /** An event before it gets its time. */
 export type Untimed = RunEvent extends infer E ? E extends RunEvent ? Omit<E, "time"> : never : never;
+
+/** Contracts of outputs that the events and the report of a run contain. */
+const REPORTED: ReadonlySet<string> = new Set(["metrics", "evals", "samples", "prompts", "report"]);
+
+/** Returns the ports of `record` that events or the report contain and that the store should have. */
+export function reportedPorts(node: Node, record: ActionRecord): string[] {
+  return Object.keys(record.outputs).filter((port) => {
+    const output = node.plan.stage.outputs[port];
+    const contracts = output === undefined ? [] : contractsOf(output);
+    return contracts.some((contract) => REPORTED.has(contract.replace(/@\d+$/, "")));
+  });
+}
 
 /** Returns the events of a node that ran or was cached, with the metrics and evaluations that it wrote. */
 export async function doneEvents(

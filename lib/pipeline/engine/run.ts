@@ -11,12 +11,14 @@ import { exitCodeOf, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { type ActionRecord, type HostFacts, hostFacts, hostWarning } from "./action_record.ts";
 import { allStages, type Blueprint, type LoopMetric, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
+import { cleanStore, removePartial } from "./clean_store.ts";
 import { type CodeDigests, stageDigests } from "./code_digest.ts";
+import { dryRun } from "./dry_run.ts";
 import { InputDigests } from "./input_digests.ts";
 import { readLoopMetric } from "./loop_metrics.ts";
 import { Diverged, Maker } from "./maker.ts";
 import { MemoryFiles } from "./memory_files.ts";
-import { doneEvents, finishedNode, type Untimed } from "./node_events.ts";
+import { doneEvents, finishedNode, reportedPorts, type Untimed } from "./node_events.ts";
 import { allNodes, type Node, nodeName } from "./nodes.ts";
 import { Pruner } from "./prune.ts";
 import { executorWarning, writtenAtOnce } from "./publishing.ts";
@@ -59,6 +61,8 @@ export async function runPipeline(blueprint: Blueprint, options: RunOptions): Pr
   const memory = options.executor.sharesMemory ? new MemoryFiles() : undefined;
   const store = new Store(options.storeDir, memory);
   using users = new StoreUsers(options.storeDir);
+  removePartial(options.runDir);
+  users.ifAlone(() => cleanStore(store));
   return await new Run(blueprint, options, directory, store, memory, users).execute();
 }
 
@@ -81,7 +85,7 @@ class Run {
   readonly #best = new Map<string, BestIteration>();
   /** trees of the manifest's inputs */
   readonly #inputs: Record<string, Tree | null> = {};
-  #isSpaceChecked = false;
+  #spaceCheck: Promise<void> | undefined;
   #hasWarnedOfHost = false;
 
   constructor(
@@ -114,6 +118,12 @@ class Run {
         await this.#announce(node, record, ran);
         await this.#pruner.finished(node, record);
       },
+      damaged: ({ id }, port) => {
+        const advice =
+          "it is made again; --verify checks the whole store and drops what was made from damaged files";
+        this.#warn(`output ${port} of ${id} is damaged in the store: ${advice}`);
+      },
+      isUnchanged: (path) => this.#digests.isUnchanged(path),
       failed: (node, error) => {
         const failure = { message: messageOf(error), exit_code: exitCodeOf(error) };
         this.#emit({ ...nodeName(node), type: "stage_failed", ...failure });
@@ -201,15 +211,18 @@ class Run {
     }
   }
 
-  #started({ node, key, parts }: KeyedNode): void {
-    if (!this.#isSpaceChecked) this.#checkSpace();
-    this.#isSpaceChecked = true;
+  async #started({ node, key, parts }: KeyedNode): Promise<void> {
+    this.#spaceCheck ??= this.#checkSpace();
+    await this.#spaceCheck;
     const reason = this.options.fresh ? FRESH : reasonToRun(parts, this.directory.before(node.id));
     this.#emit({ ...nodeName(node), type: "stage_started", key, reason });
   }
 
-  #checkSpace(): void {
-    const space = checkSpace(this.blueprint, this.#inputs, this.options.storeDir);
+  async #checkSpace(): Promise<void> {
+    const nodes = await dryRun(this.blueprint, { ...this.options, digests: this.#digests });
+    const toRun = new Map<string, number>();
+    for (const { stage, runs } of nodes) if (runs) toRun.set(stage, (toRun.get(stage) ?? 0) + 1);
+    const space = checkSpace(this.blueprint, this.#inputs, toRun, this.options.storeDir);
     this.#emit({ type: "estimated", ...space });
     const { memory_bytes: needed, memory_free_bytes: free } = space;
     if (needed <= free) return;
@@ -218,6 +231,12 @@ class Run {
   }
 
   async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {
+    if (!ran) {
+      // The report reads these, also if no stage does.
+      for (const port of reportedPorts(node, record)) {
+        await this.#maker.ensure({ from: "node", node, port, record });
+      }
+    }
     for (const event of await doneEvents(node, record, { ran, store: this.store })) this.#emit(event);
   }
 

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { writeError } from "@/lib/data/files/file_errors.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
+import { removePartial } from "./clean_store.ts";
 import type { InputDigests } from "./input_digests.ts";
 import type { Maker } from "./maker.ts";
 import type { Pruner } from "./prune.ts";
@@ -42,25 +43,21 @@ async function copyValue(
   to: string,
   { store, maker, digests }: OutputSource,
 ): Promise<string> {
-  await maker.ensure(value);
-  const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
   const tree = treeOf(value);
-  const path = tree.kind === "directory" ? to : to + (/\.\w+$/.exec(from)?.[0] ?? "");
+  const name = value.from === "input" ? value.path : value.record.names[value.port]!;
+  const path = tree.kind === "directory" ? to : to + (/\.\w+$/.exec(name)?.[0] ?? "");
   let known: string | undefined;
   try {
     known = digests.tree(path).digest;
   } catch {
     // Not there yet, or unreadable: it is copied.
   }
-  if (known !== tree.digest) copyTree(from, path, tree);
+  const isCopied = known === tree.digest;
+  if (isCopied && (value.from === "input" || store.holds(tree))) return path;
+  await maker.ensure(value);
+  const from = value.from === "input" ? value.path : await store.view(value.record, value.port);
+  if (!isCopied) copyTree(from, path, tree);
   return path;
-}
-
-/** Removes incomplete copies that a killed run left in `folder`. */
-function removePartial(folder: string): void {
-  for (const { name } of Deno.readDirSync(folder)) {
-    if (/\.[0-9a-f]{8}\.partial$/.test(name)) Deno.removeSync(join(folder, name), { recursive: true });
-  }
 }
 
 /** Copies `tree`, whose files are at `from`, to `to`, completely or not at all. */

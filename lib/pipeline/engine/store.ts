@@ -9,18 +9,22 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { digestFile, digestParts, type FileDigest } from "@/lib/data/files/digest.ts";
+import { digestParts, type FileDigest } from "@/lib/data/files/digest.ts";
 import { writeError } from "@/lib/data/files/file_errors.ts";
 import type { FileContent } from "@/lib/data/files/hand_over.ts";
 import { linkOrCopy, publishDirectory, publishFile } from "@/lib/data/files/publish.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
 import { writeWholeFile } from "@/lib/data/files/whole_file.ts";
-import { type ActionRecord, parseRecord } from "./action_record.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { type ActionRecord, parseRecord, recordText } from "./action_record.ts";
+import { FileChecks } from "./file_checks.ts";
 import type { MemoryFiles } from "./memory_files.ts";
 import { readTree, statOf, type Tree, within } from "./tree.ts";
 
 /** An open store. All paths are absolute. */
 export class Store {
+  /** which files were hashed */
+  readonly checks = new FileChecks();
   readonly #memory: MemoryFiles | undefined;
 
   /**
@@ -42,7 +46,8 @@ export class Store {
   /** Returns the record of `key`, if there is a complete one. */
   get(key: string): ActionRecord | undefined {
     try {
-      return parseRecord(Deno.readTextFileSync(this.#recordFile(key)));
+      const record = parseRecord(Deno.readTextFileSync(this.#recordFile(key)));
+      return record?.key === key ? record : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;
@@ -66,9 +71,33 @@ export class Store {
     return Object.values(tree.files).every((file) => this.#memory?.get(file.digest) || this.#isStored(file));
   }
 
+  /** Returns true if every file of `tree` is stored with the bytes of its digest. */
+  isSound(tree: Tree): boolean {
+    return Object.values(tree.files).every((file) => this.checks.isSound(this.#blob(file.digest), file));
+  }
+
   /**
-   * Returns the path of an output's view, which is made of its blobs if necessary. Files that are only in memory are not
-   * in the view; the paths at which they would be are bound to them.
+   * Removes stored files of `tree` whose bytes are not those of their digests, and returns their digests.
+   * @param inMemory leaves out files that are read from memory
+   */
+  removeDamaged(tree: Tree, inMemory = false): string[] {
+    const files = Object.values(tree.files).filter(({ digest }) => !(inMemory && this.#memory?.get(digest)));
+    return files.filter((file) => {
+      const blob = this.#blob(file.digest);
+      if (statOf(blob) === undefined || this.checks.isSound(blob, file)) return false;
+      try {
+        removeIfThere(blob);
+      } catch (cause) {
+        throw new DataError(`${blob} is damaged and cannot be removed`, { file: blob }, { cause });
+      }
+      return true;
+    }).map(({ digest }) => digest);
+  }
+
+  /**
+   * Returns the path of an output's view, which is made of its blobs if necessary: if a file is missing, is no link to its
+   * blob and has other bytes, or if there are other files. Files that are only in memory are not in the view; the paths at
+   * which they would be are bound to them.
    */
   async view(record: ActionRecord, port: string): Promise<string> {
     const tree = record.outputs[port]!;
@@ -79,20 +108,48 @@ export class Store {
     const files = Object.entries(tree.files).filter(([, file]) =>
       !this.#memory?.get(file.digest) || this.#isStored(file)
     );
-    const isComplete = statOf(path) !== undefined &&
-      files.every(([name, { size }]) => statOf(within(path, name))?.size === size);
-    if (isComplete) return path;
+    if (this.#isView(path, tree.kind, files)) return path;
+    const found = statOf(path);
+    if (found && found.isDirectory !== (tree.kind === "directory")) removeIfThere(path);
     if (tree.kind === "file") {
-      await publishFile(path, (temporary) => linkOrCopy(this.#blob(tree.digest), temporary));
+      await publishFile(path, (temporary) => this.#link(tree.digest, temporary));
     } else {
       await publishDirectory(path, (temporary) => {
         for (const [name, { digest }] of files) {
           Deno.mkdirSync(dirname(join(temporary, name)), { recursive: true });
-          linkOrCopy(this.#blob(digest), join(temporary, name));
+          this.#link(digest, join(temporary, name));
         }
       });
     }
     return path;
+  }
+
+  /** Removes the views of an action that are not its blobs, and returns their names below `views/`. */
+  removeDamagedViews(record: ActionRecord): string[] {
+    return Object.entries(record.outputs).filter(([port, tree]) => {
+      const path = this.#viewPath(record, port);
+      const stored = Object.entries(tree.files).filter(([, file]) => this.#isStored(file));
+      if (statOf(path) === undefined || this.#isView(path, tree.kind, stored)) return false;
+      removeIfThere(path);
+      return this.holds(tree);
+    }).map(([port]) => `${record.key}/${record.names[port]}`);
+  }
+
+  /** Returns true if `path` has these files and no others, each a link to its blob or a copy with the same bytes. */
+  #isView(path: string, kind: Tree["kind"], files: readonly (readonly [string, FileDigest])[]): boolean {
+    const info = statOf(path);
+    if (!info || info.isDirectory !== (kind === "directory")) return false;
+    if (info.isDirectory && !isEqual(filesBelow(path), files.map(([name]) => name))) return false;
+    return files.every(([name, file]) => {
+      const seen = statOf(within(path, name)), blob = statOf(this.#blob(file.digest));
+      if (seen?.isFile && seen.ino !== null && seen.ino === blob?.ino && seen.dev === blob.dev) return true;
+      return this.checks.isSound(within(path, name), file);
+    });
+  }
+
+  #link(digest: string, to: string): void {
+    const blob = this.#blob(digest);
+    this.checks.linking(blob, () => linkOrCopy(blob, to));
   }
 
   /** Makes a new empty directory for the outputs of one attempt and returns its path. */
@@ -144,7 +201,7 @@ export class Store {
         if (!content || this.#isStored(file)) continue;
         const temporary = join(this.attempt(record.key), file.digest);
         writeWholeFile(temporary, content.parts);
-        this.#storeBlob(temporary, file);
+        this.#storeBlob(temporary, file, false);
         this.#memory?.stored(file.digest);
       }
     }
@@ -176,22 +233,18 @@ export class Store {
     for (const digest of digestsOf(record, ports)) if (!kept.has(digest)) removeIfThere(this.#blob(digest));
   }
 
-  /** Digests every blob, removes damaged ones with all views of them, and returns their digests. */
-  verify(): string[] {
-    const records = this.records();
-    const digests = new Set(records.flatMap((record) => digestsOf(record, Object.keys(record.outputs))));
-    const damaged = [...digests].filter((digest) => {
-      const blob = this.#blob(digest);
-      return statOf(blob) !== undefined && digestFile(blob) !== digest;
-    });
-    for (const digest of damaged) removeIfThere(this.#blob(digest));
+  /** Removes the records and views of these actions, and blobs that no other record has. */
+  drop(records: readonly ActionRecord[]): void {
+    for (const { key } of records) {
+      removeIfThere(this.#recordFile(key));
+      removeIfThere(join(this.dir, "views", key));
+    }
+    const kept = new Set(this.records().flatMap((record) => digestsOf(record, Object.keys(record.outputs))));
     for (const record of records) {
-      for (const port of Object.keys(record.outputs)) {
-        const isDamaged = digestsOf(record, [port]).some((digest) => damaged.includes(digest));
-        if (isDamaged) removeIfThere(this.#viewPath(record, port));
+      for (const digest of digestsOf(record, Object.keys(record.outputs))) {
+        if (!kept.has(digest)) removeIfThere(this.#blob(digest));
       }
     }
-    return damaged.sort();
   }
 
   #blob(digest: string): string {
@@ -199,7 +252,8 @@ export class Store {
   }
 
   #isStored({ digest, size }: FileDigest): boolean {
-    return statOf(this.#blob(digest))?.size === size;
+    const info = statOf(this.#blob(digest));
+    return info?.isFile === true && info.size === size;
   }
 
   #recordFile(key: string): string {
@@ -221,17 +275,24 @@ export class Store {
     );
     const tree = readTree(path, known);
     for (const [name, file] of Object.entries(tree.files)) {
-      if (statOf(within(path, name)) !== undefined) this.#storeBlob(within(path, name), file);
+      // The digest of a file that was handed over is that of its content in memory: on disk it is not hashed yet.
+      if (statOf(within(path, name)) !== undefined) {
+        this.#storeBlob(within(path, name), file, !contents.has(name));
+      }
       const content = contents.get(name);
       if (content) this.#memory?.add(file.digest, content, !this.#isStored(file));
     }
     return tree;
   }
 
-  /** Moves a finished file to its place among the blobs unless a whole one is there. Read-only, as hard links share it. */
-  #storeBlob(from: string, file: FileDigest): void {
-    if (this.#isStored(file)) return;
+  /**
+   * Moves a finished file to its place among the blobs unless an undamaged one is there. Read-only, as hard links share it.
+   * @param isHashed whether `file` is the digest of the file on disk
+   */
+  #storeBlob(from: string, file: FileDigest, isHashed: boolean): void {
     const to = this.#blob(file.digest);
+    if (this.checks.isSound(to, file)) return;
+    if (statOf(to)?.isDirectory) removeIfThere(to);
     Deno.mkdirSync(dirname(to), { recursive: true });
     // A stage may have linked a file of the user's into its output: that file must stay writable and ours unchanged.
     const isLinked = (Deno.statSync(from).nlink ?? 1) > 1;
@@ -241,6 +302,7 @@ export class Store {
     Deno.chmodSync(source, 0o444);
     // A rename replaces a damaged blob in one step; where two runs do this at once, both bring the same bytes.
     Deno.renameSync(source, to);
+    if (isHashed) this.checks.note(to, file.digest);
     flush(dirname(to));
   }
 }
@@ -258,8 +320,15 @@ function withUnpublished(
   return ports.length === 0 ? record : { ...record, unpublished: [...ports].sort() };
 }
 
-function recordText(record: ActionRecord): string {
-  return `${JSON.stringify(record, null, 1)}\n`;
+/** Returns the paths of all entries below `directory` that are no directories, relative to it. */
+function filesBelow(directory: string, prefix = ""): string[] {
+  return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(join(directory, name), `${prefix}${name}/`) : [`${prefix}${name}`]
+  );
+}
+
+function isEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
 }
 
 function flush(path: string): void {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "node:path";
+import { digestJson } from "@/lib/data/files/digest.ts";
 import { fileContent } from "@/lib/data/files/hand_over.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
@@ -9,6 +10,7 @@ import { Store } from "./store.ts";
 import { MemoryFiles } from "./memory_files.ts";
 import { StoreUsers } from "./store_users.ts";
 import { readTree } from "./tree.ts";
+import { verifyStore } from "./verify_store.ts";
 
 const UNFINISHED: Omit<ActionRecord, "outputs"> = {
   version: 1,
@@ -72,7 +74,7 @@ Deno.test("a blob that is truncated, missing or changed is found", async () => {
   Deno.chmodSync(blob, 0o644);
   Deno.writeTextFileSync(blob, "4321");
   assertEquals(store.holds(record.outputs.policy!), true, "its size is right");
-  assertEquals(store.verify(), [digest]);
+  assertEquals(verifyStore(store), { damaged: [digest], dropped: [] });
   assertEquals(store.holds(record.outputs.policy!), false);
   assertEquals(store.holds(record.outputs.log!), true);
   await commitOne(store);
@@ -102,6 +104,34 @@ Deno.test("a record that is truncated or of another version counts as none", asy
   assertEquals(parseRecord(text.slice(0, -9)), undefined);
   assertEquals(parseRecord(text.replace('"version": 1', '"version": 2')), undefined);
   assertEquals(parseRecord(text.replace('"policy": "policy"', '"policy": "../../policy"')), undefined);
+});
+
+Deno.test("a record with a flipped bit counts as none, one of an earlier version without a checksum as it is", async () => {
+  using dir = new TemporaryDirectory();
+  const store = new Store(dir.path), record = await commitOne(store);
+  const text = Deno.readTextFileSync(dir.file("actions/k1.json"));
+  const digest = record.outputs.policy!.digest, other = `${digest[0] === "a" ? "b" : "a"}${digest.slice(1)}`;
+  assertEquals(parseRecord(text.replace(digest, other)), undefined);
+  const { check: _, ...fields } = JSON.parse(text);
+  assertEquals(parseRecord(JSON.stringify(fields)), record);
+  Deno.renameSync(dir.file("actions/k1.json"), dir.file("actions/k2.json"));
+  assertEquals(store.get("k2"), undefined, "the record of another action");
+});
+
+Deno.test("what another process changed in a view is replaced, and a damaged blob is removed before it is read", async () => {
+  using dir = new TemporaryDirectory();
+  const store = new Store(dir.path), record = await commitOne(store), tree = record.outputs.policy!;
+  const view = await store.view(record, "policy");
+  Deno.removeSync(join(view, "config.json"));
+  Deno.writeTextFileSync(join(view, "config.json"), "[]");
+  Deno.writeTextFileSync(join(view, "more.json"), "{}");
+  assertEquals(readTree(await store.view(record, "policy")), tree);
+  assertEquals(store.removeDamaged(tree), []);
+  const file = join(view, "deep/weights");
+  Deno.chmodSync(file, 0o644);
+  Deno.writeTextFileSync(file, "4321");
+  assertEquals(store.removeDamaged(tree), [tree.files["deep/weights"]!.digest]);
+  assertEquals([store.holds(tree), store.removeDamaged(tree)], [false, []]);
 });
 
 Deno.test("only a run that is alone in a store may remove things", () => {
@@ -134,7 +164,14 @@ Deno.test("digests of inputs are cached until a file changes, and never for a fi
   const digest = first.tree(dir.file("model")).digest;
   await first.save();
   const memo = JSON.parse(Deno.readTextFileSync(dir.file("input_digests.json")));
-  memo[dir.file("model")].tree.digest = "remembered";
+  memo.entries[dir.file("model")].tree.digest = "remembered";
+  dir.write("input_digests.json", JSON.stringify(memo));
+  assertEquals(
+    new InputDigests(dir.path).tree(dir.file("model")).digest,
+    digest,
+    "a changed cache counts as none",
+  );
+  memo.check = digestJson(memo.entries);
   dir.write("input_digests.json", JSON.stringify(memo));
   assertEquals(new InputDigests(dir.path).tree(dir.file("model")).digest, "remembered");
   dir.write("model/weights", "2");
