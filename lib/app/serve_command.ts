@@ -5,13 +5,16 @@
  * @module
  */
 import { join, resolve } from "node:path";
-import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
+import { hostOf, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { childPrograms } from "@/lib/data/files/child_command.ts";
+import { BASE_ENVIRONMENT, COMMAND_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { runCommand, stopOnSignals } from "./command.ts";
+import { CHILD_FLAGS, type ChildFlags, keptByFlag, readChildFlags } from "./child_flags.ts";
+import { runCommand } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";
 import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
@@ -19,6 +22,7 @@ import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { createServer } from "./server.ts";
+import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
 
 const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; POST /stages/ID runs a stage.
 
@@ -31,6 +35,9 @@ Usage: deno task serve [flags]
   --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
   --max-body BYTES        maximum length of a request body; default 1048576
   --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
+  --timeout SECONDS       time that one run may take; then it saves its progress; default no limit
+  --grace SECONDS         time that an interrupted run has to end before it is killed; default 25
+  --keep-env NAME         environment variable that stages get beside the usual ones; repeatable
   --verbose               print stack traces of errors
   --help                  print this text
 
@@ -38,13 +45,14 @@ Examples:
   SRPPO_TOKEN=secret deno task serve --data data
   SRPPO_TOKEN=secret deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
-Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN, the bearer token sent to
-hosts of --allow-host.
-SIGTERM or Ctrl-C: running stages finish or save a checkpoint. Exit code 75 if one was interrupted, else 0.
+Environment: SRPPO_TOKEN, the bearer token that requests must carry; PORT; SRPPO_URL_TOKEN=HOST:PORT=TOKEN, the bearer
+token for one host of --allow-host.
+SIGTERM or Ctrl-C: running stages finish or save a checkpoint, and what still runs after --grace is killed. So does a run
+whose client disconnects. Exit code 75 if one was interrupted, else 0. Ctrl-C twice ends everything.
 `;
 
 /** Flags of the command, checked. */
-export interface ServeFlags {
+export interface ServeFlags extends ChildFlags {
   /** as given; undefined: `runs` in the project */
   readonly data: string | undefined;
   readonly host: string;
@@ -55,6 +63,8 @@ export interface ServeFlags {
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
+  /** seconds that a run may take; undefined: no limit */
+  readonly timeout?: number;
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -68,8 +78,8 @@ export function readServeFlags(
   env: { readonly PORT?: string | undefined },
 ): ServeFlags {
   const flags = readFlags(args, {
-    strings: ["data", "host", "port", "threads", "cores", "max-body"],
-    lists: ["allow-host"],
+    strings: ["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
+    lists: ["allow-host", ...CHILD_FLAGS.lists],
     maxWords: 0,
   });
   const hosts = flags.list("allow-host").map((text) => ({
@@ -81,7 +91,10 @@ export function readServeFlags(
     flags.problems.push(`--allow-host must be HOST:PORT, got ${listed(bad, { separator: ", " })}`);
   }
   const all = navigator.hardwareConcurrency;
+  const timeout = flags.integer("timeout", { min: 1, max: 1e6 });
   const read = {
+    ...readChildFlags(flags),
+    ...(timeout !== undefined && { timeout }),
     data: flags.text("data"),
     host: flags.text("host") ?? "127.0.0.1",
     port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
@@ -94,6 +107,9 @@ export function readServeFlags(
   flags.check();
   return read;
 }
+
+/** Milliseconds that clients have to read the last events when the server stops. */
+const SHUTDOWN_MS = 1000;
 
 /** What the server needs beside its flags. */
 export interface ServeWorld {
@@ -125,6 +141,7 @@ export async function serve(
   const root = openDataRoot(flags.data);
   const server = createServer({
     ...flags,
+    grace: innerGrace(flags.grace),
     root,
     stages: world.stages,
     executor: world.executor,
@@ -146,7 +163,8 @@ export async function serve(
     world.stop.addEventListener("abort", () => resolve(), { once: true });
   });
   const stopped = await server.stop();
-  await listener.shutdown();
+  // A client that does not read its events would hold its connection.
+  await Promise.race([listener.shutdown(), new Promise((resolve) => setTimeout(resolve, SHUTDOWN_MS))]);
   return stopped > 0 ? EXIT.tryAgain : EXIT.ok;
 }
 
@@ -163,6 +181,8 @@ async function main(args: readonly string[]): Promise<number> {
   const socket = socketName(flags.host, flags.port);
   if (Deno.permissions.querySync({ name: "net", host: socket }).state !== "granted") {
     endWithTask();
+    warnIfOrphansArePossible();
+    for (const host of flags.allowedHosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
     // Both spellings if a link leads to the data root: Deno checks a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
@@ -173,17 +193,21 @@ async function main(args: readonly string[]): Promise<number> {
       read: [...code, ...data],
       write: data,
       net: [socket],
-      env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],
-      run: [Deno.execPath()],
+      env: [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, "PORT", "SRPPO_TOKEN", URL_TOKEN],
+      run: childPrograms(),
     };
-    return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, true);
+    return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, {
+      lifeline: true,
+      grace: flags.grace,
+      set: await keptByFlag(flags.keepEnv),
+    });
   }
   if (flags.launched) endWithParent();
   return await serve({ ...flags, data: place }, {
     stages,
-    executor: processExecutor({ stages, root: projectRoot }),
+    executor: processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv }),
     token: Deno.env.get("SRPPO_TOKEN") || undefined,
-    stop: stopOnSignals(),
+    stop: stopOnSignals(flags.grace).signal,
     print: (line) => console.log(line),
   });
 }

@@ -1,0 +1,56 @@
+/** Starts `stuck_pipeline.ts` and looks at processes in /proc. @module */
+import { join } from "node:path";
+import { projectRoot } from "@/lib/app/project_root.ts";
+
+/** A started launcher whose stage never yields, and the processes below it. */
+export interface Stuck {
+  readonly launcher: Deno.ChildProcess;
+  /** process ids of the pipeline and of its stage, which are the same for the inline executor */
+  readonly pids: readonly number[];
+  /** what the launcher and its children print on standard error */
+  readonly err: Promise<string>;
+}
+
+/** Starts the pipeline and waits until its stage computes. */
+export async function startStuck(runDir: string, executor: string, grace: number): Promise<Stuck> {
+  const launcher = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", join(projectRoot, "tests/support/stuck_pipeline.ts"), runDir, executor, `${grace}`],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const err = new Response(launcher.stderr).text();
+  const reader = launcher.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The pipeline ended at once: ${await err}`);
+    text += value;
+  }
+  reader.cancel();
+  await new Promise((resolve) => setTimeout(resolve, 500)); // now it computes
+  return { launcher, pids: JSON.parse(text.split("\n")[0]!) as number[], err };
+}
+
+/** Returns those of the processes that still run. A zombie has ended. */
+export function running(pids: readonly number[]): number[] {
+  return pids.filter((pid) => {
+    try {
+      const stat = Deno.readTextFileSync(`/proc/${pid}/status`);
+      return !/^State:\s+[ZX]/m.test(stat);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Waits until none of the processes runs, and returns those that still do after `seconds`; they are killed. */
+export async function orphansOf(pids: readonly number[], seconds = 10): Promise<number[]> {
+  const end = performance.now() + 1000 * seconds;
+  while (running(pids).length > 0 && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const left = running(pids);
+  left.forEach((pid) => Deno.kill(pid, "SIGKILL"));
+  return left;
+}
