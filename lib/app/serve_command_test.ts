@@ -37,6 +37,8 @@ async function withWorld(
     cores: 2,
     maxBodyBytes: 1000,
     allowedHosts: [],
+    grace: 25,
+    keepEnv: [],
   };
   try {
     await test(flags, world, lines, () => controller.abort());
@@ -55,6 +57,8 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     cores: all,
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
+    grace: 25,
+    keepEnv: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
@@ -103,7 +107,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   assertEquals(
     error.message,
     "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
-      "--allow-host, --help, --verbose; expected no arguments, got extra; " +
+      "--timeout, --grace, --allow-host, --keep-env, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );
 });

@@ -1,5 +1,6 @@
 /** Starts `stuck_pipeline.ts` and looks at processes in /proc. @module */
 import { join } from "node:path";
+import { kernelText } from "@/lib/app/machine.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 
 /** A started launcher whose stage never yields, and the processes below it. */
@@ -12,9 +13,23 @@ export interface Stuck {
 }
 
 /** Starts the pipeline and waits until its stage computes. */
-export async function startStuck(runDir: string, executor: string, grace: number): Promise<Stuck> {
+export async function startStuck(
+  runDir: string,
+  executor: string,
+  { grace = 600, env = {} }: { readonly grace?: number; readonly env?: Readonly<Record<string, string>> } =
+    {},
+): Promise<Stuck> {
   const launcher = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", join(projectRoot, "tests/support/stuck_pipeline.ts"), runDir, executor, `${grace}`],
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      join(projectRoot, "tests/support/stuck_pipeline.ts"),
+      runDir,
+      executor,
+      `${grace}`,
+    ],
+    env: { ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -35,22 +50,24 @@ export async function startStuck(runDir: string, executor: string, grace: number
 /** Returns those of the processes that still run. A zombie has ended. */
 export function running(pids: readonly number[]): number[] {
   return pids.filter((pid) => {
-    try {
-      const stat = Deno.readTextFileSync(`/proc/${pid}/status`);
-      return !/^State:\s+[ZX]/m.test(stat);
-    } catch {
-      return false;
-    }
+    const status = kernelText(`/proc/${pid}/status`);
+    return status !== undefined && !/^State:\s+[ZX]/m.test(status);
   });
 }
 
-/** Waits until none of the processes runs, and returns those that still do after `seconds`; they are killed. */
+/** Waits until none of the processes runs, and returns those that still do after `seconds`. */
 export async function orphansOf(pids: readonly number[], seconds = 10): Promise<number[]> {
   const end = performance.now() + 1000 * seconds;
   while (running(pids).length > 0 && performance.now() < end) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  const left = running(pids);
-  left.forEach((pid) => Deno.kill(pid, "SIGKILL"));
-  return left;
+  return running(pids);
+}
+
+/** Returns the names and values of a process's environment. */
+export function environmentOf(pid: number): Record<string, string> {
+  const pairs = (kernelText(`/proc/${pid}/environ`) ?? "").split("\0").filter((pair) => pair.includes("="));
+  return Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  );
 }

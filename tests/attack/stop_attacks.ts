@@ -1,0 +1,146 @@
+/** Stages that never yield, and parents, clients and servers that end: nothing may run on, and no slot may stay taken. @module */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { createServer } from "@/lib/app/server.ts";
+import { openDataRoot } from "@/lib/app/data_root.ts";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { toyStages } from "@/tests/pipeline/toy.ts";
+import { orphansOf, running, startStuck } from "@/tests/support/stuck_processes.ts";
+import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
+import type { Attack } from "./attack.ts";
+
+const EXECUTORS = ["inline", "process"] as const;
+
+/** kill -9 of the launcher while a stage computes. */
+async function killParent(directory: TemporaryDirectory, executor: string): Promise<void> {
+  const { launcher, pids } = await startStuck(directory.file("run"), executor);
+  assertEquals(running(pids), pids);
+  launcher.kill("SIGKILL");
+  await launcher.status;
+  assertEquals(await orphansOf(pids), []);
+}
+
+async function terminate(directory: TemporaryDirectory, executor: string): Promise<void> {
+  const { launcher, pids, err } = await startStuck(directory.file("run"), executor, { grace: 1 });
+  launcher.kill("SIGTERM");
+  launcher.kill("SIGTERM");
+  const { code } = await launcher.status;
+  assertEquals([code, await orphansOf(pids)], [75, []]);
+  assertMatch(
+    await err,
+    executor === "inline" ? /^Killed: .* within 1 s of SIGTERM/m : /Interrupted: 0 of 1 stages/,
+  );
+}
+
+async function pressTwice(directory: TemporaryDirectory, executor: string): Promise<void> {
+  const { launcher, pids, err } = await startStuck(directory.file("run"), executor);
+  launcher.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assertEquals(running(pids), pids, "the first Ctrl-C waits for the step");
+  launcher.kill("SIGINT");
+  const { code } = await launcher.status;
+  assertEquals([code, await orphansOf(pids)], [75, []]);
+  assertMatch(await err, /^Killed: Ctrl-C was pressed twice/m);
+}
+
+/** A server of one slot with the stage that never yields. */
+function stuckServer(directory: TemporaryDirectory, options: { readonly timeout?: number } = {}) {
+  Deno.mkdirSync(directory.file("data"));
+  const server = createServer({
+    root: openDataRoot(directory.file("data")),
+    stages: toyStages,
+    executor: processExecutor({ stages: toyStages, root: projectRoot }),
+    threads: 1,
+    cores: 1,
+    grace: 1,
+    ...options,
+  });
+  return {
+    server,
+    /** Starts a run; resolves with its events and its stage's process id once it computes. */
+    async start(output: string) {
+      const body = JSON.stringify({ outputs: { text: output } });
+      const headers = { "Content-Type": "application/json", Host: "127.0.0.1" };
+      const response = await server.fetch(
+        new Request("http://127.0.0.1/stages/never-yield", { method: "POST", body, headers }),
+      );
+      assertEquals(response.status, 200);
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      let text = "";
+      while (!/"pid":(\d+)/.test(text)) text += (await reader.read()).value;
+      return { pid: Number(/"pid":(\d+)/.exec(text)![1]), reader };
+    },
+    async untilFree() {
+      const isFree = async () =>
+        (await (await server.fetch(new Request("http://127.0.0.1/healthz"))).json()).running === 0;
+      const end = performance.now() + 30_000;
+      while (!await isFree() && performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert(await isFree(), "the slot is free again");
+    },
+  };
+}
+
+/** Reads the rest of a stream of events. */
+async function restOf(reader: ReadableStreamDefaultReader<string>): Promise<string> {
+  let text = "";
+  for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
+  return text;
+}
+
+export const attacks: readonly Attack[] = [
+  ...EXECUTORS.flatMap((executor): Attack[] => [
+    {
+      name: `kill -9 of the parent of a stage that never yields leaves no process (${executor})`,
+      slow: executor === "process",
+      run: (directory) => killParent(directory, executor),
+    },
+    {
+      name: `SIGTERM twice ends a stage that never yields at the end of the grace period (${executor})`,
+      slow: true,
+      run: (directory) => terminate(directory, executor),
+    },
+    {
+      name: `Ctrl-C twice ends a stage that never yields (${executor})`,
+      slow: true,
+      run: (directory) => pressTwice(directory, executor),
+    },
+  ]),
+  {
+    name: "two clients that leave runs that never yield free their slots",
+    slow: true,
+    async run(directory) {
+      const { start, untilFree, server } = stuckServer(directory);
+      for (const output of ["a.txt", "b.txt"]) {
+        const { pid, reader } = await start(output);
+        await reader.cancel();
+        await untilFree();
+        assertEquals(await orphansOf([pid]), []);
+      }
+      assertEquals(await server.stop(), 0);
+    },
+  },
+  {
+    name: "a server that stops does not wait for a run that never yields",
+    slow: true,
+    async run(directory) {
+      const { start, server } = stuckServer(directory);
+      const { pid, reader } = await start("a.txt");
+      const [stopped, text] = await Promise.all([server.stop(), restOf(reader)]);
+      assertEquals([stopped, await orphansOf([pid])], [1, []]);
+      assertMatch(text, /event: failed\ndata: .*"exit_code":75/);
+    },
+  },
+  {
+    name: "a run that never yields ends at the server's --timeout",
+    slow: true,
+    async run(directory) {
+      const { start, untilFree, server } = stuckServer(directory, { timeout: 1 });
+      const { pid, reader } = await start("a.txt");
+      assertMatch(await restOf(reader), /event: failed\ndata: .*"exit_code":75/);
+      await untilFree();
+      assertEquals([await server.stop(), await orphansOf([pid])], [0, []]);
+    },
+  },
+];
