@@ -5,7 +5,8 @@ import { openDataRoot } from "@/lib/app/data_root.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { toyStages } from "@/tests/pipeline/toy.ts";
-import { orphansOf, running, startStuck } from "@/tests/support/stuck_processes.ts";
+import { commandOf } from "@/tests/support/launch.ts";
+import { descendantsOf, orphansOf, running, startStuck } from "@/tests/support/stuck_processes.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import type { Attack } from "./attack.ts";
 
@@ -82,6 +83,40 @@ function stuckServer(directory: TemporaryDirectory, options: { readonly timeout?
   };
 }
 
+/** A hub that accepts requests and never answers. */
+class SilentHub implements Disposable {
+  #wake = () => {};
+  readonly #end = new AbortController();
+  readonly #server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", signal: this.#end.signal, onListen() {} },
+    () => {
+      this.#wake();
+      return new Promise<Response>(() => {});
+    },
+  );
+  readonly endpoint = `http://127.0.0.1:${this.#server.addr.port}`;
+
+  /** Resolves at the next request. */
+  asked(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+  }
+}
+
+/** The arguments of `tokenize` with a model of the hub. */
+function stageArguments(directory: TemporaryDirectory, model: string): string[] {
+  return [
+    ...["stage", "tokenize", `--hub-cache=${directory.file("cache")}`, `--in.model=${model}`],
+    ...[
+      "--in.demonstrations=fixtures/quickstart/demos.jsonl",
+      `--out.train=${directory.file("train.arrow")}`,
+    ],
+  ];
+}
+
 /** Reads the rest of a stream of events. */
 async function restOf(reader: ReadableStreamDefaultReader<string>): Promise<string> {
   let text = "";
@@ -107,6 +142,33 @@ export const attacks: readonly Attack[] = [
       run: (directory) => pressTwice(directory, executor),
     },
   ]),
+  {
+    name:
+      "kill -9 of the launcher, or of the task above it, ends a download from a hub that does not respond",
+    slow: true,
+    async run(directory) {
+      using hub = new SilentHub();
+      for (const victim of ["launcher", "task"] as const) {
+        const args = stageArguments(directory, `hf:org/${victim}`);
+        const [program, ...words] = victim === "task"
+          ? [Deno.execPath(), "task", "--quiet", ...args]
+          : commandOf(args);
+        const child = new Deno.Command(program!, {
+          args: words,
+          cwd: projectRoot,
+          env: { NO_COLOR: "1", HF_ENDPOINT: hub.endpoint },
+          stdout: "null",
+          stderr: "null",
+        }).spawn();
+        await hub.asked();
+        const below = descendantsOf(child.pid);
+        assert(below.length >= (victim === "task" ? 2 : 1), `processes below: ${below.join(" ")}`);
+        child.kill("SIGKILL");
+        await child.status;
+        assertEquals(await orphansOf(below), []);
+      }
+    },
+  },
   {
     name: "two clients that leave runs that never yield free their slots",
     slow: true,

@@ -71,3 +71,21 @@ export function environmentOf(pid: number): Record<string, string> {
     pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
   );
 }
+
+/** Returns the processes below one, children first. */
+export function descendantsOf(pid: number): number[] {
+  const children = (kernelText(`/proc/${pid}/task/${pid}/children`) ?? "").trim().split(/\s+/).filter(
+    Boolean,
+  );
+  return children.map(Number).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+/** Waits until `find` returns a value, at most a minute. */
+export async function eventually<T>(find: () => T | undefined, what: string): Promise<T> {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
+    const found = find();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`Not found within a minute: ${what}`);
+}
