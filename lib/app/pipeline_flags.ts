@@ -38,7 +38,7 @@ Examples:
 Ctrl-C saves after the current step and exits with 75; run the same command to resume. Press twice to quit immediately.
 SIGTERM saves after the current step too, and what still runs after --grace is killed.
 Environment: HF_TOKEN and HF_ENDPOINT for downloads from the hub; SRPPO_URL_TOKEN=HOST:PORT=TOKEN, the bearer token for
-one host of a parameter ending in _url. Stages get only listed variables: see docs/manifest.md and --keep-env.
+one host of a parameter ending in _url. Stages get only listed variables: see docs/architecture.md and --keep-env.
 Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 something required is missing, 70 internal error,
 75 interrupted or no space: run the same command again.
 `;

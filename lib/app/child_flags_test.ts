@@ -1,0 +1,57 @@
+import { assertEquals } from "@std/assert";
+import project from "@/deno.json" with { type: "json" };
+import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import {
+  BASE_ENVIRONMENT,
+  COMMAND_ENVIRONMENT,
+  DOWNLOAD_ENVIRONMENT,
+} from "@/lib/data/files/kept_environment.ts";
+import { CHILD_FLAGS, keepEnvProblems, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
+import { readFlags } from "./flags.ts";
+
+Deno.test("the tasks of deno.json may read the variables that they pass on, and no others", () => {
+  const namesOf = (task: keyof typeof project.tasks) =>
+    /--allow-env=(\S+)/.exec(project.tasks[task].command)![1]!.split(",");
+  const commands = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT];
+  for (const task of ["pipeline", "stage", "experiment"] as const) {
+    assertEquals(namesOf(task), [...commands, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN], task);
+  }
+  assertEquals(namesOf("bench"), [...BASE_ENVIRONMENT]);
+  assertEquals(namesOf("serve"), [...commands, "PORT", "SRPPO_TOKEN", URL_TOKEN]);
+});
+
+Deno.test("takeChildFlags() separates the flags for processes from those of the stage", () => {
+  assertEquals(
+    takeChildFlags(["score", "--grace", "5", "--beta", "1", "--keep-env=A", "--grace=6", "--keep-env"]),
+    {
+      rest: ["score", "--beta", "1"],
+      taken: ["--grace", "5", "--keep-env=A", "--grace=6", "--keep-env"],
+    },
+  );
+});
+
+Deno.test("readChildFlags() has defaults and adds a problem for every wrong value", () => {
+  const read = (...args: string[]) => {
+    const flags = readFlags(args, CHILD_FLAGS);
+    return { ...readChildFlags(flags), problems: flags.problems };
+  };
+  assertEquals(read(), { grace: 25, keepEnv: [], problems: [] });
+  assertEquals(read("--grace=3", "--keep-env", "A", "--keep-env=B"), {
+    grace: 3,
+    keepEnv: ["A", "B"],
+    problems: [],
+  });
+  assertEquals(read("--grace=0", "--keep-env=A B").problems, [
+    '--keep-env must be a name of letters, digits and _, got "A B"',
+    '--grace must be an integer from 1 to 86400, got "0"',
+  ]);
+  assertEquals(keepEnvProblems(["ld_preload", "DYLD_X"]), [
+    '--keep-env must not begin with LD_ or DYLD_, got "ld_preload", "DYLD_X"',
+  ]);
+});
+
+Deno.test("keptByFlag() returns the variables that are set", async () => {
+  Deno.env.set("SRPPO_OF_THIS_TEST", "x=1");
+  assertEquals(await keptByFlag(["SRPPO_OF_THIS_TEST", "SRPPO_NOT_SET"]), { SRPPO_OF_THIS_TEST: "x=1" });
+  Deno.env.delete("SRPPO_OF_THIS_TEST");
+});
