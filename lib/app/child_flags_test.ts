@@ -1,24 +1,6 @@
 import { assertEquals } from "@std/assert";
-import project from "@/deno.json" with { type: "json" };
-import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
-import {
-  BASE_ENVIRONMENT,
-  COMMAND_ENVIRONMENT,
-  DOWNLOAD_ENVIRONMENT,
-} from "@/lib/data/files/kept_environment.ts";
 import { CHILD_FLAGS, keepEnvProblems, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
-
-Deno.test("the tasks of deno.json may read the variables that they pass on, and no others", () => {
-  const namesOf = (task: keyof typeof project.tasks) =>
-    /--allow-env=(\S+)/.exec(project.tasks[task].command)![1]!.split(",");
-  const commands = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT];
-  for (const task of ["pipeline", "stage", "experiment"] as const) {
-    assertEquals(namesOf(task), [...commands, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN], task);
-  }
-  assertEquals(namesOf("bench"), [...BASE_ENVIRONMENT]);
-  assertEquals(namesOf("serve"), [...commands, "PORT", "SRPPO_TOKEN", URL_TOKEN]);
-});
 
 Deno.test("takeChildFlags() separates the flags for processes from those of the stage", () => {
   assertEquals(

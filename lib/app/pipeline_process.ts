@@ -9,9 +9,10 @@ import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import project from "@/deno.json" with { type: "json" };
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
-import { childCommand, childPrograms, sendSignal } from "@/lib/data/files/child_command.ts";
+import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
 import { COMMAND_ENVIRONMENT, DOWNLOAD_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import { STOP_NOTICE } from "./stopping.ts";
+import { taskFlags } from "./task_flags.ts";
 
 /** How a run ended. */
 export interface PipelineEnd {
@@ -21,8 +22,8 @@ export interface PipelineEnd {
 }
 
 /** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
-export function launcherFlags(command: string, programs: string): string[] {
-  const [, ...words] = command.replace(/\$\([^)]*\)/, programs).split(" ");
+export function launcherFlags(command: string): string[] {
+  const [, ...words] = command.replace(/\$\([^)]*\)/, taskFlags("pipeline").join(" ")).split(" ");
   return words.slice(0, words.findIndex((word) => word.endsWith("launcher.ts")));
 }
 
@@ -43,7 +44,7 @@ export async function runPipelineProcess(
   },
 ): Promise<PipelineEnd> {
   const child = childCommand(Deno.execPath(), [
-    ...launcherFlags(project.tasks.pipeline.command, childPrograms().join(",")),
+    ...launcherFlags(project.tasks.pipeline.command),
     new URL("launcher.ts", import.meta.url).href,
     "pipeline",
     ...args,
