@@ -6,7 +6,13 @@ import { projectRoot } from "@/lib/app/project_root.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { toyStages } from "@/tests/pipeline/toy.ts";
 import { commandOf } from "@/tests/support/launch.ts";
-import { descendantsOf, orphansOf, running, startStuck } from "@/tests/support/stuck_processes.ts";
+import {
+  descendantsOf,
+  eventually,
+  orphansOf,
+  running,
+  startStuck,
+} from "@/tests/support/stuck_processes.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import type { Attack } from "./attack.ts";
 
@@ -167,6 +173,27 @@ export const attacks: readonly Attack[] = [
         await child.status;
         assertEquals(await orphansOf(below), []);
       }
+    },
+  },
+  {
+    name: "kill -9 of the task above an experiment ends its runs and their stages",
+    slow: true,
+    async run(directory) {
+      const task = new Deno.Command(Deno.execPath(), {
+        args: ["task", "--quiet", "experiment", "quickstart", "--seeds=1", `--out=${directory.file("out")}`],
+        cwd: projectRoot,
+        env: { NO_COLOR: "1" },
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      // Launcher, experiment, launcher of a run, its pipeline.
+      const below = await eventually(() => {
+        const found = descendantsOf(task.pid);
+        return found.length >= 4 ? found : undefined;
+      }, "the processes of an experiment");
+      task.kill("SIGKILL");
+      await task.status;
+      assertEquals(await orphansOf(below), []);
     },
   },
   {
