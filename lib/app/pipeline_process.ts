@@ -11,15 +11,18 @@ import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
 import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
 import { COMMAND_ENVIRONMENT, DOWNLOAD_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
-import { STOP_NOTICE } from "./stopping.ts";
+import { ORPHAN_WARNING, STOP_NOTICE } from "./stopping.ts";
 import { taskFlags } from "./task_flags.ts";
 
 /** How a run ended. */
 export interface PipelineEnd {
   readonly code: number;
-  /** its standard error, without the line printed when it is interrupted */
+  /** its standard error, without the lines that the experiment itself prints */
   readonly message: string;
 }
+
+/** What every command prints about itself. */
+const NOTICES = [STOP_NOTICE, ORPHAN_WARNING];
 
 /** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
 export function launcherFlags(command: string): string[] {
@@ -72,7 +75,7 @@ export async function runPipelineProcess(
     ]);
     return {
       code: status.signal !== null && signal.aborted ? EXIT.tryAgain : status.code,
-      message: message.replaceAll(`${STOP_NOTICE}\n`, "").trim(),
+      message: NOTICES.reduce((text, notice) => text.replaceAll(`${notice}\n`, ""), message).trim(),
     };
   } finally {
     signal.removeEventListener("abort", stop);

@@ -74,6 +74,18 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
   );
 });
 
+Deno.test("readServeFlags() takes the limits of a run and the names of its variables", () => {
+  const args = ["--timeout=60", "--grace=5", "--keep-env=A", "--keep-env=B"];
+  const { timeout, grace, keepEnv } = readServeFlags(args, {});
+  assertEquals({ timeout, grace, keepEnv }, { timeout: 60, grace: 5, keepEnv: ["A", "B"] });
+  const error = assertThrows(() => readServeFlags(["--timeout=0", "--keep-env=LD_PRELOAD"], {}), UsageError);
+  assertEquals(
+    error.message,
+    'Invalid flags (see --help): --timeout must be an integer from 1 to 1000000, got "0"; ' +
+      '--keep-env must not begin with LD_ or DYLD_, got "LD_PRELOAD"',
+  );
+});
+
 Deno.test("readServeFlags() takes hosts with their ports and nothing else", () => {
   const args = ["Judge.example:443", "[::1]:8000", "10.0.0.7:80"].flatMap((host) => ["--allow-host", host]);
   assertEquals(readServeFlags(args, {}).allowedHosts, ["judge.example:443", "[::1]:8000", "10.0.0.7:80"]);

@@ -19,6 +19,10 @@ function help(all: readonly Stage[]): string {
 Usage: deno task stage NAME --in.PORT PATH --out.PORT PATH [--PARAM VALUE]
 
 ${all.map(({ id, summary }) => `  ${id.padEnd(width)}  ${summary}\n`).join("")}
+Every stage also takes these:
+  --grace SECONDS  time from SIGTERM until it is killed; default 25
+  --keep-env NAME  environment variable that it gets beside the usual ones; repeatable
+
 deno task stage NAME --help prints the inputs, outputs and parameters of one stage, deno task stage those of all.
 
 Example:

@@ -19,6 +19,10 @@ const QUIT_MS = 1000;
 /** Printed when a command is interrupted for the first time. */
 export const STOP_NOTICE = "Stopping after the current step (press Ctrl-C again to quit immediately)";
 
+/** Printed by a command on Linux without setpriv. */
+export const ORPHAN_WARNING =
+  "Warning: setpriv is missing, so processes of stages may outlive a command that is killed: install util-linux";
+
 /** Signals that stop a command. Windows has SIGINT only. */
 export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
@@ -53,12 +57,9 @@ export function stopOnSignals(grace: number): Stop {
   return { signal: stop.signal, kill: kill.signal };
 }
 
-/** Prints one warning where processes could outlive this one. Further processes print none. */
+/** Prints a warning where processes could outlive this one. Only the outermost process of a command calls this. */
 export function warnIfOrphansArePossible(): void {
-  if (Deno.build.os !== "linux" || installedSetpriv().length > 0) return;
-  warn(
-    "Warning: setpriv is missing, so processes of stages may outlive a command that is killed: install util-linux",
-  );
+  if (Deno.build.os === "linux" && installedSetpriv().length === 0) warn(ORPHAN_WARNING);
 }
 
 /** Returns the grace period of a process below one with `grace`: a little shorter, so that it can still report. */

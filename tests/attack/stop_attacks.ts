@@ -3,6 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createServer } from "@/lib/app/server.ts";
 import { openDataRoot } from "@/lib/app/data_root.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { ORPHAN_WARNING } from "@/lib/app/stopping.ts";
+import { installedSetpriv } from "@/lib/data/files/child_command.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { toyStages } from "@/tests/pipeline/toy.ts";
 import { commandOf } from "@/tests/support/launch.ts";
@@ -194,6 +196,27 @@ export const attacks: readonly Attack[] = [
       task.kill("SIGKILL");
       await task.status;
       assertEquals(await orphansOf(below), []);
+    },
+  },
+  {
+    name: "without setpriv a pipeline warns once and runs",
+    slow: true,
+    async run(directory) {
+      const [setpriv] = installedSetpriv();
+      const hide = setpriv === undefined ? "" : `mount --bind /dev/null ${setpriv} && `;
+      const child = new Deno.Command("unshare", {
+        args: [
+          ...["--user", "--map-root-user", "--mount", "sh", "-c", `${hide}exec deno "$@"`, "sh"],
+          ...["task", "--quiet", "pipeline", "--to=tokenize", "--executor=process"],
+          `--run-dir=${directory.file("run")}`,
+        ],
+        cwd: projectRoot,
+        env: { NO_COLOR: "1" },
+        stdout: "null",
+        stderr: "piped",
+      });
+      const { code, stderr } = await child.output();
+      assertEquals([code, new TextDecoder().decode(stderr)], [0, `${ORPHAN_WARNING}\n`]);
     },
   },
   {
