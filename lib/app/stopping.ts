@@ -28,6 +28,9 @@ export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"];
 
+/** Milliseconds within which several SIGINT are one Ctrl-C: the terminal sends one, and `deno task` passes on its own. */
+const SAME_PRESS_MS = 250;
+
 /** How a command is stopped. */
 export interface Stop {
   /** aborted at the first signal: the current step ends, and its work is saved */
@@ -42,10 +45,11 @@ export interface Stop {
  */
 export function stopOnSignals(grace: number): Stop {
   const stop = new AbortController(), kill = new AbortController();
-  let interrupts = 0, timer: ReturnType<typeof setTimeout> | undefined;
+  const presses = countPresses();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const listen = (name: Deno.Signal) =>
     Deno.addSignalListener(name, () => {
-      if (name === "SIGINT" && ++interrupts === 2) Deno.exit(EXIT.tryAgain);
+      if (name === "SIGINT" && presses() === 2) Deno.exit(EXIT.tryAgain);
       if (name === "SIGTERM" && timer === undefined) {
         timer = setTimeout(() => kill.abort(), innerGrace(grace) * 1000);
         Deno.unrefTimer(timer as unknown as number);
@@ -62,6 +66,19 @@ export function warnIfOrphansArePossible(): void {
   if (Deno.build.os === "linux" && installedSetpriv().length === 0) warn(ORPHAN_WARNING);
 }
 
+/** Returns a function to call at each SIGINT; it returns how often Ctrl-C was pressed. */
+function countPresses(): () => number {
+  let count = 0, last = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (now - last >= SAME_PRESS_MS) {
+      count++;
+      last = now;
+    }
+    return count;
+  };
+}
+
 /** Returns the grace period of a process below one with `grace`: a little shorter, so that it can still report. */
 export function innerGrace(grace: number): number {
   return grace - Math.min(1, grace / 10);
@@ -74,7 +91,8 @@ export function innerGrace(grace: number): number {
  */
 export async function waitWithSignals(child: Deno.ChildProcess, grace: number): Promise<number> {
   const timers: ReturnType<typeof setTimeout>[] = [];
-  let interrupts = 0, stopped = false, deadline = false;
+  const presses = countPresses();
+  let stopped = false, isKilling = false, deadline = false;
   const killAfter = (ms: number, why: string) => {
     timers.push(setTimeout(() => {
       warn(`Killed: ${why}. Run the same command to resume`);
@@ -85,7 +103,10 @@ export async function waitWithSignals(child: Deno.ChildProcess, grace: number): 
     const pass = () => {
       stopped = true;
       if (Deno.build.os !== "windows") sendSignal(child, name === "SIGTERM" ? "SIGTERM" : "SIGUSR2");
-      if (name === "SIGINT" && ++interrupts === 2) killAfter(QUIT_MS, "Ctrl-C was pressed twice");
+      if (name === "SIGINT" && presses() === 2 && !isKilling) {
+        isKilling = true;
+        killAfter(QUIT_MS, "Ctrl-C was pressed twice");
+      }
       if (name === "SIGTERM" && !deadline) {
         deadline = true;
         killAfter(grace * 1000, `the current step did not end within ${grace} s of SIGTERM (--grace)`);

@@ -52,3 +52,15 @@ Deno.test("waitWithSignals() kills a child that does not end within the grace pe
   waiting.kill("SIGTERM");
   assertEquals((await waiting.status).code, 75);
 });
+
+Deno.test("waitWithSignals() takes two SIGINT at once, as deno task causes them, for one Ctrl-C, and kills at the next", async () => {
+  const waiting = await start(listener("SIGTERM"));
+  let ended = false;
+  waiting.status.then(() => ended = true);
+  waiting.kill("SIGINT");
+  waiting.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assertEquals(ended, false);
+  waiting.kill("SIGINT");
+  assertEquals((await waiting.status).code, 75);
+});
