@@ -5,6 +5,8 @@ import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 export interface ActiveRun {
   /** aborted to interrupt the run: it saves a checkpoint where it can, and ends with exit code 75 */
   readonly controller: AbortController;
+  /** aborted at the end of the grace period after that: what still runs must end at once */
+  readonly kill: AbortSignal;
   /** must be called when the run has ended */
   readonly release: () => void;
 }
@@ -20,12 +22,12 @@ interface Entry extends ActiveRun {
   readonly claims: readonly string[];
 }
 
-/** The runs in progress; at most `slots` at a time. */
+/** The runs in progress; at most `slots` at a time. An interrupted one must end within `graceMs`. */
 export class ActiveRuns {
   readonly #entries = new Set<Entry>();
   #isStopping = false;
 
-  constructor(readonly slots: number) {}
+  constructor(readonly slots: number, readonly graceMs: number) {}
 
   get count(): number {
     return this.#entries.size;
@@ -57,11 +59,15 @@ export class ActiveRuns {
       return { status: 409, message };
     }
     const { promise: ended, resolve } = Promise.withResolvers<void>();
+    const controller = new AbortController(), kill = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    controller.signal.addEventListener("abort", () => timer = setTimeout(() => kill.abort(), this.graceMs));
     const release = () => {
+      clearTimeout(timer);
       this.#entries.delete(entry);
       resolve();
     };
-    const entry: Entry = { controller: new AbortController(), release, ended, claims };
+    const entry: Entry = { controller, kill: kill.signal, release, ended, claims };
     this.#entries.add(entry);
     return entry;
   }

@@ -1,4 +1,4 @@
-/** What every command of this folder shares: how it starts, how it is interrupted, and how it ends. @module */
+/** What every command of this folder shares: how it starts, prints, and ends. @module */
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 
@@ -41,24 +41,4 @@ export async function runCommand(
 /** Prints one line on standard error. */
 export function warn(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-/** Printed when a command is interrupted for the first time. */
-export const STOP_NOTICE = "Stopping after the current step (press Ctrl-C again to quit immediately)";
-
-/**
- * Returns a signal that is aborted at the first SIGINT, SIGTERM or SIGUSR1. A second SIGINT ends the process immediately:
- * finished work is stored already.
- */
-export function stopOnSignals(): AbortSignal {
-  const stop = new AbortController();
-  const listen = (name: Deno.Signal) =>
-    Deno.addSignalListener(name, () => {
-      if (stop.signal.aborted && name === "SIGINT") Deno.exit(EXIT.tryAgain);
-      if (!stop.signal.aborted) warn(STOP_NOTICE);
-      stop.abort();
-    });
-  listen("SIGINT");
-  if (Deno.build.os !== "windows") ["SIGTERM" as const, "SIGUSR1" as const].forEach(listen);
-  return stop.signal;
 }

@@ -15,12 +15,13 @@ import { inputRoot } from "@/lib/pipeline/engine/inputs.ts";
 import { type ManifestSource, readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { counted } from "@/lib/report/format.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
-import { runCommand, stopOnSignals, warn } from "./command.ts";
+import { runCommand, warn } from "./command.ts";
 import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
 import { downloadReferences, hubInputs } from "./hub_inputs.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { runPipelineProcess } from "./pipeline_process.ts";
 import { projectRoot, stages } from "./registry.ts";
+import { stopOnSignals } from "./stopping.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readExperimentFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
@@ -58,7 +59,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
   }
   const terminal = !flags.json && Deno.stdout.isTerminal();
   const display = new ExperimentDisplay({ json: flags.json, terminal, write: printOut, now: Date.now });
-  const signal = stopOnSignals();
+  const { signal, kill } = stopOnSignals(flags.grace);
   const { report, code } = await runExperiment(source, runs, {
     context,
     jobs: flags.jobs,
@@ -66,7 +67,8 @@ async function execute(flags: ExperimentFlags): Promise<number> {
     signal,
     display,
     warn,
-    start: (args, listener) => runPipelineProcess(args, { root, signal, listener }),
+    start: (args, listener) =>
+      runPipelineProcess(args, { root, signal, kill, keepEnv: flags.keepEnv, listener }),
   });
   const summary = experimentSummary(report, { colours: terminal && !Deno.noColor });
   display.ended(flags.outDir, `${summary}\n\nreport  ${join(flags.outDir, "report.html")}`);

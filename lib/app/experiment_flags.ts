@@ -3,6 +3,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "@std/cli/parse-args";
 import { parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { suggestion } from "@/lib/pipeline/engine/suggest.ts";
+import { type ChildFlags, keepEnvProblems } from "./child_flags.ts";
+import { DEFAULT_GRACE, LONGEST_GRACE } from "./stopping.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
 /** The text of `--help`. */
@@ -22,6 +24,8 @@ Usage: deno task experiment NAME|FILE [flags]
   --set STAGE.PARAM=VALUE  replace a parameter in every manifest with that stage; repeatable
   --hub-cache DIR          cache of models from the Hugging Face Hub; default ~/.cache/srppo/hub
   --dry-run                print how many stages of each run would run, then exit
+  --grace SECONDS          time from SIGTERM until running processes are killed; default 25
+  --keep-env NAME          additional environment variable for the stages; repeatable
   --json                   print events as JSON Lines
   --verbose                print stack traces of errors
   --help                   print this text
@@ -40,7 +44,7 @@ unavailable, 70 internal error, 75 interrupted or not enough disk space (run the
 const MOST_SEEDS = 100;
 
 /** Flags, checked. Paths are absolute. */
-export interface ExperimentFlags {
+export interface ExperimentFlags extends ChildFlags {
   readonly help: boolean;
   readonly file: string;
   /** the file's name in messages */
@@ -61,7 +65,8 @@ export interface ExperimentFlags {
 }
 
 const BOOLEANS = ["help", "dry-run", "json", "verbose", "launched"];
-const STRINGS = ["seeds", "arms", "jobs", "threads", "out", "store", "hub-cache"];
+const STRINGS = ["seeds", "arms", "jobs", "threads", "out", "store", "hub-cache", "grace"];
+const LISTS = ["set", "keep-env"];
 
 /**
  * Reads `args`.
@@ -75,13 +80,13 @@ export function readExperimentFlags(
   const problems: string[] = [];
   const flags = parseArgs([...args], {
     boolean: BOOLEANS,
-    string: [...STRINGS, "set", "_"],
-    collect: ["set"],
+    string: [...STRINGS, ...LISTS, "_"],
+    collect: LISTS,
     alias: { h: "help" },
     unknown: (_, key) => {
       if (key === undefined) return true;
       problems.push(
-        `unknown flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, "set"])}`,
+        `unknown flag --${key}${suggestion(key, [...BOOLEANS.slice(0, -1), ...STRINGS, ...LISTS])}`,
       );
       return false;
     },
@@ -91,12 +96,16 @@ export function readExperimentFlags(
   if (words.length !== 1 && !flags.help) {
     problems.push(`expected one experiment, got ${words.length === 0 ? "none" : words.join(", ")}`);
   }
-  const count = (name: string): number | undefined => {
+  const count = (name: string, most = Infinity): number | undefined => {
     const value = wholeNumber(text(name) ?? "1", 1);
-    if (value === undefined) problems.push(`--${name} must be a whole number from 1, got "${text(name)}"`);
+    if (value === undefined || value > most) {
+      problems.push(`--${name} must be a whole number from 1, got "${text(name)}"`);
+    }
     return text(name) === undefined ? undefined : value;
   };
-  const [jobs, threads] = [count("jobs"), count("threads")];
+  const [jobs, threads, grace] = [count("jobs"), count("threads"), count("grace", LONGEST_GRACE)];
+  const keepEnv = flags["keep-env"] as string[];
+  problems.push(...keepEnvProblems(keepEnv));
   const seeds = readSeeds(text("seeds"), problems);
   if (problems.length > 0) throw new UsageError(`Invalid flags (see --help): ${problems.join("; ")}`);
   const at = (path: string) => resolve(places.workingDirectory, path);
@@ -123,6 +132,8 @@ export function readExperimentFlags(
     json: flags.json as boolean,
     verbose: flags.verbose as boolean,
     launched: flags.launched as boolean,
+    grace: grace ?? DEFAULT_GRACE,
+    keepEnv,
   };
 }
 

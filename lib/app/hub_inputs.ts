@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "node:path";
+import { DOWNLOAD_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import { hubCache, hubEndpoint, hubHosts } from "@/lib/data/hub/hub_settings.ts";
 import { isModelReference, parseModelReference } from "@/lib/data/hub/model_reference.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
@@ -33,7 +34,7 @@ export async function downloadReferences(
     read: [join(projectRoot, "node_modules"), folder],
     write: [folder],
     net: hubHosts(endpoint),
-    env: ["HF_TOKEN"],
+    env: DOWNLOAD_ENVIRONMENT,
     sys: ["statfs"],
   });
   if (code !== EXIT.ok) throw new PrintedError(`Downloading models failed with exit code ${code}`, code);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { fakeHub } from "@/tests/support/fake_hub.ts";
-import { finish } from "@/tests/support/launch.ts";
+import { commandOf, finish } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { hubInputs, withInputs } from "./hub_inputs.ts";
 import { projectRoot } from "./project_root.ts";
@@ -40,11 +40,9 @@ Deno.test("withInputs() replaces what was given by name and adds what the manife
 
 /** Starts a task as deno.json does, without the shell, with HF_ENDPOINT and HF_TOKEN. */
 function launch(args: readonly string[], endpoint: string): Deno.ChildProcess {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(join(projectRoot, "deno.json")));
-  const [task, ...rest] = args as [string, ...string[]];
-  const flags = tasks[task].command.replace(/\$\([^)]*\)/, Deno.execPath()).split(" ").slice(1);
-  return new Deno.Command(Deno.execPath(), {
-    args: [...flags, ...rest],
+  const [program, ...words] = commandOf(args);
+  return new Deno.Command(program!, {
+    args: words,
     cwd: projectRoot,
     env: { NO_COLOR: "1", HF_ENDPOINT: endpoint, HF_TOKEN: "hf_secret" },
     stdout: "piped",

@@ -6,21 +6,30 @@
  * @module
  */
 import { join } from "node:path";
-import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import {
+  BASE_ENVIRONMENT,
+  COMMAND_ENVIRONMENT,
+  DOWNLOAD_ENVIRONMENT,
+} from "@/lib/data/files/kept_environment.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import type { Manifest } from "@/lib/pipeline/engine/manifest.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { CHILD_FLAGS, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
+import { readFlags } from "./flags.ts";
 import { downloadReferences, hubInputs, withInputs } from "./hub_inputs.ts";
 import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
+import { warnIfOrphansArePossible } from "./stopping.ts";
 import { stageHosts, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
 
 /** What every command reads: of the project, and of the system. */
@@ -31,7 +40,7 @@ const READ = [
   ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
 ];
 /** The working directory, colours, and what npm's yaml reads when it is loaded. */
-const ENV = ["LOG_TOKENS", "LOG_STREAM", "INIT_CWD", "NO_COLOR", "FORCE_COLOR", "TERM", "CI", "COLORTERM"];
+const ENV = [...COMMAND_ENVIRONMENT, "NO_COLOR", "TERM"];
 
 const COMMANDS: Readonly<
   Record<string, { help?: string; launch: (args: readonly string[]) => Promise<number> }>
@@ -51,10 +60,15 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
     return EXIT.ok;
   }
   endWithTask();
+  warnIfOrphansArePossible();
   return await command.launch(args);
 }
 
-async function launchStage(args: readonly string[]): Promise<number> {
+async function launchStage(all: readonly string[]): Promise<number> {
+  const { rest: args, taken } = takeChildFlags(all),
+    flags = readFlags(taken, { ...CHILD_FLAGS, maxWords: 0 });
+  const { grace, keepEnv } = readChildFlags(flags);
+  flags.check();
   const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
   const { read, write } = stagePaths(local, workingDirectory());
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
@@ -62,7 +76,7 @@ async function launchStage(args: readonly string[]): Promise<number> {
     write,
     ...network(stageHosts(local)),
     ffi: true,
-  });
+  }, { grace, set: await keptByFlag(keepEnv) });
 }
 
 /** An experiment reads what its runs read, to plan them, and writes its tables. Every run has its own permissions. */
@@ -74,10 +88,10 @@ async function launchExperiment(args: readonly string[]): Promise<number> {
     {
       read: ["/"],
       write: [flags.outDir, flags.storeDir],
-      env: [...ENV, "HF_ENDPOINT", "XDG_CACHE_HOME", "HOME"],
-      run: [Deno.execPath()],
+      env: [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN],
+      run: childPrograms(),
     },
-    true,
+    { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
   );
 }
 
@@ -94,20 +108,18 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   // The run may read the files that match a pattern but not list directories, so it gets their names.
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
-  const isInline = flags.executor === "inline";
+  const isInline = flags.executor === "inline", hosts = hostsOf(manifest);
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
       read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir],
       write: [flags.runDir, flags.storeDir],
-      // A stage in its own process has its own permissions.
-      ...network(isInline ? hostsOf(manifest) : []),
+      ...(isInline ? network(hosts) : processes(hosts)),
       sys: ["systemMemoryInfo", "statfs"],
-      ...(!isInline && { run: [Deno.execPath()] }),
       ffi: true,
     },
-    true,
+    { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
   );
 }
 
@@ -115,7 +127,22 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
 function network(
   hosts: readonly string[],
 ): { readonly net: readonly string[]; readonly env: readonly string[] } {
+  checkUrlToken(hosts);
   return { net: hosts, env: hosts.length > 0 ? [...ENV, URL_TOKEN] : ENV };
+}
+
+/** Returns the permission to start processes of stages, which have their own permissions, and to pass them variables. */
+function processes(
+  hosts: readonly string[],
+): { readonly run: readonly string[]; readonly env: readonly string[] } {
+  checkUrlToken(hosts);
+  const env = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, ...(hosts.length > 0 ? [URL_TOKEN] : [])];
+  return { run: childPrograms(), env };
+}
+
+/** @throws {UsageError} before anything runs, where the token for a host would be refused */
+function checkUrlToken(hosts: readonly string[]): void {
+  for (const host of hosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
 }
 
 /** Returns the hosts that parameters of the manifest's stages name. */

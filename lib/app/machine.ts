@@ -68,6 +68,7 @@ export function spellBytes(bytes: number): string {
 /** Returns a file of /proc or /sys. Deno itself reads them only under --allow-all, so `cat` reads them here. */
 export function kernelText(path: string): string | undefined {
   if (Deno.build.os !== "linux") return undefined;
-  const { success, stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
+  const { success, stdout } = new Deno.Command("cat", { args: [path], clearEnv: true, stderr: "null" })
+    .outputSync();
   return success ? new TextDecoder().decode(stdout) : undefined;
 }

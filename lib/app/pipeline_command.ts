@@ -20,10 +20,11 @@ import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
 import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
-import { runCommand, stopOnSignals, warn } from "./command.ts";
+import { runCommand, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot, stages } from "./registry.ts";
+import { stopOnSignals } from "./stopping.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
@@ -62,16 +63,16 @@ async function execute(flags: PipelineFlags): Promise<void> {
   }
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
-  const stop = stopOnSignals();
+  const stop = stopOnSignals(flags.grace);
   let text = "";
   try {
     const result = await runPipeline(blueprint, {
       ...common,
       executor: flags.executor === "process"
-        ? processExecutor({ stages, root: projectRoot })
+        ? processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv, kill: stop.kill })
         : inlineExecutor(stages),
       threads: flags.threads,
-      signal: stop,
+      signal: stop.signal,
       warn: (message) => warn(`Warning: ${message}`),
       listener: (event) => {
         events.push(event);

@@ -1,6 +1,7 @@
 /** The flags of `deno task pipeline`, read once by the launcher and once by the command. @module */
 import { basename, extname, join, resolve } from "node:path";
 import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
+import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
 
 /** What `--help` prints. */
@@ -24,6 +25,8 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --dry-run                  print which stages would run and why, then exit
   --fresh                    ignore the cache and run every stage
   --verify                   hash the store first; delete damaged files and results made from them
+  --grace SECONDS            time from SIGTERM until running processes are killed; default 25
+  --keep-env NAME            additional environment variable for the stages; repeatable
   --json                     print events as JSON Lines
   --verbose                  print stack traces of errors
   --help                     print this text
@@ -34,13 +37,15 @@ Examples:
   deno task pipeline pipelines/align.yaml --input base=hf:ORG/NAME --input 'demonstrations=data/*.jsonl'
 
 Ctrl-C saves after the current step and exits with 75; run the same command to resume. Press twice to quit immediately.
-Environment: HF_TOKEN and HF_ENDPOINT for downloads from the Hugging Face Hub.
+SIGTERM also saves after the current step; processes that still run after --grace are killed.
+Environment: HF_TOKEN and HF_ENDPOINT for downloads from the Hugging Face Hub; SRPPO_URL_TOKEN=HOST:PORT=TOKEN, the
+bearer token for one host of a parameter ending in _url. Stages get only listed variables: see docs/architecture.md.
 Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 software, download or endpoint unavailable,
 70 internal error, 75 interrupted or not enough disk space (run the same command again).
 `;
 
 /** Flags, checked. Paths are absolute. */
-export interface PipelineFlags {
+export interface PipelineFlags extends ChildFlags {
   readonly manifest: string;
   /** the manifest as messages name it */
   readonly shown: string;
@@ -75,12 +80,13 @@ export function readPipelineFlags(
 ): PipelineFlags {
   const flags = readFlags(args, {
     booleans: ["json", "fresh", "dry-run", "verify"],
-    strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor"],
-    lists: ["input", "set"],
+    strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor", ...CHILD_FLAGS.strings],
+    lists: ["input", "set", ...CHILD_FLAGS.lists],
     maxWords: 1,
   });
   const seed = flags.integer("seed", { min: 0 }), threads = flags.integer("threads", { min: 1 });
   const executor = flags.oneOf("executor", ["inline", "process"]);
+  const childFlags = readChildFlags(flags);
   flags.check();
   const [word] = flags.words, hubCache = flags.text("hub-cache"), to = flags.text("to")?.split(",");
   const at = (path: string) => resolve(places.workingDirectory, path);
@@ -103,5 +109,6 @@ export function readPipelineFlags(
     verify: flags.has("verify"),
     dryRun: flags.has("dry-run"),
     launched: flags.has("launched"),
+    ...childFlags,
   };
 }

@@ -7,56 +7,65 @@ import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { jsonObjectIn } from "@/lib/data/files/strict_json.ts";
 import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import project from "@/deno.json" with { type: "json" };
-import { STOP_NOTICE } from "./command.ts";
+import { EXIT } from "@/lib/compute/tensor/errors.ts";
+import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
+import { COMMAND_ENVIRONMENT, DOWNLOAD_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
+import { ORPHAN_WARNING, STOP_NOTICE } from "./stopping.ts";
+import { taskFlags } from "./task_flags.ts";
 
 /** How a run ended. */
 export interface PipelineEnd {
   readonly code: number;
-  /** its standard error, without the line printed when it is interrupted */
+  /** its standard error, without the lines that the experiment itself prints */
   readonly message: string;
 }
 
+/** What every command prints about itself. */
+const NOTICES = [STOP_NOTICE, ORPHAN_WARNING];
+
 /** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
-export function launcherFlags(command: string, deno: string): string[] {
-  const [, ...words] = command.replace(/\$\([^)]*\)/, deno).split(" ");
+export function launcherFlags(command: string): string[] {
+  const [, ...words] = command.replace(/\$\([^)]*\)/, taskFlags("pipeline").join(" ")).split(" ");
   return words.slice(0, words.findIndex((word) => word.endsWith("launcher.ts")));
 }
 
 /**
- * Runs the pipeline with `args` and waits for its end. When `signal` is aborted, the process gets SIGTERM.
+ * Runs the pipeline with `args` and waits for its end. When `signal` is aborted, the process saves after the current
+ * step; when `kill` is, it ends with all processes below it.
  * @param root directory to which relative paths belong, as if the user had run the command there
  */
 export async function runPipelineProcess(
   args: readonly string[],
-  { root, signal, listener }: {
+  { root, signal, kill, keepEnv, listener }: {
     readonly root: string;
     readonly signal: AbortSignal;
+    readonly kill: AbortSignal;
+    /** names of environment variables for its stages */
+    readonly keepEnv: readonly string[];
     readonly listener: (event: RunEvent) => void;
   },
 ): Promise<PipelineEnd> {
-  const deno = Deno.execPath();
-  const child = new Deno.Command(deno, {
-    args: [
-      ...launcherFlags(project.tasks.pipeline.command, deno),
-      new URL("launcher.ts", import.meta.url).href,
-      "pipeline",
-      ...args,
-      "--json",
-    ],
+  const child = childCommand(Deno.execPath(), [
+    ...launcherFlags(project.tasks.pipeline.command),
+    new URL("launcher.ts", import.meta.url).href,
+    "pipeline",
+    ...args,
+    ...keepEnv.map((name) => `--keep-env=${name}`),
+    "--json",
+  ], {
+    keep: [...COMMAND_ENVIRONMENT, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN, ...keepEnv],
     // With INIT_CWD, the launcher ends when this process does, as under a task that is killed.
-    env: { INIT_CWD: root },
+    set: { INIT_CWD: root },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const stop = () => {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has ended by itself.
-    }
-  };
+  // Not SIGTERM, which would set a deadline: this process has it already.
+  const stop = () => sendSignal(child, Deno.build.os === "windows" ? "SIGTERM" : "SIGUSR2");
+  const end = () => sendSignal(child, "SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
+  kill.addEventListener("abort", end, { once: true });
   if (signal.aborted) stop();
   try {
     const [status, message] = await Promise.all([
@@ -65,11 +74,12 @@ export async function runPipelineProcess(
       readEvents(child.stdout, listener),
     ]);
     return {
-      code: status.code,
-      message: message.replaceAll(`${STOP_NOTICE}\n`, "").trim(),
+      code: status.signal !== null && signal.aborted ? EXIT.tryAgain : status.code,
+      message: NOTICES.reduce((text, notice) => text.replaceAll(`${notice}\n`, ""), message).trim(),
     };
   } finally {
     signal.removeEventListener("abort", stop);
+    kill.removeEventListener("abort", end);
   }
 }
 

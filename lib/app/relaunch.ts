@@ -6,6 +6,8 @@
 import { allowFlags } from "@/lib/pipeline/engine/allow_flags.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
+import { childCommand, type ChildOptions, sendSignal } from "@/lib/data/files/child_command.ts";
+import { DEFAULT_GRACE, STOP_SIGNALS, waitWithSignals } from "./stopping.ts";
 
 /** What the new process may do; everything else is refused, without a prompt. */
 export interface Permissions {
@@ -47,50 +49,69 @@ export interface Ended {
   readonly output: string;
 }
 
-/** Runs `module` with `args` under `permissions` and waits for its end. Its standard error is this process's. */
+/**
+ * Runs `module` with `args` under `permissions` and waits for its end. Its standard error is this process's, and of the
+ * environment it gets the base list and the variables that it may read. A signal to stop ends both.
+ */
 export async function runDeno(
   module: URL,
   args: readonly string[],
   permissions: Permissions,
 ): Promise<Ended> {
-  const { code, signal, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...permissionFlags(permissions), module.href, ...args],
-    stdin: "null",
-    stderr: "inherit",
-  }).output();
-  return { code: signal === null ? code : EXIT.tryAgain, output: new TextDecoder().decode(stdout) };
+  const child = denoCommand(module, args, permissions, { stdin: "null", stdout: "piped" }).spawn();
+  const quit = () => {
+    sendSignal(child, "SIGKILL");
+    Deno.exit(EXIT.tryAgain);
+  };
+  STOP_SIGNALS.forEach((name) => Deno.addSignalListener(name, quit));
+  try {
+    const { code, signal, stdout } = await child.output();
+    return { code: signal === null ? code : EXIT.tryAgain, output: new TextDecoder().decode(stdout) };
+  } finally {
+    STOP_SIGNALS.forEach((name) => Deno.removeSignalListener(name, quit));
+  }
+}
+
+/** How {@linkcode relaunch} starts and ends the new process. */
+export interface RelaunchOptions {
+  /** true: it gets a pipe as its standard input, which ends when this process does, however it ends */
+  readonly lifeline?: boolean;
+  /** seconds from SIGTERM until it is killed; default 25 */
+  readonly grace?: number;
+  /** variables of `--keep-env` with their values */
+  readonly set?: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs `module` with `args` under `permissions` on this terminal, forwards SIGTERM, and returns its exit code.
- *
- * @param lifeline true: the new process gets a pipe as its standard input, which ends when this process does, however
- * it ends
+ * Runs `module` with `args` under `permissions` on this terminal and returns its exit code. Of the environment it gets the
+ * base list and the variables that it may read. Signals are passed on; it is killed, with all processes below it, at the
+ * end of the grace period and shortly after the second SIGINT.
  */
 export async function relaunch(
   module: URL,
   args: readonly string[],
   permissions: Permissions,
-  lifeline = false,
+  { lifeline = false, grace = DEFAULT_GRACE, set = {} }: RelaunchOptions = {},
 ): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--cached-only", ...permissionFlags(permissions), module.href, ...args],
+  const names = Object.keys(set), { env = [] } = permissions;
+  const child = denoCommand(module, args, { ...permissions, env: [...new Set([...env, ...names])] }, {
     stdin: lifeline ? "piped" : "null",
     stdout: "inherit",
-    stderr: "inherit",
+    set,
   }).spawn();
-  // A terminal sends SIGINT to the whole process group: the child gets it too, and this process only has to outlive it.
-  const forward = () => child.kill("SIGTERM");
-  const ignore = () => {};
-  Deno.addSignalListener("SIGINT", ignore);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", forward);
-  try {
-    const { code, signal } = await child.status;
-    if (signal === null) return code;
-    // It was stopped before it could handle the signal.
-    return signal === "SIGTERM" || signal === "SIGINT" ? EXIT.tryAgain : EXIT.internal;
-  } finally {
-    Deno.removeSignalListener("SIGINT", ignore);
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", forward);
-  }
+  return await waitWithSignals(child, grace);
+}
+
+function denoCommand(
+  module: URL,
+  args: readonly string[],
+  permissions: Permissions,
+  options: ChildOptions,
+): Deno.Command {
+  const words = ["run", "--cached-only", ...permissionFlags(permissions), module.href, ...args];
+  return childCommand(Deno.execPath(), words, {
+    ...options,
+    stderr: "inherit",
+    keep: permissions.env ?? [],
+  });
 }

@@ -6,13 +6,16 @@
  */
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
-import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
+import { hostOf, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { childPrograms } from "@/lib/data/files/child_command.ts";
+import { BASE_ENVIRONMENT, COMMAND_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { runCommand, stopOnSignals } from "./command.ts";
+import { CHILD_FLAGS, type ChildFlags, keptByFlag, readChildFlags } from "./child_flags.ts";
+import { runCommand } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";
 import { listen } from "./http_listener.ts";
@@ -22,6 +25,7 @@ import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { isLoopback } from "./request_guard.ts";
 import { createServer } from "./server.ts";
+import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
 
 const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; POST /stages/ID runs a stage.
 
@@ -35,6 +39,9 @@ Usage: deno task serve [flags]
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
   --allow-host HOST:PORT  host that external_url in requests may have; repeatable; default none
+  --timeout SECONDS       time limit of one run, which then saves its progress; default none
+  --grace SECONDS         time until an interrupted run is killed; default 25
+  --keep-env NAME         additional environment variable for the stages; repeatable
   --verbose               print stack traces of errors
   --help                  print this text
 
@@ -43,14 +50,14 @@ Examples:
   SRPPO_TOKEN=$(openssl rand -hex 32) deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
 Environment: SRPPO_TOKEN, the bearer token that requests must send, at least 32 characters where other machines reach
-the server; PORT; SRPPO_URL_TOKEN, the bearer token sent to
-hosts of --allow-host.
-On SIGTERM or Ctrl-C, running stages stop after the current step and save a checkpoint, if they support it. Exit code 75
-if a stage was interrupted, else 0.
+the server; PORT; SRPPO_URL_TOKEN=HOST:PORT=TOKEN, the bearer token for one host of --allow-host.
+On SIGTERM or Ctrl-C, or if its client disconnects, a running stage stops after the current step and saves a checkpoint,
+if it supports it; after --grace it is killed. Exit code 75 if a stage was interrupted, else 0. Press Ctrl-C twice to
+quit immediately.
 `;
 
 /** Flags of the command, checked. */
-export interface ServeFlags {
+export interface ServeFlags extends ChildFlags {
   /** as given; undefined: `runs` in the project */
   readonly data: string | undefined;
   readonly host: string;
@@ -63,6 +70,8 @@ export interface ServeFlags {
   readonly allowedHosts: readonly string[];
   /** origins of web pages that may send requests with the token */
   readonly allowedOrigins: readonly string[];
+  /** seconds that a run may take; undefined: no limit */
+  readonly timeout?: number;
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -76,8 +85,8 @@ export function readServeFlags(
   env: { readonly PORT?: string | undefined },
 ): ServeFlags {
   const flags = readFlags(args, {
-    strings: ["data", "host", "port", "threads", "cores", "max-body"],
-    lists: ["allow-origin", "allow-host"],
+    strings: ["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
+    lists: ["allow-origin", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 0,
   });
   const hosts = flags.list("allow-host").map((text) => ({
@@ -99,7 +108,10 @@ export function readServeFlags(
     flags.problems.push(`--host must be an IP address or localhost, got "${host}"`);
   }
   const all = navigator.hardwareConcurrency;
+  const timeout = flags.integer("timeout", { min: 1, max: 1e6 });
   const read = {
+    ...readChildFlags(flags),
+    ...(timeout !== undefined && { timeout }),
     data: flags.text("data"),
     // The permission to listen names an address.
     host: host === "localhost" ? "127.0.0.1" : host,
@@ -141,6 +153,7 @@ export async function serve(
   const root = openDataRoot(flags.data);
   const server = createServer({
     ...flags,
+    grace: innerGrace(flags.grace),
     root,
     stages: world.stages,
     executor: world.executor,
@@ -190,6 +203,8 @@ async function main(args: readonly string[]): Promise<number> {
   const socket = socketName(flags.host, flags.port);
   if (Deno.permissions.querySync({ name: "net", host: socket }).state !== "granted") {
     endWithTask();
+    warnIfOrphansArePossible();
+    for (const host of flags.allowedHosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
     // Both spellings if a link leads to the data root: Deno checks a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
@@ -200,17 +215,21 @@ async function main(args: readonly string[]): Promise<number> {
       read: [...code, ...data],
       write: data,
       net: [socket],
-      env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],
-      run: [Deno.execPath()],
+      env: [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, "PORT", "SRPPO_TOKEN", URL_TOKEN],
+      run: childPrograms(),
     };
-    return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, true);
+    return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, {
+      lifeline: true,
+      grace: flags.grace,
+      set: await keptByFlag(flags.keepEnv),
+    });
   }
   if (flags.launched) endWithParent();
   return await serve({ ...flags, data: place }, {
     stages,
-    executor: processExecutor({ stages, root: projectRoot }),
+    executor: processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv }),
     token: Deno.env.get("SRPPO_TOKEN") || undefined,
-    stop: stopOnSignals(),
+    stop: stopOnSignals(flags.grace).signal,
     print: (line) => console.log(line),
   });
 }

@@ -38,6 +38,8 @@ async function withWorld(
     maxBodyBytes: 1000,
     allowedHosts: [],
     allowedOrigins: [],
+    grace: 25,
+    keepEnv: [],
   };
   try {
     await test(flags, world, lines, () => controller.abort());
@@ -57,6 +59,8 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
     allowedOrigins: [],
+    grace: 25,
+    keepEnv: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
@@ -84,6 +88,18 @@ Deno.test("readServeFlags() takes addresses to listen on", () => {
       `Invalid flags (see --help): --host must be an IP address or localhost, got "${host}"`,
     );
   }
+});
+
+Deno.test("readServeFlags() takes the limits of a run and the names of its variables", () => {
+  const args = ["--timeout=60", "--grace=5", "--keep-env=A", "--keep-env=B"];
+  const { timeout, grace, keepEnv } = readServeFlags(args, {});
+  assertEquals({ timeout, grace, keepEnv }, { timeout: 60, grace: 5, keepEnv: ["A", "B"] });
+  const error = assertThrows(() => readServeFlags(["--timeout=0", "--keep-env=LD_PRELOAD"], {}), UsageError);
+  assertEquals(
+    error.message,
+    'Invalid flags (see --help): --timeout must be an integer from 1 to 1000000, got "0"; ' +
+      '--keep-env must not begin with LD_ or DYLD_, got "LD_PRELOAD"',
+  );
 });
 
 Deno.test("readServeFlags() takes hosts with their ports and nothing else", () => {
@@ -137,7 +153,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   assertEquals(
     error.message,
     "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
-      "--allow-origin, --allow-host, --help, --verbose; expected no arguments, got extra; " +
+      "--timeout, --grace, --allow-origin, --allow-host, --keep-env, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );
 });

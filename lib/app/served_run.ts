@@ -30,6 +30,8 @@ export interface RunSettings {
   readonly executor: Executor;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** aborted when the run must end at once */
+  readonly kill: AbortSignal;
   /** called once when the stage has ended; the client may still be reading */
   readonly release: () => void;
 }
@@ -85,7 +87,7 @@ export function claimsOf(stage: Stage, request: RunRequest, root: DataRoot): str
 async function runToOutputs(
   stage: Stage,
   request: RunRequest,
-  { root, executor, threads, signal }: RunSettings,
+  { root, executor, threads, signal, kill }: RunSettings,
   progress: (p: StageProgress) => void,
 ): Promise<string[]> {
   const scratch = scratchOf(stage, request, root);
@@ -118,7 +120,7 @@ async function runToOutputs(
       threads,
       scratch,
       lock,
-    }, { signal, progress });
+    }, { signal, kill, progress });
     const written = partial.filter(({ from }) => exists(from));
     const appeared = publishOutputs(written.map(({ from, to }) => ({ from, to })));
     if (appeared !== undefined) {

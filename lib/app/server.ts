@@ -28,6 +28,7 @@ import { checkSender, requireJson, requireToken, SAFE_HEADERS } from "./request_
 import { readRunRequest, RunBody, type RunRequest } from "./run_request.ts";
 import { shownText } from "./shown_text.ts";
 import { claimsOf, runServed, type ServedEvent } from "./served_run.ts";
+import { DEFAULT_GRACE } from "./stopping.ts";
 
 /** Settings of the server. */
 export interface ServerOptions {
@@ -47,6 +48,10 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[];
   /** maximum length of a request body, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
+  /** seconds from the interruption of a run until its process is killed. Default 25 */
+  readonly grace?: number;
+  /** seconds that a run may take; then it is interrupted. Default: no limit */
+  readonly timeout?: number;
   /** called with the last event of every run */
   readonly log?: (
     ended: Extract<ServedEvent, { event: "finished" | "failed" }>["data"] & { stage: string },
@@ -75,8 +80,8 @@ const STATUS = {
 
 /** Builds the server. */
 export function createServer(options: ServerOptions): StageServer {
-  const { root, stages } = options;
-  const runs = new ActiveRuns(Math.max(1, Math.floor(options.cores / options.threads)));
+  const { root, stages, grace = DEFAULT_GRACE } = options;
+  const runs = new ActiveRuns(Math.max(1, Math.floor(options.cores / options.threads)), 1000 * grace);
   const app = new Hono<{ Variables: { stage: Stage } }>();
   app.onError((error, c) => {
     const code = exitCodeOf(error);
@@ -125,12 +130,17 @@ function streamRun(
   { stage, request, run }: { readonly stage: Stage; readonly request: RunRequest; readonly run: ActiveRun },
   options: ServerOptions,
 ): Response {
-  const { root, executor, threads, log } = options;
+  const { root, executor, threads, timeout, log } = options;
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => run.controller.abort(new TryAgainError("Interrupted: the client has disconnected")));
+    const late = timeout === undefined ? undefined : setTimeout(
+      () => run.controller.abort(new TryAgainError(`Interrupted: the run did not end within ${timeout} s`)),
+      1000 * timeout,
+    );
     const keepAlive = setInterval(() => void stream.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
     try {
-      const settings = { root, executor, threads, signal: run.controller.signal, release: run.release };
+      const { controller: { signal }, kill, release } = run;
+      const settings = { root, executor, threads, signal, kill, release };
       await runServed(stage, request, settings, async ({ event, data: raw }) => {
         const data = JSON.parse(
           JSON.stringify(raw),
@@ -141,6 +151,7 @@ function streamRun(
       });
     } finally {
       clearInterval(keepAlive);
+      clearTimeout(late);
     }
   });
 }

@@ -19,6 +19,10 @@ function help(all: readonly Stage[]): string {
 Usage: deno task stage NAME --in.PORT PATH --out.PORT PATH [--PARAM VALUE]
 
 ${all.map(({ id, summary }) => `  ${id.padEnd(width)}  ${summary}\n`).join("")}
+Every stage also takes these:
+  --grace SECONDS  time from SIGTERM until it is killed; default 25
+  --keep-env NAME  additional environment variable; repeatable
+
 PORT is the name of an input or output, PARAM the name of a parameter. deno task stage NAME --help lists those of one
 stage; deno task stage (without NAME) lists those of all stages.
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
-import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { readRollouts } from "@/lib/data/contracts/rollouts.ts";
 import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/data/contracts/scored.ts";
@@ -101,7 +101,7 @@ async function externalReward(
   if (url === "") return undefined;
   return endpointReward({
     url,
-    token: Deno.env.get(URL_TOKEN) || undefined,
+    token: urlToken(Deno.env.get(URL_TOKEN), url),
     timeoutMs: 1000 * params.external_timeout,
     attempts: params.external_attempts,
     batch: params.external_batch,

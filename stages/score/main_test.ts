@@ -348,6 +348,6 @@ Deno.test("external_url must be an address of one host, without a login", () => 
   }
   assertEquals(
     messageOf("http://user:pw@judge.example"),
-    "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN, which is sent as bearer token",
+    "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN=HOST:PORT=TOKEN, which is sent as bearer token",
   );
 });

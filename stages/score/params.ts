@@ -18,7 +18,7 @@ export const params = z.strictObject({
     )
     .refine(
       (text) => !hasLogin(text),
-      "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN, which is sent as bearer token",
+      "must not contain a user or password, as parameters are stored: set SRPPO_URL_TOKEN=HOST:PORT=TOKEN, which is sent as bearer token",
     )
     .describe("HTTP endpoint of an external reward, instead of a module.")
     .meta({

@@ -7,7 +7,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
-import { URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { hostOf, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
 import { writeReward } from "@/lib/data/contracts/reward_directory.ts";
 import { writeRollouts } from "@/lib/data/contracts/rollouts.ts";
 import { readScored } from "@/lib/data/contracts/scored.ts";
@@ -105,17 +105,19 @@ Deno.test("pipeline, process executor and stage alone reach the host of external
   using directory = new TemporaryDirectory();
   await using judge = new JudgeServer(byLength);
   const { pipeline, stage } = await scoringIn(directory), set = `--set=score.external_url=${judge.url()}`;
-  // The commands inherit it, and only processes that call the endpoint may read it.
-  Deno.env.set(URL_TOKEN, "of-this-test");
+  // The commands inherit it, and only processes that call the endpoint get it.
+  Deno.env.set(URL_TOKEN, `${hostOf(judge.url())}=of-this-test`);
   const runs = [
     await pipeline(set),
     await pipeline(set, "--executor", "process"),
     await stage("--external-url", judge.url()),
   ];
+  Deno.env.set(URL_TOKEN, "judge.example:443=of-another-host");
+  runs.push(await stage("--external-url", judge.url()));
   Deno.env.delete(URL_TOKEN);
   for (const { code, err } of runs) assertEquals(code, 0, err);
   const tokens = judge.asked.map(({ headers }) => headers.get("Authorization"));
-  assertEquals(tokens, new Array(3).fill("Bearer of-this-test"));
+  assertEquals(tokens, [...new Array(3).fill("Bearer of-this-test"), null]);
   const [first, ...others] = runs.map(({ scored }) => Deno.readFileSync(scored));
   for (const bytes of others) assertEquals(bytes, first);
   const rewards = readScored(runs[0]!.scored).rows.map(({ rawReward }) => rawReward);

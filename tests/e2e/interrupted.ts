@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { permissionFlags } from "@/lib/app/relaunch.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { childPrograms } from "@/lib/data/files/child_command.ts";
 import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import type { Finished } from "@/tests/support/launch.ts";
 import type { SmallQuickstart } from "./small_quickstart.ts";
@@ -21,7 +22,7 @@ export function startBare(
     read: [projectRoot, quickstart.file(""), "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
     write: [quickstart.file(run)],
     sys: ["systemMemoryInfo", "statfs"],
-    run: [Deno.execPath()],
+    run: childPrograms(),
     ffi: true,
   });
   const module = join(projectRoot, "lib/app/pipeline_command.ts");

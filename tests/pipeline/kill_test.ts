@@ -1,6 +1,7 @@
 /** `kill -9` at any moment, then the same command: the same bytes as an undisturbed run in another store. @module */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { randomNumbers } from "@/tests/support/random_numbers.ts";
@@ -18,7 +19,7 @@ function start(toy: ToyProject, runDir: string, executor: string): Deno.ChildPro
       "--allow-env",
       "--allow-sys=systemMemoryInfo,statfs",
       "--allow-ffi",
-      `--allow-run=${Deno.execPath()}`,
+      `--allow-run=${childPrograms().join(",")}`,
       join(projectRoot, "tests/pipeline/toy_program.ts"),
       toy.path,
       runDir,

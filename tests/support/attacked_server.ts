@@ -64,6 +64,8 @@ export async function withAttackedServer(
   const stop = new AbortController();
   const started = Promise.withResolvers<number>();
   const ended = serve({
+    grace: 25,
+    keepEnv: [],
     data,
     host: "127.0.0.1",
     port: 0,

@@ -1,6 +1,7 @@
 /** Starts `deno task pipeline` and `deno task stage` as deno.json does, without the shell. @module */
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { taskFlags } from "@/lib/app/task_flags.ts";
 
 /** The end of a command: exit code and output. */
 export interface Finished {
@@ -15,7 +16,9 @@ export function commandOf(args: readonly string[]): string[] {
     tasks: Record<string, { command: string }>;
   };
   const [command, ...rest] = args as [string, ...string[]];
-  const flags = tasks[command]!.command.replace(/\$\([^)]*\)/, Deno.execPath()).split(" ").slice(1);
+  const flags = tasks[command]!.command.replace(/\$\([^)]*\)/, taskFlags(command).join(" ")).split(" ").slice(
+    1,
+  );
   return [Deno.execPath(), ...flags, ...rest];
 }
 

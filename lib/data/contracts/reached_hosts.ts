@@ -3,8 +3,9 @@
  * address of one. Launcher, process executor and server share this rule, so that stages need no lists of hosts.
  * @module
  */
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
-/** Environment variable with a bearer token for the hosts of `_url` parameters; only stages with such a parameter may read it. */
+/** Environment variable `HOST:PORT=TOKEN`: a bearer token and the only host that gets it. Only stages with a `_url` parameter may read it. */
 export const URL_TOKEN = "SRPPO_URL_TOKEN";
 
 /** One host: a name, an IPv4 address, or an IPv6 address in brackets. Without `*` and `,`, which mean several hosts in a permission. */
@@ -33,4 +34,22 @@ export function reachedHosts(params: Readonly<Record<string, unknown>>): string[
     name.endsWith("_url") && typeof value === "string" ? [hostOf(value)] : []
   );
   return [...new Set(hosts.filter((host) => host !== undefined))];
+}
+
+/**
+ * Returns the bearer token for `address` from the text of {@linkcode URL_TOKEN}; undefined where it is for another host, or
+ * there is none.
+ * @throws {UsageError} if the text does not name the host, without the text itself
+ */
+export function urlToken(text: string | undefined, address: string): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  const at = text.indexOf("="), place = text.slice(0, Math.max(at, 0));
+  const host = /^[^/\\?#@\s]+:\d+$/.test(place) ? hostOf(`http://${place}`) : undefined;
+  if (host === undefined) {
+    throw new UsageError(
+      `${URL_TOKEN} must be HOST:PORT=TOKEN, such as judge.example:443=TOKEN, so that no other host gets the token; ` +
+        "got a value without HOST:PORT= (it is not shown)",
+    );
+  }
+  return host === hostOf(address) ? text.slice(at + 1) : undefined;
 }

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
-import { hostOf, reachedHosts } from "./reached_hosts.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
+import { hostOf, reachedHosts, urlToken } from "./reached_hosts.ts";
 
 Deno.test("hostOf() is host and port in the format of a permission, whatever else an address has", () => {
   const hosts = {
@@ -42,4 +43,24 @@ Deno.test("reachedHosts() reads only strings whose names end in _url", () => {
     }),
     ["a:1", "b:443"],
   );
+});
+
+Deno.test("urlToken() gives the token to its own host, whatever the token contains", () => {
+  assertEquals(urlToken("Judge.example:443=a=b:c", "https://judge.example/score"), "a=b:c");
+  assertEquals(urlToken("[::1]:8000=t", "http://[::1]:8000/"), "t");
+  assertEquals(urlToken("judge.example:80=t", "https://judge.example/"), undefined);
+  for (const none of [undefined, ""]) assertEquals(urlToken(none, "https://judge.example/"), undefined);
+});
+
+Deno.test("urlToken() refuses a token without its host and does not show it", () => {
+  for (
+    const bad of ["secret", "secret=", "judge.example=secret", "http://judge.example:80=secret", "=secret"]
+  ) {
+    const error = assertThrows(() => urlToken(bad, "http://judge.example:80/"), UsageError);
+    assertEquals(
+      error.message,
+      "SRPPO_URL_TOKEN must be HOST:PORT=TOKEN, such as judge.example:443=TOKEN, so that no other host gets the token; " +
+        "got a value without HOST:PORT= (it is not shown)",
+    );
+  }
 });

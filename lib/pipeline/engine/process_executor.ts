@@ -6,6 +6,7 @@
  */
 import { dirname, join } from "node:path";
 import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { allowFlags } from "./allow_flags.ts";
@@ -19,6 +20,10 @@ interface ProcessOptions {
   readonly stages: StageSource;
   /** folder of deno.json */
   readonly root: string;
+  /** names of environment variables that the processes get beside the base list */
+  readonly keepEnv?: readonly string[];
+  /** aborted when all processes must end at once */
+  readonly kill?: AbortSignal;
 }
 
 /** Parts of the project that a stage may read. */
@@ -67,28 +72,28 @@ async function runProcess(task: Task, control: TaskControl, options: ProcessOpti
   const folder = dirname(dirname(Object.values(task.outputs)[0]!));
   const taskFile = join(folder, "task.json");
   await Deno.writeTextFile(taskFile, JSON.stringify(task));
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      ...taskPermissions(task, taskFile, options),
-      `--config=${join(options.root, "deno.json")}`,
-      options.stages.program(task.stage),
-      "--task",
-      taskFile,
-    ],
+  const hosts = reachedHosts(task.params);
+  const child = childCommand(Deno.execPath(), [
+    "run",
+    ...taskPermissions(task, taskFile, options),
+    `--config=${join(options.root, "deno.json")}`,
+    options.stages.program(task.stage),
+    "--task",
+    taskFile,
+  ], {
+    keep: [...(options.keepEnv ?? []), ...(hosts.length > 0 ? [URL_TOKEN] : [])],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const stop = () => {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has just ended by itself.
-    }
-  };
+  const stop = () => sendSignal(child, "SIGTERM"), end = () => sendSignal(child, "SIGKILL");
+  const kills = [control.kill, options.kill].filter((kill) => kill !== undefined);
   if (control.signal.aborted) stop();
   control.signal.addEventListener("abort", stop);
+  for (const kill of kills) {
+    if (kill.aborted) end();
+    kill.addEventListener("abort", end);
+  }
   let failed: string | undefined;
   try {
     const errors = tail(child.stderr);
@@ -99,11 +104,17 @@ async function runProcess(task: Task, control: TaskControl, options: ProcessOpti
     }
     const { code, signal } = await child.status;
     if (code === 0) return;
+    if (signal !== null && control.signal.aborted) {
+      throw new TryAgainError(
+        `Interrupted: ${task.stage} was killed, as it did not end in time. Run the same command to resume`,
+      );
+    }
     const end = `${task.stage} ended with ${signal ?? `exit code ${code}`}`;
     const text = await errors;
     throw workerError(signal === null ? code : EXIT.internal, failed ?? `${end}${text && `\n${text}`}`);
   } finally {
     control.signal.removeEventListener("abort", stop);
+    for (const kill of kills) kill.removeEventListener("abort", end);
     await child.stdin.close().catch(() => {});
   }
 }

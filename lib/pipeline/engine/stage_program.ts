@@ -30,9 +30,13 @@ export interface ProgramOptions {
 export async function runStageProgram(stage: Stage, options: ProgramOptions = {}): Promise<never> {
   const args = options.args ?? Deno.args;
   const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGUSR1"] as const) {
+  let interrupts = 0;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const) {
     if (Deno.build.os === "windows" && signal !== "SIGINT") continue;
-    Deno.addSignalListener(signal, () => stop.abort());
+    Deno.addSignalListener(signal, () => {
+      if (signal === "SIGINT" && ++interrupts === 2) Deno.exit(EXIT.tryAgain);
+      stop.abort();
+    });
   }
   let code: number = EXIT.ok;
   try {

@@ -35,6 +35,8 @@ export type Task = Readonly<z.output<typeof taskSchema>>;
 export interface TaskControl {
   /** aborted when the run is interrupted */
   readonly signal: AbortSignal;
+  /** aborted when a task in another process must end at once, whatever it is doing */
+  readonly kill?: AbortSignal;
   readonly progress: (progress: StageProgress) => void;
   /** for stages that run in this process */
   readonly handOver?: HandOver;

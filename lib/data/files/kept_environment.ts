@@ -1,0 +1,36 @@
+/**
+ * The environment variables that a process gets from this program. Every child starts with an empty environment and these
+ * names, so that tokens and secrets of the user's shell reach no process that has no use for them.
+ * @module
+ */
+
+/** What every child gets: where programs and caches are, language, terminal, certificates, and the drivers of devices. */
+export const BASE_ENVIRONMENT: readonly string[] = [
+  ...["PATH", "HOME", "DENO_DIR", "DENO_NO_UPDATE_CHECK", "XDG_CACHE_HOME", "TMPDIR", "LANG", "TZ"],
+  ...["TERM", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"],
+  ...["VK_ICD_FILENAMES", "VK_DRIVER_FILES", "VK_ADD_DRIVER_FILES", "VK_LAYER_PATH", "VK_INSTANCE_LAYERS"],
+  ...["VK_LOADER_DEBUG", "VK_LOADER_DRIVERS_SELECT", "VK_LOADER_DRIVERS_DISABLE", "XDG_RUNTIME_DIR"],
+  ...["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_TF32_OVERRIDE"],
+  // What Windows needs to start any program.
+  ...["SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "TEMP", "TMP"],
+];
+
+/** What a command gets beside it from its launcher: the user's directory, and what decides about colours and logs. */
+export const COMMAND_ENVIRONMENT: readonly string[] = [
+  ...["LOG_TOKENS", "LOG_STREAM", "INIT_CWD", "FORCE_COLOR", "CI", "COLORTERM"],
+];
+
+/** What a download gets beside it: the hub's settings and the proxies. */
+export const DOWNLOAD_ENVIRONMENT: readonly string[] = [
+  ...["HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+  ...["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
+];
+
+/** Returns those of the variables that are set and that this process may read, each with its value. */
+export function readEnvironment(names: readonly string[]): Record<string, string> {
+  const values = [...new Set(names)].map((name) => {
+    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+    return [name, state === "granted" ? Deno.env.get(name) : undefined] as const;
+  });
+  return Object.fromEntries(values.filter((pair): pair is [string, string] => pair[1] !== undefined));
+}
