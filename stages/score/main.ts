@@ -97,7 +97,7 @@ async function externalReward(
       `Only one external reward is possible, got both the input external=${path} and external_url`,
     );
   }
-  if (path !== undefined) return await moduleReward(path);
+  if (path !== undefined) return await moduleReward(path, { signal });
   if (url === "") return undefined;
   return endpointReward({
     url,
