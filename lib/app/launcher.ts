@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
@@ -21,7 +22,7 @@ import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
-import { stageHosts, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
+import { stageHosts, stageModules, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
 
 /** What every command reads: of the project, and of the system. */
 const READ = [
@@ -30,6 +31,8 @@ const READ = [
   ),
   ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
 ];
+/** What a run without user modules may start and read for them. */
+const NO_MODULES: ReturnType<typeof modulePermissions> = { read: [], run: [] };
 /** The working directory, colours, and what npm's yaml reads when it is loaded. */
 const ENV = ["LOG_TOKENS", "LOG_STREAM", "INIT_CWD", "NO_COLOR", "FORCE_COLOR", "TERM", "CI", "COLORTERM"];
 
@@ -57,10 +60,12 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
 async function launchStage(args: readonly string[]): Promise<number> {
   const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
   const { read, write } = stagePaths(local, workingDirectory());
+  const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-    read: [...READ, ...read, ...write],
+    read: [...READ, ...read, ...write, ...modules.read],
     write,
     ...network(stageHosts(local)),
+    run: modules.run,
     ffi: true,
   });
 }
@@ -95,16 +100,17 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
   const isInline = flags.executor === "inline";
+  const modules = hasModules(manifest, inputs) ? modulePermissions() : NO_MODULES;
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
-      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir],
+      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
       write: [flags.runDir, flags.storeDir],
       // A stage in its own process has its own permissions.
       ...network(isInline ? hostsOf(manifest) : []),
       sys: ["systemMemoryInfo", "statfs"],
-      ...(!isInline && { run: [Deno.execPath()] }),
+      run: isInline ? modules.run : [Deno.execPath()],
       ffi: true,
     },
     true,
@@ -118,12 +124,23 @@ function network(
   return { net: hosts, env: hosts.length > 0 ? [...ENV, URL_TOKEN] : ENV };
 }
 
+/** Returns the entries of all stages of a manifest. */
+function entriesOf({ stages }: Manifest) {
+  return Object.values(stages).flatMap((entry) => "uses" in entry ? [entry] : Object.values(entry.stages));
+}
+
 /** Returns the hosts that parameters of the manifest's stages name. */
-function hostsOf({ stages }: Manifest): string[] {
-  const all = Object.values(stages).flatMap((entry) =>
-    "uses" in entry ? [entry] : Object.values(entry.stages)
-  );
-  return [...new Set(all.flatMap((entry) => reachedHosts(entry.with)))];
+function hostsOf(manifest: Manifest): string[] {
+  return [...new Set(entriesOf(manifest).flatMap((entry) => reachedHosts(entry.with)))];
+}
+
+/** Returns whether a stage of the manifest has a user's module. @param inputs of the manifest; null: not given */
+function hasModules(manifest: Manifest, inputs: Readonly<Record<string, string | null>>): boolean {
+  const absent = Object.keys(inputs).filter((name) => inputs[name] === null).map((name) => `inputs.${name}`);
+  return entriesOf(manifest).some((entry) => {
+    const given = Object.entries(entry.in).filter(([, from]) => !absent.includes(String(from)));
+    return usedModules(Object.fromEntries(given), entry.with).length > 0;
+  });
 }
 
 await runCommand(launch);

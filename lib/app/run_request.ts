@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import { usedModules } from "@/lib/data/contracts/user_modules.ts";
 import type { InputPaths, Port, Stage } from "@/lib/data/contracts/stage.ts";
 import { whatIsMissing } from "@/lib/data/files/file_pattern.ts";
 import { contractsOf } from "@/lib/pipeline/engine/ports.ts";
@@ -39,10 +40,20 @@ export interface RunRequest {
   readonly iteration: number;
 }
 
+/** What only a server that was started with a flag for it accepts. */
+export interface AllowedRequests {
+  /**
+   * `host:port` that parameters may name: the client chooses the parameters, but the server makes the connection. Default:
+   * none
+   */
+  readonly hosts?: readonly string[];
+  /** user modules, which the server would run. Default: false */
+  readonly modules?: boolean;
+}
+
 /**
  * Reads `body` (parsed JSON) as a request for `stage`.
- * @param allowedHosts `host:port` that parameters may name. The caller chooses the parameters, but the server makes the
- * connection, so all other hosts are refused
+ * @param allowed what the server was started with; everything else is refused
  * @throws {UsageError} if it is invalid, listing every problem
  * @throws {DataError} if it is valid and an input does not exist
  */
@@ -50,15 +61,16 @@ export function readRunRequest(
   stage: Stage,
   body: unknown,
   root: DataRoot,
-  allowedHosts: readonly string[] = [],
+  allowed: AllowedRequests = {},
 ): RunRequest {
   const parsed = RunBody.safeParse(body);
   if (!parsed.success) throw refusal(stage, issues(parsed.error, ""));
   const { seed, iteration } = parsed.data;
   const problems: string[] = [];
   const params = stage.params.safeParse(parsed.data.params);
-  if (params.success) problems.push(...hostProblems(params.data, allowedHosts));
+  if (params.success) problems.push(...hostProblems(params.data, allowed.hosts ?? []));
   else problems.push(...issues(params.error, "params"));
+  if (!allowed.modules) problems.push(...moduleProblems(parsed.data));
   problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
   problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
 
@@ -123,6 +135,12 @@ function hostProblems(params: Readonly<Record<string, unknown>>, allowed: readon
     reachedHosts({ [name]: value }).filter((host) => !allowed.includes(host)).map((host) =>
       `params.${name}: host ${host} is not allowed (see --allow-host of the server)`
     )
+  );
+}
+
+function moduleProblems({ inputs, params }: z.output<typeof RunBody>): string[] {
+  return usedModules(inputs, params).map((name) =>
+    `${name}: user modules are not allowed (see --allow-modules of the server)`
   );
 }
 

@@ -6,6 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
+import { modulePermissions } from "@/lib/data/contracts/user_modules.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/engine/task.ts";
@@ -31,6 +32,7 @@ Usage: deno task serve [flags]
   --cores N               CPU cores of all runs: N / threads runs at a time; default all cores
   --max-body BYTES        maximum length of a request body; default 1048576
   --allow-host HOST:PORT  host that URL parameters of requests may name; repeatable; default none
+  --allow-modules         requests may have user modules; default refuse them
   --verbose               print stack traces of errors
   --help                  print this text
 
@@ -55,6 +57,8 @@ export interface ServeFlags {
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
+  /** whether requests may have user modules */
+  readonly allowModules: boolean;
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -70,6 +74,7 @@ export function readServeFlags(
   const flags = readFlags(args, {
     strings: ["data", "host", "port", "threads", "cores", "max-body"],
     lists: ["allow-host"],
+    booleans: ["allow-modules"],
     maxWords: 0,
   });
   const hosts = flags.list("allow-host").map((text) => ({
@@ -89,6 +94,7 @@ export function readServeFlags(
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
     allowedHosts: hosts.flatMap(({ host }) => host ?? []),
+    allowModules: flags.has("allow-modules"),
     ...(flags.has("launched") && { launched: true }),
   };
   flags.check();
@@ -170,7 +176,8 @@ async function main(args: readonly string[]): Promise<number> {
       join(projectRoot, name)
     );
     const permissions = {
-      read: [...code, ...data],
+      // Every run has its own permission to start what confines its module; this process only looks for it.
+      read: [...code, ...data, ...(flags.allowModules ? modulePermissions().read : [])],
       write: data,
       net: [socket],
       env: ["INIT_CWD", "PORT", "SRPPO_TOKEN"],

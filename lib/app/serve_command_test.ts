@@ -37,6 +37,7 @@ async function withWorld(
     cores: 2,
     maxBodyBytes: 1000,
     allowedHosts: [],
+    allowModules: false,
   };
   try {
     await test(flags, world, lines, () => controller.abort());
@@ -55,8 +56,10 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     cores: all,
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
+    allowModules: false,
   };
   assertEquals(readServeFlags([], {}), defaults);
+  assertEquals(readServeFlags(["--allow-modules"], {}), { ...defaults, allowModules: true });
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
   assertEquals(
     readServeFlags(["--port", "0", "--data=d", "--threads", "1", "--max-body", "5"], { PORT: "9000" }),
@@ -102,7 +105,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   );
   assertEquals(
     error.message,
-    "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
+    "Invalid flags (see --help): unknown flag --tokens, known are --allow-modules, --data, --host, --port, --threads, --cores, --max-body, " +
       "--allow-host, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );

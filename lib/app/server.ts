@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly token?: string;
   /** `host:port` that parameters of a request may name. Default: none */
   readonly allowedHosts?: readonly string[];
+  /** whether requests may have user modules. Default: false */
+  readonly allowModules?: boolean;
   /** maximum length of a request body, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
   /** called with the last event of every run */
@@ -101,7 +103,10 @@ export function createServer(options: ServerOptions): StageServer {
   app.get("/stages/:id", (c) => c.json(describe(c.get("stage"))));
   app.post("/stages/:id", async (c) => {
     const stage = c.get("stage");
-    const request = readRunRequest(stage, await readJson(c), root, options.allowedHosts);
+    const request = readRunRequest(stage, await readJson(c), root, {
+      hosts: options.allowedHosts ?? [],
+      modules: options.allowModules ?? false,
+    });
     const run = runs.start(stage.id, claimsOf(stage, request, root));
     return "status" in run
       ? refuse(c, run.status, run.message, EXIT.tryAgain)

@@ -1,6 +1,7 @@
 /** The command line of `deno task stage`, as far as the launcher has to know it: paths, models and hosts. @module */
 import { dirname, resolve } from "node:path";
 import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import { usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { namedPaths, resolvePattern } from "@/lib/data/files/file_pattern.ts";
 import { isModelReference } from "@/lib/data/hub/model_reference.ts";
 import { downloadReferences } from "./hub_inputs.ts";
@@ -50,6 +51,16 @@ export function stageHosts(args: readonly string[]): string[] {
     reachedHosts({ [name.replaceAll("-", "_")]: value })
   );
   return [...new Set(hosts)];
+}
+
+/** Returns the inputs and parameters that are user modules. */
+export function stageModules(args: readonly string[]): string[] {
+  const all = flagValues(args), inputs = all.filter(({ name }) => name.startsWith("in."));
+  const params = all.filter(({ name }) => !name.includes("."));
+  const valuesOf = (flags: readonly FlagValue[]) =>
+    flags.map(({ name, value }) => [name.replace(/^in\./, "").replaceAll("-", "_"), value] as const);
+  const found = valuesOf(params).flatMap(([name, value]) => usedModules({}, { [name]: value }));
+  return [...new Set([...usedModules(Object.fromEntries(valuesOf(inputs)), {}), ...found])];
 }
 
 /**
