@@ -14,7 +14,7 @@ import { lastCharacters, linesWithin } from "./bounded_streams.ts";
 
 /** What a module's process may use. */
 export interface UserModuleLimits {
-  /** bytes of its data segment, V8's heap included; default 1 GiB */
+  /** bytes of its data segment, Deno's own 550 MiB and V8's heap included; default 1 GiB */
   readonly memoryBytes?: number;
   /** milliseconds that a batch may take; default 60,000 */
   readonly batchMs?: number;
@@ -229,6 +229,8 @@ class ModuleProcess implements AsyncDisposable {
 }
 
 const DEFAULT_MEMORY = 2 ** 30;
+/** Bytes per core for the stacks of Deno's threads. */
+const STACK = 2 ** 24;
 
 /**
  * Returns the command of a module's process: it ends with this process, has a memory limit and no environment but a few
@@ -253,9 +255,10 @@ function confined(
       `${what} ${path} requires the programs setpriv and prlimit to run confined (Linux, package util-linux), got neither or one`,
     );
   }
+  const data = memoryBytes + STACK * navigator.hardwareConcurrency;
   return new Deno.Command(programs.setpriv, {
     args: [
-      ...["--pdeathsig", "KILL", programs.prlimit, `--data=${memoryBytes}`, "--core=0"],
+      ...["--pdeathsig", "KILL", programs.prlimit, `--data=${data}`, "--core=0"],
       ...[Deno.execPath(), "run", "--quiet", "--no-prompt", "--no-config", "--no-lock"],
       ...["--no-remote", "--no-npm", "--cached-only", `--allow-read=${file}`],
       ...[HOST, pathToFileURL(file).href, name, mode],
@@ -268,9 +271,9 @@ function confined(
   });
 }
 
-/** Returns the variables that a module's process gets. */
+/** Returns the variables that a module's process gets. It has no cache: Deno would need a home directory for one. */
 function keptEnvironment(): Record<string, string> {
-  const kept: Record<string, string> = {};
+  const kept: Record<string, string> = { DENO_DIR: "/dev/null/deno", DENO_NO_UPDATE_CHECK: "1" };
   for (const name of ["PATH", "LANG", "TZ"]) {
     try {
       const value = Deno.env.get(name);
