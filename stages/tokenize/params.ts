@@ -78,7 +78,8 @@ export const params = z.strictObject({
     .meta({
       source: "for base models, which do not end responses by themselves",
       details:
-        "A response whose text begins with a match is truncated after it and counts as ended; others are left out.",
+        "A response whose text begins with a match is truncated after it and counts as ended; others are left out. " +
+        "JavaScript's syntax with the flag u, in linear time: without lookahead and backreferences.",
     }),
   select: z.enum(["score", "reward", "best", "all"]).default("score")
     .describe("Selection of rollouts: score, reward, best, or all that ended.")

@@ -79,7 +79,7 @@ const MODULES: readonly Attack[] = [
       ),
   },
   {
-    name: "a checker that closes its output and goes on computing is stopped",
+    name: "a checker that closes its output and continues computing is stopped",
     run: (directory) =>
       refuses(directory, '(await import("node:fs")).closeSync(1); for (;;)', /must/, { batchMs: 3000 }),
     slow: true,

@@ -12,7 +12,10 @@ export const CHECKER_DETAILS = {
     }),
   checker_pattern: z.string().default("")
     .describe("Regular expression of checker=regex.")
-    .meta({ source: "the pattern in the prompt's row" }),
+    .meta({
+      source: "the pattern in the prompt's row",
+      details: "JavaScript's syntax with the flag u, in linear time: without lookahead and backreferences.",
+    }),
 };
 
 /** Returns the checker's settings from these parameters. */

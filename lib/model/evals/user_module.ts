@@ -252,7 +252,7 @@ function confined(
   const programs = confiningPrograms();
   if (!programs) {
     throw new UnavailableError(
-      `${what} ${path} requires the programs setpriv and prlimit to run confined (Linux, package util-linux), got neither or one`,
+      `${what} ${path} runs in a confined process, which requires the programs setpriv and prlimit: install util-linux`,
     );
   }
   const data = memoryBytes + STACK * navigator.hardwareConcurrency;
