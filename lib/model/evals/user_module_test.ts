@@ -142,3 +142,32 @@ Deno.test("checkUserModule() refuses a module that does not exist, and a path wi
   const comma = await assertRejects(() => checkUserModule({ ...CHECK, path }), UsageError);
   assertEquals(comma.message, `The path of a module must have no comma, got ${path}`);
 });
+
+Deno.test("without setpriv and prlimit, a user's module is refused with the package's name", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.write("check.ts", "export const check = () => ({ score: 1 });");
+  // A process that may not read the programs, as in a run without them.
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...[
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-check",
+        "--cached-only",
+        `--allow-read=${Deno.cwd()},${directory.path}`,
+      ],
+      directory.write(
+        "stage.ts",
+        `import { checkUserModule } from "@/lib/model/evals/user_module.ts";
+         import { exitCodeOf } from "@/lib/compute/tensor/errors.ts";
+         await checkUserModule({ path: ${JSON.stringify(path)}, name: "check", what: "checker" })
+           .catch((error) => console.error(exitCodeOf(error), error.message));`,
+      ),
+    ],
+  }).output();
+  assertEquals(
+    new TextDecoder().decode(stderr).trim(),
+    `69 checker ${path} runs in a confined process, which requires the programs setpriv and prlimit: install util-linux`,
+  );
+});
