@@ -22,7 +22,14 @@ import { endWithTask, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
-import { stageHosts, stageModules, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
+import {
+  stageHosts,
+  stageModules,
+  stagePaths,
+  withFiles,
+  withLocalModels,
+  withModules,
+} from "./stage_arguments.ts";
 
 /** What every command reads: of the project, and of the system. */
 const READ = [
@@ -58,11 +65,14 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
 }
 
 async function launchStage(args: readonly string[]): Promise<number> {
-  const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
+  const { args: local, modules: checkers } = withModules(
+    withFiles(await withLocalModels(args, workingDirectory()), workingDirectory()),
+    workingDirectory(),
+  );
   const { read, write } = stagePaths(local, workingDirectory());
   const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-    read: [...READ, ...read, ...write, ...modules.read],
+    read: [...READ, ...read, ...write, ...checkers, ...modules.read],
     write,
     ...network(stageHosts(local)),
     run: modules.run,

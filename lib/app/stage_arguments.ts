@@ -55,12 +55,32 @@ export function stageHosts(args: readonly string[]): string[] {
 
 /** Returns the inputs and parameters that are user modules. */
 export function stageModules(args: readonly string[]): string[] {
-  const all = flagValues(args), inputs = all.filter(({ name }) => name.startsWith("in."));
-  const params = all.filter(({ name }) => !name.includes("."));
-  const valuesOf = (flags: readonly FlagValue[]) =>
-    flags.map(({ name, value }) => [name.replace(/^in\./, "").replaceAll("-", "_"), value] as const);
-  const found = valuesOf(params).flatMap(([name, value]) => usedModules({}, { [name]: value }));
-  return [...new Set([...usedModules(Object.fromEntries(valuesOf(inputs)), {}), ...found])];
+  const inputs = flagValues(args).filter(({ name }) => name.startsWith("in."));
+  const given = Object.fromEntries(inputs.map(({ name, value }) => [name.slice("in.".length), value]));
+  return [...usedModules(given, {}), ...parameterModules(args).flatMap(usedBy)];
+}
+
+/** Returns the flags of parameters that are paths of user modules. Hyphens and underscores are equal. */
+function parameterModules(args: readonly string[]): FlagValue[] {
+  return flagValues(args).filter((flag) => !flag.name.includes(".") && usedBy(flag).length > 0);
+}
+
+function usedBy({ name, value }: FlagValue): string[] {
+  return usedModules({}, { [name.replaceAll("-", "_")]: value });
+}
+
+/** Returns the command line with absolute paths of modules in parameters, and these paths, which the stage reads. */
+export function withModules(
+  args: readonly string[],
+  workingDirectory: string,
+): { readonly args: readonly string[]; readonly modules: readonly string[] } {
+  const changed = [...args];
+  const modules = parameterModules(args).map(({ name, value, index, isJoined }) => {
+    const path = resolve(workingDirectory, value);
+    changed[index] = isJoined ? `--${name}=${path}` : path;
+    return path;
+  });
+  return { args: changed, modules };
 }
 
 /**
