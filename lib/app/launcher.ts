@@ -7,6 +7,7 @@
  */
 import { join } from "node:path";
 import { reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import {
@@ -30,7 +31,14 @@ import { PIPELINE_HELP, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot } from "./project_root.ts";
 import { relaunch } from "./relaunch.ts";
 import { warnIfOrphansArePossible } from "./stopping.ts";
-import { stageHosts, stagePaths, withFiles, withLocalModels } from "./stage_arguments.ts";
+import {
+  stageHosts,
+  stageModules,
+  stagePaths,
+  withFiles,
+  withLocalModels,
+  withModules,
+} from "./stage_arguments.ts";
 
 /** What every command reads: of the project, and of the system. */
 const READ = [
@@ -39,6 +47,8 @@ const READ = [
   ),
   ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
 ];
+/** What a run without user modules may start and read for them. */
+const NO_MODULES: ReturnType<typeof modulePermissions> = { read: [], run: [] };
 /** The working directory, colours, and what npm's yaml reads when it is loaded. */
 const ENV = [...COMMAND_ENVIRONMENT, "NO_COLOR", "TERM"];
 
@@ -69,12 +79,17 @@ async function launchStage(all: readonly string[]): Promise<number> {
     flags = readFlags(taken, { ...CHILD_FLAGS, maxWords: 0 });
   const { grace, keepEnv } = readChildFlags(flags);
   flags.check();
-  const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
+  const { args: local, modules: checkers } = withModules(
+    withFiles(await withLocalModels(args, workingDirectory()), workingDirectory()),
+    workingDirectory(),
+  );
   const { read, write } = stagePaths(local, workingDirectory());
+  const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-    read: [...READ, ...read, ...write],
+    read: [...READ, ...read, ...write, ...checkers, ...modules.read],
     write,
     ...network(stageHosts(local)),
+    run: modules.run,
     ffi: true,
   }, { grace, set: await keptByFlag(keepEnv) });
 }
@@ -109,13 +124,14 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
   const isInline = flags.executor === "inline", hosts = hostsOf(manifest);
+  const modules = hasModules(manifest, inputs) ? modulePermissions() : NO_MODULES;
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
-      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir],
+      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
       write: [flags.runDir, flags.storeDir],
-      ...(isInline ? network(hosts) : processes(hosts)),
+      ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts)),
       sys: ["systemMemoryInfo", "statfs"],
       ffi: true,
     },
@@ -145,12 +161,23 @@ function checkUrlToken(hosts: readonly string[]): void {
   for (const host of hosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
 }
 
+/** Returns the entries of all stages of a manifest. */
+function entriesOf({ stages }: Manifest) {
+  return Object.values(stages).flatMap((entry) => "uses" in entry ? [entry] : Object.values(entry.stages));
+}
+
 /** Returns the hosts that parameters of the manifest's stages name. */
-function hostsOf({ stages }: Manifest): string[] {
-  const all = Object.values(stages).flatMap((entry) =>
-    "uses" in entry ? [entry] : Object.values(entry.stages)
-  );
-  return [...new Set(all.flatMap((entry) => reachedHosts(entry.with)))];
+function hostsOf(manifest: Manifest): string[] {
+  return [...new Set(entriesOf(manifest).flatMap((entry) => reachedHosts(entry.with)))];
+}
+
+/** Returns whether a stage of the manifest has a user's module. @param inputs of the manifest; null: not given */
+function hasModules(manifest: Manifest, inputs: Readonly<Record<string, string | null>>): boolean {
+  const absent = Object.keys(inputs).filter((name) => inputs[name] === null).map((name) => `inputs.${name}`);
+  return entriesOf(manifest).some((entry) => {
+    const given = Object.entries(entry.in).filter(([, from]) => !absent.includes(String(from)));
+    return usedModules(Object.fromEntries(given), entry.with).length > 0;
+  });
 }
 
 await runCommand(launch);

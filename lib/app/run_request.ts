@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import { usedModules } from "@/lib/data/contracts/user_modules.ts";
 import type { InputPaths, Port, Stage } from "@/lib/data/contracts/stage.ts";
 import { findingMissing } from "@/lib/data/files/file_pattern.ts";
 import { inSlices } from "@/lib/data/files/in_slices.ts";
@@ -45,6 +46,17 @@ export interface RunRequest {
   readonly iteration: number;
 }
 
+/** What only a server that was started with a flag for it accepts. */
+export interface AllowedRequests {
+  /**
+   * `host:port` that parameters may name: the client chooses the parameters, but the server makes the connection. Default:
+   * none
+   */
+  readonly hosts?: readonly string[];
+  /** user modules, which the server would run. Default: false */
+  readonly modules?: boolean;
+}
+
 /** Limit of the locations of one request. */
 const MAX_LOCATIONS = 1000;
 /** Limit of the length of one location. */
@@ -58,8 +70,7 @@ let reading = 0;
 
 /**
  * Reads `body` (parsed JSON) as a request for `stage`, in short slices between which other requests are handled.
- * @param allowedHosts `host:port` that parameters may name. The caller chooses the parameters, but the server makes the
- * connection, so all other hosts are refused
+ * @param allowed what the server was started with; everything else is refused
  * @throws {UsageError} if it is invalid, listing every problem
  * @throws {DataError} if it is valid and an input does not exist
  * @throws {TryAgainError} if too many requests are being read
@@ -68,12 +79,12 @@ export async function readRunRequest(
   stage: Stage,
   body: unknown,
   root: DataRoot,
-  allowedHosts: readonly string[] = [],
+  allowed: AllowedRequests = {},
 ): Promise<RunRequest> {
   if (reading >= MAX_READING) throw new TryAgainError(`${reading} requests are being read: try again later`);
   reading++;
   try {
-    return await inSlices(readingRequest(stage, body, root, allowedHosts), MAX_SECONDS);
+    return await inSlices(readingRequest(stage, body, root, allowed), MAX_SECONDS);
   } finally {
     reading--;
   }
@@ -83,7 +94,7 @@ function* readingRequest(
   stage: Stage,
   body: unknown,
   root: DataRoot,
-  allowedHosts: readonly string[],
+  allowed: AllowedRequests,
 ): Generator<void, RunRequest> {
   const parsed = RunBody.safeParse(body);
   if (!parsed.success) throw refusal(stage, issues(parsed.error, ""));
@@ -91,8 +102,9 @@ function* readingRequest(
   checkAmount(stage, given);
   const problems: string[] = [];
   const params = stage.params.safeParse(given.params);
-  if (params.success) problems.push(...hostProblems(params.data, allowedHosts));
+  if (params.success) problems.push(...hostProblems(params.data, allowed.hosts ?? []));
   else problems.push(...issues(params.error, "params"));
+  if (!allowed.modules) problems.push(...moduleProblems(given));
   problems.push(...portProblems("inputs", stage.inputs, given.inputs));
   problems.push(...portProblems("outputs", stage.outputs, given.outputs));
 
@@ -190,6 +202,14 @@ function hostProblems(params: Readonly<Record<string, unknown>>, allowed: readon
     reachedHosts({ [name]: value }).filter((host) => !allowed.includes(host)).map((host) =>
       `params.${name}: host ${host} is not allowed (see --allow-host of the server)`
     )
+  );
+}
+
+function moduleProblems(
+  { inputs, params }: Pick<z.output<typeof RunBody>, "inputs" | "params">,
+): string[] {
+  return usedModules(inputs, params).map((name) =>
+    `${name}: user modules are not allowed (see --allow-modules of the server)`
   );
 }
 

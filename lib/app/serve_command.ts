@@ -7,6 +7,7 @@
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { hostOf, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { modulePermissions } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { BASE_ENVIRONMENT, COMMAND_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
@@ -39,6 +40,7 @@ Usage: deno task serve [flags]
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
   --allow-host HOST:PORT  host that external_url in requests may have; repeatable; default none
+  --allow-modules         accept user modules in requests; default refuse them
   --timeout SECONDS       time limit of one run, which then saves its progress; default none
   --grace SECONDS         time until an interrupted run is killed; default 25
   --keep-env NAME         additional environment variable for the stages; repeatable
@@ -72,6 +74,8 @@ export interface ServeFlags extends ChildFlags {
   readonly allowedOrigins: readonly string[];
   /** seconds that a run may take; undefined: no limit */
   readonly timeout?: number;
+  /** whether requests may have user modules */
+  readonly allowModules: boolean;
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -87,6 +91,7 @@ export function readServeFlags(
   const flags = readFlags(args, {
     strings: ["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
     lists: ["allow-origin", "allow-host", ...CHILD_FLAGS.lists],
+    booleans: ["allow-modules"],
     maxWords: 0,
   });
   const hosts = flags.list("allow-host").map((text) => ({
@@ -121,6 +126,7 @@ export function readServeFlags(
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
     allowedHosts: hosts.flatMap(({ host }) => host ?? []),
     allowedOrigins: origins,
+    allowModules: flags.has("allow-modules"),
     ...(flags.has("launched") && { launched: true }),
   };
   flags.check();
@@ -212,7 +218,8 @@ async function main(args: readonly string[]): Promise<number> {
       join(projectRoot, name)
     );
     const permissions = {
-      read: [...code, ...data],
+      // Every run has its own permission to start what confines its module; this process only looks for it.
+      read: [...code, ...data, ...(flags.allowModules ? modulePermissions().read : [])],
       write: data,
       net: [socket],
       env: [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, "PORT", "SRPPO_TOKEN", URL_TOKEN],

@@ -38,6 +38,7 @@ async function withWorld(
     maxBodyBytes: 1000,
     allowedHosts: [],
     allowedOrigins: [],
+    allowModules: false,
     grace: 25,
     keepEnv: [],
   };
@@ -59,10 +60,12 @@ Deno.test("readServeFlags() takes flags, PORT and defaults", () => {
     maxBodyBytes: 1 << 20,
     allowedHosts: [],
     allowedOrigins: [],
+    allowModules: false,
     grace: 25,
     keepEnv: [],
   };
   assertEquals(readServeFlags([], {}), defaults);
+  assertEquals(readServeFlags(["--allow-modules"], {}), { ...defaults, allowModules: true });
   assertEquals(readServeFlags([], { PORT: "9000" }), { ...defaults, port: 9000 });
   assertEquals(
     readServeFlags(["--port", "0", "--data=d", "--threads", "1", "--max-body", "5"], { PORT: "9000" }),
@@ -152,7 +155,7 @@ Deno.test("readServeFlags() lists every invalid flag", () => {
   );
   assertEquals(
     error.message,
-    "Invalid flags (see --help): unknown flag --tokens, known are --data, --host, --port, --threads, --cores, --max-body, " +
+    "Invalid flags (see --help): unknown flag --tokens, known are --allow-modules, --data, --host, --port, --threads, --cores, --max-body, " +
       "--timeout, --grace, --allow-origin, --allow-host, --keep-env, --help, --verbose; expected no arguments, got extra; " +
       '--port must be an integer from 0 to 65535, got "x"; --threads must be an integer from 1 to 1024, got "0"',
   );

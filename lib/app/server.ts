@@ -46,6 +46,8 @@ export interface ServerOptions {
   readonly allowedOrigins?: readonly string[];
   /** `host:port` that parameters of a request may name. Default: none */
   readonly allowedHosts?: readonly string[];
+  /** whether requests may have user modules. Default: false */
+  readonly allowModules?: boolean;
   /** maximum length of a request body, in bytes. Default 1 MiB */
   readonly maxBodyBytes?: number;
   /** seconds from the interruption of a run until its process is killed. Default 25 */
@@ -110,7 +112,10 @@ export function createServer(options: ServerOptions): StageServer {
   app.get("/stages/:id", (c) => c.json(describe(c.get("stage"))));
   app.post("/stages/:id", async (c) => {
     const stage = c.get("stage");
-    const request = await readRunRequest(stage, await readJson(c), root, options.allowedHosts);
+    const request = await readRunRequest(stage, await readJson(c), root, {
+      hosts: options.allowedHosts ?? [],
+      modules: options.allowModules ?? false,
+    });
     const run = runs.start(stage.id, claimsOf(stage, request, root));
     return "status" in run
       ? refuse(c, run.status, run.message, EXIT.tryAgain)

@@ -1,6 +1,7 @@
 /** The command line of `deno task stage`, as far as the launcher has to know it: paths, models and hosts. @module */
 import { dirname, resolve } from "node:path";
 import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
+import { usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { namedPaths, resolvePattern } from "@/lib/data/files/file_pattern.ts";
 import { isModelReference } from "@/lib/data/hub/model_reference.ts";
 import { downloadReferences } from "./hub_inputs.ts";
@@ -50,6 +51,36 @@ export function stageHosts(args: readonly string[]): string[] {
     reachedHosts({ [name.replaceAll("-", "_")]: value })
   );
   return [...new Set(hosts)];
+}
+
+/** Returns the inputs and parameters that are user modules. */
+export function stageModules(args: readonly string[]): string[] {
+  const inputs = flagValues(args).filter(({ name }) => name.startsWith("in."));
+  const given = Object.fromEntries(inputs.map(({ name, value }) => [name.slice("in.".length), value]));
+  return [...usedModules(given, {}), ...parameterModules(args).flatMap(usedBy)];
+}
+
+/** Returns the flags of parameters that are paths of user modules. Hyphens and underscores are equal. */
+function parameterModules(args: readonly string[]): FlagValue[] {
+  return flagValues(args).filter((flag) => !flag.name.includes(".") && usedBy(flag).length > 0);
+}
+
+function usedBy({ name, value }: FlagValue): string[] {
+  return usedModules({}, { [name.replaceAll("-", "_")]: value });
+}
+
+/** Returns the command line with absolute paths of modules in parameters, and these paths, which the stage reads. */
+export function withModules(
+  args: readonly string[],
+  workingDirectory: string,
+): { readonly args: readonly string[]; readonly modules: readonly string[] } {
+  const changed = [...args];
+  const modules = parameterModules(args).map(({ name, value, index, isJoined }) => {
+    const path = resolve(workingDirectory, value);
+    changed[index] = isJoined ? `--${name}=${path}` : path;
+    return path;
+  });
+  return { args: changed, modules };
 }
 
 /**

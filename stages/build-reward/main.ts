@@ -56,7 +56,7 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   const onPiece = () => checkStop(signal, "the reward");
   const setup = parts.sft && { sft: parts.sft, eosIds, params, seed, message, onPiece };
   const checker = inputs.checker ?? params.checker;
-  const checked = setup && checker !== "" ? () => checkedBy(checker, setup, evalPrompts!) : undefined;
+  const checked = setup && checker !== "" ? () => checkedBy(checker, setup, evalPrompts!, signal) : undefined;
   let made: MadeReward;
   await publishDirectory(outputs.reward, async (directory) => {
     made = await makeReward(directory, { parts, params, eosIds, setup, prompts, checked, message });
@@ -72,8 +72,9 @@ async function checkedBy(
   name: string,
   setup: Setup,
   prompts: readonly PromptRow[],
+  signal: AbortSignal,
 ): Promise<CheckedResponses> {
-  const checker = await loadChecker(name, checkerOptions(setup.params));
+  const checker = await loadChecker(name, checkerOptions(setup.params), { signal });
   const tokenizer = loadTokenizer(setup.sft.path);
   const text = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
   return await checkedResponses(setup, { prompts, checker, text });

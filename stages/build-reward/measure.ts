@@ -145,11 +145,12 @@ export async function checkedResponses(
   const samplesPerPrompt = params.preflight_samples;
   message(`preflight: sampling ${prompts.length} × ${samplesPerPrompt} responses from sft`);
   const rows = await sampleFrom(setup, sft, { name: "preflight", prompts, samplesPerPrompt });
-  const scores = rows.map((row) => {
-    const response = options.text(row.responseIds), ended = row.finishReason !== "length";
-    return options.checker({ meta: parsedMeta(row), response, ended }).score!;
-  });
-  return { rows, scores };
+  const metrics = await options.checker(rows.map((row) => ({
+    meta: parsedMeta(row),
+    response: options.text(row.responseIds),
+    ended: row.finishReason !== "length",
+  })));
+  return { rows, scores: metrics.map(({ score }) => score!) };
 }
 
 /** Compares the scores of the best and worst responses by reward with the average ones. */

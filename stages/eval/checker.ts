@@ -23,11 +23,12 @@ export async function checkerFor(
   module: string | undefined,
   prompts: readonly PromptRow[],
   promptsPath: string,
+  signal?: AbortSignal,
 ): Promise<Checker | undefined> {
   const name = module ?? params.checker;
   if (name === "") return undefined;
   const options = checkerOptions(params);
-  const check = await loadChecker(name, options);
+  const check = await loadChecker(name, options, signal && { signal });
   const field = neededField(name, options);
   if (field === undefined) return check;
   // A meta that is no object is reported when the responses are scored.

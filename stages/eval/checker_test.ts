@@ -43,11 +43,13 @@ Deno.test("a checker whose field some prompts lack is an error, optional or not"
 
 Deno.test("a checker whose field is present, or that needs none, is loaded; without a name there is none", async () => {
   const input = { meta: { words: ["Tim"] }, response: "Tim ran.", ended: true };
-  assertEquals((await find({ checker: "words", checker_optional: true }, [WITH]))!(input), {
+  assertEquals(await (await find({ checker: "words", checker_optional: true }, [WITH]))!([input]), [{
     score: 1,
     both_words: 1,
-  });
-  assertEquals((await find({ checker: "regex", checker_pattern: "ran" }, WITHOUT))!(input), { score: 1 });
+  }]);
+  assertEquals(await (await find({ checker: "regex", checker_pattern: "ran" }, WITHOUT))!([input]), [{
+    score: 1,
+  }]);
   assertEquals(await find({}, WITHOUT), undefined);
 });
 
@@ -59,6 +61,6 @@ Deno.test("a module replaces the checker of the parameter, and requires no field
     "export const check = ({ response }) => ({ score: response.length > 3 ? 1 : 0 });",
   );
   const checker = await find({ checker: "words" }, WITHOUT, module);
-  const score = (response: string) => checker!({ meta: {}, response, ended: true }).score;
-  assertEquals([score("no"), score("indeed")], [0, 1]);
+  const inputs = ["no", "indeed"].map((response) => ({ meta: {}, response, ended: true }));
+  assertEquals(await checker!(inputs), [{ score: 0 }, { score: 1 }]);
 });

@@ -27,7 +27,7 @@ export const stage = defineStage({
 
 async function run({ params, inputs, outputs, seed, signal, progress, threads }: Context): Promise<void> {
   configureRuntime({ threads });
-  const evaluation = await readInputs(inputs, params);
+  const evaluation = await readInputs(inputs, params, signal);
   const onPiece = () => checkStop(signal, "this evaluation");
   const { evals, samples } = await evaluateModels(evaluation, { params, seed, progress, onPiece });
   await writeEvals(outputs.evals, evals);

@@ -42,7 +42,11 @@ export interface Evaluation {
  * @throws {DataError} if tokenizers differ, or models, prompts and demonstrations do not fit
  * @throws {UsageError} if no such checker exists
  */
-export async function readInputs(inputs: Context["inputs"], params: Params): Promise<Evaluation> {
+export async function readInputs(
+  inputs: Context["inputs"],
+  params: Params,
+  signal: AbortSignal,
+): Promise<Evaluation> {
   const { prompts: promptsPath, base, sft } = inputs;
   const models = Object.entries(inputs.models);
   const { rows: prompts, tokenizerDigest: promptsDigest } = readPrompts(promptsPath);
@@ -79,7 +83,7 @@ export async function readInputs(inputs: Context["inputs"], params: Params): Pro
     prompts,
     promptsPath,
     tokenizer: loadTokenizer(models[0]![1]),
-    checker: await checkerFor(params, inputs.checker, prompts, promptsPath),
+    checker: await checkerFor(params, inputs.checker, prompts, promptsPath, signal),
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),

@@ -32,10 +32,14 @@ export async function scoreResponses(
 ): Promise<EvaluatedResponse[]> {
   const { tokenizer, checker, promptsPath } = sources;
   const { metrics, fluency } = await modelMetrics(responses.map(({ row }) => row), sources);
+  const texts = responses.map(({ row }) => tokenizer.decode(row.responseIds, { skipSpecial: true }));
+  const checkedMetrics = await checker?.(responses.map(({ row }, i) => ({
+    meta: parsedMeta(row, promptsPath),
+    response: texts[i]!,
+    ended: row.finishReason !== "length",
+  })));
   return responses.map((sampled, i) => {
-    const { row } = sampled, response = tokenizer.decode(row.responseIds, { skipSpecial: true });
-    const ended = row.finishReason !== "length";
-    const checked = checker?.({ meta: parsedMeta(row, promptsPath), response, ended }) ?? {};
+    const { row } = sampled, response = texts[i]!, checked = checkedMetrics?.[i] ?? {};
     const reserved = Object.keys(checked).filter((name) => RESERVED.has(name));
     if (reserved.length > 0) {
       throw new DataError(

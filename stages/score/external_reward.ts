@@ -6,6 +6,7 @@
 import type { RewardManifest } from "@/lib/data/contracts/reward_directory.ts";
 import { parsedMeta } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
+import { InvalidValue } from "@/lib/model/evals/user_module.ts";
 import { responseReward } from "@/lib/model/rl/srppo_reward.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
@@ -85,7 +86,7 @@ export function checkedValues(
     const rule = `must return ${rows.length} finite numbers, one per row`;
     throw new DataError(`external reward ${name} ${rule}, got ${found}`, { file: name });
   };
-  if (!Array.isArray(values)) return refuse(shortJson(values));
+  if (!Array.isArray(values)) return refuse(values instanceof InvalidValue ? values.text : shortJson(values));
   if (values.length !== rows.length) return refuse(`${values.length} values`);
   const bad = rows.flatMap(({ id }, i) => Number.isFinite(values[i]) ? [] : [[id, values[i]] as const]);
   if (bad.length === 0) return values;

@@ -97,7 +97,7 @@ async function externalReward(
       `Only one external reward is allowed, got the input external=${path} and the parameter external_url`,
     );
   }
-  if (path !== undefined) return await moduleReward(path);
+  if (path !== undefined) return await moduleReward(path, { signal });
   if (url === "") return undefined;
   return endpointReward({
     url,

@@ -5,6 +5,7 @@
  */
 import { assistantText, maskOfSpans } from "@/lib/data/text/assistant_mask.ts";
 import type { ChatTemplate, Message, Span } from "@/lib/data/text/chat_template.ts";
+import { TemplateBudgetError } from "@/lib/data/text/template_budget.ts";
 import type { Encoded, Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { type EncodedDemonstration, type EncodingProblem, spanningToken, withPrefix } from "./encode_rows.ts";
@@ -157,7 +158,10 @@ function orProblem<T>(render: () => T): T | EncodingProblem {
   try {
     return render();
   } catch (error) {
-    if (error instanceof DataError) return { problem: error.message };
+    // Its budget does not depend on the row: other rows would take as long.
+    if (error instanceof DataError && !(error instanceof TemplateBudgetError)) {
+      return { problem: error.message };
+    }
     throw error;
   }
 }

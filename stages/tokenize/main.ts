@@ -37,7 +37,7 @@ async function run(context: StageContext<Params, typeof inputs, typeof outputs>)
   const tokenizer = loadTokenizer(model), tokenizerDigest = tokenizer.digest;
   const settings = settingsOf(params, tokenizer, model, seed);
   progress({ message: "reading" });
-  const { input, selection, pairing } = await readInput(inputs, params, tokenizer);
+  const { input, selection, pairing } = await readInput(inputs, params, tokenizer, signal);
   if (tokenizer.eosIds.length === 0 && (input.demonstrations ?? input.rollouts) !== undefined) {
     throw new DataError(
       `${model} must name an end token for demonstrations (eos_token_id of generation_config.json or config.json, ` +

@@ -80,7 +80,7 @@ export const params = z.strictObject({
       source: "off; useful for base models, which rarely generate EOS",
       details:
         "If the text of a response begins with a match, the response is truncated after the match and counts as ended; other " +
-        "responses are left out.",
+        "responses are left out. JavaScript's syntax with the flag u, in linear time: without lookahead and backreferences.",
     }),
   select: z.enum(["score", "reward", "best", "all"]).default("score")
     .describe("Which rollouts become demonstrations: score, reward, best (per prompt), or all.")

@@ -7,6 +7,7 @@ import { readDemonstrations, readUserPrompts } from "@/lib/data/demonstrations/u
 import type { Checker } from "@/lib/model/evals/checker.ts";
 import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
 import { loadChecker } from "@/lib/model/evals/load_checker.ts";
+import { compilePattern } from "@/lib/model/evals/pattern.ts";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { PairSource } from "./make_pairs.ts";
@@ -33,6 +34,7 @@ export async function readInput(
   { demonstrations: paths, rollouts, prompts, eval_prompts: evalPrompts }: InputPaths<typeof inputs>,
   params: Params,
   tokenizer: Tokenizer,
+  signal: AbortSignal,
 ): Promise<OpenedInput> {
   const demonstrations = [paths ?? []].flat(); // an HTTP request may have a single path
   const isGiven = demonstrations.length > 0;
@@ -42,7 +44,7 @@ export async function readInput(
   const pairing = pairSource(rollouts, isGiven, params, tokenizer);
   const selection = rollouts === undefined || pairing?.kind === "spin"
     ? undefined
-    : await selectRollouts(rollouts, params, tokenizer);
+    : await selectRollouts(rollouts, params, tokenizer, signal);
   const input: TokenizeInput = {
     demonstrations: isGiven ? await readDemonstrations(demonstrations, params, params.weights) : undefined,
     rollouts: rollouts === undefined ? undefined : selection && { file: rollouts, rows: selection.rows },
@@ -103,7 +105,12 @@ function checkTokenizer(file: string, digest: string, tokenizer: Tokenizer): voi
  * @throws {DataError} if the ids are of another tokenizer, a selection by reward gets rollouts without rewards, or no row is
  *   selected
  */
-async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer): Promise<Selection> {
+async function selectRollouts(
+  file: string,
+  params: Params,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<Selection> {
   const { select, response_pattern } = params;
   const isByReward = select === "reward" || select === "best";
   if (isByReward && response_pattern !== "") {
@@ -117,12 +124,16 @@ async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer
   const decode = (ids: Int32Array) => tokenizer.decode(ids, { skipSpecial: true });
   const responses = response_pattern === ""
     ? rows
-    : truncateResponses(rows, { pattern: new RegExp(response_pattern, "uy"), decode });
+    : truncateResponses(rows, { pattern: compilePattern(response_pattern), decode });
   const selected = scored !== undefined
     ? select === "best" ? selectBest(scored.rows) : selectByReward(scored.rows, params.reward_fraction)
     : select === "all"
     ? selectEnded(responses)
-    : selectByScore(responses, { check: await checkerOf(params), threshold: params.score_threshold, decode });
+    : await selectByScore(responses, {
+      check: await checkerOf(params, signal),
+      threshold: params.score_threshold,
+      decode,
+    });
   const selection = { ...selected, offered: rows.length };
   if (selection.rows.length > 0) return selection;
   throw new DataError(
@@ -131,8 +142,8 @@ async function selectRollouts(file: string, params: Params, tokenizer: Tokenizer
   );
 }
 
-function checkerOf(params: Params): Promise<Checker> {
-  if (params.checker !== "") return loadChecker(params.checker, checkerOptions(params));
+function checkerOf(params: Params, signal: AbortSignal): Promise<Checker> {
+  if (params.checker !== "") return loadChecker(params.checker, checkerOptions(params), { signal });
   throw new UsageError(
     "select=score requires --checker words, exact, contains, regex or a module path (or use --select reward, best or all)",
   );

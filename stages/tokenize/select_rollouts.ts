@@ -24,7 +24,7 @@ export function selectEnded<Row extends RolloutRow>(rows: readonly Row[]): Selec
  * Returns the rows that ended and have a score of at least `threshold`.
  * @throws {DataError} naming the row, if the checker cannot score it
  */
-export function selectByScore<Row extends RolloutRow>(
+export async function selectByScore<Row extends RolloutRow>(
   rows: readonly Row[],
   options: {
     readonly check: Checker;
@@ -32,18 +32,19 @@ export function selectByScore<Row extends RolloutRow>(
     /** returns the text of a response without special tokens */
     readonly decode: (ids: Int32Array) => string;
   },
-): Selection<Row> {
+): Promise<Selection<Row>> {
   const ended = selectEnded(rows);
-  const chosen = ended.rows.filter((row) => {
-    try {
-      const response = options.decode(row.responseIds);
-      return options.check({ meta: metaOf(row), response, ended: true }).score! >= options.threshold;
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      throw new DataError(`${error.message} (rollout ${row.id})`, error.where, { cause: error });
-    }
+  const inputs = ended.rows.map((row) => ({
+    meta: metaOf(row),
+    response: options.decode(row.responseIds),
+    ended: true,
+  }));
+  const metrics = await options.check(inputs).catch((error) => {
+    const row = error instanceof DataError ? ended.rows[error.where.row ?? -1] : undefined;
+    if (row === undefined) throw error;
+    throw new DataError(`${error.message} (rollout ${row.id})`, error.where, { cause: error });
   });
-  return { ...ended, rows: chosen };
+  return { ...ended, rows: ended.rows.filter((_, i) => metrics[i]!.score! >= options.threshold) };
 }
 
 /** Returns the `fraction` of the rows that ended with the highest rewards; at least one. Ties are ordered by id. */
@@ -89,5 +90,6 @@ export function isEmpty({ finishReason, responseIds }: RolloutRow): boolean {
 function metaOf(row: RolloutRow): Readonly<Record<string, unknown>> {
   const meta = jsonObjectIn(row.meta);
   if (meta !== undefined) return meta;
-  throw new DataError(`meta must be a JSON object, got ${JSON.stringify(row.meta)}`, { column: "meta" });
+  const found = `${JSON.stringify(row.meta)} (rollout ${row.id})`;
+  throw new DataError(`meta must be a JSON object, got ${found}`, { column: "meta" });
 }

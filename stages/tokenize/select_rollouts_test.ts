@@ -1,8 +1,8 @@
 /** Selection of responses as demonstrations. @module */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
-import { wordsChecker } from "@/lib/model/evals/words.ts";
+import { loadChecker } from "@/lib/model/evals/load_checker.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { selectBest, selectByReward, selectByScore, selectEnded } from "./select_rollouts.ts";
@@ -67,23 +67,24 @@ Deno.test("selectByScore() selects the responses with at least the threshold", a
     await rollout("one", "Lucy."),
     await rollout("none", "Tim."),
   ];
-  const chosen = (threshold: number): string[] =>
-    selectByScore(rows, { check: wordsChecker(), threshold, decode }).rows.map(({ id }) => id);
-  assertEquals(chosen(1), ["both"]);
-  assertEquals(chosen(0.5), ["both", "one"]);
-  assertEquals(chosen(2), []);
+  const check = await loadChecker("words");
+  const chosen = async (threshold: number): Promise<string[]> =>
+    (await selectByScore(rows, { check, threshold, decode })).rows.map(({ id }) => id);
+  assertEquals(await chosen(1), ["both"]);
+  assertEquals(await chosen(0.5), ["both", "one"]);
+  assertEquals(await chosen(2), []);
 });
 
 Deno.test("selectByScore() names the rollout that cannot be scored", async () => {
-  const options = { check: wordsChecker({ field: "names" }), threshold: 1, decode };
+  const options = { check: await loadChecker("words", { field: "names" }), threshold: 1, decode };
   const row = await rollout("r7", "x");
-  const error = assertThrows(() => selectByScore([row], options), DataError);
+  const error = await assertRejects(() => selectByScore([row], options), DataError);
   assertEquals(
     error.message,
     'Field "names" of a prompt must be a string or a list of strings, got nothing (rollout r7)',
   );
   const broken = { ...await rollout("r8", "x"), meta: "[1" };
-  const meta = assertThrows(() => selectByScore([broken], options), DataError);
+  const meta = await assertRejects(() => selectByScore([broken], options), DataError);
   assertEquals(meta.message, 'meta must be a JSON object, got "[1" (rollout r8)');
 });
 

@@ -4,20 +4,19 @@
  * @module
  */
 import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import type { Pattern } from "@/lib/model/evals/pattern.ts";
 
 /**
  * Returns the rows whose text begins with a match of `pattern`, truncated to the tokens of the match; their finish reason is
  * `stop`. Ids are kept as sampled: a row whose match is empty or ends inside a token is left out.
- * @param pattern with the flags `u` and `y`, so that it matches at the start only
  * @param decode returns the text of a response without special tokens
  */
 export function truncateResponses(
   rows: readonly RolloutRow[],
-  { pattern, decode }: { readonly pattern: RegExp; readonly decode: (ids: Int32Array) => string },
+  { pattern, decode }: { readonly pattern: Pattern; readonly decode: (ids: Int32Array) => string },
 ): RolloutRow[] {
   return rows.flatMap((row) => {
-    pattern.lastIndex = 0;
-    const [text = ""] = pattern.exec(decode(row.responseIds)) ?? [];
+    const text = pattern.atStart(decode(row.responseIds)) ?? "";
     const length = text === "" ? undefined : lengthOf(text, row.responseIds, decode);
     if (length === undefined) return [];
     return [{

@@ -1,13 +1,14 @@
 /** Truncation of responses after a pattern. @module */
 import { assertEquals } from "@std/assert";
 import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
+import { compilePattern } from "@/lib/model/evals/pattern.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { truncateResponses } from "./truncate_responses.ts";
 
 const tokenizer = loadTokenizer("fixtures/stories260k");
 const decode = (ids: Int32Array): string => tokenizer.decode(ids, { skipSpecial: true });
 /** Two sentences without line breaks and speech. */
-const TWO = /(?:[^.!?"\n]+[.!?]){2}/uy;
+const TWO = compilePattern('(?:[^.!?"\\n]+[.!?]){2}');
 
 async function response(text: string): Promise<RolloutRow> {
   const responseIds = await tokenizer.encode(text, { special: false });
@@ -38,6 +39,6 @@ Deno.test("responses that do not begin with a match are left out, in any order",
 Deno.test("a response whose match is empty or ends inside a token is left out", async () => {
   const row = await response("time");
   assertEquals(row.responseIds.length < 4, true, "the word must be made of tokens of several letters");
-  assertEquals(truncateResponses([row], { pattern: /t/uy, decode }), []);
-  assertEquals(truncateResponses([row], { pattern: /x*/uy, decode }), []);
+  assertEquals(truncateResponses([row], { pattern: compilePattern("t"), decode }), []);
+  assertEquals(truncateResponses([row], { pattern: compilePattern("x*"), decode }), []);
 });

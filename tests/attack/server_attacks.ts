@@ -117,7 +117,15 @@ export const attacks: readonly Attack[] = [
         } as const;
         const world = { stages, executor, token, stop: AbortSignal.abort(), print: () => {} };
         const error = await assertRejects(
-          () => serve({ ...flags, allowedHosts: [], allowedOrigins: [], grace: 25, keepEnv: [] }, world),
+          () =>
+            serve({
+              ...flags,
+              allowedHosts: [],
+              allowedOrigins: [],
+              allowModules: false,
+              grace: 25,
+              keepEnv: [],
+            }, world),
           UsageError,
         );
         assert(!error.message.includes(token));

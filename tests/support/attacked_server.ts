@@ -64,6 +64,7 @@ export async function withAttackedServer(
   const stop = new AbortController();
   const started = Promise.withResolvers<number>();
   const ended = serve({
+    allowModules: false,
     grace: 25,
     keepEnv: [],
     data,

@@ -9,6 +9,7 @@ import { reasonOf } from "@/lib/data/files/file_errors.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { characterSwap, mendInterpreter } from "./python_values.ts";
 import { strftime } from "./strftime.ts";
+import { TemplateBudget, TemplateBudgetError } from "./template_budget.ts";
 
 /** A message of a conversation. Templates may use more fields (`tool_calls`, `reasoning_content`, …). */
 export interface Message extends Readonly<Record<string, unknown>> {
@@ -46,7 +47,10 @@ export interface ChatTemplate {
   readonly name: string;
   /** whether the template marks responses with `{% generation %}` */
   readonly marksGeneration: boolean;
-  /** @throws {DataError} with the error that the template raised */
+  /**
+   * @throws {DataError} with the error that the template raised
+   * @throws {TemplateBudgetError} if it takes too many steps
+   */
   readonly render: (messages: readonly Message[], options?: RenderOptions) => Rendered;
 }
 
@@ -86,14 +90,18 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
     const used = source + JSON.stringify(items);
     const { swap, restore } = characterSwap(used);
     const [open, close] = unusedPair(used + swap(used));
+    const budget = new TemplateBudget(used.length);
     try {
       const program = programOf(swap(markGeneration(source, open, close)));
-      const environment = environmentOf(mapTexts(items, swap) as Record<string, unknown>, clock);
+      const environment = environmentOf(mapTexts(items, swap) as Record<string, unknown>, clock, budget);
       const interpreter = new Interpreter(environment);
-      mendInterpreter(interpreter);
+      mendInterpreter(interpreter, budget);
       const { value } = interpreter.run(program) as { readonly value: string };
       return spansOf(restore(value), open, close);
     } catch (error) {
+      if (error instanceof TemplateBudgetError) {
+        throw new TemplateBudgetError(`The chat template of ${name} ${error.message}`);
+      }
       throw new DataError(
         `The chat template of ${name} does not accept the messages: ${restore(reasonOf(error))}`,
         {},
@@ -105,7 +113,11 @@ export function chatTemplate(source: string, setting: TemplateSetting): ChatTemp
 }
 
 /** Returns the variables and functions that transformers gives to templates. */
-function environmentOf(items: Readonly<Record<string, unknown>>, clock: Date): Environment {
+function environmentOf(
+  items: Readonly<Record<string, unknown>>,
+  clock: Date,
+  budget: TemplateBudget,
+): Environment {
   const environment = new Environment();
   const globals: Readonly<Record<string, unknown>> = {
     true: true,
@@ -114,7 +126,7 @@ function environmentOf(items: Readonly<Record<string, unknown>>, clock: Date): E
     True: true,
     False: false,
     None: null,
-    range,
+    range: (...bounds: readonly number[]) => range(bounds, budget),
     raise_exception: (message: string) => {
       throw new SyntaxError(message);
     },
@@ -125,12 +137,14 @@ function environmentOf(items: Readonly<Record<string, unknown>>, clock: Date): E
 }
 
 /** Returns the numbers of Python's range(stop) or range(start, stop, step). */
-function range(...bounds: readonly number[]): number[] {
+function range(bounds: readonly number[], budget: TemplateBudget): number[] {
   const [start, stop, step] = bounds.length === 1
     ? [0, bounds[0]!, 1]
     : [bounds[0]!, bounds[1]!, bounds[2] ?? 1];
   if (step === 0) throw new RangeError("range() must have a step that is not zero");
-  return Array.from({ length: Math.max(0, Math.ceil((stop - start) / step)) }, (_, k) => start + k * step);
+  const length = Math.max(0, Math.ceil((stop - start) / step));
+  budget.take(length);
+  return Array.from({ length }, (_, k) => start + k * step);
 }
 
 /**

@@ -6,6 +6,7 @@ import { compareChatCases } from "@/tests/goldens/checks/chat_cases.ts";
 import { chatTemplate, type Message } from "./chat_template.ts";
 import { loadChatTemplate } from "./load_chat_template.ts";
 import { strftime } from "./strftime.ts";
+import { TemplateBudgetError } from "./template_budget.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 
 const GOLDENS = "fixtures/goldens/chat_templates";
@@ -242,4 +243,75 @@ Deno.test("selectattr and rejectattr accept variables and numbers as arguments",
     "{{ rows | selectattr('n', 'equalto', 2) | map(attribute='role') | join }} " +
     "{{ rows | selectattr('role', 'equalto', messages[0]['role']) | map(attribute='n') | join }}";
   assertEquals(render(source), "1 2 tool 1");
+});
+
+const N = "namespace(x='aaaaaaaa')";
+const DOUBLED = (set: string) =>
+  `{% set n = ${N} %}{% for i in range(60) %}{% set n.x = ${set} %}{% endfor %}`;
+const STEPS = "take at most 1000000 steps per conversation, got more";
+const CHARACTERS = /write at most \d+ characters, got more/;
+
+for (
+  const [what, source, message] of [
+    ["a long range", "{% for a in range(10**9) %}{% endfor %}", STEPS],
+    [
+      "nested loops",
+      "{% for a in range(10**3) %}{% for b in range(10**3) %}{% for c in range(10**3) %}x{% endfor %}{% endfor %}{% endfor %}",
+      STEPS,
+    ],
+    [
+      "nested loops over one list with empty bodies",
+      "{% set r = range(90000) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}",
+      STEPS,
+    ],
+    [
+      "nested loops with conditions",
+      "{% set r = range(9000) %}{% for a in r %}{% for b in r if b < 0 %}{% endfor %}{% endfor %}",
+      STEPS,
+    ],
+    ["a text that is doubled", DOUBLED("n.x ~ n.x"), CHARACTERS],
+    ["a list that is doubled", DOUBLED("[n.x, n.x]") + "{{ n.x | tojson }}", CHARACTERS],
+    ["a mapping that is doubled", DOUBLED("{'a': n.x, 'b': n.x}") + "{{ n.x }}", CHARACTERS],
+    [
+      "mappings with a long key",
+      `${DOUBLED("n.x ~ n.x").replace("60", "14")}{% set o = {n.x: 1} %}{% for i in range(20) %}` +
+      "{% set n.o = [o, o, o, o, o, o, o, o, o, o] %}{% set o = n.o %}{{ o | tojson }}{% endfor %}",
+      CHARACTERS,
+    ],
+    ["namespaces that are doubled", DOUBLED("namespace(a=n.x, b=n.x)") + "{{ n | tojson }}", /got more/],
+    ["a namespace in itself", "{% set n = namespace(x=1) %}{% set n.x = n %}{{ n }}", /at most 200 deep/],
+    [
+      "a long list that is written often",
+      "{% set r = range(90000) %}{% for a in range(90000) %}{% if r | string %}{% endif %}{% endfor %}",
+      /got more/,
+    ],
+    [
+      "searches in long texts",
+      "{% set n = namespace(x='a') %}{% for i in range(18) %}{% set n.x = n.x ~ n.x %}{% endfor %}" +
+      "{% for i in range(9000) %}{% if 'b' ~ n.x in n.x ~ n.x %}{% endif %}{% endfor %}",
+      STEPS,
+    ],
+    [
+      "macros that call themselves",
+      "{% macro m(k) %}{% if k > 0 %}{{ m(k - 1) }}{{ m(k - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+      STEPS,
+    ],
+  ] as const
+) {
+  Deno.test(`the budget of a chat template ends ${what}`, () => {
+    const error = assertThrows(() => render(source), TemplateBudgetError);
+    const rest = error.message.replace("The chat template of t must ", "");
+    assertEquals(typeof message === "string" ? rest === message : message.test(rest), true, error.message);
+  });
+}
+
+Deno.test("the budget of a chat template allows long conversations", () => {
+  const messages = Array.from({ length: 400 }, (_, k): Message => ({
+    role: k % 2 === 0 ? "user" : "assistant",
+    content: `${k} `.repeat(500),
+  }));
+  for (const name of FOLDERS) {
+    const template = loadChatTemplate(`${GOLDENS}/${name}`, { template: "model", clock });
+    if (template) assertEquals(template.render(messages).text.length > 1000, true, name);
+  }
 });

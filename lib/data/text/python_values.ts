@@ -1,10 +1,11 @@
 /**
  * Gives `@huggingface/jinja` 0.5.11 Python's semantics where it has JavaScript's: equality without conversion, white space,
  * `strip(chars)`, `title`, `capitalize`, and texts as sequences of code points. Also lets `selectattr` and `rejectattr` take
- * any expressions as arguments.
+ * any expressions as arguments, and counts the steps of a template.
  * @module
  */
 import { Environment, type Interpreter } from "@huggingface/jinja";
+import type { TemplateBudget } from "./template_budget.ts";
 
 /** A value of the interpreter. */
 interface RuntimeValue {
@@ -24,6 +25,8 @@ interface SyntaxNode {
   readonly callee?: SyntaxNode;
   readonly args?: readonly SyntaxNode[];
   readonly value?: string;
+  readonly iterable?: SyntaxNode;
+  readonly lhs?: SyntaxNode;
   /** the value of an argument that is already evaluated */
   readonly evaluated?: RuntimeValue;
 }
@@ -82,34 +85,77 @@ Object.defineProperty(TextValue.prototype, "builtins", {
   },
 });
 
-/** Changes how `interpreter` evaluates comparisons, `trim`, and the arguments of `selectattr` and `rejectattr`. */
-export function mendInterpreter(interpreter: Interpreter): void {
-  const mended = interpreter as unknown as { evaluate: Evaluate };
+/** Changes how `interpreter` evaluates comparisons, `trim`, `selectattr` and `rejectattr`, and counts its steps in `budget`. */
+export function mendInterpreter(interpreter: Interpreter, budget: TemplateBudget): void {
+  const mended = interpreter as unknown as {
+    evaluate: Evaluate;
+    evaluateBlock: (statements: readonly SyntaxNode[], environment: Environment) => RuntimeValue;
+  };
   const evaluate = mended.evaluate.bind(interpreter);
+  /** A node that is evaluated already; it passes the library's checks as a literal text. */
+  const literal = (evaluated: RuntimeValue): SyntaxNode => ({ type: "StringLiteral", evaluated });
+
+  function evaluateBinary(node: SyntaxNode, environment: Environment): RuntimeValue {
+    const left = mended.evaluate(node.left!, environment), right = mended.evaluate(node.right!, environment);
+    const operator = node.operator!.value;
+    budget.takeWhole(left);
+    budget.takeWhole(right);
+    if (operator.endsWith("in")) budget.takeSearch(left, right);
+    if (!/^[!=]=$/.test(operator)) {
+      return evaluate({ ...node, left: literal(left), right: literal(right) }, environment);
+    }
+    const name = equals(left, right) === (operator === "==") ? "true" : "false";
+    return environment.lookupVariable(name) as unknown as RuntimeValue;
+  }
+
+  function evaluateFilter(node: SyntaxNode, environment: Environment): RuntimeValue {
+    const filter = node.filter!, operand = mended.evaluate(node.operand!, environment);
+    budget.takeOuter(operand);
+    if (/^(select|reject)attr$/.test(filter.callee?.value ?? "")) {
+      // The library accepts literal texts only.
+      const args = filter.args!.map((argument) => literal(mended.evaluate(argument, environment)));
+      return evaluate({ ...node, operand: literal(operand), filter: { ...filter, args } }, environment);
+    }
+    if (filter.type === "Identifier" && filter.value === "trim" && operand.type === "StringValue") {
+      return methodsOf(operand.value as string).strip!([]);
+    }
+    return evaluate({ ...node, operand: literal(operand) }, environment);
+  }
+
+  function evaluateFor(node: SyntaxNode, environment: Environment): RuntimeValue {
+    const iterable = node.iterable!, isSelect = iterable.type === "SelectExpression";
+    const items = mended.evaluate(isSelect ? iterable.lhs! : iterable, environment);
+    budget.takeLoop(items);
+    const evaluated = isSelect ? { ...iterable, lhs: literal(items) } : literal(items);
+    return evaluate({ ...node, iterable: evaluated }, environment);
+  }
+
+  function evaluateNode(node: SyntaxNode, environment: Environment): RuntimeValue {
+    if (node?.type === "BinaryExpression" && !/^(and|or)$/.test(node.operator!.value)) {
+      return evaluateBinary(node, environment);
+    }
+    if (node?.type === "FilterExpression") return evaluateFilter(node, environment);
+    if (node?.type === "For") return evaluateFor(node, environment);
+    return evaluate(node, environment);
+  }
+
   mended.evaluate = (node, environment) => {
     if (node?.evaluated) return node.evaluated;
-    if (node?.type === "BinaryExpression" && /^[!=]=$/.test(node.operator!.value)) {
-      const isEqual = equals(
-        mended.evaluate(node.left!, environment),
-        mended.evaluate(node.right!, environment),
-      );
-      const name = isEqual === (node.operator!.value === "==") ? "true" : "false";
-      return environment.lookupVariable(name) as unknown as RuntimeValue;
+    budget.take(1);
+    const value = evaluateNode(node, environment);
+    budget.takeNew(value);
+    return value;
+  };
+  mended.evaluateBlock = (statements, environment) => {
+    let result = "";
+    for (const statement of statements) {
+      const value = mended.evaluate(statement, environment);
+      if (value.type === "NullValue" || value.type === "UndefinedValue") continue;
+      budget.takeWhole(value);
+      result += value.toString();
+      budget.checkLength(result.length);
     }
-    const filter = node?.type === "FilterExpression" ? node.filter : undefined;
-    if (/^(select|reject)attr$/.test(filter?.callee?.value ?? "")) {
-      // The library accepts literal texts only. An evaluated argument passes its check as one.
-      const args = filter!.args!.map((argument) => ({
-        type: "StringLiteral",
-        evaluated: mended.evaluate(argument, environment),
-      }));
-      return evaluate({ ...node, filter: { ...filter!, args } }, environment);
-    }
-    if (filter?.type === "Identifier" && filter.value === "trim") {
-      const operand = mended.evaluate(node.operand!, environment);
-      if (operand.type === "StringValue") return methodsOf(operand.value as string).strip!([]);
-    }
-    return evaluate(node, environment);
+    return text(result);
   };
 }
 

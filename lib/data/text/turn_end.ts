@@ -5,6 +5,7 @@
  */
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { loadChatTemplate } from "./load_chat_template.ts";
+import { TemplateBudgetError } from "./template_budget.ts";
 
 /** A response that no template contains. */
 const RESPONSE = "the response of a turn";
@@ -24,7 +25,7 @@ export function turnEndOf(modelDir: string, tokens: readonly string[]): string |
     text = template?.render([{ role: "user", content: "a" }, { role: "assistant", content: RESPONSE }]).text;
   } catch (error) {
     // The template is invalid or requires more messages: reported when it is used.
-    if (!(error instanceof DataError)) throw error;
+    if (!(error instanceof DataError) || error instanceof TemplateBudgetError) throw error;
   }
   if (text === undefined) return undefined;
   const at = text.lastIndexOf(RESPONSE);

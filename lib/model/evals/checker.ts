@@ -1,13 +1,22 @@
 /**
- * A checker: a function that scores one response to one prompt. `score` in [0, 1] is the metric that stages select and report
- * by; a checker may return more metrics.
- * In: the prompt's `meta` and the response's text. Out: metrics by name.
+ * A checker: a function that scores responses to prompts. `score` in [0, 1] is the metric that stages select and report by; a
+ * checker may return more metrics.
+ * In: the prompts' `meta` and the responses' texts. Out: metrics by name.
  * @module
  */
-import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
 
-/** Scores one response. Returns metrics with snake_case names, `score` among them. */
-export type Checker = (input: CheckerInput) => Readonly<Record<string, number>>;
+/** Metrics of one response by snake_case names, `score` among them. */
+export type CheckerMetrics = Readonly<Record<string, number>>;
+
+/**
+ * Scores responses, in their order.
+ * @throws {DataError} with the number of the response that cannot be scored as `where.row`
+ */
+export type Checker = (inputs: readonly CheckerInput[]) => Promise<readonly CheckerMetrics[]>;
+
+/** Scores one response: a built-in checker. */
+export type ResponseCheck = (input: CheckerInput) => CheckerMetrics;
 
 /** Input of a checker. */
 export interface CheckerInput {
@@ -23,7 +32,7 @@ export interface CheckerInput {
 export interface CheckerOptions {
   /** field of `meta` with the expected text */
   readonly field?: string;
-  /** regular expression in JavaScript's syntax with the flag u; `regex` only */
+  /** regular expression, see `pattern.ts`; `regex` only */
   readonly pattern?: string;
   /** ignore case; default false */
   readonly ignoreCase?: boolean;
@@ -50,17 +59,4 @@ export function expectedTexts(meta: CheckerInput["meta"], field: string): readon
 /** Escapes `text` for a regular expression with the flag u. */
 export function escapePattern(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
-/**
- * Compiles a user's pattern with the flag u (and i).
- * @throws {UsageError} if it is not a regular expression
- */
-export function compilePattern(pattern: string, ignoreCase: boolean): RegExp {
-  try {
-    return new RegExp(pattern, ignoreCase ? "iu" : "u");
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`Invalid pattern of the checker: ${what}`, { cause });
-  }
 }

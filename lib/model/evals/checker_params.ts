@@ -12,7 +12,10 @@ export const CHECKER_DETAILS = {
     }),
   checker_pattern: z.string().default("")
     .describe("Regular expression for checker=regex; empty: from the prompt's row.")
-    .meta({ source: "empty: every prompt has its own pattern" }),
+    .meta({
+      source: "empty: every prompt has its own pattern",
+      details: "JavaScript's syntax with the flag u, in linear time: without lookahead and backreferences.",
+    }),
 };
 
 /** Returns the checker's settings from these parameters. */

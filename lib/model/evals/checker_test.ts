@@ -1,25 +1,31 @@
 /** Tests checkers, one rule per test. @module */
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import type { Checker, CheckerInput, CheckerMetrics } from "./checker.ts";
 import { loadChecker } from "./load_checker.ts";
 import { hasWord } from "./words.ts";
+
+/** Returns the metrics of one response. */
+async function metricsOf(check: Checker, input: CheckerInput): Promise<CheckerMetrics> {
+  return (await check([input]))[0]!;
+}
 
 Deno.test("words: score is the share of whole words, case-sensitive", async () => {
   const check = await loadChecker("words");
   const meta = { words: ["Lucy", "book"] };
-  const scores = (response: string): Record<string, number> => check({ meta, response, ended: true });
-  assertEquals(scores("Lucy loved her book."), { score: 1, both_words: 1 });
-  assertEquals(scores("Lucy loved her books."), { score: 0.5, both_words: 0 });
-  assertEquals(scores("lucy loved her Book."), { score: 0, both_words: 0 });
-  assertEquals(scores("Lucy's book"), { score: 1, both_words: 1 });
+  const scores = (response: string) => metricsOf(check, { meta, response, ended: true });
+  assertEquals(await scores("Lucy loved her book."), { score: 1, both_words: 1 });
+  assertEquals(await scores("Lucy loved her books."), { score: 0.5, both_words: 0 });
+  assertEquals(await scores("lucy loved her Book."), { score: 0, both_words: 0 });
+  assertEquals(await scores("Lucy's book"), { score: 1, both_words: 1 });
 });
 
 Deno.test("words: a response that did not end scores 0", async () => {
   const check = await loadChecker("words");
   const input = { meta: { words: ["Lucy"] }, response: "Lucy", ended: false };
-  assertEquals(check(input), { score: 0, both_words: 0 });
-  assertEquals(check({ ...input, ended: true }), { score: 1, both_words: 1 });
+  assertEquals(await metricsOf(check, input), { score: 0, both_words: 0 });
+  assertEquals(await metricsOf(check, { ...input, ended: true }), { score: 1, both_words: 1 });
 });
 
 // made with Python 3: bool(re.search(rf"\b{re.escape(word)}\b", text))
@@ -61,27 +67,43 @@ Deno.test("words: a text of letters is found between spaces and never inside a l
 
 Deno.test("exact: the whole response without surrounding white space, and it must have ended", async () => {
   const check = await loadChecker("exact");
-  assertEquals(check({ meta: { answer: "42" }, response: " 42\n", ended: true }), { score: 1 });
-  assertEquals(check({ meta: { answer: "42" }, response: "42", ended: false }), { score: 0 });
-  assertEquals(check({ meta: { answer: "42" }, response: "It is 42", ended: true }), { score: 0 });
-  assertEquals(check({ meta: { answer: ["42", "forty-two"] }, response: "forty-two", ended: true }), {
+  assertEquals(await metricsOf(check, { meta: { answer: "42" }, response: " 42\n", ended: true }), {
     score: 1,
   });
+  assertEquals(await metricsOf(check, { meta: { answer: "42" }, response: "42", ended: false }), {
+    score: 0,
+  });
+  assertEquals(await metricsOf(check, { meta: { answer: "42" }, response: "It is 42", ended: true }), {
+    score: 0,
+  });
+  assertEquals(
+    await metricsOf(check, { meta: { answer: ["42", "forty-two"] }, response: "forty-two", ended: true }),
+    {
+      score: 1,
+    },
+  );
 });
 
 Deno.test("contains: the expected text anywhere, from a field of the user's choice, case-sensitive or not", async () => {
   const check = await loadChecker("contains", { field: "city", ignoreCase: true });
-  assertEquals(check({ meta: { city: "Paris" }, response: "That is PARIS", ended: false }), { score: 1 });
+  assertEquals(await metricsOf(check, { meta: { city: "Paris" }, response: "That is PARIS", ended: false }), {
+    score: 1,
+  });
   const strict = await loadChecker("contains", { field: "city" });
-  assertEquals(strict({ meta: { city: "Paris" }, response: "That is PARIS", ended: false }), { score: 0 });
+  assertEquals(
+    await metricsOf(strict, { meta: { city: "Paris" }, response: "That is PARIS", ended: false }),
+    { score: 0 },
+  );
 });
 
 Deno.test("regex: one pattern for all rows, or one per row", async () => {
   const all = await loadChecker("regex", { pattern: "^\\d+$" });
-  assertEquals(all({ meta: {}, response: "123", ended: true }), { score: 1 });
-  assertEquals(all({ meta: {}, response: "123a", ended: true }), { score: 0 });
+  assertEquals(await metricsOf(all, { meta: {}, response: "123", ended: true }), { score: 1 });
+  assertEquals(await metricsOf(all, { meta: {}, response: "123a", ended: true }), { score: 0 });
   const each = await loadChecker("regex");
-  assertEquals(each({ meta: { pattern: "b+c" }, response: "abbc", ended: true }), { score: 1 });
+  assertEquals(await metricsOf(each, { meta: { pattern: "b+c" }, response: "abbc", ended: true }), {
+    score: 1,
+  });
 });
 
 Deno.test("regex: a pattern that does not compile is a usage error", async () => {
@@ -92,19 +114,25 @@ Deno.test("regex: a pattern that does not compile is a usage error", async () =>
   );
 });
 
+Deno.test("regex: a pattern that would take exponential time takes linear time", async () => {
+  const check = await loadChecker("regex", { pattern: "^(a+)+$" });
+  const response = `${"a".repeat(20_000)}b`;
+  assertEquals(await metricsOf(check, { meta: {}, response, ended: true }), { score: 0 });
+});
+
 Deno.test("a prompt without the field that its checker requires is an error that names the field", async () => {
   const check = await loadChecker("words");
   for (
     const [meta, what] of [[{}, "nothing"], [{ words: [] }, "[]"], [{ words: ["a", 1] }, '["a",1]']] as const
   ) {
-    const error = assertThrows(() => check({ meta, response: "", ended: true }), DataError);
+    const error = await assertRejects(() => check([{ meta, response: "", ended: true }]), DataError);
     assertEquals(
       error.message,
       `Field "words" of a prompt must be a string or a list of strings, got ${what}`,
     );
   }
   const inherited = await loadChecker("exact", { field: "constructor" });
-  assertThrows(() => inherited({ meta: {}, response: "", ended: true }), DataError);
+  await assertRejects(() => inherited([{ meta: {}, response: "", ended: true }]), DataError);
 });
 
 Deno.test("an unknown checker is an error that lists the known names", async () => {
@@ -129,12 +157,12 @@ Deno.test("a user's module returns its metrics; other results are an error", asy
         "export const check = (i: { response: string }) => ({ score: i.response.length / 8 });",
       ),
     );
-    assertEquals(good(input), { score: 0.5 });
+    assertEquals(await metricsOf(good, input), { score: 0.5 });
     const bad = await write("bad.js", "export function check() { return { score: NaN }; }");
-    const metrics = assertThrows(await loadChecker(bad).then((check) => () => check(input)), DataError);
+    const metrics = await assertRejects(async () => (await loadChecker(bad))([input]), DataError);
     assertEquals(
       metrics.message,
-      `checker ${bad} must return finite numbers with "score" among them, got {"score":null} for the response "four"`,
+      `checker ${bad} must return finite numbers with "score" among them, got {"score":"NaN"} for the response "four"`,
     );
     const other = await write("other.js", "export const score = 1;");
     const error = await assertRejects(() => loadChecker(other), UsageError);

@@ -3,13 +3,14 @@
  * In: a name or the path of a module. Out: a `Checker`.
  * @module
  */
+import { isModulePath } from "@/lib/data/files/module_path.ts";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
-import type { Checker, CheckerInput, CheckerOptions } from "./checker.ts";
-import { exportedFunction } from "./exported_function.ts";
+import type { Checker, CheckerInput, CheckerMetrics, CheckerOptions, ResponseCheck } from "./checker.ts";
 import { ANSWER_FIELD, containsChecker, exactChecker, PATTERN_FIELD, regexChecker } from "./text_checkers.ts";
+import { callForEach, checkUserModule, InvalidValue, type UserModuleLimits } from "./user_module.ts";
 import { WORDS_FIELD, wordsChecker } from "./words.ts";
 
-const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => Checker>> = {
+const CHECKERS: Readonly<Record<string, (options: CheckerOptions) => ResponseCheck>> = {
   words: wordsChecker,
   exact: exactChecker,
   contains: containsChecker,
@@ -23,10 +24,8 @@ export const CHECKER_RULE = `must be one of ${
 
 /** Returns whether `name` is a built-in checker, the path of a module (which may not load), or empty for none. */
 export function isCheckerName(name: string): boolean {
-  return name === "" || Object.hasOwn(CHECKERS, name) || MODULE.test(name);
+  return name === "" || Object.hasOwn(CHECKERS, name) || isModulePath(name);
 }
-
-const MODULE = /\.(ts|mts|js|mjs)$/;
 
 /** The field of a prompt's row that each built-in checker reads by default. */
 const FIELDS: Readonly<Record<string, string>> = {
@@ -44,27 +43,46 @@ export function neededField(name: string, options: CheckerOptions = {}): string 
 
 /**
  * Returns the checker `name`: words, exact, contains, regex, or the path of a JavaScript or TypeScript module that exports
- * `check(input, options)`, a function like `Checker`. A module's metrics must be finite numbers with `score` among them.
+ * `check(input, options)`, which returns the metrics of one response. A module's metrics must be finite numbers with `score`
+ * among them. It runs in a process of its own: once here, to see that it loads, and once for every call.
  * @throws {UsageError} if no such checker or module exists, or the module exports no `check`
  */
-export async function loadChecker(name: string, options: CheckerOptions = {}): Promise<Checker> {
-  if (Object.hasOwn(CHECKERS, name)) return CHECKERS[name]!(options);
-  if (!MODULE.test(name)) throw new UsageError(`A checker ${CHECKER_RULE}, got "${name}"`);
-  const check = await exportedFunction(name, { name: "check", what: "checker" });
-  return (input) => checkedMetrics(name, check(input, options), input);
+export async function loadChecker(
+  name: string,
+  options: CheckerOptions = {},
+  limits: UserModuleLimits = {},
+): Promise<Checker> {
+  if (Object.hasOwn(CHECKERS, name)) return checkerOf(CHECKERS[name]!(options));
+  if (!isModulePath(name)) throw new UsageError(`A checker ${CHECKER_RULE}, got "${name}"`);
+  const called = { path: name, name: "check", what: "checker" };
+  await checkUserModule(called, limits);
+  return async (inputs) => {
+    const results = await callForEach(called, inputs.map((input) => [input, options]), limits);
+    return results.map((metrics, row) => checkedMetrics(name, metrics, inputs[row]!, row));
+  };
 }
 
-function checkedMetrics(
-  name: string,
-  metrics: unknown,
-  input: CheckerInput,
-): Readonly<Record<string, number>> {
+/** Returns a checker of many responses from one of a single response. */
+function checkerOf(check: ResponseCheck): Checker {
+  const checkRow = (input: CheckerInput, row: number): CheckerMetrics => {
+    try {
+      return check(input);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      throw new DataError(error.message, { ...error.where, row }, { cause: error });
+    }
+  };
+  return (inputs) => Promise.try(() => inputs.map(checkRow));
+}
+
+function checkedMetrics(name: string, metrics: unknown, input: CheckerInput, row: number): CheckerMetrics {
   const isGood = typeof metrics === "object" && metrics !== null && Object.hasOwn(metrics, "score") &&
     Object.values(metrics).every(Number.isFinite);
-  if (isGood) return metrics as Readonly<Record<string, number>>;
-  const what = metrics instanceof Promise ? "a promise" : JSON.stringify(metrics) ?? "undefined";
+  if (isGood) return metrics as CheckerMetrics;
+  const what = metrics instanceof InvalidValue ? metrics.text : JSON.stringify(metrics);
   throw new DataError(
     `checker ${name} must return finite numbers with "score" among them, got ${what} for the response ` +
       JSON.stringify(input.response.slice(0, 80)),
+    { file: name, row },
   );
 }

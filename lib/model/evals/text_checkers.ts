@@ -3,13 +3,8 @@
  * In: the response and a field of the row. Out: `score`, 0 or 1.
  * @module
  */
-import {
-  type Checker,
-  type CheckerInput,
-  type CheckerOptions,
-  compilePattern,
-  expectedTexts,
-} from "./checker.ts";
+import { type CheckerInput, type CheckerOptions, expectedTexts, type ResponseCheck } from "./checker.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
 
 /** The field that `exact` and `contains` read by default. */
 export const ANSWER_FIELD = "answer";
@@ -21,7 +16,7 @@ export const PATTERN_FIELD = "pattern";
  * Scores 1 if the response, without leading and trailing white space, is the text in `meta.answer` (or the field of
  * `options.field`), or one of its texts. A truncated response scores 0.
  */
-export function exactChecker(options: CheckerOptions = {}): Checker {
+export function exactChecker(options: CheckerOptions = {}): ResponseCheck {
   return compareWith(
     options,
     ANSWER_FIELD,
@@ -30,7 +25,7 @@ export function exactChecker(options: CheckerOptions = {}): Checker {
 }
 
 /** Scores 1 if the response contains the text in `meta.answer` (or the field of `options.field`), or one of its texts. */
-export function containsChecker(options: CheckerOptions = {}): Checker {
+export function containsChecker(options: CheckerOptions = {}): ResponseCheck {
   return compareWith(options, ANSWER_FIELD, (response, expected) => response.includes(expected));
 }
 
@@ -38,7 +33,7 @@ function compareWith(
   options: CheckerOptions,
   defaultField: string,
   isHit: (response: string, expected: string, ended: boolean) => boolean,
-): Checker {
+): ResponseCheck {
   const fold = (text: string): string => options.ignoreCase ? text.toLowerCase() : text;
   return ({ meta, response, ended }) => {
     const expected = expectedTexts(meta, options.field ?? defaultField);
@@ -50,10 +45,10 @@ function compareWith(
  * Scores 1 if `options.pattern` matches in the response; without one, the pattern in `meta.pattern` (or the field of
  * `options.field`), or one of its patterns.
  */
-export function regexChecker(options: CheckerOptions = {}): Checker {
+export function regexChecker(options: CheckerOptions = {}): ResponseCheck {
   const ignoreCase = options.ignoreCase ?? false;
   const fixed = options.pattern === undefined ? undefined : compilePattern(options.pattern, ignoreCase);
-  const patternsOf = ({ meta }: CheckerInput): readonly RegExp[] =>
+  const patternsOf = ({ meta }: CheckerInput): readonly Pattern[] =>
     fixed === undefined
       ? expectedTexts(meta, options.field ?? PATTERN_FIELD).map((pattern) =>
         compilePattern(pattern, ignoreCase)

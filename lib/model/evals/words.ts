@@ -3,7 +3,7 @@
  * In: `words` of the prompt (hero and thing) and the response. Out: `score` and `both_words`.
  * @module
  */
-import { type Checker, type CheckerOptions, escapePattern, expectedTexts } from "./checker.ts";
+import { type CheckerOptions, escapePattern, expectedTexts, type ResponseCheck } from "./checker.ts";
 
 /** Python's `\w` for texts: str.isalnum() or the underscore. Marks are not word characters there. */
 const WORD = "[\\p{L}\\p{N}_]";
@@ -28,7 +28,7 @@ export function hasWord(
  * by default; 0 for a truncated response. `both_words`: 1 if all occur and the response ended.
  * Source: the quickstart's README (fixtures/quickstart), "Metric".
  */
-export function wordsChecker(options: CheckerOptions = {}): Checker {
+export function wordsChecker(options: CheckerOptions = {}): ResponseCheck {
   const field = options.field ?? WORDS_FIELD;
   return ({ meta, response, ended }) => {
     const words = expectedTexts(meta, field);

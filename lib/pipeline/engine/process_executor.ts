@@ -1,11 +1,12 @@
 /**
  * Runs every stage in its own process, with read access to its inputs and the code, write access to its outputs and scratch
- * directory, foreign functions, and nothing else: no subprocess, no environment, no network except the hosts that its
- * parameters name.
+ * directory, foreign functions, and nothing else: no environment, no network except the hosts that its parameters name, and
+ * no subprocess except that of a user's module, if it has one.
  * @module
  */
 import { dirname, join } from "node:path";
 import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
+import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/compute/tensor/errors.ts";
@@ -49,7 +50,11 @@ export function taskPermissions(task: Task, taskFile: string, options: ProcessOp
     ...[task.scratch, task.lock].filter((path) => path !== undefined),
   ];
   const code = [...CODE.map((name) => join(options.root, name)), dirname(options.stages.program(task.stage))];
-  const read = [...code, ...inputs, ...written, taskFile, "/proc/cpuinfo", "/sys/devices/system/cpu"];
+  const modules = usedModules(task.inputs, task.params).length > 0
+    ? modulePermissions()
+    : { read: [], run: [] };
+  const system = ["/proc/cpuinfo", "/sys/devices/system/cpu", ...modules.read];
+  const read = [...code, ...inputs, ...written, taskFile, ...system];
   const bad = [...read, ...written].filter((path) => path.includes(","));
   if (bad.length > 0) {
     throw new UsageError(
@@ -64,6 +69,7 @@ export function taskPermissions(task: Task, taskFile: string, options: ProcessOp
     ...allowFlags("write", written),
     ...allowFlags("net", hosts),
     ...allowFlags("env", hosts.length > 0 ? [URL_TOKEN] : []),
+    ...allowFlags("run", modules.run),
     "--allow-ffi",
   ];
 }
