@@ -13,6 +13,7 @@ import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import { type DataRoot, resolveFiles, resolveLocation } from "./data_root.ts";
 import { exists } from "./exists.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 const Location = z.string().describe("path relative to the data root; for data files also a pattern");
 
@@ -57,10 +58,10 @@ export function readRunRequest(
   const { seed, iteration } = parsed.data;
   const problems: string[] = [];
   const params = stage.params.safeParse(parsed.data.params);
-  if (params.success) problems.push(...hostProblems(params.data, allowedHosts));
-  else problems.push(...issues(params.error, "params"));
-  problems.push(...portProblems("inputs", stage.inputs, parsed.data.inputs));
-  problems.push(...portProblems("outputs", stage.outputs, parsed.data.outputs));
+  if (params.success) append(problems, hostProblems(params.data, allowedHosts));
+  else append(problems, issues(params.error, "params"));
+  append(problems, portProblems("inputs", stage.inputs, parsed.data.inputs));
+  append(problems, portProblems("outputs", stage.outputs, parsed.data.outputs));
 
   function path(location: string, resolve = resolveLocation): string {
     try {
@@ -86,7 +87,7 @@ export function readRunRequest(
   const outputs = mapValues(parsed.data.outputs, (location) => path(location));
   // Only if all locations are valid: whether a path outside the data root exists is not revealed.
   const taken = problems.length > 0 ? [] : Object.entries(outputs).filter(([, place]) => exists(place));
-  problems.push(...taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" already exists`));
+  append(problems, taken.map(([port]) => `outputs.${port}: "${parsed.data.outputs[port]}" already exists`));
   const places = Object.values(outputs);
   if (new Set(places).size < places.length) problems.push("outputs: every port must have its own location");
   if (problems.length > 0 || !params.success) throw refusal(stage, problems);

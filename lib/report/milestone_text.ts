@@ -13,6 +13,7 @@ import {
   type Milestone,
   type Running,
 } from "./run_tracker.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Metrics in the line of a running stage. */
 const RUNNING = ["loss", "reward", "kl_to_sft"];
@@ -47,7 +48,7 @@ function foldedNames(nodes: readonly NodeName[]): string {
   return [...groups].map(([name, own]) => {
     const iterations = own.flatMap(({ iteration }) => iteration ?? []);
     if (iterations.length === 0) return own.length > 1 ? `${name} ×${own.length}` : name;
-    const [first, last] = [Math.min(...iterations) + 1, Math.max(...iterations) + 1];
+    const [first, last] = [smallest(iterations) + 1, largest(iterations) + 1];
     return first === last ? `${name} ${first}` : `${name}s ${first}–${last}`;
   }).join(", ");
 }

@@ -1,4 +1,5 @@
 /** The report as text for the terminal: a table of the sets, and example rows with the supervised tokens marked. @module */
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 import { type Paint, paint } from "@/lib/report/ansi.ts";
 import type { TokenizeReport } from "./report.ts";
 
@@ -36,7 +37,7 @@ function setCells(name: string, set: NonNullable<ShownReport["train"] | ShownRep
 }
 
 function tableLines(rows: readonly (readonly string[])[], look: Paint): string[] {
-  const widths = HEADS.map((head, k) => Math.max(head.length, ...rows.map((row) => row[k]!.length)));
+  const widths = HEADS.map((head, k) => largest(rows.map((row) => row[k]!.length), head.length));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, k) => k === 0 ? cell.padEnd(widths[k]!) : cell.padStart(widths[k]!)).join("  ")
       .trimEnd();

@@ -12,6 +12,7 @@ import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { readError, reasonOf } from "./file_errors.ts";
 import { namePattern } from "./name_pattern.ts";
 import { isMissing } from "./paths.ts";
+import { append, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Files below one folder. */
 export interface FileSet {
@@ -176,7 +177,7 @@ function expandBraces(pattern: string): string[] {
     if (group === undefined) done.push(next.before + next.rest);
     else {
       const before = next.before + next.rest.slice(0, group.start), after = next.rest.slice(group.end);
-      open.push(...group.options.map((option) => ({ before, rest: option + after })).reverse());
+      append(open, group.options.map((option) => ({ before, rest: option + after })).reverse());
     }
     if (done.length + open.length > MAX_FILES) {
       throw new UsageError(
@@ -232,7 +233,7 @@ function unescape(pattern: string): string {
 /** Returns `files` as names within the deepest folder that contains all of them. */
 function setOf(files: readonly string[]): FileSet {
   const folders = files.map((file) => file.split("/").slice(0, -1));
-  let depth = Math.min(...folders.map((parts) => parts.length));
+  let depth = smallest(folders.map((parts) => parts.length));
   while (folders.some((parts) => parts.slice(0, depth).join("/") !== folders[0]!.slice(0, depth).join("/"))) {
     depth--;
   }
