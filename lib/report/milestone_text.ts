@@ -112,7 +112,7 @@ export function milestoneLine(
     case "run_started":
       return `${paint.bold(e.manifest)} → ${e.run_dir}  ` +
         paint.dim(
-          `${counted(e.nodes.length, "stage")}, seed ${e.seed}, ${
+          `${counted(e.more?.nodes ?? e.nodes.length, "stage")}, seed ${e.seed}, ${
             counted(e.threads, "thread")
           }, ${e.executor}`,
         );

@@ -4,7 +4,7 @@
  */
 import { parse } from "yaml";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
-import type { Manifest, StageEntry } from "./manifest.ts";
+import { type Manifest, MAX_COPIES, MAX_ITERATIONS, type StageEntry } from "./manifest.ts";
 import { unknownName } from "./suggest.ts";
 
 /** One `--set`, value read as YAML (so that 1e-3 is a number and [a, b] a list). */
@@ -97,6 +97,8 @@ function applyOne(manifest: Manifest, { path, value }: Setting): string | undefi
       return `"${first}" is a block: only ${first}.count and ${first}.STAGE.PARAM can be set`;
     }
     if (!isCount(value)) return countProblem(second, value);
+    const most = isLoop ? MAX_ITERATIONS : MAX_COPIES;
+    if (second === "count" && value > most) return `count must be at most ${most}, got ${value}`;
     Object.assign(isLoop ? entry.iterate : entry.foreach, { [second]: value });
     return undefined;
   }
