@@ -1,5 +1,5 @@
 /** What every command of this folder shares: how it starts, how it is interrupted, and how it ends. @module */
-import { printOut } from "@/lib/data/files/standard_output.ts";
+import { isBrokenPipe, printOut } from "@/lib/data/files/standard_output.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 
 /** An error that a subprocess has printed already: only its exit code is passed on. */
@@ -32,6 +32,8 @@ export async function runCommand(
     Deno.exit(await main(Deno.args));
   } catch (error) {
     if (error instanceof PrintedError) Deno.exit(error.exitCode);
+    // The reader of the output, such as head, has all that it needs.
+    if (isBrokenPipe(error)) Deno.exit(EXIT.tryAgain);
     const isVerbose = Deno.args.includes("--verbose");
     console.error(error instanceof Error ? (isVerbose && error.stack) || error.message : error);
     Deno.exit(exitCodeOf(error));

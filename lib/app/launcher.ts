@@ -8,11 +8,13 @@
 import { join } from "node:path";
 import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
+import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import type { Manifest } from "@/lib/pipeline/engine/manifest.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
-import { applySettings } from "@/lib/pipeline/engine/settings.ts";
+import { applySettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
@@ -55,8 +57,10 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
 }
 
 async function launchStage(args: readonly string[]): Promise<number> {
-  const local = withFiles(await withLocalModels(args, workingDirectory()), workingDirectory());
+  const own = args.filter((arg) => arg !== "--follow-links");
+  const local = withFiles(await withLocalModels(own, workingDirectory()), workingDirectory());
   const { read, write } = stagePaths(local, workingDirectory());
+  if (own.length === args.length) read.filter(isDirectory).forEach(refuseOutsideLinks);
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
     read: [...READ, ...read, ...write],
     write,
@@ -91,9 +95,11 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   const paths = Object.fromEntries(Object.entries(hub).map(([name, text]) => [name, local[text]!]));
   const inputs = resolveInputs(manifest, { ...flags.inputs, ...paths }, places);
   checkInputsExist(inputs);
+  checkManifestHosts(source.manifest, flags.settings, flags.allowHosts);
   // The run may read the files that match a pattern but not list directories, so it gets their names.
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
+  if (!flags.followLinks) files.forEach(refuseOutsideLinks);
   const isInline = flags.executor === "inline";
   return await relaunch(
     new URL("pipeline_command.ts", import.meta.url),
@@ -124,6 +130,29 @@ function hostsOf({ stages }: Manifest): string[] {
     "uses" in entry ? [entry] : Object.values(entry.stages)
   );
   return [...new Set(all.flatMap((entry) => reachedHosts(entry.with)))];
+}
+
+/** @throws {UsageError} listing the addresses that the manifest names without `--allow-host`; `--set` is the user's own */
+function checkManifestHosts(
+  manifest: Manifest,
+  settings: readonly Setting[],
+  allowed: readonly string[],
+): void {
+  const replaced = new Set(settings.map(({ path }) => path.join(".")));
+  const named = Object.entries(manifest.stages).flatMap(([name, entry]) =>
+    "uses" in entry
+      ? [[name, entry] as const]
+      : Object.entries(entry.stages).map(([inner, stage]) => [`${name}.${inner}`, stage] as const)
+  );
+  const bad = named.flatMap(([name, entry]) =>
+    Object.entries(entry.with).flatMap(([parameter, value]) => {
+      if (replaced.has(`${name}.${parameter}`)) return [];
+      const hosts = reachedHosts({ [parameter]: value }).filter((host) => !allowed.includes(host));
+      return hosts.map((host) => `${host} for ${name}.${parameter}`);
+    })
+  );
+  if (bad.length === 0) return;
+  throw new UsageError(`An address in a manifest requires --allow-host HOST:PORT, got ${bad.join(", ")}`);
 }
 
 await runCommand(launch);

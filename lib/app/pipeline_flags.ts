@@ -18,6 +18,8 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --set STAGE.PARAM=VALUE    replace a parameter; repeatable
   --to STAGE,…               run only these stages and those they need; default all stages
   --seed N                   random seed; default the manifest's
+  --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
+  --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
   --executor inline|process  run all stages in this process, or one process each; default inline
   --dry-run                  print which stages would run and why, then exit
@@ -55,6 +57,9 @@ export interface PipelineFlags {
   readonly seed?: number;
   readonly threads: number;
   readonly executor: "inline" | "process";
+  /** addresses of the manifest that stages may connect to, as `host:port` */
+  readonly allowHosts: readonly string[];
+  readonly followLinks: boolean;
   readonly json: boolean;
   readonly fresh: boolean;
   readonly verify: boolean;
@@ -73,9 +78,9 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "verify"],
+    booleans: ["json", "fresh", "dry-run", "verify", "follow-links"],
     strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor"],
-    lists: ["input", "set"],
+    lists: ["input", "set", "allow-host"],
     maxWords: 1,
   });
   const seed = flags.integer("seed", { min: 0 }), threads = flags.integer("threads", { min: 1 });
@@ -97,6 +102,8 @@ export function readPipelineFlags(
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
     executor: executor ?? "inline",
+    allowHosts: flags.list("allow-host"),
+    followLinks: flags.has("follow-links"),
     json: flags.has("json"),
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),

@@ -19,7 +19,7 @@ export interface PipelineEnd {
 /** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
 export function launcherFlags(command: string, deno: string): string[] {
   const [, ...words] = command.replace(/\$\([^)]*\)/, deno).split(" ");
-  return words.slice(0, words.findIndex((word) => word.endsWith("launcher.ts")));
+  return words.slice(0, words.findIndex((word) => word.endsWith("start.ts")));
 }
 
 /**
@@ -38,7 +38,7 @@ export async function runPipelineProcess(
   const child = new Deno.Command(deno, {
     args: [
       ...launcherFlags(project.tasks.pipeline.command, deno),
-      new URL("launcher.ts", import.meta.url).href,
+      new URL("start.ts", import.meta.url).href,
       "pipeline",
       ...args,
       "--json",

@@ -4,6 +4,7 @@
  * @module
  */
 import { allowFlags } from "@/lib/pipeline/engine/allow_flags.ts";
+import { hasStarted } from "./starting.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 
@@ -84,9 +85,16 @@ export async function relaunch(
   const ignore = () => {};
   Deno.addSignalListener("SIGINT", ignore);
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", forward);
+  // A signal from before the start of the child has not reached it. Soon after, it is loading and has no listeners.
+  const startedAt = performance.now();
+  hasStarted((name) => {
+    if (performance.now() - startedAt < 100) child.kill(name);
+  });
   try {
     const { code, signal } = await child.status;
-    return signal === null ? code : EXIT.internal;
+    if (signal === null) return code;
+    // The child had no listener yet.
+    return signal === "SIGINT" || signal === "SIGTERM" ? EXIT.tryAgain : EXIT.internal;
   } finally {
     Deno.removeSignalListener("SIGINT", ignore);
     if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", forward);

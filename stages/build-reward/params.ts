@@ -51,29 +51,29 @@ export const params = z.strictObject({
         "mean: divided by the length R. sqrt: divided by √R. target: multiplied by min(1, L/R), L the mean length of the " +
         "SFT model's responses in the calibration.",
     }),
-  calibration_prompts: z.int().positive().default(64)
+  calibration_prompts: z.int().positive().max(10_000_000).default(64)
     .describe("Prompts of the calibration, drawn from the input prompts.")
     .meta({
       unit: "prompts",
       source: "128 responses: the standard error is a tenth of the standard deviation",
     }),
-  samples_per_prompt: z.int().positive().default(2)
+  samples_per_prompt: z.int().positive().max(10_000).default(2)
     .describe("Responses per model and prompt in the calibration.")
     .meta({ unit: "1", source: "as calibration_prompts" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Responses generated at the same time; does not change the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe("Checker of the preflight: words, exact, contains, regex, or a module.")
     .meta({ source: "none: no preflight", details: "A module exports a function `check`." }),
   ...CHECKER_DETAILS,
-  preflight_prompts: z.int().positive().default(256)
+  preflight_prompts: z.int().positive().max(10_000_000).default(256)
     .describe("Prompts of the preflight: the first of eval_prompts.")
     .meta({ unit: "prompts", source: "the quickstart's preflight: 256" }),
-  preflight_samples: z.int().min(2).default(8)
+  preflight_samples: z.int().min(2).max(10_000).default(8)
     .describe("Responses per prompt in the preflight.")
     .meta({ unit: "1", source: "the quickstart's preflight: best of 8" }),
   reward_checkpoint: z.enum(["given", "auto"]).default("given")

@@ -20,7 +20,7 @@ export const params = z.strictObject({
   top_p: z.number().gt(0).max(1).default(1)
     .describe("Top-p (nucleus) in sampled mode; 1: off.")
     .meta({ unit: "1", source: "1: samples from the model itself" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
   stop: z.array(z.string().min(1)).default([])
@@ -29,10 +29,10 @@ export const params = z.strictObject({
       source: "none: a model trained on demonstrations ends with EOS",
       details: "The response keeps the stop string and gets no EOS, as in rollouts.",
     }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Responses generated at the same time; does not change the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
-  samples_per_prompt: z.int().positive().default(1)
+  samples_per_prompt: z.int().positive().max(10_000).default(1)
     .describe("Responses per prompt in sampled mode; greedy mode has one.")
     .meta({ unit: "1", source: "the quickstart's metric: one" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
@@ -45,7 +45,7 @@ export const params = z.strictObject({
       source: "false: a missing score is an error",
       details: "An error in any case: some prompts have the field and others do not.",
     }),
-  kept_samples: z.int().min(0).default(8)
+  kept_samples: z.int().min(0).max(100_000).default(8)
     .describe("Prompts whose responses are stored as text; 0: all.")
     .meta({
       unit: "prompts",

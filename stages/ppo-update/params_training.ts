@@ -4,10 +4,10 @@ import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 
 /** Fields of the schema; null switches off. */
 export const TRAINING_PARAMS = {
-  epochs: z.int().positive().default(4)
+  epochs: z.int().positive().max(1_000_000).default(4)
     .describe("Epochs over the rollouts of an iteration.")
     .meta({ unit: "1", source: "arXiv:2403.17031: 4" }),
-  minibatch_size: z.int().positive().default(32)
+  minibatch_size: z.int().positive().max(1_000_000).default(32)
     .describe("Rollouts per update; the last minibatch may be smaller.")
     .meta({ unit: "rollouts", source: "PPO-max (arXiv:2307.04964): 32" }),
   lr: z.number().min(0).default(1e-6)
@@ -46,7 +46,7 @@ export const TRAINING_PARAMS = {
     .meta({ unit: "1", source: "PyTorch: 1e-8; Huang et al. 2022: 1e-5" }),
   weight_decay: z.number().min(0).default(0).describe("Decoupled weight decay, on matrices only.")
     .meta({ unit: "1", source: "OpenRLHF: 0" }),
-  micro_batch_tokens: z.int().positive().default(1024)
+  micro_batch_tokens: z.int().positive().max(100_000_000).default(1024)
     .describe("Tokens per forward and backward pass, padding included.")
     .meta({ unit: "tokens", source: "measured: larger passes exceed the cache and are slower on CPUs" }),
   temperature: z.number().positive().default(1)
@@ -104,7 +104,7 @@ export const TRAINING_PARAMS = {
       source: "ours: two thirds of kl_stop_per_token",
       details: "Only while the reward rises. null: never.",
     }),
-  kept_samples: z.int().min(0).default(4)
+  kept_samples: z.int().min(0).max(100_000).default(4)
     .describe("Responses written to samples as text.")
     .meta({
       unit: "responses",

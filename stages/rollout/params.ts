@@ -6,10 +6,10 @@ export const params = z.strictObject({
   prompts_per_iteration: z.int().min(0).default(128)
     .describe("Prompts per iteration; 0: all prompts.")
     .meta({ unit: "prompts", source: "PPO-max (arXiv:2307.04964): 128" }),
-  samples_per_prompt: z.int().positive().default(1)
+  samples_per_prompt: z.int().positive().max(10_000).default(1)
     .describe("Responses per prompt.")
     .meta({ unit: "1", source: "one, as in InstructGPT" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256" }),
   temperature: z.number().positive().default(1)
@@ -35,7 +35,7 @@ export const params = z.strictObject({
         "PPO's first ratio is then exactly 1 with old_logprobs=sampled. Costs one pass of the training graph; requires " +
         "top_k=0 and top_p=1.",
     }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Responses generated at the same time; does not change the result.")
     .meta({ unit: "sequences", source: "memory of the key/value cache" }),
 });

@@ -22,7 +22,9 @@ const seedList = z.array(z.int().min(0)).min(1).refine(
   (list) => new Set(list).size === list.length,
   "must not repeat a seed",
 );
-const seeds = z.union([z.int().min(1), seedList]).describe("number of seeds, from 0 on, or a list of seeds");
+const seeds = z.union([z.int().min(1).max(10_000), seedList]).describe(
+  "number of seeds, from 0 on, or a list of seeds",
+);
 
 /** A run that runs once, before the others, which read its outputs. */
 const prepareSchema = z.strictObject({
