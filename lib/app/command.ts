@@ -1,4 +1,5 @@
 /** What every command of this folder shares: how it starts, how it is interrupted, and how it ends. @module */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { isBrokenPipe, printOut } from "@/lib/data/files/standard_output.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 
@@ -35,14 +36,15 @@ export async function runCommand(
     // The reader of the output, such as head, has all that it needs.
     if (isBrokenPipe(error)) Deno.exit(EXIT.tryAgain);
     const isVerbose = Deno.args.includes("--verbose");
-    console.error(error instanceof Error ? (isVerbose && error.stack) || error.message : error);
+    const text = error instanceof Error ? (isVerbose && error.stack) || error.message : String(error);
+    console.error(escapeControls(text));
     Deno.exit(exitCodeOf(error));
   }
 }
 
 /** Prints one line on standard error. */
 export function warn(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`${escapeControls(text)}\n`));
 }
 
 /** Printed when a command is interrupted for the first time. */

@@ -50,7 +50,9 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
   }
   // Deno replaces what is not UTF-8, so that files would be written under another name.
   const damaged = args.filter((arg) => arg.includes("\uFFFD"));
-  if (damaged.length > 0) throw new UsageError(`Arguments and paths must be UTF-8, got ${damaged.join(", ")}`);
+  if (damaged.length > 0) {
+    throw new UsageError(`Arguments and paths must be UTF-8, got ${damaged.join(", ")}`);
+  }
   if (command.help !== undefined && isHelp(args)) {
     printOut(command.help);
     return EXIT.ok;

@@ -3,6 +3,7 @@
  * the paths of the files.
  * @module
  */
+import { escapeBidirectional } from "@/lib/compute/tensor/control_characters.ts";
 import Table from "cli-table3";
 import { bestOf, DECODING, find, modelsOf, MODES } from "./comparison.ts";
 import { counted, decimal, displayName, duration } from "./format.ts";
@@ -66,7 +67,7 @@ function wrapped(text: string, options: { readonly width: number; readonly inden
 /** Replaces control characters of a model's text, which a terminal would execute. */
 function harmless(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are replaced
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "�");
+  return escapeBidirectional(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "�");
 }
 
 function responses(report: Report): string {
