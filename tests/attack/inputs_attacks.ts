@@ -129,6 +129,17 @@ export const attacks: readonly Attack[] = [
     },
   },
   {
+    name: "a tokenizer that replaces an empty pattern is refused, as the library would end the process",
+    run(directory) {
+      for (const pattern of [{ Regex: "" }, { String: "" }]) {
+        const normalizer = { type: "Sequence", normalizers: [{ type: "Replace", pattern, content: "a" }] };
+        const spec = JSON.parse(Deno.readTextFileSync(`${projectRoot}/fixtures/stories260k/tokenizer.json`));
+        directory.write("tokenizer.json", JSON.stringify({ ...spec, normalizer }));
+        assertThrows(() => loadTokenizer(directory.path), DataError, "got an empty one");
+      }
+    },
+  },
+  {
     name: "arguments that are not UTF-8 are refused by name",
     async run() {
       const { code, err } = await finish(launch(["pipeline", "--dry-run", "--run-dir", "runs/\uFFFD"]));

@@ -1,5 +1,5 @@
 /**
- * Reads mutated files with one reader until it is told to end. The number of the case is in shared memory, so that a case that
+ * Reads mutated files with one reader. The number of the case is in shared memory, so that a case that
  * never ends is known.
  * @module
  */
