@@ -1,4 +1,5 @@
 /** Flags of every command that starts processes: `--grace` and `--keep-env`. @module */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import { readEnvironment } from "@/lib/data/files/kept_environment.ts";
@@ -19,7 +20,7 @@ export interface ChildFlags {
 /** Reads both flags; adds a problem for each wrong value. */
 export function readChildFlags(flags: Flags): ChildFlags {
   const keepEnv = flags.list("keep-env");
-  flags.problems.push(...keepEnvProblems(keepEnv));
+  append(flags.problems, keepEnvProblems(keepEnv));
   return { grace: flags.integer("grace", { min: 1, max: LONGEST_GRACE }) ?? DEFAULT_GRACE, keepEnv };
 }
 
@@ -45,7 +46,7 @@ export function takeChildFlags(
   for (let i = 0; i < args.length; i++) {
     const isFlag = /^--(?:grace|keep-env)(?:=|$)/.test(args[i]!);
     const words = isFlag && !args[i]!.includes("=") ? args.slice(i, i + 2) : [args[i]!];
-    (isFlag ? taken : rest).push(...words);
+    append(isFlag ? taken : rest, words);
     i += words.length - 1;
   }
   return { rest, taken };

@@ -1,5 +1,6 @@
 /** What every command of this folder shares: how it starts, prints, and ends. @module */
-import { printOut } from "@/lib/data/files/standard_output.ts";
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
+import { isBrokenPipe, printOut } from "@/lib/data/files/standard_output.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 
 /** An error that a subprocess has printed already: only its exit code is passed on. */
@@ -32,13 +33,16 @@ export async function runCommand(
     Deno.exit(await main(Deno.args));
   } catch (error) {
     if (error instanceof PrintedError) Deno.exit(error.exitCode);
+    // The reader of the output, such as head, has all that it needs.
+    if (isBrokenPipe(error)) Deno.exit(EXIT.tryAgain);
     const isVerbose = Deno.args.includes("--verbose");
-    console.error(error instanceof Error ? (isVerbose && error.stack) || error.message : error);
+    const text = error instanceof Error ? (isVerbose && error.stack) || error.message : String(error);
+    console.error(escapeControls(text));
     Deno.exit(exitCodeOf(error));
   }
 }
 
 /** Prints one line on standard error. */
 export function warn(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`${escapeControls(text)}\n`));
 }

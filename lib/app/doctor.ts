@@ -12,6 +12,7 @@ import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "./command.ts";
 import { readFlags } from "./flags.ts";
 import { coreLimit, kernelText, memoryLimit, readCpuInfo, spellBytes } from "./machine.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** One line of the report. */
 export interface Finding {
@@ -64,7 +65,7 @@ export function renderFindings(findings: readonly Finding[], colors: { isColorSu
     optional: paint.dim("absent "),
     missing: paint.red("MISSING"),
   };
-  const width = Math.max(...findings.map(({ name }) => name.length));
+  const width = largest(findings.map(({ name }) => name.length));
   const lines = findings.flatMap(({ name, state, value, hint }) => [
     `${marks[state]} ${name.padEnd(width)}  ${value}`,
     ...(hint === undefined ? [] : [`${" ".repeat(8)}${" ".repeat(width)}  → ${hint}`]),

@@ -1,4 +1,5 @@
 /** The flags of `deno task experiment`, read once by the launcher and once by the command. @module */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { join, resolve } from "node:path";
 import { parseArgs } from "@std/cli/parse-args";
 import { parseSettings } from "@/lib/pipeline/engine/settings.ts";
@@ -105,7 +106,7 @@ export function readExperimentFlags(
   };
   const [jobs, threads, grace] = [count("jobs"), count("threads"), count("grace", LONGEST_GRACE)];
   const keepEnv = flags["keep-env"] as string[];
-  problems.push(...keepEnvProblems(keepEnv));
+  append(problems, keepEnvProblems(keepEnv));
   const seeds = readSeeds(text("seeds"), problems);
   if (problems.length > 0) throw new UsageError(`Invalid flags (see --help): ${problems.join("; ")}`);
   const at = (path: string) => resolve(places.workingDirectory, path);

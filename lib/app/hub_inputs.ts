@@ -11,6 +11,7 @@ import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { PrintedError } from "./command.ts";
 import { projectRoot } from "./project_root.ts";
 import { runDeno } from "./relaunch.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /**
  * Downloads the models of `hf:` references that are not cached yet, and returns directories by reference.
@@ -63,7 +64,7 @@ export function withInputs(args: readonly string[], paths: Readonly<Record<strin
     const isPair = args[i] === "--input" && i + 1 < args.length;
     const value = isPair ? args[i + 1]! : args[i]!.startsWith("--input=") ? args[i]!.slice(8) : undefined;
     if (value === undefined || !Object.hasOwn(paths, nameOf(value))) {
-      kept.push(...args.slice(i, i + (isPair ? 2 : 1)));
+      append(kept, args.slice(i, i + (isPair ? 2 : 1)));
     }
     if (isPair) i++;
   }

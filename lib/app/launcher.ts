@@ -15,11 +15,13 @@ import {
   COMMAND_ENVIRONMENT,
   DOWNLOAD_ENVIRONMENT,
 } from "@/lib/data/files/kept_environment.ts";
+import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
+import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import type { Manifest } from "@/lib/pipeline/engine/manifest.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
-import { applySettings } from "@/lib/pipeline/engine/settings.ts";
+import { applySettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { CHILD_FLAGS, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
 import { isHelp, runCommand } from "./command.ts";
@@ -65,6 +67,11 @@ async function launch([name = "", ...args]: readonly string[]): Promise<number> 
   if (!command) {
     throw new UsageError(`Unknown command "${name}", known are ${Object.keys(COMMANDS).join(", ")}`);
   }
+  // Deno replaces what is not UTF-8, so that files would be written under another name.
+  const damaged = args.filter((arg) => arg.includes("\uFFFD"));
+  if (damaged.length > 0) {
+    throw new UsageError(`Arguments and paths must be UTF-8, got ${damaged.join(", ")}`);
+  }
   if (command.help !== undefined && isHelp(args)) {
     printOut(command.help);
     return EXIT.ok;
@@ -78,12 +85,14 @@ async function launchStage(all: readonly string[]): Promise<number> {
   const { rest: args, taken } = takeChildFlags(all),
     flags = readFlags(taken, { ...CHILD_FLAGS, maxWords: 0 });
   const { grace, keepEnv } = readChildFlags(flags);
+  const own = args.filter((arg) => arg !== "--follow-links");
   flags.check();
   const { args: local, modules: checkers } = withModules(
-    withFiles(await withLocalModels(args, workingDirectory()), workingDirectory()),
+    withFiles(await withLocalModels(own, workingDirectory()), workingDirectory()),
     workingDirectory(),
   );
   const { read, write } = stagePaths(local, workingDirectory());
+  if (own.length === args.length) read.filter(isDirectory).forEach(refuseOutsideLinks);
   const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
     read: [...READ, ...read, ...write, ...checkers, ...modules.read],
@@ -120,9 +129,11 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   const paths = Object.fromEntries(Object.entries(hub).map(([name, text]) => [name, local[text]!]));
   const inputs = resolveInputs(manifest, { ...flags.inputs, ...paths }, places);
   checkInputsExist(inputs);
+  checkManifestHosts(source.manifest, flags.settings, flags.allowHosts);
   // The run may read the files that match a pattern but not list directories, so it gets their names.
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
+  if (!flags.followLinks) files.forEach(refuseOutsideLinks);
   const isInline = flags.executor === "inline", hosts = hostsOf(manifest);
   const modules = hasModules(manifest, inputs) ? modulePermissions() : NO_MODULES;
   return await relaunch(
@@ -178,6 +189,29 @@ function hasModules(manifest: Manifest, inputs: Readonly<Record<string, string |
     const given = Object.entries(entry.in).filter(([, from]) => !absent.includes(String(from)));
     return usedModules(Object.fromEntries(given), entry.with).length > 0;
   });
+}
+
+/** @throws {UsageError} listing the addresses that the manifest names without `--allow-host`; `--set` is the user's own */
+function checkManifestHosts(
+  manifest: Manifest,
+  settings: readonly Setting[],
+  allowed: readonly string[],
+): void {
+  const replaced = new Set(settings.map(({ path }) => path.join(".")));
+  const named = Object.entries(manifest.stages).flatMap(([name, entry]) =>
+    "uses" in entry
+      ? [[name, entry] as const]
+      : Object.entries(entry.stages).map(([inner, stage]) => [`${name}.${inner}`, stage] as const)
+  );
+  const bad = named.flatMap(([name, entry]) =>
+    Object.entries(entry.with).flatMap(([parameter, value]) => {
+      if (replaced.has(`${name}.${parameter}`)) return [];
+      const hosts = reachedHosts({ [parameter]: value }).filter((host) => !allowed.includes(host));
+      return hosts.map((host) => `${host} for ${name}.${parameter}`);
+    })
+  );
+  if (bad.length === 0) return;
+  throw new UsageError(`An address in a manifest requires --allow-host HOST:PORT, got ${bad.join(", ")}`);
 }
 
 await runCommand(launch);

@@ -20,6 +20,8 @@ Usage: deno task pipeline [MANIFEST] [flags]
                              in a block (a loop or copies of stages): BLOCK.STAGE.PARAM, and BLOCK.count
   --to STAGE,…               run only these stages and the stages they depend on; default all
   --seed N                   random seed; default the manifest's
+  --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
+  --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
@@ -61,6 +63,9 @@ export interface PipelineFlags extends ChildFlags {
   readonly seed?: number;
   readonly threads: number;
   readonly executor: "inline" | "process";
+  /** addresses of the manifest that stages may connect to, as `host:port` */
+  readonly allowHosts: readonly string[];
+  readonly followLinks: boolean;
   readonly json: boolean;
   readonly fresh: boolean;
   readonly verify: boolean;
@@ -79,9 +84,9 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "verify"],
+    booleans: ["json", "fresh", "dry-run", "verify", "follow-links"],
     strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor", ...CHILD_FLAGS.strings],
-    lists: ["input", "set", ...CHILD_FLAGS.lists],
+    lists: ["input", "set", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 1,
   });
   const seed = flags.integer("seed", { min: 0 }), threads = flags.integer("threads", { min: 1 });
@@ -104,6 +109,8 @@ export function readPipelineFlags(
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
     executor: executor ?? "inline",
+    allowHosts: flags.list("allow-host"),
+    followLinks: flags.has("follow-links"),
     json: flags.has("json"),
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),

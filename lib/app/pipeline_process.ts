@@ -27,7 +27,7 @@ const NOTICES = [STOP_NOTICE, ORPHAN_WARNING];
 /** Returns the flags of Deno with which the task `pipeline` starts its launcher. */
 export function launcherFlags(command: string): string[] {
   const [, ...words] = command.replace(/\$\([^)]*\)/, taskFlags("pipeline").join(" ")).split(" ");
-  return words.slice(0, words.findIndex((word) => word.endsWith("launcher.ts")));
+  return words.slice(0, words.findIndex((word) => word.endsWith("start.ts")));
 }
 
 /**
@@ -48,7 +48,7 @@ export async function runPipelineProcess(
 ): Promise<PipelineEnd> {
   const child = childCommand(Deno.execPath(), [
     ...launcherFlags(project.tasks.pipeline.command),
-    new URL("launcher.ts", import.meta.url).href,
+    new URL("start.ts", import.meta.url).href,
     "pipeline",
     ...args,
     ...keepEnv.map((name) => `--keep-env=${name}`),

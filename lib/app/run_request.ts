@@ -16,6 +16,7 @@ import { listed } from "@/lib/compute/tensor/listed.ts";
 import { type DataRoot, realPath, resolveLocation, resolvingFiles } from "./data_root.ts";
 import { InputWalk } from "./input_states.ts";
 import { outputProblems } from "./output_problems.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 const Location = z.string().describe("path relative to the data root; for data files also a pattern");
 
@@ -102,11 +103,11 @@ function* readingRequest(
   checkAmount(stage, given);
   const problems: string[] = [];
   const params = stage.params.safeParse(given.params);
-  if (params.success) problems.push(...hostProblems(params.data, allowed.hosts ?? []));
-  else problems.push(...issues(params.error, "params"));
-  if (!allowed.modules) problems.push(...moduleProblems(given));
-  problems.push(...portProblems("inputs", stage.inputs, given.inputs));
-  problems.push(...portProblems("outputs", stage.outputs, given.outputs));
+  if (params.success) append(problems, hostProblems(params.data, allowed.hosts ?? []));
+  else append(problems, issues(params.error, "params"));
+  if (!allowed.modules) append(problems, moduleProblems(given));
+  append(problems, portProblems("inputs", stage.inputs, given.inputs));
+  append(problems, portProblems("outputs", stage.outputs, given.outputs));
 
   function* path(location: string, isFiles: boolean): Generator<void, string> {
     yield;
@@ -135,7 +136,7 @@ function* readingRequest(
   const outputs: Record<string, string> = {};
   for (const [port, each] of Object.entries(given.outputs)) outputs[port] = yield* path(each, false);
   // Only if all locations are valid: whether a path outside the data root exists is not revealed.
-  if (problems.length === 0) problems.push(...outputProblems(outputs, inputs, root));
+  if (problems.length === 0) append(problems, outputProblems(outputs, inputs, root));
   if (problems.length > 0 || !params.success) throw refusal(stage, problems);
 
   yield* checkThere(stage, inputs, root);

@@ -10,10 +10,11 @@ import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { workingDirectory } from "./parent.ts";
 import { stages } from "./registry.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Returns what `--help` prints: usage, and one line per stage. */
 function help(all: readonly Stage[]): string {
-  const width = Math.max(...all.map(({ id }) => id.length));
+  const width = largest(all.map(({ id }) => id.length));
   return `Runs one stage of a pipeline on files.
 
 Usage: deno task stage NAME --in.PORT PATH --out.PORT PATH [--PARAM VALUE]

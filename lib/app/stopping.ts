@@ -6,6 +6,7 @@
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { installedSetpriv, sendSignal } from "@/lib/data/files/child_command.ts";
 import { warn } from "./command.ts";
+import { hasStarted } from "./starting.ts";
 
 /** Seconds from SIGTERM until what is left is killed; `--grace` replaces it. */
 export const DEFAULT_GRACE = 25;
@@ -99,6 +100,11 @@ export async function waitWithSignals(child: Deno.ChildProcess, grace: number): 
       sendSignal(child, "SIGKILL");
     }, ms));
   };
+  // A signal soon after the start: the child is still loading and has no listeners.
+  const startedAt = performance.now();
+  hasStarted((name) => {
+    if (performance.now() - startedAt < 100) sendSignal(child, name);
+  });
   const listeners = STOP_SIGNALS.map((name) => {
     const pass = () => {
       stopped = true;

@@ -1,4 +1,5 @@
 /** Ticks of an axis at rounded numbers. @module */
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** An axis: its ends and its labelled values. */
 export interface Axis {
@@ -15,8 +16,8 @@ export interface Axis {
  */
 export function axisOf(values: readonly number[], count = 4): Axis {
   const finite = values.filter(Number.isFinite);
-  const min = finite.length === 0 ? 0 : Math.min(...finite);
-  const max = finite.length === 0 ? 1 : Math.max(...finite);
+  const min = finite.length === 0 ? 0 : smallest(finite);
+  const max = finite.length === 0 ? 1 : largest(finite);
   const span = max > min ? max - min : Math.max(Math.abs(max), 1) / 2;
   const rough = span / count;
   const power = 10 ** Math.floor(Math.log10(rough));

@@ -7,6 +7,7 @@ import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { metricInfo } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
 import { spreadOf } from "./spread.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** A row of the comparison. */
 export type ComparisonRow = Report["comparison"][number];
@@ -108,7 +109,7 @@ export function bestOf<Row extends { readonly metric: string; readonly mean: num
   const better = rows[0] && metricInfo(rows[0].metric).better;
   if (better === undefined) return new Set();
   const means = rows.map(({ mean }) => mean);
-  const best = better === "more" ? Math.max(...means) : Math.min(...means);
+  const best = better === "more" ? largest(means) : smallest(means);
   const winners = rows.filter(({ mean }) => mean === best);
   return new Set(winners.length === rows.length ? [] : winners);
 }

@@ -23,6 +23,7 @@ import {
   RunTracker,
   stageSecondsLeft,
 } from "./run_tracker.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Takes the events of one run, in order. */
 export interface Display {
@@ -178,7 +179,7 @@ class LiveDisplay implements Display {
       const over = loopIsOver(loop) || milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop));
       if (milestones.length === 0 || !over || this.#plotted.has(loop)) continue;
       this.#plotted.add(loop);
-      kept.push(...loopCurves(loop, { columns: this.#columns(), paint: this.#paint }));
+      append(kept, loopCurves(loop, { columns: this.#columns(), paint: this.#paint }));
     }
     return kept;
   }

@@ -7,6 +7,7 @@ import { type Axis, axisOf } from "./axis_ticks.ts";
 import { decimal } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import { metricInfo, metricText } from "./metric_catalogue.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** One point: a value, or a mean with its standard deviation. */
 export interface ChartPoint {
@@ -120,7 +121,7 @@ export function lineChart(options: ChartOptions): Html | undefined {
   const points = shown.flatMap((s) => s.points);
   const along = (value: number) => isLog ? Math.log2(value) : value;
   const xs = points.map((p) => along(p.x));
-  const [first, last] = [Math.min(...xs), Math.max(...xs)];
+  const [first, last] = [smallest(xs), largest(xs)];
   const axis = axisOf(points.flatMap(({ y, std = 0 }) => [y - std, y + std]));
   const frame: Frame = {
     x: (value) => at(LEFT + (last > first ? (along(value) - first) / (last - first) : 0.5) * (END - LEFT)),

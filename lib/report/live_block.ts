@@ -14,6 +14,7 @@ import {
   stageSecondsLeft,
 } from "./run_tracker.ts";
 import { progressBar, sparkline } from "./sparkline.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const BAR = 20;
@@ -47,7 +48,7 @@ function stageLine(stage: Running, loops: ReadonlyMap<string, Loop>, options: Li
   } else {
     parts.push(paint.dim(duration(Math.max(0, now - stage.since) / 1000)));
   }
-  parts.push(...runningValues(stage));
+  append(parts, runningValues(stage));
   const left = loop === undefined ? stageSecondsLeft(stage, now) : loopSecondsLeft(loop);
   if (left !== undefined) parts.push(paint.dim(`${duration(left)} left`));
   const message = stage.message?.split("\n")[0]; // one line, or the block could not be erased
@@ -82,7 +83,7 @@ export function liveBlock(tracker: RunTracker, options: LiveOptions): string[] {
   if (more > 0) lines.push(options.paint.dim(`  and ${counted(more, "more stage")}`));
   for (const loop of tracker.loops.values()) {
     if (!options.plotted.has(loop) && loop.iterations.some((r) => r.cached < r.done)) {
-      lines.push(...loopCurves(loop, options));
+      append(lines, loopCurves(loop, options));
     }
   }
   return lines;

@@ -1,4 +1,5 @@
 /** The lines that both displays show about a run. @module */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import type { NodeName } from "@/lib/data/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
@@ -13,6 +14,7 @@ import {
   type Milestone,
   type Running,
 } from "./run_tracker.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Metrics in the line of a running stage. */
 const RUNNING = ["loss", "reward", "kl_to_sft"];
@@ -47,7 +49,7 @@ function foldedNames(nodes: readonly NodeName[]): string {
   return [...groups].map(([name, own]) => {
     const iterations = own.flatMap(({ iteration }) => iteration ?? []);
     if (iterations.length === 0) return own.length > 1 ? `${name} ×${own.length}` : name;
-    const [first, last] = [Math.min(...iterations) + 1, Math.max(...iterations) + 1];
+    const [first, last] = [smallest(iterations) + 1, largest(iterations) + 1];
     return first === last ? `${name} ${first}` : `${name}s ${first}–${last}`;
   }).join(", ");
 }
@@ -91,7 +93,7 @@ export function iterationSentence(loop: Loop, { iteration, values, tokensPerSeco
 }
 
 function warningText(node: NodeName, warning: string, paint: Paint): string {
-  return `${paint.yellow("!")} ${labelOf(node)}${iterationSuffix(node)}: ${warning}`;
+  return `${paint.yellow("!")} ${labelOf(node)}${iterationSuffix(node)}: ${escapeControls(warning)}`;
 }
 
 /** Returns the line of a milestone that is not an iteration, or undefined for one without a line. */
@@ -111,7 +113,7 @@ export function milestoneLine(
     case "run_started":
       return `${paint.bold(e.manifest)} → ${e.run_dir}  ` +
         paint.dim(
-          `${counted(e.nodes.length, "stage")}, seed ${e.seed}, ${
+          `${counted(e.more?.nodes ?? e.nodes.length, "stage")}, seed ${e.seed}, ${
             counted(e.threads, "thread")
           }, executor ${e.executor}`,
         );

@@ -12,6 +12,7 @@ import type { Report } from "./report_schema.ts";
 import { factsCard, setupSection, timesSection } from "./run_sections.ts";
 import { samplesSection } from "./samples_section.ts";
 import { rewardSection, warningsSection } from "./warnings_section.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Returns a cell `mean ± deviation`, marked where it is the best; an empty one without `text`. */
 export function spreadCell(text: string | undefined, isBest: boolean, title = ""): Html {
@@ -25,7 +26,7 @@ export function spreadCell(text: string | undefined, isBest: boolean, title = ""
 function modeRows(report: Report, mode: DecodingMode, models: readonly string[]): Html | undefined {
   const rows = report.comparison.filter((r) => r.mode === mode);
   if (rows.length === 0) return undefined;
-  const n = Math.max(...rows.map((r) => r.n));
+  const n = largest(rows.map((r) => r.n));
   const lines = inOrder(rows.map((r) => r.metric)).map((metric) => {
     const { label, help } = metricInfo(metric);
     const best = bestOf(rows.filter((r) => r.metric === metric));

@@ -3,11 +3,12 @@ import { counted, decimal, displayName, duration } from "./format.ts";
 import { type Html, type HtmlValue, markup } from "./html.ts";
 import type { Report } from "./report_schema.ts";
 import { blockOf } from "./run_tracker.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Returns the time by stage; undefined for a run without stages. */
 export function timesSection({ phases, seconds, stage_seconds }: Report): Html | undefined {
   if (phases.length === 0) return undefined;
-  const longest = Math.max(...phases.map((phase) => phase.seconds), 1e-9);
+  const longest = largest(phases.map((phase) => phase.seconds), 1e-9);
   const cached = phases.reduce((sum, phase) => sum + phase.cached, 0);
   const note = cached === 0
     ? ""
@@ -53,7 +54,7 @@ function trainingRows({ iterations, updates }: Report): [string, string][] {
 
 /** Returns the key facts about a run, beside its result. */
 export function factsCard(report: Report): Html {
-  const responses = Math.max(0, ...report.comparison.map((r) => r.n));
+  const responses = largest(report.comparison.map((r) => r.n), 0);
   return definitions([
     ["Evaluated on", responses === 0 ? "" : counted(responses, "response")],
     ...trainingRows(report),

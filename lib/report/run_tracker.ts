@@ -3,6 +3,7 @@
  * moments that deserve a line; the displays decide how they look. Time comes from the events, never from a clock.
  * @module
  */
+import { smallest } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName, RunEvent } from "@/lib/data/contracts/events.ts";
 
 /** A running stage. */
@@ -100,6 +101,8 @@ export class RunTracker {
   readonly loops = new Map<string, Loop>();
   /** numbers of stages by iteration, by block */
   readonly #planned = new Map<string, number[]>();
+  /** iterations of the loops of a plan that is too long to list */
+  #iterations: Readonly<Record<string, number>> = {};
   /** iterations without a milestone so far */
   readonly #waiting = new Set<Iteration>();
   #cached: (RunEvent & { readonly type: "stage_cached" })[] = [];
@@ -126,7 +129,10 @@ export class RunTracker {
   }
 
   #update(event: RunEvent): void {
-    if (event.type === "run_started") this.#plan(event.nodes);
+    if (event.type === "run_started") {
+      this.#plan(event.nodes);
+      this.#iterations = event.more?.iterations ?? {};
+    }
     if (!("uses" in event)) return;
     const label = labelOf(event);
     const iteration = this.#iterationOf(event);
@@ -167,12 +173,14 @@ export class RunTracker {
     if (name.iteration === undefined) return undefined;
     const block = blockOf(name);
     const counts = this.#planned.get(block) ?? [];
-    const loop = this.loops.get(block) ?? { block, total: counts.length, iterations: [] };
+    const loop = this.loops.get(block) ??
+      { block, total: this.#iterations[block] ?? counts.length, iterations: [] };
     this.loops.set(block, loop);
     const known = loop.iterations.find((r) => r.iteration === name.iteration);
     if (known !== undefined) return known;
     const { iteration } = name;
-    const expected = counts[iteration] ?? Infinity;
+    // Of a plan that is too long to list, later iterations have at least the stages that every iteration has.
+    const expected = counts[iteration] ?? smallest(this.#iterations[block] === undefined ? [] : counts);
     const added: Iteration = { block, iteration, expected, done: 0, cached: 0, seconds: 0, values: {} };
     loop.iterations.push(added);
     this.#waiting.add(added);

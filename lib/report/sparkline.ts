@@ -1,4 +1,5 @@
 /** Curves and bars in one line of text. @module */
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 const BLOCKS = "▁▂▃▄▅▆▇█";
 
@@ -28,8 +29,8 @@ export function sparkline(
     means.push(finite.length === 0 ? undefined : finite.reduce((a, b) => a + b, 0) / finite.length);
   }
   const known = means.filter((m) => m !== undefined);
-  const low = Math.min(...known);
-  const span = Math.max(...known) - low;
+  const low = smallest(known);
+  const span = largest(known) - low;
   const bar = (m: number | undefined) => {
     if (m === undefined) return " ";
     // A flat curve is drawn at the bottom.

@@ -3,11 +3,13 @@
  * the paths of the files.
  * @module
  */
+import { escapeBidirectional } from "@/lib/compute/tensor/control_characters.ts";
 import Table from "cli-table3";
 import { bestOf, DECODING, find, modelsOf, MODES } from "./comparison.ts";
 import { counted, decimal, displayName, duration } from "./format.ts";
 import { betterArrow, inOrder, metricSpread, shortLabel } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Width at which lines wrap. */
 const COLUMNS = 100;
@@ -27,7 +29,7 @@ function comparisonTable({ comparison }: Report): string {
   for (const mode of MODES) {
     const rows = comparison.filter((r) => r.mode === mode);
     if (rows.length === 0) continue;
-    const responses = counted(Math.max(...rows.map((r) => r.n)), "response");
+    const responses = counted(largest(rows.map((r) => r.n)), "response");
     table.push([{
       colSpan: models.length + 1,
       content: `${DECODING[mode]}, ${responses} each`,
@@ -65,7 +67,7 @@ function wrapped(text: string, options: { readonly width: number; readonly inden
 /** Replaces control characters of a model's text, which a terminal would execute. */
 function harmless(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are replaced
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "�");
+  return escapeBidirectional(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "�");
 }
 
 function responses(report: Report): string {
@@ -73,7 +75,7 @@ function responses(report: Report): string {
   const samples = report.samples.filter((s) => s.mode === mode);
   const ids = [...new Set(samples.map((s) => s.prompt_id))].slice(0, PROMPTS);
   const models = modelsOf(samples);
-  const label = Math.max(0, ...models.map((m) => displayName(m).length)) + 4;
+  const label = largest(models.map((m) => displayName(m).length), 0) + 4;
   const layout = { width: Math.max(30, COLUMNS - label), indent: " ".repeat(label) };
   return ids.map((id) => {
     const own = samples.filter((s) => s.prompt_id === id);
@@ -116,7 +118,7 @@ function times(report: Report): string {
 /** Returns the summary of a report, without a line break at its end. `runDir` is put before the paths. */
 export function summaryOf(report: Report, runDir: string): string {
   const files = [...Object.entries(report.outputs), ["report", "report.html"] as const];
-  const width = Math.max(...files.map(([key]) => key.length), 7) + 2;
+  const width = largest(files.map(([key]) => key.length), 7) + 2;
   const parts = [
     [
       report.headline,

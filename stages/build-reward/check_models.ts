@@ -9,6 +9,7 @@ import type { Model } from "@/lib/model/models/model.ts";
 import { frozenNetwork, holdNetworks } from "@/lib/model/reward/frozen_networks.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** A model of a reward, or of its calibration. Its weights are those of `frozenNetwork(path, digest)`. */
 export interface RewardPart {
@@ -70,7 +71,7 @@ export function openParts(paths: PartPaths): RewardParts {
   const checkpoints = paths.checkpoints.map(({ name, path }) => open(name, path));
   const baseline = paths.baseline === undefined ? undefined : open("baseline", paths.baseline);
   const all = [base, sft, ...members, ...checkpoints, baseline].filter((part) => part !== undefined);
-  problems.push(...mismatches(all));
+  append(problems, mismatches(all));
   for (const member of [...members, ...checkpoints]) {
     if (member && base && isSameModel(member, base)) {
       problems.push(`${member.role} equals the base: every reward would be 0 (SFT changed nothing)`);

@@ -51,7 +51,7 @@ export const params = z.strictObject({
         "mean: divide by the length R. sqrt: divide by √R. target: multiply by min(1, L/R), with L the mean length of the " +
         "SFT model's responses in the calibration.",
     }),
-  calibration_prompts: z.int().positive().default(64)
+  calibration_prompts: z.int().positive().max(10_000_000).default(64)
     .describe("Number of prompts to compare SFT and base rewards (calibration).")
     .meta({
       unit: "prompts",
@@ -60,20 +60,20 @@ export const params = z.strictObject({
         "Calibration draws prompts from the input prompts, samples responses from the SFT model and from the base and checks that the mean reward is higher for " +
         "the SFT model. Requires the inputs sft and prompts.",
     }),
-  samples_per_prompt: z.int().positive().default(2)
+  samples_per_prompt: z.int().positive().max(10_000).default(2)
     .describe("Number of responses per model and prompt in calibration.")
     .meta({ unit: "1", source: "ours: 128 responses with 64 prompts" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Batch size of generation; does not change the result.")
     .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
     .describe("Checker for the preflight: words, exact, contains, regex, or a module.")
     .meta({ source: "none: no preflight", details: "A module must export a function `check`." }),
   ...CHECKER_DETAILS,
-  preflight_prompts: z.int().positive().default(256)
+  preflight_prompts: z.int().positive().max(10_000_000).default(256)
     .describe("Number of prompts to compare reward and checker score (preflight).")
     .meta({
       unit: "prompts",

@@ -6,6 +6,7 @@
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { moments, sampleDeviation } from "@/lib/model/rl/moments.ts";
 import { correlationWithin } from "@/lib/model/rl/within_groups.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Standard errors of the gain that chance explains. */
 const ERRORS = 2;
@@ -55,7 +56,7 @@ export function preflight(responses: readonly RatedResponse[]): Preflight {
   const numbers = new Map(prompts.map((some, i) => [some[0]!.promptId, i]));
   const found = {
     prompts: prompts.length,
-    samples_per_prompt: Math.max(...prompts.map((some) => some.length)),
+    samples_per_prompt: largest(prompts.map((some) => some.length)),
     average_score: average,
     best_score: best,
     worst_score: meanOf(perPrompt.map((p) => p.worst)),

@@ -20,6 +20,7 @@ import type { Params } from "./params.ts";
 import type { Evaluation } from "./read_inputs.ts";
 import { scoreResponses } from "./score_responses.ts";
 import { validationNll } from "./validation.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** How an evaluation runs. */
 export interface EvaluateOptions {
@@ -59,7 +60,7 @@ export async function evaluateModels(
         stops: () => stopWatch(tokenizer, params.stop),
         onStep: onPiece,
       });
-      responses.push(...rows.map((row) => ({ model, mode, row })));
+      append(responses, rows.map((row) => ({ model, mode, row })));
       progress({ step: ++step, total });
     }
     if (validation) {

@@ -20,7 +20,7 @@ export const params = z.strictObject({
   top_p: z.number().gt(0).max(1).default(1)
     .describe("Top-p (nucleus) in sampled mode; 1: off.")
     .meta({ unit: "1", source: "1: samples from the model itself" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256, as in rollouts" }),
   stop: z.array(z.string().min(1)).default([])
@@ -29,10 +29,10 @@ export const params = z.strictObject({
       source: "none: a model trained on demonstrations ends with EOS",
       details: "The stop string remains in the response; no EOS token is added, as in rollouts.",
     }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Batch size of generation; does not change the result.")
     .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
-  samples_per_prompt: z.int().positive().default(1)
+  samples_per_prompt: z.int().positive().max(10_000).default(1)
     .describe("Number of responses per prompt in sampled mode; greedy: one.")
     .meta({ unit: "1", source: "ours" }),
   checker: z.string().refine(isCheckerName, CHECKER_RULE).default("")
@@ -45,7 +45,7 @@ export const params = z.strictObject({
       source: "false: a missing score is an error",
       details: "If only some prompts have the field, that is always an error.",
     }),
-  kept_samples: z.int().min(0).default(8)
+  kept_samples: z.int().min(0).max(100_000).default(8)
     .describe("Number of prompts whose responses are stored as text; 0: all.")
     .meta({
       unit: "prompts",

@@ -4,10 +4,10 @@ import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 
 /** Fields of the schema; null switches off. */
 export const TRAINING_PARAMS = {
-  epochs: z.int().positive().default(4)
+  epochs: z.int().positive().max(1_000_000).default(4)
     .describe("Epochs over the rollouts of an iteration.")
     .meta({ unit: "1", source: "arXiv:2403.17031: 4" }),
-  minibatch_size: z.int().positive().default(32)
+  minibatch_size: z.int().positive().max(1_000_000).default(32)
     .describe("Rollouts per update; the last minibatch may be smaller.")
     .meta({ unit: "rollouts", source: "PPO-max (arXiv:2307.04964): 32" }),
   lr: z.number().min(0).default(1e-6)
@@ -48,7 +48,7 @@ export const TRAINING_PARAMS = {
     "AdamW weight decay, applied to weight matrices only (not norms, biases).",
   )
     .meta({ unit: "1", source: "OpenRLHF: 0" }),
-  micro_batch_tokens: z.int().positive().default(1024)
+  micro_batch_tokens: z.int().positive().max(100_000_000).default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
     .meta({ unit: "tokens", source: "ours: larger passes exceed the CPU cache and are slower" }),
   temperature: z.number().positive().default(1)
@@ -113,7 +113,7 @@ export const TRAINING_PARAMS = {
       source: "ours: two thirds of kl_stop_per_token",
       details: "Only if the reward is significantly higher than in the first iteration.",
     }),
-  kept_samples: z.int().min(0).default(4)
+  kept_samples: z.int().min(0).max(100_000).default(4)
     .describe("Number of responses in the output samples.")
     .meta({
       unit: "responses",

@@ -22,6 +22,7 @@ import { batchRows } from "@/lib/model/train/epoch_order.ts";
 import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type Params, params } from "./params.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 const inputs = {
   prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
@@ -96,7 +97,7 @@ function checkRequest(
     column: "prompt_ids",
     newTokens,
   });
-  if (exact) checkExact(model, Math.max(...prompts.map(({ promptIds }) => promptIds.length)) + newTokens);
+  if (exact) checkExact(model, largest(prompts.map(({ promptIds }) => promptIds.length)) + newTokens);
 }
 
 /**

@@ -6,10 +6,10 @@ export const params = z.strictObject({
   prompts_per_iteration: z.int().min(0).default(128)
     .describe("Number of prompts per iteration; 0: all.")
     .meta({ unit: "prompts", source: "PPO-max (arXiv:2307.04964): 128" }),
-  samples_per_prompt: z.int().positive().default(1)
+  samples_per_prompt: z.int().positive().max(10_000).default(1)
     .describe("Number of responses per prompt.")
     .meta({ unit: "1", source: "InstructGPT: 1" }),
-  max_new_tokens: z.int().positive().default(256)
+  max_new_tokens: z.int().positive().max(10_000_000).default(256)
     .describe("Maximum response length, EOS included.")
     .meta({ unit: "tokens", source: "DeepSpeed-Chat: 256" }),
   temperature: z.number().positive().default(1)
@@ -36,7 +36,7 @@ export const params = z.strictObject({
         "With old_logprobs=sampled, PPO's first ratio is then exactly 1. Costs one forward pass of the training graph; requires " +
         "top_k=0 and top_p=1.",
     }),
-  batch_size: z.int().positive().default(128)
+  batch_size: z.int().positive().max(1_000_000).default(128)
     .describe("Batch size of generation; does not change the result.")
     .meta({ unit: "sequences", source: "ours: limits the memory of the key/value cache" }),
 });

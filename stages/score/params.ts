@@ -28,7 +28,7 @@ export const params = z.strictObject({
   external_timeout: z.number().positive().max(86_400).default(180)
     .describe("Timeout of a request to external_url.")
     .meta({ unit: "seconds", source: "OpenRLHF: 180" }),
-  external_attempts: z.int().positive().default(5)
+  external_attempts: z.int().positive().max(1_000).default(5)
     .describe("Maximum attempts per request to external_url.")
     .meta({
       unit: "requests",

@@ -27,17 +27,17 @@ export const params = z.strictObject({
       unit: "1",
       source: "arXiv:2305.18290: 0; arXiv:2404.19733: 1, so that chosen responses remain probable",
     }),
-  epochs: z.number().positive().default(3)
+  epochs: z.number().positive().max(1_000_000).default(3)
     .describe("Number of epochs over the demonstrations or pairs.")
     .meta({
       unit: "1",
       source: "Zephyr and Tulu 2 train two to three epochs",
       details: "The number of updates is epochs · ⌈rows / batch_size⌉, and at least min_updates.",
     }),
-  max_updates: z.int().min(0).default(0)
+  max_updates: z.int().min(0).max(1_000_000_000).default(0)
     .describe("Number of updates, instead of epochs; 0: use epochs.")
     .meta({ unit: "updates", source: "off; TRL: max_steps" }),
-  min_updates: z.int().min(0).default(0)
+  min_updates: z.int().min(0).max(1_000_000_000).default(0)
     .describe("Minimum number of updates when training by epochs.")
     .meta({
       unit: "updates",
@@ -46,7 +46,7 @@ export const params = z.strictObject({
         "With few demonstrations, more epochs are needed until the model ends its responses with EOS. Ignored with " +
         "max_updates or match_updates.",
     }),
-  batch_size: z.int().positive().default(32)
+  batch_size: z.int().positive().max(1_000_000).default(32)
     .describe("Demonstrations or pairs per update.")
     .meta({ unit: "rows", source: "Tulu 2 (arXiv:2311.10702) uses 128, InstructGPT 32 for small sets" }),
   lr: z.number().positive().default(2e-5)
@@ -83,13 +83,13 @@ export const params = z.strictObject({
       details:
         "Rows are concatenated, each with its EOS token at the end. Tokens attend to earlier rows of the same block.",
     }),
-  pack_length: z.union([z.literal(0), z.int().min(2)]).default(0)
+  pack_length: z.union([z.literal(0), z.int().min(2).max(100_000_000)]).default(0)
     .describe("Length of a packed block; 0: the model's context length.")
     .meta({ unit: "tokens", source: "0: GPT-2 and llama2.c use the whole context" }),
   subsample: z.number().gt(0).max(1).default(1)
     .describe("Fraction of the rows to train on, drawn without replacement.")
     .meta({ unit: "1", source: "1: all rows; members of a bagged reward use 0.5" }),
-  lora_rank: z.int().min(0).default(0)
+  lora_rank: z.int().min(0).max(65_536).default(0)
     .describe("Rank r of a new LoRA adapter; 0: no new adapter.")
     .meta({
       unit: "1",
@@ -112,7 +112,7 @@ export const params = z.strictObject({
   checkpoint_every: z.int().min(0).default(0)
     .describe("Number of updates between intermediate checkpoints; 0: no checkpoints.")
     .meta({ unit: "updates", source: "off" }),
-  micro_batch_tokens: z.int().positive().default(1024)
+  micro_batch_tokens: z.int().positive().max(100_000_000).default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
     .meta({ unit: "tokens", source: "ours: larger micro-batches exceed the CPU cache and are slower" }),
 });

@@ -17,6 +17,7 @@ import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Milliseconds between saves to the scratch directory, for a run that is killed. */
 const SAVE_EVERY_MS = 60_000;
@@ -143,7 +144,7 @@ export function plannedUpdates(
  */
 export function matchedUpdates(iterations: readonly (readonly MetricRow[])[]): number {
   const counts = iterations.flat().filter(({ name }) => name === "policy_updates").map(({ value }) => value);
-  if (counts.length > 0) return Math.max(...counts);
+  if (counts.length > 0) return largest(counts);
   throw new DataError("match_updates requires the metric policy_updates, got none in its files");
 }
 

@@ -15,7 +15,7 @@ export const params = z.strictObject({
   response_field: z.string().default("")
     .describe("Field with the response; empty: the layout's default.")
     .meta({ source: "docs/data.md" }),
-  weights: z.array(z.number().gt(0)).default([])
+  weights: z.array(z.number().gt(0).max(10_000)).default([])
     .describe("Repetitions of the rows of each demonstrations path; empty: once each.")
     .meta({
       unit: "1",
@@ -36,10 +36,10 @@ export const params = z.strictObject({
   id_field: z.string().min(1).default("id")
     .describe("Field with the row's id; rows without it are numbered.")
     .meta({ source: "ours" }),
-  max_length: z.int().min(0).default(0)
+  max_length: z.int().min(0).max(100_000_000).default(0)
     .describe("Maximum length of prompt and response together; 0: the model's context length.")
     .meta({ unit: "tokens", source: "max_position_embeddings in config.json" }),
-  max_prompt_length: z.int().min(0).default(0)
+  max_prompt_length: z.int().min(0).max(100_000_000).default(0)
     .describe("Maximum length of rows in prompts and eval_prompts; 0: max_length − 1.")
     .meta({ unit: "tokens", source: "ours: leaves at least one token for the response" }),
   truncation: z.enum(["error", "drop", "left", "right"]).default("error")
@@ -66,7 +66,7 @@ export const params = z.strictObject({
         "The split depends on a hash of prompt and seed; all demonstrations of a prompt are in the same set. null: 0 " +
         "with eval_prompts, else 0.05 and at least one prompt.",
     }),
-  draw: z.int().min(0).default(0)
+  draw: z.int().min(0).max(100_000_000).default(0)
     .describe("Number of training demonstrations to draw at random; 0: all.")
     .meta({
       unit: "rows",

@@ -1,4 +1,6 @@
 /** The report as text for the terminal: a table of the sets, and example rows with the supervised tokens marked. @module */
+import { escapeBidirectional } from "@/lib/compute/tensor/control_characters.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 import { type Paint, paint } from "@/lib/report/ansi.ts";
 import type { TokenizeReport } from "./report.ts";
 
@@ -36,7 +38,7 @@ function setCells(name: string, set: NonNullable<ShownReport["train"] | ShownRep
 }
 
 function tableLines(rows: readonly (readonly string[])[], look: Paint): string[] {
-  const widths = HEADS.map((head, k) => Math.max(head.length, ...rows.map((row) => row[k]!.length)));
+  const widths = HEADS.map((head, k) => largest(rows.map((row) => row[k]!.length), head.length));
   const line = (cells: readonly string[]): string =>
     cells.map((cell, k) => k === 0 ? cell.padEnd(widths[k]!) : cell.padStart(widths[k]!)).join("  ")
       .trimEnd();
@@ -55,7 +57,7 @@ function segment(mask: number, text: string, look: Paint, colors: boolean): stri
 
 /** Returns text with control characters, which could move the cursor, replaced by symbols. */
 function visible(text: string): string {
-  return text.replace(
+  return escapeBidirectional(text).replace(
     /\p{Cc}/gu,
     (character) => character === "\n" || character === "\t" ? character : symbolOf(character),
   );

@@ -128,6 +128,29 @@ function linesOf(context: Deno.lint.RuleContext, node: Deno.lint.Node): number {
   return context.sourceCode.getText(node).split("\n").length;
 }
 
+/** Methods that take any number of arguments, with the function to call instead. */
+const SPREAD: Readonly<Record<string, string>> = {
+  max: "largest()",
+  min: "smallest()",
+  push: "append()",
+  unshift: "[...items, ...list]",
+  splice: "slice() and [...before, ...after]",
+  concat: "flat()",
+  fromCharCode: "TextDecoder",
+  fromCodePoint: "Array.from(codes, (code) => String.fromCodePoint(code)).join()",
+};
+
+/** Returns why a call may overflow the stack: each item of a list is an argument. A literal list has few items. */
+function spreadProblem({ callee, arguments: args }: Deno.lint.CallExpression): string | undefined {
+  if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return undefined;
+  const name = callee.property.name;
+  if (!Object.hasOwn(SPREAD, name)) return undefined;
+  if (!args.some((arg) => arg.type === "SpreadElement" && arg.argument.type !== "ArrayExpression")) {
+    return undefined;
+  }
+  return `A list of any length must not be spread into the arguments of ${name}: use ${SPREAD[name]}`;
+}
+
 /** The plugin that deno.json names under `lint.plugins`. */
 const plugin: Deno.lint.Plugin = {
   name: "rooms",
@@ -173,6 +196,18 @@ const plugin: Deno.lint.Plugin = {
           },
           ExportNamedDeclaration: check,
           ExportDefaultDeclaration: check,
+        };
+      },
+    },
+    "spread": {
+      create(context) {
+        const path = pathOf(context);
+        if (isTest(path) || !/^(lib|stages)\//.test(path) || path.startsWith("lib/std/")) return {};
+        return {
+          CallExpression(node) {
+            const message = spreadProblem(node);
+            if (message !== undefined) context.report({ node, message });
+          },
         };
       },
     },

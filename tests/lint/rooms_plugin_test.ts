@@ -13,6 +13,11 @@ ${source}`;
 }
 
 const CLEAN: readonly [path: string, source: string][] = [
+  [
+    "lib/model/rl/gae.ts",
+    "Math.max(0, ...[a, b]); Math.max(a, b); call(...args); rows.push({ ...row }, [...more]);",
+  ],
+  ["lib/model/rl/gae_test.ts", "Math.max(...lengths);"],
   ["lib/model/rl/gae.ts", `import { ShapeError } from "@/lib/compute/tensor/errors.ts";`],
   ["lib/model/rl/gae.ts", `import { mean } from "./masked_mean.ts";`],
   ["lib/compute/autodiff/primitives/tanh.ts", `import type { Primitive } from "../primitive.ts";`],
@@ -45,6 +50,16 @@ const CLEAN: readonly [path: string, source: string][] = [
 ];
 
 const REFUSED: readonly [path: string, source: string, ...said: string[]][] = [
+  [
+    "lib/model/rl/gae.ts",
+    "Math.max(0, ...lengths);",
+    "spread: A list of any length must not be spread into the arguments of max: use largest()",
+  ],
+  [
+    "stages/score/main.ts",
+    "rows.push(...more);",
+    "spread: A list of any length must not be spread into the arguments of push: use append()",
+  ],
   [
     "lib/model/rl/gae.ts",
     `import { run } from "@/lib/compute/ort/session.ts";`,

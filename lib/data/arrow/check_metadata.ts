@@ -36,9 +36,9 @@ export function checkMetadata(bytes: Uint8Array<ArrayBuffer>, footer: number): v
   if (schema === 0) throw new RangeError("missing schema in the footer");
   checkSchema(walk, follow(walk, schema));
   vector(walk, root, 4, SIZES.table, "metadata");
-  for (const index of [2, 3]) {
+  for (const [index, kind] of [[2, DICTIONARY_BATCH], [3, RECORD_BATCH]] as const) {
     for (const block of vector(walk, root, index, SIZES.block, "batches")) {
-      checkMessage(walk, i64(walk, block));
+      checkMessage(walk, i64(walk, block), kind);
     }
   }
 }
@@ -52,7 +52,7 @@ export function checkStream(bytes: Uint8Array<ArrayBuffer>): void {
   let position = 0;
   for (let count = 0; position < walk.size; count++) {
     if (walk.view.getInt32(position + (isMarked(walk, position) ? 4 : 0), true) === 0) return;
-    position = checkMessage(walk, position, count === 0);
+    position = checkMessage(walk, position, count === 0 ? SCHEMA : undefined);
   }
 }
 
@@ -82,10 +82,11 @@ function isMarked({ view }: Walk, position: number): boolean {
 
 /**
  * Checks the message at `position`: its length (perhaps after a marker), then a flatbuffer, then its body.
- * @param isSchema whether the message must be a schema; default: a batch
+ * @param required kind that the message must have; default: a batch with rows or a dictionary. The library reads a batch
+ * of another kind in a footer again and again
  * @returns the position of the next message
  */
-function checkMessage(walk: Walk, position: number, isSchema = false): number {
+function checkMessage(walk: Walk, position: number, required?: number): number {
   const begin = position + (isMarked(walk, position) ? 8 : 4);
   const length = walk.view.getInt32(begin - 4, true);
   if (length <= 0 || length > walk.size - begin) {
@@ -102,7 +103,10 @@ function checkMessage(walk: Walk, position: number, isSchema = false): number {
   if (type === 0 || header === 0) throw new RangeError("missing header of a message");
   const kind = walk.view.getUint8(type);
   const next = begin + length + body;
-  if (isSchema) {
+  if (required !== undefined && required !== SCHEMA && kind !== required) {
+    throw new RangeError(`a message of the footer must have type ${required}, got type ${kind}`);
+  }
+  if (required === SCHEMA) {
     if (kind !== SCHEMA) throw new RangeError(`the first message must be a schema, got type ${kind}`);
     checkSchema(walk, follow(walk, header));
     return next;

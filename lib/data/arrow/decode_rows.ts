@@ -3,7 +3,15 @@
  * and lists and structs of them. Columns of other types are skipped. Lengths, offsets and texts are checked before use.
  * @module
  */
-import { type Data, DataType, RecordBatchReader, type Schema, type Vector } from "apache-arrow";
+import {
+  type Data,
+  DataType,
+  type RecordBatch,
+  type RecordBatchFileReader,
+  RecordBatchReader,
+  type Schema,
+  type Vector,
+} from "apache-arrow";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { checkMetadata, checkStream } from "./check_metadata.ts";
 import {
@@ -33,7 +41,7 @@ export function decodeArrowRows(bytes: Uint8Array<ArrayBuffer>, file: string): R
     const schema: Schema = reader.schema;
     refuseEqualNames(schema, file);
     const rows: Record<string, unknown>[] = [];
-    for (const batch of reader) {
+    for (const batch of reader.isFile() ? fileBatches(reader) : reader) {
       const firstRow = rows.length + 1;
       const columns = schema.fields.flatMap(({ name }, k) => {
         const data = batch.data.children[k] as Data;
@@ -54,6 +62,15 @@ export function decodeArrowRows(bytes: Uint8Array<ArrayBuffer>, file: string): R
     throw invalidFile(file, `it is damaged (${(cause as Error).message})`, cause);
   }
   throw invalidFile(file, "it has no rows");
+}
+
+/** Yields the batches of a file by number: read in order, the library reads a message of another kind again without end. */
+function* fileBatches(reader: RecordBatchFileReader): Generator<RecordBatch> {
+  for (let i = 0; i < reader.numRecordBatches; i++) {
+    const batch = reader.readRecordBatch(i);
+    if (batch === null) throw new RangeError(`no batch ${i} at the position in the footer`);
+    yield batch;
+  }
 }
 
 function refuseEqualNames({ fields }: Schema, file: string): void {

@@ -48,8 +48,10 @@ export type RunEvent =
       readonly seed: number;
       readonly threads: number;
       readonly executor: string;
-      /** nodes that the plan holds if no `until` ends a loop early */
+      /** nodes of the plan if no `until` ends a loop early; of a plan with more than 10,000 the first ones */
       readonly nodes: readonly NodeName[];
+      /** of a plan with more than 10,000 nodes: the number of all, and of the iterations of each loop */
+      readonly more?: { readonly nodes: number; readonly iterations: Readonly<Record<string, number>> };
     }
     | {
       readonly type: "estimated";

@@ -12,7 +12,7 @@ import { readJsonRows } from "@/lib/data/files/json.ts";
 import { type JsonLine, readJsonl } from "@/lib/data/files/jsonl.ts";
 import { readParquet } from "@/lib/data/files/parquet.ts";
 import { readTextDocuments } from "@/lib/data/files/text_documents.ts";
-import { readWholeFile } from "@/lib/data/files/whole_file.ts";
+import { checkRegular, readWholeFile } from "@/lib/data/files/whole_file.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 
 /** The rows of a file. */
@@ -104,6 +104,7 @@ function formatOf(file: string): Format {
 
 function firstBytes(file: string): Uint8Array {
   return reading(file, () => {
+    checkRegular(file);
     using opened = Deno.openSync(file);
     const bytes = new Uint8Array(64);
     return bytes.subarray(0, opened.readSync(bytes) ?? 0);

@@ -5,6 +5,7 @@
  */
 import { isJsonObject, jsonKind } from "@/lib/data/files/strict_json.ts";
 import type { Message } from "@/lib/data/text/chat_template.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** All layouts. `auto` in parameters stands for the one that matches the columns. */
 export const LAYOUTS = [
@@ -155,7 +156,7 @@ function messageOf(item: Readonly<Record<string, unknown>>, at: string, problems
   if (role === undefined) problems.push(`${at} has no role`);
   else if (typeof role !== "string" || role === "") problems.push(`the role of ${at} is ${kindOf(role)}`);
   if (!(item.tool_calls && (content === null || content === undefined))) {
-    problems.push(...textProblems(content, "content", at));
+    append(problems, textProblems(content, "content", at));
   }
   return Object.fromEntries(Object.entries(item).filter(([, part]) => part !== null)) as Message;
 }
@@ -167,7 +168,7 @@ function turnOf(item: Readonly<Record<string, unknown>>, at: string, problems: s
   else if (role === "") {
     problems.push(`${at} is from ${JSON.stringify(from)}, not ${Object.keys(SPEAKERS).join(", ")}`);
   }
-  problems.push(...textProblems(value, "value", at));
+  append(problems, textProblems(value, "value", at));
   return { role, content: value };
 }
 

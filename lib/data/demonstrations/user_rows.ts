@@ -8,6 +8,7 @@ import { listed } from "@/lib/compute/tensor/listed.ts";
 import { dataFiles, type DataRows, readDataFile } from "./data_files.ts";
 import { type Content, contentOf, kindOf, type Layout, type LayoutColumns, layoutOf } from "./layouts.ts";
 import { refuseProblems, type RowProblem } from "./problems.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** A row of a user's file. */
 export interface UserRow {
@@ -70,7 +71,7 @@ export async function readDemonstrations(
   for (const [k, path] of paths.entries()) {
     const prefix = paths.length > 1 ? `${k + 1}:` : "";
     const rows = await readRows(path, fields, { isPrompt: false, prefix, ids });
-    parts.push(...repeated(rows, weights[k] ?? 1));
+    append(parts, repeated(rows, weights[k] ?? 1));
   }
   return { file: paths.map(shownPath).join(" and "), rows: parts };
 }

@@ -13,6 +13,7 @@ import { readJsonObject } from "./json.ts";
 import { isFile } from "./paths.ts";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 import { isJsonObject } from "./strict_json.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 const SINGLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
@@ -111,7 +112,7 @@ function openShards(directory: string, weightMap: ReadonlyMap<string, string>): 
   );
   for (const [shard, file] of shards) {
     const unlisted = file.names.filter((name) => weightMap.get(name) !== shard);
-    problems.push(...unlisted.map((name) => `${name} is in ${shard}, but not in the index`));
+    append(problems, unlisted.map((name) => `${name} is in ${shard}, but not in the index`));
   }
   if (problems.length > 0) {
     throw new DataError(`${index} does not match its shards: ${listed(problems)}`, { file: index });

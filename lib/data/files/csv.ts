@@ -15,6 +15,9 @@ interface CsvRecord {
   readonly fields: string[];
 }
 
+/** Limit of the fields of a row. */
+const MAX_COLUMNS = 10_000;
+
 const PROBLEMS: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: "unclosed quote",
   CSV_INVALID_CLOSING_QUOTE: "text after a closing quote",
@@ -30,8 +33,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 export function readCsv(path: string, options: { readonly delimiter?: string } = {}): JsonLine[] {
   const [header, ...records] = readRecords(path, options.delimiter ?? ",");
   if (header === undefined) throw invalid(path, undefined, "no header and no rows");
-  const names = header.fields;
-  const odd = names.filter((name, k) => name === "" || names.indexOf(name) !== k);
+  const names = header.fields, seen = new Set<string>();
+  const odd = names.filter((name) => name === "" || seen.has(name) || !seen.add(name));
   if (odd.length > 0) {
     const shown = odd.map((name) => name === "" ? "an empty name" : `${JSON.stringify(name)} twice`);
     throw invalid(
@@ -68,6 +71,9 @@ function readRecords(path: string, delimiter: string): CsvRecord[] {
       cast(value, { bytes: end, index, quoting }) {
         const line = lineAt(end) - value.split("\n").length + 1;
         if (index === 0) records.push({ line, fields: [] });
+        if (index === MAX_COLUMNS) {
+          throw invalid(path, line, `a row must have at most ${MAX_COLUMNS} fields, got more`);
+        }
         if (!quoting && value.includes("\r")) throw invalid(path, line, "CR without LF", index);
         records.at(-1)!.fields.push(value);
         return null;

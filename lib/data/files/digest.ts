@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { canonicalJson } from "./canonical_json.ts";
 import { reading } from "./file_errors.ts";
+import { checkRegular } from "./whole_file.ts";
 
 const CHUNK_BYTES = 1 << 22;
 
@@ -89,6 +90,7 @@ function fileDigest(path: string): FileDigest {
   const hash = createHash("sha256");
   let size = 0;
   reading(path, () => {
+    checkRegular(path);
     using file = Deno.openSync(path, { read: true });
     const chunk = new Uint8Array(CHUNK_BYTES);
     for (let n = file.readSync(chunk); n !== null; n = file.readSync(chunk)) {

@@ -13,6 +13,7 @@ import { readError, reasonOf } from "./file_errors.ts";
 import { atOnce } from "./in_slices.ts";
 import { namePattern } from "./name_pattern.ts";
 import { isMissing } from "./paths.ts";
+import { append, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Files below one folder. */
 export interface FileSet {
@@ -97,7 +98,7 @@ export function* findingMissing(path: string): Generator<void, string[]> {
     yield;
     const file = unescape(part);
     if (!hasWildcard(part)) {
-      missing.push(...reasonsMissing(file).map((reason) => isOne ? reason : `${file} ${reason}`));
+      append(missing, reasonsMissing(file).map((reason) => isOne ? reason : `${file} ${reason}`));
     } else if ((yield* matches(part)).length === 0) {
       missing.push(isOne ? "no file matches" : `no file matches ${part}`);
     }
@@ -202,7 +203,7 @@ function expandBraces(pattern: string): string[] {
     if (group === undefined) done.push(next.before + next.rest);
     else {
       const before = next.before + next.rest.slice(0, group.start), after = next.rest.slice(group.end);
-      open.push(...group.options.map((option) => ({ before, rest: option + after })).reverse());
+      append(open, group.options.map((option) => ({ before, rest: option + after })).reverse());
     }
     searched += next.rest.length;
     if (done.length + open.length > MAX_FILES || searched > MAX_SEARCHED) {
@@ -259,7 +260,7 @@ function unescape(pattern: string): string {
 /** Returns `files` as names within the deepest folder that contains all of them. */
 function setOf(files: readonly string[]): FileSet {
   const folders = files.map((file) => file.split("/").slice(0, -1));
-  let depth = Math.min(...folders.map((parts) => parts.length));
+  let depth = smallest(folders.map((parts) => parts.length));
   while (folders.some((parts) => parts.slice(0, depth).join("/") !== folders[0]!.slice(0, depth).join("/"))) {
     depth--;
   }

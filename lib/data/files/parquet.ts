@@ -39,7 +39,7 @@ export async function readParquet(path: string): Promise<JsonLine[]> {
     if (claimed > 0 && metadata.row_groups.length === 0) {
       throw new RangeError(`The footer claims ${claimed} rows, got no row group`);
     }
-    rows = await parquetReadObjects({ file, metadata, compressors: COMPRESSORS });
+    rows = await withOrphans(() => parquetReadObjects({ file, metadata, compressors: COMPRESSORS }));
     if (rows.length !== claimed) {
       throw new RangeError(`The footer claims ${claimed} rows, got ${rows.length}`);
     }
@@ -48,6 +48,26 @@ export async function readParquet(path: string): Promise<JsonLine[]> {
   }
   if (rows.length === 0) throw invalid(path, "no rows");
   return rows.map((row, k) => ({ line: k + 1, value: plain(row) as Record<string, unknown> }));
+}
+
+/**
+ * Returns the result of `read`. The library decodes columns at the same time and waits for one after the other: after a damaged
+ * column, nobody waits for a second one, and its failure would end the process.
+ */
+async function withOrphans<T>(read: () => Promise<T>): Promise<T> {
+  const ignore = (event: PromiseRejectionEvent) => {
+    const { stack = "" } = event.reason instanceof Error ? event.reason : {};
+    if (/hyparquet|parquet\.ts/.test(stack)) event.preventDefault();
+  };
+  globalThis.addEventListener("unhandledrejection", ignore);
+  try {
+    return await read();
+  } catch (cause) {
+    await new Promise((resolve) => setTimeout(resolve)); // rejections are reported at the end of a turn
+    throw cause;
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", ignore);
+  }
 }
 
 /** Returns a value in the types of JSON. */

@@ -16,7 +16,7 @@ import {
   type TensorInfo,
 } from "./safetensors_header.ts";
 import { isFloatDType, widenInto } from "./widen.ts";
-import { writeWholeFile } from "./whole_file.ts";
+import { checkRegular, writeWholeFile } from "./whole_file.ts";
 
 /** Bytes that are read at a time for widening. A multiple of every element size. */
 const CHUNK_BYTES = 1 << 22;
@@ -148,6 +148,7 @@ export function openSafetensors(path: string, handOver?: HandOver): SafetensorsF
   let file: Deno.FsFile | undefined;
   try {
     // By path: on an open file, Deno requires read permission for the target of a link, as in a cache of downloads.
+    checkRegular(path);
     const { size, isDirectory } = Deno.statSync(path);
     file = Deno.openSync(path, { read: true });
     if (isDirectory) throw new DataError(`Cannot read ${path}: is a directory`, { file: path });

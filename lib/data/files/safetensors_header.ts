@@ -9,6 +9,7 @@ import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import type { Shape } from "@/lib/compute/tensor/tensor.ts";
 import { isJsonObject, parseStrictJson } from "./strict_json.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Type, shape and byte range of a tensor. */
 export interface TensorInfo {
@@ -85,7 +86,7 @@ export function parseHeader(path: string, bytes: Uint8Array, fileBytes: number):
   }
   // Gaps between entries mean something only if every entry is valid.
   infos.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  if (problems.length === 0) problems.push(...gaps(infos, dataBegin, fileBytes));
+  if (problems.length === 0) append(problems, gaps(infos, dataBegin, fileBytes));
   if (problems.length > 0) throw invalid(path, listed(problems));
   return { tensors: new Map(infos), metadata: metadata as Record<string, string> };
 }

@@ -4,6 +4,7 @@
  * again when they are used, and `refs/` the last known commit of branches and tags.
  * @module
  */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { type ListFileEntry, modelInfo } from "@huggingface/hub";
 import { join } from "node:path";
 import { readJsonObject } from "@/lib/data/files/json.ts";
@@ -124,7 +125,7 @@ async function fetchAll(
     const here = (name: string) => statIfThere(join(folder, `${name}.incomplete`))?.size ?? 0;
     checkFreeSpace(folder, missing.reduce((sum, { name, bytes }) => sum + bytes - here(name), 0), text);
     for (const file of files) await fetchFile(hub, commit, file, folder, onStart);
-    done.push(...files);
+    append(done, files);
   };
   const first = firstFiles(present, text);
   await fetchNamed(first);

@@ -5,6 +5,7 @@
  */
 import { type StreamDecoder, streamDecoder } from "./stream_decoder.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Adds the next id of a response; returns whether its text now contains a stop text. */
 export type StopWatch = (response: number, id: number) => boolean;
@@ -25,7 +26,7 @@ export function stopWatch(
   stops: readonly string[],
 ): StopWatch | undefined {
   if (stops.length === 0) return undefined;
-  const longest = Math.max(...stops.map((stop) => stop.length));
+  const longest = largest(stops.map((stop) => stop.length));
   const responses = new Map<number, Watched>();
   return (response, id) => {
     let watched = responses.get(response);

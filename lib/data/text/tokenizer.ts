@@ -95,11 +95,16 @@ export function tokenizerOf(
   const encodeAll: Tokenizer["encodeAll"] = (texts, options = {}) =>
     inBatches(
       texts,
-      (batch) => library.encodeBatch(batch, { addSpecialTokens: options.special ?? true }),
+      (batch) =>
+        encoded(library.encodeBatch(batch, { addSpecialTokens: options.special ?? true }), origin.file),
       (encoding) => new Int32Array(encoding.getIds()),
     );
   const encodeWithPlaces: Tokenizer["encodeWithPlaces"] = (texts) =>
-    inBatches(texts, (batch) => library.encodeBatch(batch, { addSpecialTokens: false }), placed);
+    inBatches(
+      texts,
+      (batch) => encoded(library.encodeBatch(batch, { addSpecialTokens: false }), origin.file),
+      placed,
+    );
   // The addon decodes ids asynchronously only. This does the same synchronously: a stop text must be found before the next
   // token is drawn.
   const decode: Tokenizer["decode"] = (ids, options = {}) => {
@@ -142,6 +147,15 @@ async function inBatches<T>(
     for (const [at, encoding] of encodings.entries()) results.push(read(encoding, batch[at]!));
   }
   return results;
+}
+
+/** Returns what the library gives; what it refuses only now is wrong in tokenizer.json. */
+async function encoded(encoding: Promise<Library.Encoding[]>, file: string): Promise<Library.Encoding[]> {
+  try {
+    return await encoding;
+  } catch (cause) {
+    throw new DataError(`${file} cannot encode a text: ${(cause as Error).message}`, { file }, { cause });
+  }
 }
 
 /** Returns `texts` in batches of limited number and, except for a single text, limited length. */

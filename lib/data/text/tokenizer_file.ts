@@ -73,8 +73,19 @@ export function checkTokenizerSpec(spec: JsonObject, file: string): void {
     }
   }
   for (const [name, types] of Object.entries(PART_TYPES)) checkPart(spec[name], { name, types, problems });
+  // The library matches an empty pattern past the end of a text, and ends the process.
+  if (hasEmptyPattern(spec.normalizer)) {
+    problems.push('"normalizer" must replace patterns of at least one character, got an empty one');
+  }
   if (problems.length === 0) return;
   throw new DataError(`${file}: invalid tokenizer: ${listed(problems, { most: MAX_PROBLEMS })}`, { file });
+}
+
+function hasEmptyPattern(normalizer: unknown): boolean {
+  if (!isJsonObject(normalizer)) return false;
+  const { type, pattern, normalizers } = normalizer;
+  if (Array.isArray(normalizers)) return normalizers.some(hasEmptyPattern);
+  return type === "Replace" && isJsonObject(pattern) && (pattern.Regex === "" || pattern.String === "");
 }
 
 function checkPart(part: unknown, place: {

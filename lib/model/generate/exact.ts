@@ -20,6 +20,7 @@ import type { Network } from "@/lib/model/train/network.ts";
 import { SCORING_BUDGET } from "@/lib/model/train/token_logprobs.ts";
 import type { Generated, GenerationOptions, Generator } from "./generator.ts";
 import { draw } from "./sampler.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** What to draw, and how. Without top-k and top-p: the policy that is trained is not truncated. */
 export interface ExactOptions
@@ -58,7 +59,7 @@ const MOST_FLOATS = 1 << 26;
  */
 export function checkExact(model: Pick<Model, "blocks">, longest: number): void {
   const windows = model.blocks.flatMap(({ attention: { window } }) => window === null ? [] : [window]);
-  const narrowest = Math.min(...windows);
+  const narrowest = smallest(windows);
   if (narrowest >= longest) return;
   throw new UsageError(
     `exact=true requires attention windows of at least ${longest} tokens (prompt and response), got a window of ${narrowest}`,
@@ -77,7 +78,7 @@ export function* exactSteps(
   options: ExactOptions,
 ): Work<Generated[]> {
   const { prompts, maxNewTokens, temperature } = options;
-  checkExact(network.model, Math.max(...prompts.map(({ ids }) => ids.length)) + maxNewTokens);
+  checkExact(network.model, largest(prompts.map(({ ids }) => ids.length)) + maxNewTokens);
   const results: Generated[] = new Array(prompts.length);
   let open = prompts.map((_, prompt): Draft => ({
     prompt,

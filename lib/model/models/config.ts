@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readJsonObject } from "@/lib/data/files/json.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { isSet } from "./config_fields.ts";
+import { sizeProblems } from "./config_limits.ts";
 import { FAMILIES } from "./families.ts";
 import type { Model } from "./model.ts";
 
@@ -50,6 +51,8 @@ export function modelFromConfig(
         : `model_type must be one of ${Object.keys(FAMILIES).join(", ")}, got ${JSON.stringify(type)}`,
     );
   }
+  const absurd = sizeProblems(json);
+  if (absurd.length > 0) throw reject(absurd.join("; "));
   const present = UNSUPPORTED.filter((key) => isSet(json[key]));
   if (isSet(json.auto_map) && !isOwnCode(json.auto_map, type as string)) present.push("auto_map");
   if (present.length > 0) throw reject(`these fields are not supported: ${present.join(", ")}`);

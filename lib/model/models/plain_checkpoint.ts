@@ -9,6 +9,7 @@ import { modelFromConfig, readConfig } from "./config.ts";
 import { type Model, parametersOf, type ParameterSpec } from "./model.ts";
 import { ParameterVector } from "./parameters.ts";
 import { weightProblems, writeWeights } from "./weight_files.ts";
+import { smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 const WEIGHTS = "model.safetensors";
 
@@ -80,7 +81,7 @@ function borrowedVector(
     views.set(name, view);
   }
   const [{ buffer }] = [...views.values()] as [Float32Array<ArrayBuffer>];
-  const begin = Math.min(...Array.from(views.values(), ({ byteOffset }) => byteOffset));
+  const begin = smallest(Array.from(views.values(), ({ byteOffset }) => byteOffset));
   const size = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (begin + 4 * size > buffer.byteLength) return undefined;
   const vector = new ParameterVector(specs, { data: new Float32Array(buffer, begin, size) });

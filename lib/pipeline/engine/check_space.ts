@@ -18,6 +18,7 @@ import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { allStages, type Blueprint, referencesOf, type StagePlan } from "./blueprint.ts";
 import { contractsOf } from "./ports.ts";
 import { type Tree, treeBytes } from "./tree.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 const MIB = 2 ** 20;
 
@@ -31,10 +32,7 @@ export function estimateSpace(
   inputs: Readonly<Record<string, Tree | null>>,
   toRun: ReadonlyMap<string, number>,
 ): Estimate {
-  const model = Math.max(
-    0,
-    ...Object.values(inputs).map((tree) => tree && isModel(tree) ? f32Bytes(tree) : 0),
-  );
+  const model = largest(Object.values(inputs).map((tree) => tree && isModel(tree) ? f32Bytes(tree) : 0), 0);
   let disk = 64 * MIB;
   let memory = 0, handedOver = 0;
   for (const plan of allStages(blueprint)) {
@@ -52,7 +50,7 @@ export function estimateSpace(
     const read = Object.values(plan.stage.inputs).filter((port) => contractsOf(port)[0] === "model").length;
     memory = Math.max(memory, model * (read + 4 * models));
   }
-  const frozen = model * Math.max(0, ...allStages(blueprint).map(frozenModels));
+  const frozen = model * largest(allStages(blueprint).map(frozenModels), 0);
   return { memoryBytes: memory + frozen + handedOver + 1024 * MIB, diskBytes: disk };
 }
 

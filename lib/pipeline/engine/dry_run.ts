@@ -14,6 +14,7 @@ import { lockedParts } from "./run_directory.ts";
 import { Store } from "./store.ts";
 import { statOf } from "./tree.ts";
 import { listValues, type NodeValue, treeOf, walk } from "./walk.ts";
+import { append, largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** One node of a dry run. */
 export interface DryRunNode extends NodeName {
@@ -89,20 +90,20 @@ function missingOutputs(
 ): ReadonlyMap<string, string> {
   const reasons = new Map<string, string>();
   const needed = outputs.flatMap((value) => value ?? []);
-  for (const { id, runs } of nodes) if (runs) needed.push(...inputs.get(id) ?? []);
+  for (const { id, runs } of nodes) if (runs) append(needed, inputs.get(id) ?? []);
   for (let value = needed.pop(); value; value = needed.pop()) {
     if (value.from === "input" || reasons.has(value.node.id) || store.holds(treeOf(value))) continue;
     const { record, port, node } = value;
     const why = record.unpublished?.includes(port) ? "was in memory only" : "is no longer in the store";
     reasons.set(node.id, `${port} ${why}`);
-    needed.push(...inputs.get(node.id) ?? []);
+    append(needed, inputs.get(node.id) ?? []);
   }
   return reasons;
 }
 
 /** Returns the dry run as text: one line for each node that runs, and how many are cached. */
 export function dryRunText(nodes: readonly DryRunNode[]): string {
-  const width = Math.max(0, ...nodes.map(({ id }) => id.length));
+  const width = largest(nodes.map(({ id }) => id.length), 0);
   const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
     `run     ${id.padEnd(width)}  ${reason}`
   );

@@ -7,6 +7,7 @@ import type { BestIteration } from "@/lib/data/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
 import { type IteratePlan, lastIteration, type LoopMetric, runsInIteration } from "./blueprint.ts";
 import { metricLabel } from "./loop_metrics.ts";
+import { unroll } from "./unroll.ts";
 import { makeNode, type Node, nodesOf } from "./nodes.ts";
 
 /** What loops need from the walk and its caller. */
@@ -52,9 +53,13 @@ export class Iterations {
 
   async #run(block: IteratePlan): Promise<number> {
     const { until } = block;
+    if (!until) {
+      await unroll(block.count, (i) => this.#visit(block, i));
+      return block.count;
+    }
     for (let i = 0; i < block.count; i++) {
       this.#visit(block, i);
-      if (!until || !runsInIteration(until.metric.stage, i, lastIteration(block))) continue;
+      if (!runsInIteration(until.metric.stage, i, lastIteration(block))) continue;
       const value = await this.#metric(until.metric, i);
       const bound = until.above ?? until.below!;
       if (value === undefined || (until.above !== undefined ? value <= bound : value >= bound)) continue;
@@ -69,12 +74,13 @@ export class Iterations {
   }
 
   /** Visits an iteration and reads its deciding metric, so that a missing metric fails in its first iteration. */
-  #visit(block: IteratePlan, i: number, last = lastIteration(block)): void {
+  #visit(block: IteratePlan, i: number, last = lastIteration(block)): Promise<unknown>[] {
     const { visit, later } = this.options;
-    for (const node of nodesOf(block, i, last)) {
-      visit(node);
+    return nodesOf(block, i, last).map((node) => {
+      const visited = visit(node);
       if (node.plan === block.best?.metric.stage) later(this.#metric(block.best.metric, i));
-    }
+      return visited;
+    });
   }
 
   async #metric(metric: LoopMetric, iteration: number): Promise<number | undefined> {

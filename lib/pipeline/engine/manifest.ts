@@ -37,9 +37,14 @@ const innerStages = z.record(name, stageEntrySchema).refine(
   "must have at least one stage",
 );
 
+/** Limit of the copies of a `foreach` block: each has stages with files in the store. */
+export const MAX_COPIES = 100_000;
+/** Limit of the iterations of an `iterate` block. */
+export const MAX_ITERATIONS = 1_000_000;
+
 /** Independent copies of some stages; their outputs are lists. */
 export const foreachEntrySchema = z.strictObject({
-  foreach: z.strictObject({ count: z.int().min(1).describe("number of copies") }),
+  foreach: z.strictObject({ count: z.int().min(1).max(MAX_COPIES).describe("number of copies") }),
   stages: innerStages,
 }).meta({ title: "foreach" });
 
@@ -71,7 +76,7 @@ const bestSchema = z.strictObject({
 /** Iterations, each of which starts from what the previous one carried out. */
 export const iterateEntrySchema = z.strictObject({
   iterate: z.strictObject({
-    count: z.int().min(1).describe("number of iterations"),
+    count: z.int().min(1).max(MAX_ITERATIONS).describe("number of iterations"),
     carry: z.record(name, z.union([reference, z.null()])).default({}).describe(
       "initial values for the first iteration; null: none",
     ),

@@ -2,6 +2,8 @@
  * Reads a YAML manifest and reports all problems at once, each as `file:line:column`.
  * @module
  */
+import { checkRegular } from "@/lib/data/files/whole_file.ts";
+import { MAX_YAML_BYTES } from "./yaml_limits.ts";
 import type { z } from "zod";
 import { reasonOf } from "@/lib/data/files/file_errors.ts";
 import { ManifestError } from "@/lib/compute/tensor/errors.ts";
@@ -44,6 +46,7 @@ export function parseManifest(text: string, file: string): ManifestSource {
 export async function readManifest(file: string, shown = file): Promise<ManifestSource> {
   let text: string;
   try {
+    checkRegular(file, MAX_YAML_BYTES);
     text = await Deno.readTextFile(file);
   } catch (error) {
     throw new ManifestError(`Cannot read manifest ${shown}: ${reasonOf(error)}`);

@@ -2,6 +2,7 @@
  * The nodes of a plan: one stage at one position, which is a copy of a `foreach`, an iteration of an `iterate`, or neither.
  * @module
  */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName } from "@/lib/data/contracts/events.ts";
 import {
   type BlockPlan,
@@ -39,12 +40,25 @@ export function nodesOf(block: BlockPlan, i: number, last = lastIteration(block)
     .map((plan) => makeNode(plan, { iteration: i }));
 }
 
-/** Returns all nodes if no `until` ends a loop early, in the order of execution. */
-export function allNodes(blueprint: Blueprint): Node[] {
-  return blueprint.entries.flatMap((entry) => {
-    if (!isBlock(entry)) return [makeNode(entry, {})];
-    return Array.from({ length: entry.count }, (_, i) => nodesOf(entry, i)).flat();
+/** Returns the first `most` nodes if no `until` ends a loop early, in the order of execution. */
+export function firstNodes(blueprint: Pick<Blueprint, "entries">, most: number): Node[] {
+  const nodes: Node[] = [];
+  for (const entry of blueprint.entries) {
+    if (!isBlock(entry)) nodes.push(makeNode(entry, {}));
+    else for (let i = 0; i < entry.count && nodes.length < most; i++) append(nodes, nodesOf(entry, i));
+  }
+  return nodes.slice(0, most);
+}
+
+/** Returns the number of nodes if no `until` ends a loop early. */
+export function countNodes(blueprint: Pick<Blueprint, "entries">): number {
+  const counts = blueprint.entries.flatMap((entry) => {
+    if (!isBlock(entry)) return [1];
+    return entry.stages.map(({ every }) =>
+      entry.kind === "foreach" ? entry.count : Math.ceil(entry.count / every)
+    );
   });
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Returns the name of a node in events and messages. */

@@ -2,6 +2,7 @@
  * Sorts a plan so that everything comes after what it reads, finds cycles, and selects a part of a plan.
  * @module
  */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import {
   type Blueprint,
@@ -37,11 +38,9 @@ export function sortEntries(
     if (!isBlock(block)) continue;
     const inner = (stage: StagePlan) =>
       sourceStages(stage).filter((s) => s.block === block).map((s) => s.name);
-    block.stages.splice(
-      0,
-      block.stages.length,
-      ...sortAt(block.stages, inner, ["stages", block.name, "stages"]),
-    );
+    const sorted = sortAt(block.stages, inner, ["stages", block.name, "stages"]);
+    block.stages.length = 0;
+    append(block.stages, sorted);
   }
   const sorted = sortAt(
     entries.values(),

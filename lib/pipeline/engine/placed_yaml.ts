@@ -3,10 +3,11 @@
  * experiments are read with it.
  * @module
  */
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { ManifestError } from "@/lib/compute/tensor/errors.ts";
 import { unknownName } from "./suggest.ts";
+import { amountProblem, MAX_YAML_BYTES, MAX_YAML_DEPTH } from "./yaml_limits.ts";
 import { phraseOf } from "./zod_phrases.ts";
 
 /** A path of keys and indices into a document. */
@@ -52,6 +53,11 @@ export function placedError(
  * @throws {ManifestError} with every syntax error
  */
 export function parsePlacedYaml(text: string, file: string, kind: string): PlacedYaml {
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > MAX_YAML_BYTES) {
+    const message = `a file must have at most ${MAX_YAML_BYTES} bytes, got ${bytes}`;
+    throw placedError(kind, file, [{ at: [], message }], () => `${file}:1:1`);
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const at = (offset: number) => {
@@ -59,13 +65,50 @@ export function parsePlacedYaml(text: string, file: string, kind: string): Place
     return `${file}:${line}:${col}`;
   };
   if (document.errors.length > 0) {
-    const problems = document.errors.map(({ message }, i) => ({ at: [i], message }));
+    const problems = document.errors.map(({ message }, i) => ({ at: [i], message: inOurWords(message) }));
     throw placedError(kind, file, problems, ([i]) => at(document.errors[i as number]!.pos[0]));
   }
+  const value = valueOf(document);
+  if ("problem" in value) {
+    const problems = [{ at: [], message: value.problem }];
+    throw placedError(kind, file, problems, () => at(firstAlias(document) ?? 0));
+  }
   return {
-    value: document.toJS({ maxAliasCount: 100 }) ?? {},
+    value: value.value ?? {},
     place: (pointer) => at(offsetOf(document.contents, pointer)),
   };
+}
+
+/** Returns the value of a document, or what is wrong with its amount. */
+function valueOf(document: Document.Parsed): { readonly value: unknown } | { readonly problem: string } {
+  try {
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    const problem = amountProblem(value);
+    return problem === undefined ? { value } : { problem };
+  } catch (error) {
+    // The library counts what aliases expand to, and refuses merge keys (<<) of what is no map.
+    return { problem: inOurWords((error as Error).message) };
+  }
+}
+
+/** Returns a message of the library for problems of amount in the words of this project. */
+function inOurWords(message: string): string {
+  if (/call stack/.test(message)) {
+    return `maps and lists must be nested at most ${MAX_YAML_DEPTH} deep, got more`;
+  }
+  return /alias count/.test(message) ? "aliases must not expand to that many values" : message;
+}
+
+/** Returns the offset of the first alias, which most problems of amount come from. */
+function firstAlias(document: Document.Parsed): number | undefined {
+  let found: number | undefined;
+  visit(document, {
+    Alias(_, node) {
+      found = node.range?.[0];
+      return visit.BREAK;
+    },
+  });
+  return found;
 }
 
 interface Ranged {

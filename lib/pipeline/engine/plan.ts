@@ -24,6 +24,7 @@ import { publishWarnings } from "./publishing.ts";
 import { resolveReference } from "./references.ts";
 import { unknownName } from "./suggest.ts";
 import { checkParams } from "./zod_phrases.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** What the command line adds to a manifest. */
 export interface PlanOptions {
@@ -51,7 +52,7 @@ export async function makeBlueprint(
   planner.bindStages();
   const outputs = planner.resolveOutputs();
   const { sorted, cycles } = sortEntries(planner.entries);
-  planner.problems.push(...cycles);
+  append(planner.problems, cycles);
   planner.throwProblems(() => true);
   const plan = { entries: sorted, outputs };
   return {

@@ -9,7 +9,7 @@ import type { BestIteration, FinishedNode, RunEvent, RunResult } from "@/lib/dat
 import { diskError } from "@/lib/data/files/file_errors.ts";
 import { exitCodeOf, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { type ActionRecord, type HostFacts, hostFacts, hostWarning } from "./action_record.ts";
-import { allStages, type Blueprint, type LoopMetric, type StageSource } from "./blueprint.ts";
+import { allStages, type Blueprint, isLoop, type LoopMetric, type StageSource } from "./blueprint.ts";
 import { checkSpace } from "./check_space.ts";
 import { cleanStore, removePartial } from "./clean_store.ts";
 import { type CodeDigests, stageDigests } from "./code_digest.ts";
@@ -19,7 +19,7 @@ import { readLoopMetric } from "./loop_metrics.ts";
 import { Diverged, Maker } from "./maker.ts";
 import { MemoryFiles } from "./memory_files.ts";
 import { doneEvents, finishedNode, reportedPorts, type Untimed } from "./node_events.ts";
-import { allNodes, type Node, nodeName } from "./nodes.ts";
+import { countNodes, firstNodes, type Node, nodeName } from "./nodes.ts";
 import { Pruner } from "./prune.ts";
 import { executorWarning, writtenAtOnce } from "./publishing.ts";
 import { FRESH, reasonToRun } from "./reasons.ts";
@@ -134,8 +134,8 @@ class Run {
   async execute(): Promise<RunResult> {
     const { runDir, threads, executor: { name: executor }, stages, code } = this.options;
     const { manifest, seed } = this.blueprint;
-    const nodes = allNodes(this.blueprint).map(nodeName);
-    this.#emit({ type: "run_started", manifest, run_dir: runDir, seed, threads, executor, nodes });
+    const plan = planned(this.blueprint);
+    this.#emit({ type: "run_started", manifest, run_dir: runDir, seed, threads, executor, ...plan });
     const codes = stageDigests(allStages(this.blueprint), stages, code);
     for (const [name, path] of Object.entries(this.blueprint.inputs)) {
       this.#inputs[name] = path === null ? null : this.#digests.tree(path);
@@ -263,9 +263,7 @@ class Run {
       this.#warn(`iterations in memory are lost and will be recomputed: ${messageOf(cause)}`);
     }
     if (!this.#signal.aborted) return diskError(this.options.storeDir, error);
-    const count = `${this.#finished.size} of ${
-      allNodes(this.blueprint).length
-    } stages are finished and stored`;
+    const count = `${this.#finished.size} of ${countNodes(this.blueprint)} stages are finished and stored`;
     const message = `Interrupted: ${count}. Run the same command to resume`;
     this.#emit({ type: "run_stopped", message });
     return new TryAgainError(message, { cause: error });
@@ -280,6 +278,20 @@ class Run {
   #warn(message: string | undefined): void {
     if (message !== undefined) this.options.warn?.(message);
   }
+}
+
+/** Limit of the nodes that the event `run_started` lists. */
+const LISTED_NODES = 10_000;
+
+/** Returns the nodes of the plan for the event `run_started`; of a very long plan the first ones, and the numbers of all. */
+function planned(blueprint: Blueprint): Pick<RunEvent & { readonly type: "run_started" }, "nodes" | "more"> {
+  const nodes = firstNodes(blueprint, LISTED_NODES).map(nodeName), count = countNodes(blueprint);
+  if (count <= LISTED_NODES) return { nodes };
+  const loops = blueprint.entries.filter(isLoop);
+  return {
+    nodes,
+    more: { nodes: count, iterations: Object.fromEntries(loops.map((it) => [it.name, it.count])) },
+  };
 }
 
 function messageOf(error: unknown): string {

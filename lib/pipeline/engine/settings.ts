@@ -4,7 +4,8 @@
  */
 import { parse } from "yaml";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
-import type { Manifest, StageEntry } from "./manifest.ts";
+import { type Manifest, MAX_COPIES, MAX_ITERATIONS, type StageEntry } from "./manifest.ts";
+import { amountProblem } from "./yaml_limits.ts";
 import { unknownName } from "./suggest.ts";
 
 /** One `--set`, value read as YAML (so that 1e-3 is a number and [a, b] a list). */
@@ -24,7 +25,9 @@ export function parseSettings(texts: readonly string[]): Setting[] {
     const match = /^([^=]+)=(.*)$/s.exec(text);
     const path = (match?.[1] ?? "").replaceAll("-", "_").split(".");
     if (match && (path.length === 2 || path.length === 3) && !path.includes("")) {
-      return [{ text, path, value: yamlValue(match[2]!) }];
+      const value = yamlValue(match[2]!), problem = amountProblem(value);
+      if (problem === undefined) return [{ text, path, value }];
+      throw new UsageError(`--set ${path.join(".")}: ${problem}`);
     }
     bad.push(JSON.stringify(text));
     return [];
@@ -97,6 +100,8 @@ function applyOne(manifest: Manifest, { path, value }: Setting): string | undefi
       return `"${first}" is a block: only ${first}.count and ${first}.STAGE.PARAM can be set`;
     }
     if (!isCount(value)) return countProblem(second, value);
+    const most = isLoop ? MAX_ITERATIONS : MAX_COPIES;
+    if (second === "count" && value > most) return `count must be at most ${most}, got ${value}`;
     Object.assign(isLoop ? entry.iterate : entry.foreach, { [second]: value });
     return undefined;
   }

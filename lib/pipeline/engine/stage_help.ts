@@ -6,6 +6,7 @@
 import { z } from "zod";
 import type { Port, Stage } from "@/lib/data/contracts/stage.ts";
 import { contractsOf } from "./ports.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 interface JsonProperty {
   readonly type?: string | readonly string[];
@@ -64,7 +65,7 @@ const RANDOM_FLAGS = [
 
 function section(title: string, rows: readonly (readonly [string, string])[]): string {
   if (rows.length === 0) return "";
-  const width = Math.min(34, Math.max(...rows.map(([flag]) => flag.length)));
+  const width = Math.min(34, largest(rows.map(([flag]) => flag.length)));
   const lines = rows.map(([flag, text]) =>
     flag.length > width ? `  ${flag}\n  ${" ".repeat(width)}  ${text}` : `  ${flag.padEnd(width)}  ${text}`
   );

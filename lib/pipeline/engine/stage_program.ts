@@ -3,6 +3,7 @@
  * a pipeline. The exit code says how it ended; no incomplete output is left behind.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Stage, StageProgress } from "@/lib/data/contracts/stage.ts";
 import { diskError, writeError } from "@/lib/data/files/file_errors.ts";
@@ -46,7 +47,9 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
     else await runFromFlags(stage, flags, stop.signal, options.workingDirectory ?? Deno.cwd());
   } catch (error) {
     console.error(
-      args.includes("--verbose") ? error : error instanceof Error ? error.message : String(error),
+      args.includes("--verbose")
+        ? error
+        : escapeControls(error instanceof Error ? error.message : String(error)),
     );
     code = exitCodeOf(error);
   }

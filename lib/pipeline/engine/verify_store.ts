@@ -2,6 +2,7 @@
  * `--verify`: hashes everything in a store, removes what is damaged, and drops every result that may have been made from it.
  * @module
  */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { join } from "node:path";
 import { digestFile } from "@/lib/data/files/digest.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
@@ -85,7 +86,7 @@ function madeFrom(damaged: ReadonlySet<string>, records: readonly ActionRecord[]
     for (const reader of readers.get(digest) ?? []) {
       if (dropped.has(reader)) continue;
       dropped.add(reader);
-      suspect.push(...Object.values(reader.outputs).map((tree) => tree.digest));
+      append(suspect, Object.values(reader.outputs).map((tree) => tree.digest));
     }
   }
   return [...dropped];

@@ -8,6 +8,7 @@ import { type Binding, type Blueprint, isBlock, type Reference } from "./bluepri
 import { Iterations, type IterationsOptions } from "./iterations.ts";
 import { actionKey, type KeyParts, stageSeed } from "./key.ts";
 import { makeNode, type Node, nodesOf, type Position } from "./nodes.ts";
+import { unroll } from "./unroll.ts";
 import type { Tree } from "./tree.ts";
 
 /** A value that an input port reads: a user's file or the output of a node. */
@@ -80,7 +81,7 @@ class Walk {
       else if (entry.kind === "iterate") {
         this.#iterations.count(entry);
         if (entry.best) this.#iterations.best(entry);
-      } else for (let i = 0; i < entry.count; i++) nodesOf(entry, i).forEach((node) => this.#visit(node));
+      } else this.#later(unroll(entry.count, (i) => nodesOf(entry, i).map((node) => this.#visit(node))));
     }
     // Loops add nodes while they run, so the list grows until nothing is left.
     for (let i = 0; i < this.#started.length; i++) await this.#started[i]!.catch(() => {});
@@ -172,10 +173,9 @@ class Walk {
           .filter((node) => node.plan === stage).map((node) => ({ node, port }));
       }
       case "carry": {
-        const { block, name } = reference, iteration = at.iteration!;
-        if (iteration > 0) return this.#targets(block.next[name]!, { iteration: iteration - 1 });
-        const start = block.carry[name];
-        return start ? this.#targets(start, {}) : [];
+        const { reference: source, iteration } = carriedFrom(reference, at.iteration!);
+        if (source === null) return [];
+        return this.#targets(source, iteration === undefined ? {} : { iteration });
       }
       case "next": {
         const iteration = await this.#iterations.count(reference.block) - 1;
@@ -192,6 +192,30 @@ class Walk {
       }
     }
   }
+}
+
+/**
+ * Returns what a carried value of an iteration refers to, past values that iterations only pass on (`next: {a: carry.a}`), of
+ * which there may be a million.
+ * @returns the initial value, or what another iteration gives
+ */
+function carriedFrom(
+  { block, name }: Reference & { readonly from: "carry" },
+  iteration: number,
+): { readonly reference: Reference | null; readonly iteration?: number } {
+  const seen = new Map<string, number>();
+  for (let left = iteration; left > 0;) {
+    const next = block.next[name]!;
+    if (next.from !== "carry") return { reference: next, iteration: left - 1 };
+    const before = seen.get(name);
+    // The names repeat: whole cycles change nothing.
+    if (before !== undefined) left %= before - left;
+    seen.set(name, left);
+    if (left === 0) break;
+    name = next.name;
+    left--;
+  }
+  return { reference: block.carry[name] ?? null };
 }
 
 /** Returns the parts of a node's key. Seed, copy and iteration are left out if the stage draws no random numbers. */

@@ -4,6 +4,7 @@ import type { ResultRow } from "@/lib/data/contracts/results.ts";
 import { NOT_METRICS } from "@/lib/report/curves_section.ts";
 import type { Report } from "@/lib/report/report_schema.ts";
 import type { Cell, RunSpec } from "./resolve_runs.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** A finished run. */
 export interface FinishedRun {
@@ -56,7 +57,7 @@ export function collectTables(
     // A run's loop belongs to the first arm of its last model.
     const last = own.report.models.at(-1)?.name;
     if (cell === cells.find((c) => c.run === cell.run && c.model === last)) {
-      curves.push(...curvesOf(own.report).map((row) => ({ ...place, ...row })));
+      append(curves, curvesOf(own.report).map((row) => ({ ...place, ...row })));
     }
     costs.push({
       arm,

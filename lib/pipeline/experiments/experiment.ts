@@ -22,7 +22,7 @@ const seedList = z.array(z.int().min(0)).min(1).refine(
   (list) => new Set(list).size === list.length,
   "must not repeat a seed",
 );
-const seeds = z.union([z.int().min(1), seedList]).describe(
+const seeds = z.union([z.int().min(1).max(10_000), seedList]).describe(
   "number of seeds (0 to N − 1), or a list of seeds",
 );
 

@@ -2,6 +2,8 @@
  * Reads an experiment file and reports all of its problems at once, each as `file:line:column`.
  * @module
  */
+import { checkRegular } from "@/lib/data/files/whole_file.ts";
+import { MAX_YAML_BYTES } from "@/lib/pipeline/engine/yaml_limits.ts";
 import { basename, extname } from "node:path";
 import { reasonOf } from "@/lib/data/files/file_errors.ts";
 import {
@@ -51,6 +53,7 @@ export function parseExperiment(text: string, file: string): ExperimentSource {
 export async function readExperiment(file: string, shown = file): Promise<ExperimentSource> {
   let text: string;
   try {
+    checkRegular(file, MAX_YAML_BYTES);
     text = await Deno.readTextFile(file);
   } catch (error) {
     throw new ManifestError(`Cannot read experiment ${shown}: ${reasonOf(error)}`);

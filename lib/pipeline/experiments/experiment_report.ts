@@ -10,6 +10,7 @@ import { costsOf, type Difference, differencesTo, summaries } from "./analysis.t
 import type { FinishedRun, Tables } from "./collect.ts";
 import { controlsOf, type ExperimentSource } from "./experiment_reader.ts";
 import type { Cell, ExperimentRuns, RunSpec } from "./resolve_runs.ts";
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 const count = z.int().nonnegative();
 const point = z.record(z.string(), z.union([z.number(), z.string()])).describe(
@@ -192,7 +193,7 @@ function samplesOf(
       ({ point, run }) => JSON.stringify([point, run.seed]),
     ).values(),
   ];
-  const most = Math.max(0, ...groups.map((group) => group.length));
+  const most = largest(groups.map((group) => group.length), 0);
   const last = groups.findLast((group) => group.length === most);
   const chosen = last &&
     groups.find((group) =>

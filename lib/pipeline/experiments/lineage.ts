@@ -10,6 +10,7 @@ import {
   type StagePlan,
 } from "@/lib/pipeline/engine/blueprint.ts";
 import { contractsOf } from "@/lib/pipeline/engine/ports.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Returns the models that the evaluations outside the loops of `blueprint` compare, by name. */
 export function evaluatedModels(blueprint: Blueprint): ReadonlyMap<string, Reference> {
@@ -39,7 +40,7 @@ export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<s
     if (reference.from === "stage" || reference.from === "all") {
       const { stage, port } = reference;
       const counts = !contractsOf(stage.stage.outputs[port]!).includes("metrics@1");
-      if (counts) queue.push(...enter(stage, found));
+      if (counts) append(queue, enter(stage, found));
       continue;
     }
     const { block, name, from } = reference;
@@ -48,8 +49,8 @@ export function stagesBehind(blueprint: Blueprint, model: string): ReadonlySet<s
     seen.add(id);
     const first = block.carry[name];
     const next = block.next[name];
-    queue.push(...[first, next].filter((r) => r !== undefined && r !== null));
-    if (from === "best" && block.best) queue.push(...enter(block.best.metric.stage, found));
+    append(queue, [first, next].filter((r) => r !== undefined && r !== null));
+    if (from === "best" && block.best) append(queue, enter(block.best.metric.stage, found));
   }
   return new Set(allStages(blueprint).map(({ path }) => path).filter((path) => found.has(path)));
 }

@@ -14,6 +14,7 @@ import {
 } from "@/lib/report/metric_catalogue.ts";
 import { spreadCell } from "@/lib/report/report_page.ts";
 import { armLabel, type ExperimentReport } from "./experiment_report.ts";
+import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 type Summary = ExperimentReport["results"][number];
 type Point = Summary["point"];
@@ -114,7 +115,7 @@ function gridCharts(report: ExperimentReport): Html[] {
   const isNumeric = values.every((value): value is number => typeof value === "number");
   if (axis === undefined || !isNumeric) return [];
   const numbers = values as readonly number[];
-  const isLog = numbers.every((v) => v > 0) && Math.max(...numbers) >= 8 * Math.min(...numbers);
+  const isLog = numbers.every((v) => v > 0) && largest(numbers) >= 8 * smallest(numbers);
   const { metric } = report;
   return MODES.flatMap((mode) => {
     const series = report.arms.map(({ name, label }, position): Series => ({

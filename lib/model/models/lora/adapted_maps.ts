@@ -3,6 +3,7 @@ import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { isMap, mapSizes } from "../affine.ts";
 import type { Model, ParameterSpec } from "../model.ts";
 import type { AdaptedMap, LoraConfig } from "./adapter.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** PEFT's name for all linear maps but the output. */
 const ALL = "all-linear";
@@ -40,7 +41,7 @@ export function adaptedMaps(model: Model, config: LoraConfig, source: string): A
   }
   const patterns = [...Object.keys(config.rankPattern), ...Object.keys(config.alphaPattern)];
   const invalid = patterns.filter((key) => !compiled(endPattern(key)));
-  problems.push(...invalid.map((key) => `rank_pattern or alpha_pattern: ${key} is not a regular expression`));
+  append(problems, invalid.map((key) => `rank_pattern or alpha_pattern: ${key} is not a regular expression`));
   if (problems.length > 0) reject(source, problems);
 
   const isTarget = matcher(config.targets), isExcluded = matcher(config.excluded);

@@ -1,0 +1,142 @@
+/** Absurd amounts: counts, sizes, columns, aliases and rows are refused by name, or take little time and memory. @module */
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { exitCodeOf, ManifestError, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
+import { readDemonstrations } from "@/lib/data/demonstrations/user_rows.ts";
+import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
+import { unroll } from "@/lib/pipeline/engine/unroll.ts";
+import { axisOf } from "@/lib/report/axis_ticks.ts";
+import { params as rolloutParams } from "@/stages/rollout/params.ts";
+import { stage as tokenize } from "@/stages/tokenize/main.ts";
+import { runStage } from "@/tests/support/run_stage.ts";
+import { projectRoot } from "@/lib/app/project_root.ts";
+import type { Attack } from "./attack.ts";
+
+const block = (head: string) => `stages:\n  a:\n    ${head}\n    stages: { b: { uses: write-text } }\n`;
+
+function refused(text: string, message: RegExp): void {
+  const error = assertThrows(() => parseManifest(text, "m.yaml"), ManifestError);
+  assert(message.test(error.message), error.message);
+  assert(/m\.yaml:\d+:\d+/.test(error.message), error.message);
+  assertEquals(exitCodeOf(error), 64);
+}
+
+const config = (fields: Readonly<Record<string, unknown>>) => () =>
+  modelFromConfig({
+    ...{ model_type: "llama", vocab_size: 10, hidden_size: 8, intermediate_size: 8 },
+    ...{ num_hidden_layers: 1, num_attention_heads: 2, ...fields },
+  });
+
+/** The attacks. */
+export const attacks: readonly Attack[] = [
+  {
+    name: "foreach and iterate with a count of 1e9 are refused with their place",
+    run() {
+      refused(
+        block("foreach: { count: 1000000000 }"),
+        /m\.yaml:3:\d+: "count" must be ≤ 100000, got 1000000000/,
+      );
+      refused(block("iterate: { count: 1000000001 }"), /"count" must be ≤ 1000000, got 1000000001/);
+      const { manifest } = parseManifest(block("foreach: { count: 1 }"), "m.yaml");
+      const error = assertThrows(() => applySettings(manifest, parseSettings(["a.count=1e9"])), UsageError);
+      assert(error.message.includes("count must be at most 100000, got 1000000000"), error.message);
+    },
+  },
+  {
+    name: "a million iterations are unrolled a part at a time",
+    async run() {
+      let open = 0, most = 0;
+      await unroll(1_000_000, () => {
+        most = Math.max(most, ++open);
+        return [Promise.resolve().then(() => open--)];
+      });
+      assert(most <= 256, `${most}`);
+    },
+  },
+  {
+    name: "samples_per_prompt of 1e8 is refused",
+    run: () => assertEquals(rolloutParams.safeParse({ samples_per_prompt: 1e8 }).success, false),
+  },
+  {
+    name: "absurd sizes in config.json are refused by name before anything is allocated",
+    run() {
+      const sizes = {
+        hidden_size: 1e9,
+        num_hidden_layers: 1e9,
+        vocab_size: 1e12,
+        intermediate_size: 2 ** 40,
+        num_attention_heads: 2 ** 31,
+        head_dim: 1e15,
+      };
+      for (const [name, size] of Object.entries(sizes)) {
+        const error = assertThrows(config({ [name]: size }), Error, `${name} must be at most`);
+        assertEquals(exitCodeOf(error), 65);
+      }
+      assertThrows(config({ hidden_size: 2 ** 24, vocab_size: 2 ** 24 }), Error, "elements, got");
+    },
+  },
+  {
+    name: "a CSV file with 300,000 columns is refused by the number of its fields",
+    async run(directory) {
+      const names = Array.from({ length: 300_000 }, (_, k) => `c${k}`).join();
+      directory.write("wide.csv", `${names}\n${names}\n`);
+      const error = await assertRejects(
+        () => readDataFile(directory.file("wide.csv")),
+        Error,
+        "at most 10000 fields",
+      );
+      assertEquals(exitCodeOf(error), 65);
+    },
+  },
+  {
+    name:
+      "YAML with aliases of aliases, an alias within its own value, or deep nesting is refused with its place",
+    run() {
+      const levels = [..."bcdefgh"].map((name, k) =>
+        `${name}: &${name} [${Array(9).fill(`*${"abcdefg"[k]}`)}]\n`
+      );
+      refused(`a: &a [${Array(9).fill("x")}]\n${levels.join("")}`, /aliases must not expand/);
+      refused("stages:\n  e: { uses: eval, with: &w { checker: { a: *w } } }\n", /nested at most 100 deep/);
+      refused("stages: &s\n  <<: *s\n", /aliases/);
+      refused(`stages: ${"[".repeat(5000)}${"]".repeat(5000)}`, /nested at most 100 deep/);
+      assertThrows(() => parseSettings(["sft.epochs=&a [*a]"]), UsageError, "nested at most 100 deep");
+    },
+  },
+  {
+    name: "a manifest of 10 MB is refused by its size",
+    run: () => refused(`stages:\n${"  # x\n".repeat(2_000_000)}`, /at most 262144 bytes, got 12000008/),
+  },
+  {
+    name: "an axis over a million values, which are too many arguments for Math.max",
+    run: () => assertEquals(axisOf(Array.from({ length: 1_000_000 }, (_, i) => i)).low, 0),
+  },
+  {
+    name: "320,000 texts in JSON Lines are read as rows",
+    slow: true,
+    async run(directory) {
+      directory.write(
+        "rows.jsonl",
+        Array.from({ length: 320_000 }, (_, i) => `{"text":"t ${i}"}\n`).join(""),
+      );
+      assertEquals((await readDemonstrations([directory.file("rows.jsonl")])).rows.length, 320_000);
+    },
+  },
+  {
+    name: "tokenize encodes 320,000 texts in JSON Lines",
+    slow: true,
+    async run(directory) {
+      directory.write(
+        "rows.jsonl",
+        Array.from({ length: 320_000 }, (_, i) => `{"text":"t ${i}"}\n`).join(""),
+      );
+      const inputs = {
+        model: `${projectRoot}/fixtures/stories260k`,
+        demonstrations: directory.file("rows.jsonl"),
+      };
+      const { train } = await runStage(tokenize, directory.path, { inputs });
+      assert(Deno.statSync(train!).size > 1e6);
+    },
+  },
+];
