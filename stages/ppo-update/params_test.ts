@@ -1,7 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { isCriticFree, params } from "./params.ts";
-import { OBJECTIVE_PARAMS } from "./params_objective.ts";
-import { TRAINING_PARAMS } from "./params_training.ts";
 
 /** Problems of a set of parameters, as `name: message`. */
 function problems(given: Record<string, unknown>): string[] {
@@ -56,10 +54,4 @@ Deno.test("parameters that exclude each other are refused, all at once, by the o
     problems({ truncated_value: "bootstrap", reward_placement: "dense", residual_critic: false }),
     [],
   );
-});
-
-Deno.test("every description has at most twelve words", () => {
-  const long = Object.values({ ...OBJECTIVE_PARAMS, ...TRAINING_PARAMS })
-    .flatMap(({ description = "" }) => description.split(/\s+/).length > 12 ? [description] : []);
-  assertEquals(long, []);
 });
