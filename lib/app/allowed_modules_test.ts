@@ -31,7 +31,9 @@ Deno.test("POST /stages/<id> refuses user modules unless the server was started 
       inputs,
       outputs: { evals: "evals", samples: "samples" },
     });
-    const response = await server.fetch(new Request(`http://server/stages/${id}`, { method: "POST", body }));
+    const headers = { Host: "localhost", "Content-Type": "application/json" };
+    const address = `http://server/stages/${id}`;
+    const response = await server.fetch(new Request(address, { method: "POST", headers, body }));
     return { status: response.status, text: await response.text() };
   };
   const place = "check.ts", given = { models: { sft: place }, prompts: place };
