@@ -86,7 +86,7 @@ export function checkedValues(
     const rule = `must return ${rows.length} finite numbers, one per row`;
     throw new DataError(`external reward ${name} ${rule}, got ${found}`, { file: name });
   };
-  if (!Array.isArray(values)) return refuse(values instanceof InvalidValue ? values.text : shortJson(values));
+  if (!Array.isArray(values)) return refuse(shortJson(values));
   if (values.length !== rows.length) return refuse(`${values.length} values`);
   const bad = rows.flatMap(({ id }, i) => Number.isFinite(values[i]) ? [] : [[id, values[i]] as const]);
   if (bad.length === 0) return values;
@@ -95,7 +95,8 @@ export function checkedValues(
 
 /** Returns a value from outside as JSON of at most 100 characters, texts without quotes. It may be too deep for JSON. */
 function shortJson(value: unknown): string {
-  if (typeof value === "number") return String(value); // NaN and infinities, which are null in JSON
+  // NaN and infinities are null in JSON.
+  if (typeof value === "number" || value instanceof InvalidValue) return String(value);
   try {
     const json = JSON.stringify(value) ?? String(value);
     return (typeof value === "string" ? json.slice(1, -1) : json).slice(0, 100);

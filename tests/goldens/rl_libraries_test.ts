@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { tooFar, TOPICS } from "./rl_libraries/topics.ts";
 
-const FOLDER = "fixtures/goldens/rl_libraries";
+const FOLDER = "fixtures/rl_libraries";
 
 type Golden = Record<string, unknown>;
 

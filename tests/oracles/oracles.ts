@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { differences, type Topic, TOPICS } from "@/tests/goldens/rl_libraries/topics.ts";
 
-const COMMITTED = join(projectRoot, "fixtures/goldens/rl_libraries");
+const COMMITTED = join(projectRoot, "fixtures/rl_libraries");
 const FRESH = join(projectRoot, "runs/oracles/goldens");
 
 async function makeGoldens(python: string): Promise<void> {

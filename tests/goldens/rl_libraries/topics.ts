@@ -1,4 +1,4 @@
-/** The files of fixtures/goldens/rl_libraries: how many cases each has, and how they are compared. @module */
+/** The files of fixtures/rl_libraries: how many cases each has, and how they are compared. @module */
 import { type Compared, largestDifference } from "./compare.ts";
 import { checkDpoLoss, checkGrpoIteration, checkGrpoLoss } from "./trl.ts";
 import {
