@@ -150,7 +150,7 @@ const MODULES: readonly Attack[] = [
       ] as const;
       for (const [id, body] of requests) {
         const stage = await stages.load(id);
-        const error = assertThrows(() => readRunRequest(stage, body, root), UsageError);
+        const error = await assertRejects(() => readRunRequest(stage, body, root), UsageError);
         assert(error.message.includes("user modules are not allowed"), error.message);
       }
     },

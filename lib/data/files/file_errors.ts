@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Returns the reason for a failure in a few words. */
 export function reasonOf(cause: unknown): string {
+  if (cause instanceof DataError && cause.cause !== undefined) return reasonOf(cause.cause);
   if (cause instanceof Deno.errors.NotCapable) return "this program was started without permission for it";
   return REASONS[codeOf(cause)] ?? (cause instanceof Error ? cause.message : String(cause));
 }
