@@ -7,10 +7,10 @@
  * the serve task limits to the data root, are a second check.
  * @module
  */
+import { exists, isMissing } from "@/lib/data/files/paths.ts";
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { alternatives, isPattern, namedPaths, resolvingPattern } from "@/lib/data/files/file_pattern.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
-import { exists } from "./exists.ts";
 
 /** Reserved directory below the data root: checkpoints of interrupted runs. Requests cannot name it. */
 export const PRIVATE_FOLDER = ".srppo";
@@ -27,7 +27,7 @@ export function openDataRoot(path: string): DataRoot {
     const real = Deno.realPathSync(path);
     if (Deno.statSync(real).isDirectory) return { path: real };
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isMissing(error)) throw error;
   }
   throw new UsageError(`The data root must be a directory, got "${path}"`);
 }
@@ -87,7 +87,7 @@ export function realPath(path: string): string | undefined {
   try {
     return Deno.realPathSync(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+    if (!isMissing(error)) throw error;
   }
   if (exists(path)) return undefined;
   const parent = realPath(dirname(path));

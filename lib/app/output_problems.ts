@@ -3,10 +3,10 @@
  * input.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { dirname, relative } from "node:path";
 import type { InputPaths } from "@/lib/data/contracts/stage.ts";
 import { type DataRoot, realPath } from "./data_root.ts";
-import { exists } from "./exists.ts";
 import { undoHalfPublished } from "./publish_outputs.ts";
 
 /** Returns what is wrong with the locations of `outputs`, which are below the data root. */

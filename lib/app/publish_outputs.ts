@@ -3,9 +3,9 @@
  * no part of the set stays. A note beside every unfinished output lists the whole set until all of it is in place.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { basename, dirname, join } from "node:path";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
-import { exists } from "./exists.ts";
 
 /** One output: where the stage wrote it, and where it must be. */
 export interface OutputMove {

@@ -4,6 +4,7 @@
  * decides where the stage runs.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { basename, dirname, join, relative } from "node:path";
 import type { Stage, StageProgress } from "@/lib/data/contracts/stage.ts";
 import { digestJson } from "@/lib/data/files/digest.ts";
@@ -11,7 +12,6 @@ import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
 import type { Executor, Task } from "@/lib/pipeline/engine/task.ts";
 import { exitCodeOf, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type DataRoot, PRIVATE_FOLDER } from "./data_root.ts";
-import { exists } from "./exists.ts";
 import { partialFolder, publishOutputs } from "./publish_outputs.ts";
 import type { RunRequest } from "./run_request.ts";
 

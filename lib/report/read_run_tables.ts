@@ -1,4 +1,5 @@
 /** Reads the tables of a run that the report needs. @module */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { readEvals } from "@/lib/data/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/data/contracts/events.ts";
@@ -18,7 +19,7 @@ function existing(node: FinishedNode, port: string): string | undefined {
     Deno.statSync(path);
     return path;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** Intermediate checkpoints, one directory each, named by the number of updates. @module */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { linkTree, publishDirectory } from "@/lib/data/files/publish.ts";
 
@@ -37,7 +38,7 @@ function entries(directory: string): string[] {
     return [...Deno.readDirSync(directory)].map(({ name }) => name).filter((name) => !name.startsWith("."))
       .sort();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return []; // no checkpoint was due
+    if (isMissing(error)) return []; // no checkpoint was due
     throw error;
   }
 }

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { readError } from "@/lib/data/files/file_errors.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
-import { isFile } from "@/lib/data/files/paths.ts";
+import { isFile, isMissing } from "@/lib/data/files/paths.ts";
 
 /** One of the models of a port. */
 export interface NamedModel {
@@ -55,7 +55,7 @@ function read(path: string): { readonly name: string; readonly isDirectory: bool
     return [...Deno.readDirSync(path)].filter(({ name }) => !name.startsWith("."))
       .map(({ name }) => ({ name, isDirectory: Deno.statSync(join(path, name)).isDirectory }));
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) return undefined;
+    if (isMissing(cause)) return undefined;
     throw readError(path, cause);
   }
 }

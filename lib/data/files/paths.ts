@@ -25,6 +25,17 @@ export function isDirectory(path: string): boolean {
   return statIfThere(path)?.isDirectory ?? false;
 }
 
+/** Returns whether there is a file, a directory or a link at `path`; a link to nothing counts. */
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (cause) {
+    if (isMissing(cause)) return false;
+    throw cause;
+  }
+}
+
 /** Returns whether a caught error says that nothing exists at a path. */
 export function isMissing(cause: unknown): boolean {
   return cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory;

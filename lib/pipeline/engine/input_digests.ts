@@ -3,6 +3,7 @@
  * valid while size, modification time and inode of every file are unchanged.
  * @module
  */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { digestJson } from "@/lib/data/files/digest.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
@@ -51,7 +52,7 @@ export class InputDigests {
       return true;
     } catch (error) {
       // It was removed during the run.
-      if (error instanceof Deno.errors.NotFound) return false;
+      if (isMissing(error)) return false;
       throw error;
     }
   }

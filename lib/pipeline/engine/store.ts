@@ -8,6 +8,7 @@
  *     tmp/<key>/scratch       the stage's own checkpoints; tmp/<key>.lock: held by the run that works on the action
  * @module
  */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { dirname, join } from "node:path";
 import { digestParts, type FileDigest } from "@/lib/data/files/digest.ts";
 import { writeError } from "@/lib/data/files/file_errors.ts";
@@ -49,7 +50,7 @@ export class Store {
       const record = parseRecord(Deno.readTextFileSync(this.#recordFile(key)));
       return record?.key === key ? record : undefined;
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }

@@ -2,6 +2,7 @@
  * A value of a pipeline as the store sees it: a file, or a directory as a tree of files, by digest.
  * @module
  */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { digestDirectory, digestFile, digestFiles, type FileDigest } from "@/lib/data/files/digest.ts";
 import { fileSet } from "@/lib/data/files/file_pattern.ts";
 
@@ -41,7 +42,7 @@ export function statOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.lstatSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -3,6 +3,7 @@
  * done.
  * @module
  */
+import { isMissing } from "@/lib/data/files/paths.ts";
 import { join, resolve } from "node:path";
 import { publishFile } from "@/lib/data/files/publish.ts";
 import { digestJson } from "@/lib/data/files/digest.ts";
@@ -191,7 +192,7 @@ function textOf(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

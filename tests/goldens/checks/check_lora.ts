@@ -2,6 +2,7 @@
  * A LoRA adapter on its base: all checks of a family, the base with the adapter off, and the adapter merged into the base.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { type LoadedModel, loadModel } from "@/lib/model/models/checkpoint.ts";
 import { mergedModel } from "@/lib/model/models/lora/merge.ts";
@@ -10,7 +11,6 @@ import { checkAgreement, checkDecoding } from "./check_decoding.ts";
 import { checkForward, compareLogits } from "./check_forward.ts";
 import { checkTraining } from "./check_training.ts";
 import { type FamilyGolden, openFamilyGolden } from "./family_golden.ts";
-import { exists } from "@/lib/app/exists.ts";
 import { absolute, type CheckLine, type Tally, tally } from "./tally.ts";
 
 const BASE = absolute("logits, adapter off");

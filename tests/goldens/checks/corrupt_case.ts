@@ -3,12 +3,12 @@
  * are too long to be stored.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { z } from "zod";
 import { readJsonl } from "@/lib/data/files/jsonl.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { exists } from "@/lib/app/exists.ts";
 
 const KINDS = ["model", "tokenizer", "adapter", "rows"] as const;
 

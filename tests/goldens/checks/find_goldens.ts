@@ -3,11 +3,11 @@
  * returned as `unknown`.
  * @module
  */
+import { exists } from "@/lib/data/files/paths.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { isJsonObject } from "@/lib/data/files/strict_json.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { exists } from "@/lib/app/exists.ts";
 import { GOLDEN_KINDS, type GoldenKind } from "./golden_kinds.ts";
 
 /** Something to check. */
