@@ -8,11 +8,12 @@ import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
 import { dryRun, dryRunText } from "@/lib/pipeline/engine/dry_run.ts";
 import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
 import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { mermaidText } from "@/lib/pipeline/engine/mermaid.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/engine/order.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
+import { checkSelection, forcedStages, selectPart } from "@/lib/pipeline/engine/selection.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
 import { Store } from "@/lib/pipeline/engine/store.ts";
 import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
@@ -42,7 +43,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
     inputs,
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
   });
-  const blueprint = flags.to === undefined ? whole : partOf(whole, flags.to);
+  const part = selectPart(whole, flags), { blueprint } = part;
   checkInputsExist(inputs);
   checkPatterns(blueprint);
   for (const warning of blueprint.warnings) warn(`Warning: ${warning}`);
@@ -52,11 +53,14 @@ async function execute(flags: PipelineFlags): Promise<void> {
     runDir: flags.runDir,
     storeDir: flags.storeDir,
     fresh: flags.fresh,
+    forced: forcedStages(blueprint, flags.force),
   };
+  if (flags.from || flags.only) checkSelection(await dryRun(blueprint, common), part);
+  if (flags.dryRun && flags.mermaid) return print(mermaidText(blueprint));
   if (flags.dryRun) {
-    const prospects = await dryRun(blueprint, common);
-    print(flags.json ? prospects.map((p) => `${JSON.stringify(p)}\n`).join("") : dryRunText(prospects));
-    return;
+    const nodes = await dryRun(blueprint, common);
+    const text = () => dryRunText(nodes, flags.explain);
+    return print(flags.json ? nodes.map((node) => `${JSON.stringify(node)}\n`).join("") : text());
   }
   if (flags.verify) {
     verify(flags.storeDir);

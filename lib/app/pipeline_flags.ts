@@ -1,6 +1,7 @@
 /** The flags of `deno task pipeline`, read once by the launcher and once by the command. @module */
 import { basename, extname, join, resolve } from "node:path";
 import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
+import type { Selection } from "@/lib/pipeline/engine/selection.ts";
 import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
 
@@ -19,12 +20,17 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --set STAGE.PARAM=VALUE    replace a parameter; repeatable
                              in a block (a loop or copies of stages): BLOCK.STAGE.PARAM, and BLOCK.count
   --to STAGE,…               run only these stages and the stages they depend on; default all
+  --from STAGE,…             run only these stages and the stages that depend on them
+  --only STAGE,…             run only these stages
+  --force STAGE,…            run these stages again, although the cache has their results
   --seed N                   random seed; default the manifest's
   --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
   --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
+  --explain                  with --dry-run: all changed parts of the keys, with full digests
+  --mermaid                  with --dry-run: print the plan as a Mermaid flowchart
   --fresh                    ignore the cache and run every stage
   --verify                   hash the store first; delete damaged files and results made from them
   --grace SECONDS            time from SIGTERM until running processes are killed; default 25
@@ -47,7 +53,7 @@ Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 software, 
 `;
 
 /** Flags, checked. Paths are absolute. */
-export interface PipelineFlags extends ChildFlags {
+export interface PipelineFlags extends ChildFlags, Selection {
   readonly manifest: string;
   /** the manifest as messages name it */
   readonly shown: string;
@@ -58,8 +64,8 @@ export interface PipelineFlags extends ChildFlags {
   /** as given */
   readonly inputs: Readonly<Record<string, string>>;
   readonly settings: readonly Setting[];
-  /** stages or blocks to stop at; undefined: everything runs */
-  readonly to?: readonly string[];
+  /** stages or blocks whose cached results are ignored */
+  readonly force: readonly string[];
   readonly seed?: number;
   readonly threads: number;
   readonly executor: "inline" | "process";
@@ -70,6 +76,9 @@ export interface PipelineFlags extends ChildFlags {
   readonly fresh: boolean;
   readonly verify: boolean;
   readonly dryRun: boolean;
+  /** how a dry run is printed */
+  readonly explain: boolean;
+  readonly mermaid: boolean;
   /** set by the launcher: end when standard input does */
   readonly launched: boolean;
 }
@@ -84,16 +93,33 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "verify", "follow-links"],
-    strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor", ...CHILD_FLAGS.strings],
+    booleans: ["json", "fresh", "dry-run", "explain", "mermaid", "verify", "follow-links"],
+    strings: [
+      "run-dir",
+      "store",
+      "hub-cache",
+      "to",
+      "from",
+      "only",
+      "force",
+      "seed",
+      "threads",
+      "executor",
+      ...CHILD_FLAGS.strings,
+    ],
     lists: ["input", "set", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 1,
   });
   const seed = flags.integer("seed", { min: 0 }), threads = flags.integer("threads", { min: 1 });
   const executor = flags.oneOf("executor", ["inline", "process"]);
   const childFlags = readChildFlags(flags);
+  for (const name of ["explain", "mermaid"].filter((name) => flags.has(name) && !flags.has("dry-run"))) {
+    flags.problems.push(`--${name} requires --dry-run`);
+  }
   flags.check();
-  const [word] = flags.words, hubCache = flags.text("hub-cache"), to = flags.text("to")?.split(",");
+  const [word] = flags.words, hubCache = flags.text("hub-cache");
+  const names = (flag: string) => flags.text(flag)?.split(",");
+  const to = names("to"), from = names("from"), only = names("only");
   const at = (path: string) => resolve(places.workingDirectory, path);
   const manifest = word === undefined ? join(places.root, "pipelines", "quickstart.yaml") : at(word);
   const runDir = at(flags.text("run-dir") ?? join("runs", basename(manifest, extname(manifest))));
@@ -106,6 +132,9 @@ export function readPipelineFlags(
     inputs: parseInputs(flags.list("input")),
     settings: parseSettings(flags.list("set")),
     ...(to && { to }),
+    ...(from && { from }),
+    ...(only && { only }),
+    force: names("force") ?? [],
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
     executor: executor ?? "inline",
@@ -115,6 +144,8 @@ export function readPipelineFlags(
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),
     dryRun: flags.has("dry-run"),
+    explain: flags.has("explain"),
+    mermaid: flags.has("mermaid"),
     launched: flags.has("launched"),
     ...childFlags,
   };

@@ -7,10 +7,17 @@ import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
 import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
 import { resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
-import { partOf } from "@/lib/pipeline/engine/order.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
 import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
+import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
+import {
+  checkSelection,
+  forcedStages,
+  type SelectedPart,
+  type Selection,
+  selectPart,
+} from "@/lib/pipeline/engine/selection.ts";
 import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
@@ -45,11 +52,11 @@ outputs: { text: all.text, model: loop.model, best: loop.best }
 `;
 
 /** Options of a toy run. */
-export interface ToyOptions {
+export interface ToyOptions extends Selection {
   readonly manifest?: string;
   readonly set?: readonly string[];
-  /** stages or blocks to run, with what they read */
-  readonly to?: readonly string[];
+  /** stages or blocks whose cached results are ignored */
+  readonly force?: readonly string[];
   readonly seed?: number;
   readonly runDir?: string;
   readonly storeDir?: string;
@@ -72,6 +79,11 @@ export class ToyProject extends TemporaryDirectory {
 
   /** Returns the plan of a manifest in this folder. */
   async blueprint(options: ToyOptions = {}): Promise<Blueprint> {
+    return (await this.part(options)).blueprint;
+  }
+
+  /** Returns the part of a manifest in this folder that the options select. */
+  async part(options: ToyOptions = {}): Promise<SelectedPart> {
     const source = parseManifest(options.manifest ?? TOY, "toy.yaml");
     const manifest = applySettings(source.manifest, parseSettings(options.set ?? []));
     const inputs = resolveInputs(manifest, {}, { root: this.path, workingDirectory: this.path });
@@ -79,24 +91,30 @@ export class ToyProject extends TemporaryDirectory {
       inputs,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
     });
-    return options.to === undefined ? whole : partOf(whole, options.to);
+    return selectPart(whole, options);
   }
 
   /** Runs a manifest and returns the result with the events of the run. */
   async run(options: ToyOptions = {}): Promise<RunResult & { readonly events: readonly RunEvent[] }> {
     const events: RunEvent[] = [];
     const runDir = options.runDir ?? this.file("run");
-    const result = await runPipeline(await this.blueprint(options), {
+    const { blueprint, mayRun } = await this.part(options);
+    const common = {
       stages: toyStages,
       code: toyCode,
+      runDir,
+      storeDir: options.storeDir ?? join(runDir, "store"),
+      fresh: options.fresh ?? false,
+      forced: forcedStages(blueprint, options.force ?? []),
+    };
+    if (options.from || options.only) checkSelection(await dryRun(blueprint, common), { mayRun });
+    const result = await runPipeline(blueprint, {
+      ...common,
       executor: options.executor === "process"
         ? processExecutor({ stages: toyStages, root: projectRoot })
         : inlineExecutor(toyStages),
-      runDir,
-      storeDir: options.storeDir ?? join(runDir, "store"),
       threads: options.threads ?? 2,
       patienceMs: 1,
-      fresh: options.fresh ?? false,
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.warn ? { warn: options.warn } : {}),
       listener: (event) => {

@@ -9,7 +9,7 @@ import { type CodeDigests, stageDigests } from "./code_digest.ts";
 import { InputDigests } from "./input_digests.ts";
 import { readLoopMetric } from "./loop_metrics.ts";
 import { nodeName } from "./nodes.ts";
-import { FRESH, reasonToRun } from "./reasons.ts";
+import { changesOf, forcedReason, reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
 import { Store } from "./store.ts";
 import { statOf } from "./tree.ts";
@@ -25,6 +25,8 @@ export interface DryRunNode extends NodeName {
   readonly reason: string;
   /** key of its action; absent if its inputs are not known yet */
   readonly key?: string;
+  /** parts of the key that changed since the last run in the run directory, old → new */
+  readonly changes?: readonly string[];
 }
 
 /** Directories of a dry run, and the stages. */
@@ -34,6 +36,8 @@ export interface DryRunOptions {
   readonly runDir: string;
   readonly storeDir: string;
   readonly fresh?: boolean;
+  /** paths of stages that run whatever the store has */
+  readonly forced?: ReadonlySet<string>;
   /** digests of inputs that are known already */
   readonly digests?: InputDigests;
 }
@@ -56,9 +60,11 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     visit(ready) {
       const { node, key, parts } = ready;
       inputs.set(node.id, Object.values(ready.inputs).flatMap(listValues));
-      const record = options.fresh ? undefined : store?.get(key);
-      const reason = record ? "cached" : options.fresh ? FRESH : reasonToRun(parts, before(node.id));
-      nodes.push({ ...nodeName(node), id: node.id, runs: !record, reason, key });
+      const forced = forcedReason(options, node.plan.path);
+      const record = forced === undefined ? store?.get(key) : undefined;
+      const reason = record ? "cached" : forced ?? reasonToRun(parts, before(node.id));
+      const last = before(node.id), changes = last && !record ? { changes: changesOf(parts, last) } : {};
+      nodes.push({ ...nodeName(node), id: node.id, runs: !record, reason, key, ...changes });
       return Promise.resolve(record);
     },
     waiting({ node, waitsFor }) {
@@ -101,17 +107,24 @@ function missingOutputs(
   return reasons;
 }
 
-/** Returns the dry run as text: one line for each node that runs, and how many are cached. */
-export function dryRunText(nodes: readonly DryRunNode[]): string {
+/**
+ * Returns the dry run as text: one line for each node that runs, and how many are cached.
+ * @param explain adds a line with full digests for each changed part of a key
+ */
+export function dryRunText(nodes: readonly DryRunNode[], explain = false): string {
   const width = largest(nodes.map(({ id }) => id.length), 0);
-  const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
-    `run     ${id.padEnd(width)}  ${reason}`
-  );
+  const running = nodes.filter(({ runs }) => runs);
+  const lines = running.flatMap(({ id, reason, key, changes = [] }) => [
+    `run     ${id.padEnd(width)}  ${reason}`,
+    ...(explain
+      ? [...changes, ...(key === undefined ? [] : [`key: ${key}`])].map((line) => `          ${line}`)
+      : []),
+  ]);
   return `${
     [
       ...lines,
-      `${lines.length} ${lines.length === 1 ? "stage" : "stages"} to run, ${
-        nodes.length - lines.length
+      `${running.length} ${running.length === 1 ? "stage" : "stages"} to run, ${
+        nodes.length - running.length
       } cached`,
     ].join("\n")
   }\n`;

@@ -3,6 +3,7 @@
  * goes stale.
  * @module
  */
+import { isMissing } from "@/lib/data/files/paths.ts";
 
 /** A lock that is held; disposing of it releases it. */
 export interface FileLock extends Disposable {
@@ -27,6 +28,17 @@ export function tryLock(path: string): FileLock | undefined {
       file.close();
     },
   };
+}
+
+/** Returns whether another process holds the lock on `path`; a file that does not exist is not locked. */
+export function isLocked(path: string): boolean {
+  try {
+    using file = Deno.openSync(path, { read: true });
+    return !file.tryLockSync(true);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** Waits for the lock on `path`, trying every `intervalMs`, until `signal` is aborted; it tries once in any case. */

@@ -1,11 +1,9 @@
 /**
- * Sorts a plan so that everything comes after what it reads, finds cycles, and selects a part of a plan.
+ * Sorts a plan so that everything comes after what it reads, and finds cycles.
  * @module
  */
 import { append } from "@/lib/compute/tensor/large_lists.ts";
-import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import {
-  type Blueprint,
   type EntryPlan,
   isBlock,
   isLoop,
@@ -14,7 +12,6 @@ import {
   type StagePlan,
 } from "./blueprint.ts";
 import type { PlacedProblem } from "./placed_yaml.ts";
-import { suggestion } from "./suggest.ts";
 
 /**
  * Returns the entries in an order of execution, and the cycles that make one impossible. Where nothing decides, the
@@ -73,48 +70,13 @@ function sort<T>(
   return cycle ? { sorted, cycle } : { sorted };
 }
 
-/**
- * Returns `blueprint` reduced to the entries `names` and what they read, blocks as a whole; of its outputs, those that
- * come from there. Keys do not change, so a later run of everything uses the results of a run of a part.
- * @throws {UsageError} listing the names that are not an entry
- */
-export function partOf(blueprint: Blueprint, names: readonly string[]): Blueprint {
-  const entries = new Map(blueprint.entries.map((entry) => [entry.name, entry]));
-  const unknown = names.filter((name) => !entries.has(name)).map((name) => {
-    const block = entries.get(name.split(".")[0]!);
-    return block && isBlock(block)
-      ? `"${name}" (in block "${block.name}", which runs as a whole)`
-      : `"${name}"${suggestion(name, entries.keys())}`;
-  });
-  if (unknown.length > 0) {
-    throw new UsageError(
-      `--to must name stages or blocks of ${blueprint.manifest}, got ${unknown.join("; ")}`,
-    );
-  }
-  const kept = new Set<EntryPlan>();
-  const keep = (name: string) => {
-    const entry = entries.get(name)!;
-    if (kept.has(entry)) return;
-    kept.add(entry);
-    for (const stage of sourceStages(entry)) keep(entryName(stage));
-  };
-  names.forEach(keep);
-  const isKept = (reference: Reference) =>
-    stagesOf(reference).every((stage) => kept.has(entries.get(entryName(stage))!));
-  return {
-    ...blueprint,
-    entries: blueprint.entries.filter((entry) => kept.has(entry)),
-    outputs: Object.fromEntries(Object.entries(blueprint.outputs).filter(([, r]) => isKept(r))),
-  };
-}
-
 /** Returns the name of the entry that a stage is, or is in. */
-function entryName(stage: StagePlan): string {
+export function entryName(stage: StagePlan): string {
   return stage.block?.name ?? stage.name;
 }
 
 /** Returns the stages that must have run before a reference has its value. */
-function stagesOf(reference: Reference | null): StagePlan[] {
+export function stagesOf(reference: Reference | null): StagePlan[] {
   if (reference === null || reference.from === "input" || reference.from === "carry") return [];
   // What a loop carries out of its last iteration, or its best, requires the whole block.
   return reference.from === "next" || reference.from === "best"
@@ -123,7 +85,7 @@ function stagesOf(reference: Reference | null): StagePlan[] {
 }
 
 /** Returns the stages that an entry reads; for a block, its own stages among them. */
-function sourceStages(entry: EntryPlan): StagePlan[] {
+export function sourceStages(entry: EntryPlan): StagePlan[] {
   if (!isBlock(entry)) return Object.values(entry.bindings).flatMap(referencesOf).flatMap(stagesOf);
   const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
   return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];

@@ -4,13 +4,26 @@
  */
 import type { InputDigest, KeyParts } from "./key.ts";
 
-/** The reason in a run with `--fresh`. */
-export const FRESH = "--fresh ignores the cache";
+/** Returns the reason why a stage runs whatever the store has; undefined if nothing forces it. */
+export function forcedReason(
+  { fresh, forced }: { readonly fresh?: boolean; readonly forced?: ReadonlySet<string> },
+  path: string,
+): string | undefined {
+  if (fresh) return "--fresh ignores the cache";
+  return forced?.has(path) ? "--force ignores the cache" : undefined;
+}
 
 /** Returns one line: the changed parts, or that there was no earlier run. */
 export function reasonToRun(parts: KeyParts, before: KeyParts | undefined): string {
   if (!before) return "not run before";
+  const changes = changesOf(parts, before, 8);
+  return changes.length === 0 ? "its outputs are not in the store" : changes.join(", ");
+}
+
+/** Returns the changed parts of a key, old → new. @param digits of digests */
+export function changesOf(parts: KeyParts, before: KeyParts, digits = 64): string[] {
   const changes: string[] = [];
+  const short = (digest: string | undefined) => digest?.slice(0, digits);
   const compare = (name: string, old: string | undefined, now: string | undefined) => {
     if (old !== now) changes.push(`${name}: ${old ?? "none"} → ${now ?? "none"}`);
   };
@@ -26,7 +39,7 @@ export function reasonToRun(parts: KeyParts, before: KeyParts | undefined): stri
   for (const name of ["seed", "index", "iteration"] as const) {
     compare(name, before[name]?.toString(), parts[name]?.toString());
   }
-  return changes.length === 0 ? "its outputs are not in the store" : changes.join(", ");
+  return changes;
 }
 
 function digestsByName(digest: InputDigest | undefined): Readonly<Record<string, string>> {
@@ -40,8 +53,4 @@ function digestsByName(digest: InputDigest | undefined): Readonly<Record<string,
 
 function union(a: object, b: object): string[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-}
-
-function short(digest: string | undefined): string | undefined {
-  return digest?.slice(0, 8);
 }

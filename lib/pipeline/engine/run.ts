@@ -22,7 +22,7 @@ import { doneEvents, finishedNode, reportedPorts, type Untimed } from "./node_ev
 import { countNodes, firstNodes, type Node, nodeName } from "./nodes.ts";
 import { Pruner } from "./prune.ts";
 import { executorWarning, writtenAtOnce } from "./publishing.ts";
-import { FRESH, reasonToRun } from "./reasons.ts";
+import { forcedReason, reasonToRun } from "./reasons.ts";
 import { holdRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { copyOutputs } from "./run_outputs.ts";
 import { Store } from "./store.ts";
@@ -44,6 +44,8 @@ export interface RunOptions {
   readonly patienceMs?: number;
   /** runs everything, whatever the store holds */
   readonly fresh?: boolean;
+  /** paths of stages that run whatever the store has */
+  readonly forced?: ReadonlySet<string>;
   /** aborted: save after the current step and end */
   readonly signal?: AbortSignal;
   readonly listener?: (event: RunEvent) => void;
@@ -157,12 +159,12 @@ class Run {
   /** Walks again if an action that had to run again gave other bytes: everything on top of it then has other keys. */
   async #walkUntilStable(codes: ReadonlyMap<string, string>): Promise<OutputValues> {
     for (let i = 0;; i++) {
-      const fresh = i === 0 && (this.options.fresh ?? false);
+      const isFirst = i === 0;
       try {
         return await walk(this.blueprint, {
           code: (id) => codes.get(id)!,
           inputTree: (path) => this.#digests.tree(path),
-          visit: (ready) => this.#visit(ready, fresh),
+          visit: (ready) => this.#visit(ready, isFirst),
           readMetric: (node, record, metric) => this.#readMetric(node, record, metric),
           loopEnded: (block, iteration, reason) => {
             this.#pruner.publishLatest(block);
@@ -180,8 +182,9 @@ class Run {
     }
   }
 
-  async #visit(ready: KeyedNode, fresh: boolean): Promise<ActionRecord> {
+  async #visit(ready: KeyedNode, isFirstWalk: boolean): Promise<ActionRecord> {
     const { node, key, parts } = ready;
+    const fresh = isFirstWalk && forcedReason(this.options, node.plan.path) !== undefined;
     this.#keyed.set(node.id, ready);
     this.directory.record(node.id, key, parts);
     const found = fresh ? undefined : this.store.get(key);
@@ -214,7 +217,8 @@ class Run {
   async #started({ node, key, parts }: KeyedNode): Promise<void> {
     this.#spaceCheck ??= this.#checkSpace();
     await this.#spaceCheck;
-    const reason = this.options.fresh ? FRESH : reasonToRun(parts, this.directory.before(node.id));
+    const forced = forcedReason(this.options, node.plan.path);
+    const reason = forced ?? reasonToRun(parts, this.directory.before(node.id));
     this.#emit({ ...nodeName(node), type: "stage_started", key, reason });
   }
 

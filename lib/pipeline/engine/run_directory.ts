@@ -9,9 +9,29 @@ import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { writeError } from "@/lib/data/files/file_errors.ts";
 import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import type { Blueprint } from "./blueprint.ts";
-import { type FileLock, waitForLock } from "./file_lock.ts";
+import { type FileLock, isLocked, waitForLock } from "./file_lock.ts";
 import type { KeyParts } from "./key.ts";
 import type { Tree } from "./tree.ts";
+
+/** What run.lock.yaml holds: every resolved parameter and input digest of the last run. */
+export interface RunLock {
+  readonly manifest: string;
+  readonly seed: number;
+  readonly inputs: Readonly<Record<string, { readonly path: string; readonly digest: string } | null>>;
+  /** by node, `ppo.update[3]` */
+  readonly nodes: Readonly<Record<string, KeyParts & { readonly key: string }>>;
+}
+
+/** Reads run.lock.yaml of `runDir`; undefined if there is none or it is damaged. */
+export function readRunLock(runDir: string): RunLock | undefined {
+  try {
+    const lock = parse(Deno.readTextFileSync(join(runDir, "run.lock.yaml"))) as RunLock;
+    return { ...lock, inputs: lock.inputs ?? {}, nodes: lock.nodes ?? {} };
+  } catch {
+    // Edited by a user, or the machine stopped while a line was written.
+    return undefined;
+  }
+}
 
 /** Returns a function that gives the key parts of a node in the run.lock.yaml of `runDir`, if it has them. */
 export function lockedParts(runDir: string): (node: string) => KeyParts | undefined {
@@ -31,7 +51,7 @@ export function lockedParts(runDir: string): (node: string) => KeyParts | undefi
 
 function nodesIn(text: string): Readonly<Record<string, KeyParts | undefined>> {
   try {
-    const { nodes } = parse(text) as { nodes?: Record<string, KeyParts & { key: string }> };
+    const { nodes } = parse(text) as Partial<RunLock>;
     return Object.fromEntries(Object.entries(nodes ?? {}).map(([id, { key: _, ...parts }]) => [id, parts]));
   } catch {
     // Edited by a user, or the machine stopped while a line was written: only the reasons are lost.
@@ -56,6 +76,13 @@ export async function holdRunDirectory(dir: string, patienceMs: number): Promise
   } catch (cause) {
     throw writeError(dir, cause);
   }
+}
+
+/** Returns the process that holds the run directory `dir`; undefined if none does. */
+export function holderOf(dir: string): number | undefined {
+  const path = join(dir, "run.pid");
+  if (!isLocked(path)) return undefined;
+  return Number(/^process (\d+)/.exec(Deno.readTextFileSync(path))?.[1]) || undefined;
 }
 
 /** A run directory that this process holds. */

@@ -16,7 +16,7 @@ import type { FileContent } from "@/lib/data/files/hand_over.ts";
 import { linkOrCopy, publishDirectory, publishFile } from "@/lib/data/files/publish.ts";
 import { removeIfThere } from "@/lib/data/files/remove_if_there.ts";
 import { writeWholeFile } from "@/lib/data/files/whole_file.ts";
-import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type ActionRecord, parseRecord, recordText } from "./action_record.ts";
 import { FileChecks } from "./file_checks.ts";
 import type { MemoryFiles } from "./memory_files.ts";
@@ -46,20 +46,12 @@ export class Store {
 
   /** Returns the record of `key`, if there is a complete one. */
   get(key: string): ActionRecord | undefined {
-    try {
-      const record = parseRecord(Deno.readTextFileSync(this.#recordFile(key)));
-      return record?.key === key ? record : undefined;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    return readRecord(this.dir, key);
   }
 
   /** Returns the records of all actions. */
   records(): ActionRecord[] {
-    const names = Array.from(Deno.readDirSync(join(this.dir, "actions")), ({ name }) => name);
-    return names.filter((name) => /^[^.].*\.json$/.test(name)).sort()
-      .flatMap((name) => this.get(name.slice(0, -5)) ?? []);
+    return readRecords(this.dir);
   }
 
   /** Returns true if every blob of `tree` is stored in its full size. */
@@ -258,7 +250,7 @@ export class Store {
   }
 
   #recordFile(key: string): string {
-    return join(this.dir, "actions", `${key}.json`);
+    return recordFile(this.dir, key);
   }
 
   #viewPath(record: ActionRecord, port: string): string {
@@ -306,6 +298,33 @@ export class Store {
     if (isHashed) this.checks.note(to, file.digest);
     flush(dirname(to));
   }
+}
+
+/** Returns the records of all actions in the store at `dir`, which is not changed. @throws {UsageError} if it is no store */
+export function readRecords(dir: string): ActionRecord[] {
+  let names: string[];
+  try {
+    names = Array.from(Deno.readDirSync(join(dir, "actions")), ({ name }) => name);
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause;
+    throw new UsageError(`Expected a store with actions, got ${dir}`, { cause });
+  }
+  return names.filter((name) => /^[^.].*\.json$/.test(name)).sort()
+    .flatMap((name) => readRecord(dir, name.slice(0, -5)) ?? []);
+}
+
+function readRecord(dir: string, key: string): ActionRecord | undefined {
+  try {
+    const record = parseRecord(Deno.readTextFileSync(recordFile(dir, key)));
+    return record?.key === key ? record : undefined;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function recordFile(dir: string, key: string): string {
+  return join(dir, "actions", `${key}.json`);
 }
 
 /** Returns the digests of all files of some outputs. */
