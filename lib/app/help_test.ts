@@ -13,6 +13,9 @@ const COMMANDS: readonly (readonly [command: string, program: string, ...args: s
   ["bench", "tests/bench/bench_command.ts"],
   ["doctor", "lib/app/doctor.ts"],
   ["sbom", "lib/app/sbom_command.ts"],
+  ...["status", "logs", "cancel", "lineage", "diff", "gc"].map((name) =>
+    [name, `lib/app/inspect/${name}_command.ts`] as const
+  ),
 ];
 
 for (const [command, program, ...args] of COMMANDS) {

@@ -25,6 +25,7 @@ import { applySettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { CHILD_FLAGS, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
 import { isHelp, runCommand } from "./command.ts";
+import { detach } from "./detach.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
 import { readFlags } from "./flags.ts";
 import { downloadReferences, hubInputs, withInputs } from "./hub_inputs.ts";
@@ -136,18 +137,20 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   if (!flags.followLinks) files.forEach(refuseOutsideLinks);
   const isInline = flags.executor === "inline", hosts = hostsOf(manifest);
   const modules = hasModules(manifest, inputs) ? modulePermissions() : NO_MODULES;
-  return await relaunch(
-    new URL("pipeline_command.ts", import.meta.url),
-    [...withInputs(args, Object.fromEntries(given)), "--launched"],
-    {
+  const command = {
+    module: new URL("pipeline_command.ts", import.meta.url),
+    args: [...withInputs(args.filter((arg) => arg !== "--detach"), Object.fromEntries(given)), "--launched"],
+    permissions: {
       read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
       write: [flags.runDir, flags.storeDir],
       ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts)),
       sys: ["systemMemoryInfo", "statfs"],
       ffi: true,
     },
-    { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
-  );
+    options: { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
+  };
+  if (flags.detach) return await detach(command, flags.runDir);
+  return await relaunch(command.module, command.args, command.permissions, command.options);
 }
 
 /** Returns the permission to reach `hosts` and to read the token for them. */

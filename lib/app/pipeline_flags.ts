@@ -1,7 +1,7 @@
 /** The flags of `deno task pipeline`, read once by the launcher and once by the command. @module */
 import { basename, extname, join, resolve } from "node:path";
 import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
-import type { Selection } from "@/lib/pipeline/engine/selection.ts";
+import type { PartFlags } from "@/lib/pipeline/engine/selection.ts";
 import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
 
@@ -28,6 +28,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
   --executor inline|process  run stages in this process, or each in its own; default inline
+  --detach                   run in the background; see deno task status, logs and cancel
   --dry-run                  print which stages would run and why, then exit
   --explain                  with --dry-run: all changed parts of the keys, with full digests
   --mermaid                  with --dry-run: print the plan as a Mermaid flowchart
@@ -53,7 +54,7 @@ Exit codes: 0 done, 64 invalid flags or manifest, 65 invalid data, 69 software, 
 `;
 
 /** Flags, checked. Paths are absolute. */
-export interface PipelineFlags extends ChildFlags, Selection {
+export interface PipelineFlags extends ChildFlags, PartFlags {
   readonly manifest: string;
   /** the manifest as messages name it */
   readonly shown: string;
@@ -76,6 +77,7 @@ export interface PipelineFlags extends ChildFlags, Selection {
   readonly fresh: boolean;
   readonly verify: boolean;
   readonly dryRun: boolean;
+  readonly detach: boolean;
   /** how a dry run is printed */
   readonly explain: boolean;
   readonly mermaid: boolean;
@@ -93,7 +95,7 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "explain", "mermaid", "verify", "follow-links"],
+    booleans: ["json", "fresh", "dry-run", "detach", "explain", "mermaid", "verify", "follow-links"],
     strings: [
       "run-dir",
       "store",
@@ -144,6 +146,7 @@ export function readPipelineFlags(
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),
     dryRun: flags.has("dry-run"),
+    detach: flags.has("detach"),
     explain: flags.has("explain"),
     mermaid: flags.has("mermaid"),
     launched: flags.has("launched"),

@@ -80,6 +80,8 @@ export interface RelaunchOptions {
   readonly grace?: number;
   /** variables of `--keep-env` with their values */
   readonly set?: Readonly<Record<string, string>>;
+  /** file that gets its output and errors; default: this terminal */
+  readonly log?: string;
 }
 
 /**
@@ -91,15 +93,29 @@ export async function relaunch(
   module: URL,
   args: readonly string[],
   permissions: Permissions,
-  { lifeline = false, grace = DEFAULT_GRACE, set = {} }: RelaunchOptions = {},
+  { lifeline = false, grace = DEFAULT_GRACE, set = {}, log }: RelaunchOptions = {},
 ): Promise<number> {
   const names = Object.keys(set), { env = [] } = permissions;
+  const output = log === undefined ? "inherit" : "piped";
   const child = denoCommand(module, args, { ...permissions, env: [...new Set([...env, ...names])] }, {
     stdin: lifeline ? "piped" : "null",
-    stdout: "inherit",
+    stdout: output,
+    stderr: output,
     set,
   }).spawn();
-  return await waitWithSignals(child, grace);
+  if (log === undefined) return await waitWithSignals(child, grace);
+  using file = Deno.openSync(log, { create: true, write: true, truncate: true });
+  const copies = [child.stdout, child.stderr].map((stream) => copyTo(file, stream));
+  const code = await waitWithSignals(child, grace);
+  await Promise.all(copies);
+  return code;
+}
+
+/** Writes what arrives on `stream` to `file`. */
+async function copyTo(file: Deno.FsFile, stream: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const part of stream) {
+    for (let at = 0; at < part.length;) at += file.writeSync(part.subarray(at));
+  }
 }
 
 function denoCommand(
@@ -110,8 +126,8 @@ function denoCommand(
 ): Deno.Command {
   const words = ["run", "--cached-only", ...permissionFlags(permissions), module.href, ...args];
   return childCommand(Deno.execPath(), words, {
-    ...options,
     stderr: "inherit",
+    ...options,
     keep: permissions.env ?? [],
   });
 }

@@ -14,8 +14,8 @@ import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
 import {
   checkSelection,
   forcedStages,
+  type PartFlags,
   type SelectedPart,
-  type Selection,
   selectPart,
 } from "@/lib/pipeline/engine/selection.ts";
 import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
@@ -52,7 +52,7 @@ outputs: { text: all.text, model: loop.model, best: loop.best }
 `;
 
 /** Options of a toy run. */
-export interface ToyOptions extends Selection {
+export interface ToyOptions extends PartFlags {
   readonly manifest?: string;
   readonly set?: readonly string[];
   /** stages or blocks whose cached results are ignored */

@@ -5,7 +5,7 @@ import { EXIT, UnavailableError, UsageError } from "@/lib/compute/tensor/errors.
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
 import { DEFAULT_GRACE, LONGEST_GRACE } from "../stopping.ts";
-import { runDirectory } from "./inspected_run.ts";
+import { namedRun } from "./inspected_run.ts";
 
 const HELP = `Stops a run: it saves after the current step and can be resumed.
 
@@ -30,7 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
   const flags = readFlags(args, { strings: ["grace"], maxWords: 1 });
   const grace = flags.integer("grace", { min: 0, max: LONGEST_GRACE }) ?? DEFAULT_GRACE + 5;
   flags.check();
-  const runDir = runDirectory(flags.words[0]), process = holderOf(runDir);
+  const runDir = namedRun(flags.words[0]), process = holderOf(runDir);
   if (process === undefined) throw new UsageError(`No run is in progress in ${runDir}`);
   Deno.kill(launcherOf(process), "SIGTERM");
   for (const end = Date.now() + grace * 1000; holderOf(runDir) === process;) {
@@ -49,7 +49,7 @@ function launcherOf(process: number): number {
     const status = Deno.readTextFileSync(`/proc/${process}/status`);
     const parent = Number(/^PPid:\s*(\d+)/m.exec(status)?.[1]);
     const command = Deno.readTextFileSync(`/proc/${parent}/cmdline`);
-    return /(start|launcher)\.ts\0pipeline\0?/.test(command) ? parent : process;
+    return /\/lib\/app\/(start|launcher|detached)\.ts\0/.test(command) ? parent : process;
   } catch {
     // Another system, or the launcher is gone.
     return process;

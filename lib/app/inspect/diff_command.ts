@@ -6,7 +6,7 @@ import { differenceText, diffRuns } from "@/lib/pipeline/inspect/run_difference.
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { requireRunLock, runDirectory } from "./inspected_run.ts";
+import { namedRun, requireRunLock } from "./inspected_run.ts";
 
 const HELP =
   `Prints how two runs differ: inputs, parameters, code, seed, and the metrics of their evaluations.
@@ -31,7 +31,7 @@ function main(args: readonly string[]): number {
   if (b === undefined) flags.problems.push("expected two run directories");
   flags.check();
   const [left, right] = [a!, b!].map((word) => {
-    const runDir = runDirectory(word);
+    const runDir = namedRun(word);
     return { lock: requireRunLock(runDir), events: readRecordedRun(runDir).events };
   });
   const difference = diffRuns(left!, right!);

@@ -8,7 +8,7 @@ import { EXIT, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts"
 import { exists } from "@/lib/data/files/paths.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { requireRunLock, runDirectory, storeOf } from "./inspected_run.ts";
+import { namedRun, requireRunLock, storeOf } from "./inspected_run.ts";
 
 const HELP = `Removes results from a store that the last runs of the named run directories do not use.
 
@@ -33,7 +33,7 @@ function main(args: readonly string[]): number {
   const flags = readFlags(args, { booleans: ["delete"], strings: ["store"] });
   if (flags.words.length === 0) flags.problems.push("expected at least one run directory to keep");
   flags.check();
-  const runs = flags.words.map(runDirectory);
+  const runs = flags.words.map(namedRun);
   const kept = new Set(runs.flatMap((run) => Object.values(requireRunLock(run).nodes).map(({ key }) => key)));
   const storeDir = storeOf(runs[0]!, flags.text("store"));
   if (!exists(storeDir)) throw new UsageError(`Expected a store, got ${storeDir}`);

@@ -5,7 +5,7 @@ import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { workingDirectory } from "../parent.ts";
 
 /** Returns the absolute path of a run directory as a user names it; default: that of the quickstart. */
-export function runDirectory(word = "runs/quickstart"): string {
+export function namedRun(word = "runs/quickstart"): string {
   return resolve(workingDirectory(), word);
 }
 

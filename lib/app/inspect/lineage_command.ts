@@ -10,7 +10,7 @@ import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
 import { workingDirectory } from "../parent.ts";
-import { requireRunLock, runDirectory, storeOf } from "./inspected_run.ts";
+import { namedRun, requireRunLock, storeOf } from "./inspected_run.ts";
 
 const HELP = `Prints what made a file or model: stages with parameters and digests, back to the user's files.
 
@@ -36,7 +36,7 @@ function main(args: readonly string[]): number {
   if (word === undefined) flags.problems.push("PATH is missing");
   flags.check();
   const path = resolve(workingDirectory(), word!), named = flags.text("run-dir");
-  const runDir = named === undefined ? runAround(path) : runDirectory(named);
+  const runDir = named === undefined ? runAround(path) : namedRun(named);
   const lock = requireRunLock(runDir), records = readRecords(storeOf(runDir, flags.text("store")));
   const lineage = lineageOf(readTree(path).digest, { records, lock, path: word! });
   const text = lineageText(lineage, word!).split("\n").map(escapeControls).join("\n");

@@ -6,7 +6,7 @@ import { loggedStage, logLine } from "@/lib/pipeline/inspect/stage_log.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { runDirectory } from "./inspected_run.ts";
+import { namedRun } from "./inspected_run.ts";
 
 const HELP = `Prints the log of one stage of a run: reasons, progress, metrics, warnings and errors.
 
@@ -32,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
   const [name, run] = flags.words;
   if (name === undefined) flags.problems.push("STAGE is missing");
   flags.check();
-  const runDir = runDirectory(run);
+  const runDir = namedRun(run);
   let shown = 0, begun: number | undefined;
   for (;;) {
     const { events, process } = readRecordedRun(runDir);

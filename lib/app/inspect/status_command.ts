@@ -6,7 +6,7 @@ import { type RunStatus, runStatus, statusText } from "@/lib/pipeline/inspect/ru
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { runDirectory } from "./inspected_run.ts";
+import { namedRun } from "./inspected_run.ts";
 
 const HELP = `Prints the state of a run and of each of its stages.
 
@@ -39,7 +39,7 @@ const CODES: Readonly<Record<RunStatus["state"], number>> = {
 async function main(args: readonly string[]): Promise<number> {
   const flags = readFlags(args, { booleans: ["watch", "json"], maxWords: 1 });
   flags.check();
-  const runDir = runDirectory(flags.words[0]);
+  const runDir = namedRun(flags.words[0]);
   for (;;) {
     const status = runStatus(readRecordedRun(runDir), Date.now());
     printOut(flags.has("json") ? `${JSON.stringify(status)}\n` : shown(statusText(status)));

@@ -11,7 +11,7 @@ import { entryName, sourceStages, stagesOf } from "./order.ts";
 import { suggestion } from "./suggest.ts";
 
 /** Stages and blocks by name, as flags give them; a block runs as a whole. */
-export interface Selection {
+export interface PartFlags {
   /** run these and what they read */
   readonly to?: readonly string[];
   /** run these and everything that reads from them */
@@ -32,7 +32,7 @@ export interface SelectedPart {
  * from there. Without a selection it is the whole.
  * @throws {UsageError} listing the names that are not an entry, and flags that exclude each other
  */
-export function selectPart(blueprint: Blueprint, selection: Selection): SelectedPart {
+export function selectPart(blueprint: Blueprint, selection: PartFlags): SelectedPart {
   const { to, from, only } = selection;
   if (only && (to || from)) throw new UsageError("--only excludes --to and --from");
   const entries = new Map(blueprint.entries.map((entry) => [entry.name, entry]));
@@ -90,7 +90,7 @@ export function forcedStages(blueprint: Blueprint, names: readonly string[]): Re
 function checkNames(
   { manifest }: Blueprint,
   entries: ReadonlyMap<string, EntryPlan>,
-  selection: Selection,
+  selection: PartFlags,
 ): void {
   const problems = (["to", "from", "only"] as const).flatMap((flag) => {
     const unknown = (selection[flag] ?? []).filter((name) => !entries.has(name)).map((name) => {

@@ -2,6 +2,7 @@
  * What two runs have in common and what not: inputs, parameters, code, and the metrics of their evaluations.
  * @module
  */
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 import type { EvalRow } from "@/lib/data/contracts/evals.ts";
 import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import type { InputDigest } from "@/lib/pipeline/engine/key.ts";
@@ -84,7 +85,7 @@ export function differenceText(
     decimal(b ?? undefined, 4),
     signed(a === null || b === null ? undefined : b - a, 4),
   ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
+  const widths = [0, 1, 2, 3].map((column) => largest(rows.map((row) => row[column]!.length), 0));
   const table = rows.map((row) =>
     row.map((cell, i) => i === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[i]!))
   );

@@ -2,6 +2,7 @@
  * The state of a run and of each of its stages, from its log.
  * @module
  */
+import { largest } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName, RunEvent } from "@/lib/data/contracts/events.ts";
 import { bytes, decimal, duration } from "@/lib/report/format.ts";
 import { labelOf, RunTracker, stageSecondsLeft } from "@/lib/report/run_tracker.ts";
@@ -15,7 +16,7 @@ export interface StageStatus {
   /** `ppo.update` */
   readonly stage: string;
   readonly uses: string;
-  readonly state: "waiting" | "running" | "done" | "failed" | "skipped";
+  readonly state: "waiting" | "running" | "done" | "failed" | "interrupted" | "skipped";
   /** nodes of the plan, if no `until` ends a loop early; null: the plan is too long to list */
   readonly planned: number | null;
   readonly ran: number;
@@ -72,7 +73,7 @@ export function runStatus({ runDir, events, process }: RecordedRun, now: number)
     seconds: (end - started.time) / 1000,
     message: messageOf(events),
     memory_bytes: events.findLast((event) => event.type === "estimated")?.memory_bytes ?? null,
-    stages: stagesOf(started, events, isOver),
+    stages: stagesOf(started, events, state),
     running: isOver ? [] : [...tracker.running.values()].map((stage) => ({
       stage: labelOf(stage.name),
       iteration: stage.name.iteration ?? null,
@@ -102,7 +103,7 @@ export function statusText(status: RunStatus): string {
     stage.cached === 0 ? "" : `${decimal(stage.cached, 0)} cached`,
     stage.seconds === 0 ? "" : duration(stage.seconds),
   ]);
-  const widths = rows[0]?.map((_, column) => Math.max(0, ...rows.map((row) => row[column]!.length))) ?? [];
+  const widths = rows[0]?.map((_, column) => largest(rows.map((row) => row[column]!.length), 0)) ?? [];
   const lines = rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ")}`.trimEnd());
   return [
     `${run_dir}: ${facts.join(", ")}`,
@@ -137,7 +138,7 @@ function messageOf(events: readonly RunEvent[]): string | null {
   return last?.type === "run_stopped" ? last.message : null;
 }
 
-function stagesOf({ nodes, more }: Started, events: readonly RunEvent[], isOver: boolean): StageStatus[] {
+function stagesOf({ nodes, more }: Started, events: readonly RunEvent[], state: RunState): StageStatus[] {
   const planned = Map.groupBy(nodes, ({ stage }) => stage);
   const known = events.filter((event): event is RunEvent & NodeName => "uses" in event);
   const ends = new Set(events.flatMap((event) => event.type === "loop_ended" ? [event.block] : []));
@@ -148,25 +149,32 @@ function stagesOf({ nodes, more }: Started, events: readonly RunEvent[], isOver:
     const ran = count("stage_finished"), cached = count("stage_cached"), begun = count("stage_started");
     const isWhole = more === undefined, total = others.length + 1;
     const isComplete = ends.has(stage.split(".")[0]!) || (isWhole && ran + cached >= total);
-    const state = count("stage_failed") > 0
-      ? "failed"
-      : isComplete && ran + cached > 0
-      ? "done"
-      : begun > ran && !isOver
-      ? "running"
-      : isComplete || isOver && ran + cached === 0
-      ? "skipped"
-      : "waiting";
     return {
       stage,
       uses: node!.uses,
-      state,
+      state: stageState({ failed: count("stage_failed"), begun, ran, done: ran + cached, isComplete }, state),
       planned: isWhole ? total : null,
       ran,
       cached,
       seconds: own.reduce((sum, event) => sum + (event.type === "stage_finished" ? event.seconds : 0), 0),
     };
   });
+}
+
+function stageState(
+  counts: {
+    readonly failed: number;
+    readonly begun: number;
+    readonly ran: number;
+    readonly done: number;
+    readonly isComplete: boolean;
+  },
+  run: RunState,
+): StageStatus["state"] {
+  if (counts.failed > 0) return "failed";
+  if (counts.isComplete && counts.done > 0) return "done";
+  if (counts.begun > counts.ran) return run === "running" ? "running" : "interrupted";
+  return run === "finished" ? "skipped" : "waiting";
 }
 
 function nodeNumber({ index, iteration }: NodeName): number {
