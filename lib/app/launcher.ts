@@ -5,7 +5,7 @@
  * start programs (except for the process executor).
  * @module
  */
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
@@ -14,11 +14,14 @@ import {
   BASE_ENVIRONMENT,
   COMMAND_ENVIRONMENT,
   DOWNLOAD_ENVIRONMENT,
+  EXECUTOR_ENVIRONMENT,
 } from "@/lib/data/files/kept_environment.ts";
 import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
+import { executorPrograms, usedExecutors } from "@/lib/pipeline/executors/placed_executor.ts";
+import { readSite } from "@/lib/pipeline/executors/site.ts";
 import type { Manifest } from "@/lib/pipeline/engine/manifest.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { applySettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
@@ -135,15 +138,28 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   const given = Object.entries(inputs).filter((entry): entry is [string, string] => entry[1] !== null);
   const files = given.flatMap(([, path]) => namedPaths(path));
   if (!flags.followLinks) files.forEach(refuseOutsideLinks);
-  const isInline = flags.executor === "inline", hosts = hostsOf(manifest);
+  const site = flags.site === undefined ? {} : await readSite(flags.site, flags.shownSite!);
+  const used = usedExecutors(site, flags.executor, entriesByPath(manifest).map(([path]) => path));
+  const isInline = [...used].every((name) => name === "inline"), hosts = hostsOf(manifest);
+  const programs = Object.values(executorPrograms(used, site));
+  const folders = programs.length === 0 ? [] : programFolders();
   const modules = hasModules(manifest, inputs) ? modulePermissions() : NO_MODULES;
   const command = {
     module: new URL("pipeline_command.ts", import.meta.url),
     args: [...withInputs(args.filter((arg) => arg !== "--detach"), Object.fromEntries(given)), "--launched"],
     permissions: {
-      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
+      read: [
+        ...READ,
+        flags.manifest,
+        ...(flags.site === undefined ? [] : [flags.site]),
+        ...folders,
+        ...files,
+        flags.runDir,
+        flags.storeDir,
+        ...modules.read,
+      ],
       write: [flags.runDir, flags.storeDir],
-      ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts)),
+      ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts, programs)),
       sys: ["systemMemoryInfo", "statfs"],
       ffi: true,
     },
@@ -164,10 +180,12 @@ function network(
 /** Returns the permission to start processes of stages, which have their own permissions, and to pass them variables. */
 function processes(
   hosts: readonly string[],
+  programs: readonly string[],
 ): { readonly run: readonly string[]; readonly env: readonly string[] } {
   checkUrlToken(hosts);
-  const env = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, ...(hosts.length > 0 ? [URL_TOKEN] : [])];
-  return { run: childPrograms(), env };
+  const own = programs.length > 0 ? EXECUTOR_ENVIRONMENT : [];
+  const env = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, ...own, ...(hosts.length > 0 ? [URL_TOKEN] : [])];
+  return { run: [...childPrograms(), ...programs], env };
 }
 
 /** @throws {UsageError} before anything runs, where the token for a host would be refused */
@@ -175,9 +193,22 @@ function checkUrlToken(hosts: readonly string[]): void {
   for (const host of hosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
 }
 
-/** Returns the entries of all stages of a manifest. */
-function entriesOf({ stages }: Manifest) {
-  return Object.values(stages).flatMap((entry) => "uses" in entry ? [entry] : Object.values(entry.stages));
+/** Returns the entries of all stages of a manifest, by path. */
+function entriesByPath({ stages }: Manifest) {
+  return Object.entries(stages).flatMap(([name, entry]) =>
+    "uses" in entry
+      ? [[name, entry] as const]
+      : Object.entries(entry.stages).map(([inner, stage]) => [`${name}.${inner}`, stage] as const)
+  );
+}
+
+function entriesOf(manifest: Manifest) {
+  return entriesByPath(manifest).map(([, entry]) => entry);
+}
+
+/** Returns the folders in which programs of executors are looked up. */
+function programFolders(): string[] {
+  return (Deno.env.get("PATH") ?? "").split(delimiter).filter((folder) => folder !== "");
 }
 
 /** Returns the hosts that parameters of the manifest's stages name. */
@@ -201,12 +232,7 @@ function checkManifestHosts(
   allowed: readonly string[],
 ): void {
   const replaced = new Set(settings.map(({ path }) => path.join(".")));
-  const named = Object.entries(manifest.stages).flatMap(([name, entry]) =>
-    "uses" in entry
-      ? [[name, entry] as const]
-      : Object.entries(entry.stages).map(([inner, stage]) => [`${name}.${inner}`, stage] as const)
-  );
-  const bad = named.flatMap(([name, entry]) =>
+  const bad = entriesByPath(manifest).flatMap(([name, entry]) =>
     Object.entries(entry.with).flatMap(([parameter, value]) => {
       if (replaced.has(`${name}.${parameter}`)) return [];
       const hosts = reachedHosts({ [parameter]: value }).filter((host) => !allowed.includes(host));

@@ -6,12 +6,13 @@ import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { outputError, printOut } from "@/lib/data/files/standard_output.ts";
 import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
 import { dryRun, dryRunText } from "@/lib/pipeline/engine/dry_run.ts";
-import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
 import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import { mermaidText } from "@/lib/pipeline/engine/mermaid.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
-import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { placedExecutor } from "@/lib/pipeline/executors/placed_executor.ts";
+import { checkSite, readSite } from "@/lib/pipeline/executors/site.ts";
+import { allStages } from "@/lib/pipeline/engine/blueprint.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { checkSelection, forcedStages, selectPart } from "@/lib/pipeline/engine/selection.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
@@ -47,6 +48,9 @@ async function execute(flags: PipelineFlags): Promise<void> {
   checkInputsExist(inputs);
   checkPatterns(blueprint);
   for (const warning of blueprint.warnings) warn(`Warning: ${warning}`);
+  const site = flags.site === undefined ? {} : await readSite(flags.site, flags.shownSite!);
+  checkSite(site, blueprint, flags.shownSite ?? "", flags.executor);
+  const warnUser = (message: string) => warn(`Warning: ${message}`);
   const common = {
     stages,
     code: openCodeDigests(projectRoot),
@@ -72,12 +76,18 @@ async function execute(flags: PipelineFlags): Promise<void> {
   try {
     const result = await runPipeline(blueprint, {
       ...common,
-      executor: flags.executor === "process"
-        ? processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv, kill: stop.kill })
-        : inlineExecutor(stages),
+      executor: placedExecutor(allStages(blueprint).map(({ path }) => path), {
+        site,
+        ...(flags.executor && { flag: flags.executor }),
+        stages,
+        root: projectRoot,
+        keepEnv: flags.keepEnv,
+        kill: stop.kill,
+        warn: warnUser,
+      }),
       threads: flags.threads,
       signal: stop.signal,
-      warn: (message) => warn(`Warning: ${message}`),
+      warn: warnUser,
       listener: (event) => {
         events.push(event);
         show(() => display.event(event));

@@ -2,6 +2,7 @@
 import { basename, extname, join, resolve } from "node:path";
 import { parseInputs, parseSettings, type Setting } from "@/lib/pipeline/engine/settings.ts";
 import type { PartFlags } from "@/lib/pipeline/engine/selection.ts";
+import { type ExecutorName, EXECUTORS } from "@/lib/pipeline/executors/site.ts";
 import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
 
@@ -27,7 +28,8 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
   --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
-  --executor inline|process  run stages in this process, or each in its own; default inline
+  --executor NAME            where stages run: inline, process, container, ssh or slurm; default inline
+  --site FILE                executors and resources of stages by name: docs/executors.md
   --detach                   run in the background; see deno task status, logs and cancel
   --dry-run                  print which stages would run and why, then exit
   --explain                  with --dry-run: all changed parts of the keys, with full digests
@@ -69,7 +71,11 @@ export interface PipelineFlags extends ChildFlags, PartFlags {
   readonly force: readonly string[];
   readonly seed?: number;
   readonly threads: number;
-  readonly executor: "inline" | "process";
+  /** absent: the site file decides, else inline */
+  readonly executor?: ExecutorName;
+  /** site file, and its name in messages */
+  readonly site?: string;
+  readonly shownSite?: string;
   /** addresses of the manifest that stages may connect to, as `host:port` */
   readonly allowHosts: readonly string[];
   readonly followLinks: boolean;
@@ -107,19 +113,20 @@ export function readPipelineFlags(
       "seed",
       "threads",
       "executor",
+      "site",
       ...CHILD_FLAGS.strings,
     ],
     lists: ["input", "set", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 1,
   });
   const seed = flags.integer("seed", { min: 0 }), threads = flags.integer("threads", { min: 1 });
-  const executor = flags.oneOf("executor", ["inline", "process"]);
+  const executor = flags.oneOf("executor", EXECUTORS);
   const childFlags = readChildFlags(flags);
   for (const name of ["explain", "mermaid"].filter((name) => flags.has(name) && !flags.has("dry-run"))) {
     flags.problems.push(`--${name} requires --dry-run`);
   }
   flags.check();
-  const [word] = flags.words, hubCache = flags.text("hub-cache");
+  const [word] = flags.words, hubCache = flags.text("hub-cache"), site = flags.text("site");
   const names = (flag: string) => flags.text(flag)?.split(",");
   const to = names("to"), from = names("from"), only = names("only");
   const at = (path: string) => resolve(places.workingDirectory, path);
@@ -139,7 +146,8 @@ export function readPipelineFlags(
     force: names("force") ?? [],
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
-    executor: executor ?? "inline",
+    ...(executor && { executor }),
+    ...(site !== undefined && { site: at(site), shownSite: site }),
     allowHosts: flags.list("allow-host"),
     followLinks: flags.has("follow-links"),
     json: flags.has("json"),

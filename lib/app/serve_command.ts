@@ -11,7 +11,7 @@ import { modulePermissions } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { BASE_ENVIRONMENT, COMMAND_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
-import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";

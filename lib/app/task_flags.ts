@@ -11,12 +11,13 @@ import {
   BASE_ENVIRONMENT,
   COMMAND_ENVIRONMENT,
   DOWNLOAD_ENVIRONMENT,
+  EXECUTOR_ENVIRONMENT,
 } from "@/lib/data/files/kept_environment.ts";
 
 const COMMAND = [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, URL_TOKEN];
 
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
-  pipeline: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
+  pipeline: [...COMMAND, ...DOWNLOAD_ENVIRONMENT, ...EXECUTOR_ENVIRONMENT],
   stage: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
   experiment: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
   serve: [...COMMAND, "PORT", "SRPPO_TOKEN"],

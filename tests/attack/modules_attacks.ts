@@ -9,7 +9,7 @@ import { chatTemplate } from "@/lib/data/text/chat_template.ts";
 import { loadChecker } from "@/lib/model/evals/load_checker.ts";
 import { compilePattern } from "@/lib/model/evals/pattern.ts";
 import { callWithAll, type UserModuleLimits } from "@/lib/model/evals/user_module.ts";
-import { taskPermissions } from "@/lib/pipeline/engine/process_executor.ts";
+import { taskPermissions } from "@/lib/pipeline/executors/worker_command.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import type { Attack } from "./attack.ts";

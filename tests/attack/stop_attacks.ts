@@ -5,7 +5,7 @@ import { openDataRoot } from "@/lib/app/data_root.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { ORPHAN_WARNING } from "@/lib/app/stopping.ts";
 import { installedSetpriv } from "@/lib/data/files/child_command.ts";
-import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import { toyStages } from "@/tests/pipeline/toy.ts";
 import { commandOf } from "@/tests/support/launch.ts";
 import {

@@ -34,6 +34,7 @@ const CONTENT: Readonly<Record<string, string>> = {
   "lib/report": "output of a run: live lines, summary, report.json, report.html",
   "lib/pipeline/experiments":
     "grids of runs over seeds: planning, execution, statistics over runs, the report page",
+  "lib/pipeline/executors": "where stages run: processes, containers, SSH, Slurm; the site file",
   "lib/pipeline/inspect": "states, logs, lineage and differences of runs, from what they left on disk",
   "lib/app": "the commands, the HTTP server, and the registry that finds stages",
   "stages": "one folder per stage: `main.ts` (program), `params.ts`, functions, tests, README",

@@ -9,7 +9,7 @@ import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { readTokens } from "@/lib/data/contracts/tokens.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { stagePaths, withFiles } from "@/lib/app/stage_arguments.ts";
-import { taskPermissions } from "@/lib/pipeline/engine/process_executor.ts";
+import { taskPermissions } from "@/lib/pipeline/executors/worker_command.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 

@@ -85,6 +85,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "pipeline/engine",
     "report",
   ],
+  "lib/pipeline/executors": ["compute/tensor", "data/files", "data/contracts", "pipeline/engine"],
   "lib/pipeline/inspect": ["compute/tensor", "data/files", "data/contracts", "pipeline/engine", "report"],
   "lib/app": { allBut: [] },
   "stages": { allBut: ["app"] },

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { stages } from "@/lib/app/registry.ts";
 import { usedModules } from "@/lib/data/contracts/user_modules.ts";
-import { taskPermissions } from "@/lib/pipeline/engine/process_executor.ts";
+import { taskPermissions } from "@/lib/pipeline/executors/worker_command.ts";
 import { ToyProject } from "./toy.ts";
 
 for (

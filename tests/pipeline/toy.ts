@@ -8,7 +8,7 @@ import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
 import { resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
-import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
 import {

@@ -14,7 +14,7 @@ import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { BASE_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
-import { processExecutor } from "@/lib/pipeline/engine/process_executor.ts";
+import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
 import { toyCode, toyStages } from "@/tests/pipeline/toy.ts";

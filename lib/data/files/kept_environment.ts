@@ -26,6 +26,12 @@ export const DOWNLOAD_ENVIRONMENT: readonly string[] = [
   ...["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
 ];
 
+/** What the programs of executors get beside the base list: the clients of Slurm, SSH and containers. */
+export const EXECUTOR_ENVIRONMENT: readonly string[] = [
+  ...["SLURM_CONF", "SLURM_JWT", "SLURM_CLUSTERS", "USER", "LOGNAME", "SSH_AUTH_SOCK", "DOCKER_HOST"],
+  ...["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINER_HOST"],
+];
+
 /** Returns those of the variables that are set and that this process may read, each with its value. */
 export function readEnvironment(names: readonly string[]): Record<string, string> {
   const values = [...new Set(names)].map((name) => {

@@ -52,7 +52,7 @@ export async function runAction(
   options: ActionOptions,
 ): Promise<{ readonly record: ActionRecord; readonly ran: boolean }> {
   const { store, signal, memory } = options;
-  using share = await options.budget.take();
+  using share = await options.budget.take(options.executor.cpus?.(ready.node.plan.path));
   using lock = await waitForLock(store.lockFile(ready.key), signal);
   if (!lock || signal.aborted) throw interrupted();
   const theirs = again ? undefined : store.get(ready.key);
@@ -67,6 +67,7 @@ export async function runAction(
   const given = new Map<string, FileContent>();
   await options.executor.run(task, {
     signal,
+    node: ready.node.id,
     progress(progress) {
       if (Number.isFinite(progress.fields?.tokens)) reported.tokens = progress.fields!.tokens!;
       if (progress.warning !== undefined) (reported.warnings ??= []).push(progress.warning);

@@ -35,8 +35,9 @@ export function cleanStore(store: Store): void {
   }
 }
 
-/** Returns whether a stage still runs for an action: its process may have outlived a killed run. */
+/** Returns whether a stage still runs for an action: its process or its job may have outlived a killed run. */
 function isWorkedOn(store: Store, key: string): boolean {
+  if (statOf(join(store.dir, "tmp", key, "job.json")) !== undefined) return true;
   const path = `${store.lockFile(key)}.worker`;
   if (statOf(path) === undefined) return false;
   using lock = tryLock(path);

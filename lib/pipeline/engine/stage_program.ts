@@ -190,7 +190,7 @@ function progressLine({ step, total, message = "", warning, fields = {} }: Stage
 /** Runs the task in `file` as a worker of a driver, and returns the exit code. */
 async function runAsWorker(stage: Stage, file: string, stop: AbortController): Promise<number> {
   const task = taskSchema.parse(JSON.parse(await Deno.readTextFile(file)));
-  const channel = openWorkerChannel(stop);
+  const channel = openWorkerChannel(stop, task.unattended ?? false);
   try {
     using _lock = task.lock === undefined ? undefined : await waitForLock(task.lock, stop.signal);
     if (stop.signal.aborted) throw new TryAgainError(`Interrupted before ${stage.id} began`);

@@ -26,6 +26,8 @@ export const taskSchema = z.strictObject({
   scratch: z.string().exactOptional(),
   /** lock that the worker holds while it runs, so that an orphan and its successor never share a scratch directory */
   lock: z.string().exactOptional(),
+  /** the worker continues when its driver has ended: a job of a cluster */
+  unattended: z.boolean().exactOptional(),
 });
 
 /** A task. Paths are absolute. */
@@ -38,17 +40,21 @@ export interface TaskControl {
   /** aborted when a task in another process must end at once, whatever it is doing */
   readonly kill?: AbortSignal;
   readonly progress: (progress: StageProgress) => void;
+  /** which stage of the manifest, `ppo.update[3]`, if it is of one */
+  readonly node?: string;
   /** for stages that run in this process */
   readonly handOver?: HandOver;
 }
 
 /** Runs tasks somewhere. */
 export interface Executor {
-  readonly name: "inline" | "process";
+  readonly name: string;
   /** true: several tasks may run at the same time */
   readonly parallel: boolean;
   /** true: tasks run in this process, where one can hand large files to the next in memory */
   readonly sharesMemory: boolean;
+  /** CPUs of a stage that runs elsewhere (by its path in the manifest); undefined: it shares the threads of this machine */
+  readonly cpus?: (stage: string) => number | undefined;
   readonly run: (task: Task, control: TaskControl) => Promise<void>;
 }
 

@@ -23,8 +23,9 @@ export class ThreadBudget {
     this.#free = threads;
   }
 
-  /** Waits for a share. */
-  take(): Promise<ThreadShare> {
+  /** Waits for a share. @param elsewhere threads of a stage that runs on another machine: it takes none of these */
+  take(elsewhere?: number): Promise<ThreadShare> {
+    if (elsewhere !== undefined) return Promise.resolve({ threads: elsewhere, [Symbol.dispose]: () => {} });
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#schedule();

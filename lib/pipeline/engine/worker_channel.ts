@@ -1,6 +1,7 @@
 /**
  * The channel from a worker process to its driver: JSON lines on standard output, one per message. The worker's standard
- * input stays open as long as the driver lives, so that a worker ends with a driver that was killed.
+ * input stays open as long as the driver lives, so that a worker ends with a driver that was killed; a line on it asks the
+ * worker to save and end. A worker that outlives its driver, such as a job of a cluster, has no input.
  * @module
  */
 import { z } from "zod";
@@ -36,8 +37,11 @@ export interface WorkerChannel {
   readonly failed: (error: unknown) => void;
 }
 
-/** Opens the channel on standard input and output; the process ends when the driver has ended. */
-export function openWorkerChannel(stop: AbortController): WorkerChannel {
+/**
+ * Opens the channel on standard input and output.
+ * @param unattended false: the process ends when its input does
+ */
+export function openWorkerChannel(stop: AbortController, unattended: boolean): WorkerChannel {
   const encoder = new TextEncoder();
   const send = (message: unknown) => {
     const bytes = encoder.encode(`${JSON.stringify(message)}\n`);
@@ -45,11 +49,11 @@ export function openWorkerChannel(stop: AbortController): WorkerChannel {
   };
   const watch = async () => {
     const buffer = new Uint8Array(64);
-    while (await Deno.stdin.read(buffer) !== null);
+    while (await Deno.stdin.read(buffer) !== null) stop.abort();
     stop.abort();
     Deno.exit(EXIT.tryAgain);
   };
-  watch();
+  if (!unattended) watch();
   return {
     progress: (progress) => send({ progress }),
     failed: (error) => {
