@@ -130,6 +130,7 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
     "lib/pipeline/experiments",
     "lib/model/models",
     "lib/pipeline/engine",
+    "lib/pipeline/executors",
     "lib/report",
     "stages",
   ],

@@ -2,9 +2,11 @@
 import { join } from "node:path";
 import { projectRoot, stagesIn } from "@/lib/app/registry.ts";
 import type { RunEvent, RunResult } from "@/lib/data/contracts/events.ts";
-import type { Blueprint } from "@/lib/pipeline/engine/blueprint.ts";
+import { allStages, type Blueprint } from "@/lib/pipeline/engine/blueprint.ts";
 import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
-import { inlineExecutor } from "@/lib/pipeline/engine/task.ts";
+import { type Executor, inlineExecutor } from "@/lib/pipeline/engine/task.ts";
+import { placedExecutor } from "@/lib/pipeline/executors/placed_executor.ts";
+import { checkSite, parseSite } from "@/lib/pipeline/executors/site.ts";
 import { resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
@@ -60,7 +62,8 @@ export interface ToyOptions extends PartFlags {
   readonly seed?: number;
   readonly runDir?: string;
   readonly storeDir?: string;
-  readonly executor?: "inline" | "process";
+  /** a site's executors are found in `path`, with a site file's text */
+  readonly executor?: "inline" | "process" | { readonly site: string; readonly path: string };
   readonly threads?: number;
   readonly fresh?: boolean;
   readonly signal?: AbortSignal;
@@ -110,9 +113,7 @@ export class ToyProject extends TemporaryDirectory {
     if (options.from || options.only) checkSelection(await dryRun(blueprint, common), { mayRun });
     const result = await runPipeline(blueprint, {
       ...common,
-      executor: options.executor === "process"
-        ? processExecutor({ stages: toyStages, root: projectRoot })
-        : inlineExecutor(toyStages),
+      executor: toyExecutor(blueprint, options),
       threads: options.threads ?? 2,
       patienceMs: 1,
       ...(options.signal ? { signal: options.signal } : {}),
@@ -131,6 +132,15 @@ export class ToyProject extends TemporaryDirectory {
       Deno.readTextFileSync(Deno.statSync(path).isDirectory ? join(path, "value.txt") : path);
     return Object.fromEntries(Object.entries(result.outputs).map(([name, path]) => [name, read(path)]));
   }
+}
+
+function toyExecutor(blueprint: Blueprint, { executor = "inline", warn = () => {} }: ToyOptions): Executor {
+  if (executor === "process") return processExecutor({ stages: toyStages, root: projectRoot });
+  if (executor === "inline") return inlineExecutor(toyStages);
+  const site = parseSite(executor.site, "site.yaml"), kill = new AbortController().signal;
+  checkSite(site, blueprint, "site.yaml", undefined);
+  const common = { site, stages: toyStages, root: projectRoot, keepEnv: [], kill, warn, path: executor.path };
+  return placedExecutor(allStages(blueprint).map(({ path }) => path), common);
 }
 
 /** Returns the ids of the nodes that ran, `loop.count[2]`, sorted. */

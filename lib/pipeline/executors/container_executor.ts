@@ -82,7 +82,7 @@ export async function runInContainer(
 }
 
 /** Returns the arguments of podman or docker. */
-export function containerArguments(
+function containerArguments(
   task: Task,
   taskFile: string,
   name: string,

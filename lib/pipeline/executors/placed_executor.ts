@@ -28,6 +28,8 @@ export interface PlacedOptions {
   /** aborted when everything must end at once */
   readonly kill: AbortSignal;
   readonly warn: (message: string) => void;
+  /** folders of the executors' programs; default: PATH */
+  readonly path?: string;
 }
 
 /** Programs that each executor starts. */
@@ -41,11 +43,16 @@ const PROGRAMS: Readonly<Record<ExecutorName, (site: Site) => readonly string[]>
 
 /**
  * Returns the absolute paths of the programs that some executors start, by name.
+ * @param path folders in which they are looked up; default: PATH
  * @throws {UnavailableError} listing those that are not installed
  */
-export function executorPrograms(names: Iterable<ExecutorName>, site: Site): Record<string, string> {
+export function executorPrograms(
+  names: Iterable<ExecutorName>,
+  site: Site,
+  path = Deno.env.get("PATH") ?? "",
+): Record<string, string> {
   const needed = [...new Set([...names].flatMap((name) => PROGRAMS[name](site)))];
-  const folders = (Deno.env.get("PATH") ?? "").split(delimiter);
+  const folders = path.split(delimiter);
   const found = needed.map((name) =>
     [name, folders.map((folder) => join(folder, name)).find(isFile)] as const
   );
@@ -102,9 +109,9 @@ type Runner = (task: Task, control: TaskControl, placement: Placement) => Promis
 function makeRunners(
   local: Readonly<Record<"inline" | "process", Executor>>,
   used: ReadonlySet<ExecutorName>,
-  { site, stages, root, kill }: PlacedOptions,
+  { site, stages, root, kill, path }: PlacedOptions,
 ): Record<ExecutorName, Runner> {
-  const programs = executorPrograms(used, site);
+  const programs = executorPrograms(used, site, path);
   const project = site.project ?? root, deno = site.deno ?? Deno.execPath();
   const code = {
     root: project,

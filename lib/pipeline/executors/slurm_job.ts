@@ -31,9 +31,16 @@ export function batchScript(words: readonly string[], folder: string): string {
   const file = (name: string) => quoted([join(folder, name)]);
   return `#!/bin/sh
 # The worker gets SIGTERM before the time limit, at preemption and at scancel, and saves.
+worker=
+stopped=
+stop() {
+  stopped=1
+  [ -z "$worker" ] || kill -TERM "$worker" 2>/dev/null
+}
+trap stop TERM USR1
 ${quoted(words)} </dev/null >>${file("messages.jsonl")} 2>>${file("errors.log")} &
 worker=$!
-trap 'kill -TERM $worker 2>/dev/null' TERM USR1
+[ -z "$stopped" ] || stop
 while :; do
   wait $worker
   code=$?

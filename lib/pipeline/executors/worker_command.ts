@@ -82,7 +82,7 @@ export function attemptOf(task: Task): string {
 }
 
 /** Returns whether a task has a user's module. */
-export function hasModules(task: Task): boolean {
+function hasModules(task: Task): boolean {
   return usedModules(task.inputs, task.params).length > 0;
 }
 
