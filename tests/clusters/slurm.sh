@@ -81,8 +81,13 @@ same killed
 say "a node goes down while its job runs: the job is run again on another"
 pipeline "$work/node" --executor slurm >"$work/node.log" 2>&1 &
 driver=$!
-wait_for "$work/node" ppo.update
-node=$(squeue --noheader --states=running --format=%N | head -n 1)
+node=
+for ((i = 0; i < 600 && ${#node} == 0; i++)); do
+  node=$(squeue --noheader --states=running --name=srppo-sft --format=%N | head -n 1)
+  sleep 0.2
+done
+[[ -n "$node" ]] || fail "no job of sft ran"
+sleep 1
 scontrol update "nodename=$node" state=down reason=test
 # Slurm waits two minutes before it runs a job again.
 for _ in $(seq 5); do
