@@ -115,6 +115,34 @@ Deno.test("an interrupted run asks its jobs to save, and the next run resumes", 
   assertEquals(toy.outputs(await toy.run({ set, executor })).model, "3");
 });
 
+Deno.test("a job that was preempted and saved is submitted again, and the job that Slurm put back is cancelled", async () => {
+  using toy = new ToyProject();
+  const slurm = new FakeSlurm(toy), set = [...SMALL, "loop.count.pause=300"], warnings: string[] = [];
+  let isPreempted = false;
+  const result = await toy.run({
+    set,
+    executor: { site: SITE, path: slurm.path },
+    warn: (message) => warnings.push(message),
+    listener: (event) => {
+      if (isPreempted || event.type !== "stage_progress" || event.stage !== "loop.count") return;
+      isPreempted = true;
+      slurm.terminate("srppo-loop.count[0]");
+    },
+  });
+  assertEquals(toy.outputs(result).model, "3");
+  assertEquals(warnings.length, 1);
+  assert(
+    /^loop\.count\[0\]: Interrupted: step \d of count-iterations is saved; attempt 2 in 1 s$/.test(
+      warnings[0]!,
+    ),
+    warnings[0],
+  );
+  const jobs = slurm.submitted(), name = "--job-name=srppo-loop.count[0]";
+  const ids = jobs.flatMap((job, i) => job.includes(name) ? [i + 1] : []);
+  assertEquals(ids.length, 2);
+  assertEquals(slurm.cancelled(), [`${ids[0]}`]);
+});
+
 Deno.test("a driver that is killed and started again waits for the job that runs, and submits it only once", async () => {
   using toy = new ToyProject();
   const slurm = new FakeSlurm(toy), set = [...SMALL, "loop.count.pause=1500"];

@@ -80,6 +80,12 @@ export class FakeSlurm {
     );
   }
 
+  /** Sends SIGTERM to the last job with this name, as at preemption. */
+  terminate(name: string): void {
+    const index = this.submitted().findLastIndex((job) => job.includes(`--job-name=${name}`));
+    Deno.kill(Number(Deno.readTextFileSync(join(this.path, `${index + 1}.pid`))), "SIGTERM");
+  }
+
   /** Returns the arguments of all calls of scancel so far. */
   cancelled(): string[] {
     try {

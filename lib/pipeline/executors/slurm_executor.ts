@@ -69,6 +69,9 @@ async function findJob(file: string, { queue }: SlurmOptions): Promise<Submitted
   }
   const code = exitCodeIn(logFolder(job.attempt));
   if (code === EXIT.ok || (code === undefined && queue.isAlive(await queue.state(job.id)))) return job;
+  // Slurm puts a job whose node was lost back into its queue, also if the job has ended by itself.
+  await queue.cancel(job.id, false);
+  removeIfThere(logFolder(job.attempt));
   return undefined;
 }
 
