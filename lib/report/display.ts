@@ -175,9 +175,10 @@ class LiveDisplay implements Display {
   /** Returns the curves of loops that have just ended, also when all of their iterations were cached. */
   #curves(milestones: readonly Milestone[]): string[] {
     const kept: string[] = [];
-    for (const loop of this.#tracker.loops.values()) {
-      const over = loopIsOver(loop) || milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop));
-      if (milestones.length === 0 || !over || this.#plotted.has(loop)) continue;
+    for (const loop of milestones.length === 0 ? [] : this.#tracker.loops.values()) {
+      if (this.#plotted.has(loop)) continue;
+      const over = milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop)) || loopIsOver(loop);
+      if (!over) continue;
       this.#plotted.add(loop);
       append(kept, loopCurves(loop, { columns: this.#columns(), paint: this.#paint }));
     }
