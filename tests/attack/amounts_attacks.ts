@@ -4,12 +4,14 @@ import { exitCodeOf, ManifestError, UsageError } from "@/lib/compute/tensor/erro
 import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
 import { readDemonstrations } from "@/lib/data/demonstrations/user_rows.ts";
 import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { dryRun, dryRunText } from "@/lib/pipeline/engine/dry_run.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { unroll } from "@/lib/pipeline/engine/unroll.ts";
 import { axisOf } from "@/lib/report/axis_ticks.ts";
 import { params as rolloutParams } from "@/stages/rollout/params.ts";
 import { stage as tokenize } from "@/stages/tokenize/main.ts";
+import { toyCode, ToyProject, toyStages } from "@/tests/pipeline/toy.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import type { Attack } from "./attack.ts";
@@ -28,6 +30,33 @@ const config = (fields: Readonly<Record<string, unknown>>) => () =>
     ...{ model_type: "llama", vocab_size: 10, hidden_size: 8, intermediate_size: 8 },
     ...{ num_hidden_layers: 1, num_attention_heads: 2, ...fields },
   });
+
+/** A loop that its metric ends after two iterations. */
+const longLoop = (count: number) => `
+inputs: { base: base }
+stages:
+  loop:
+    iterate:
+      count: ${count}
+      carry: { model: inputs.base, state: null }
+      until: { metric: count.metrics.stopped, above: 0 }
+    stages:
+      count: { uses: count-iterations, in: { model: carry.model, state: carry.state }, with: { add: 2, limit: 5 } }
+    next: { model: count.model, state: count.state }
+  metrics: { uses: join-text, in: { texts: loop.metrics } }
+outputs: { model: loop.model }
+`;
+
+const manyCopies = (count: number) => `
+inputs: { first: first.txt }
+stages:
+  copies:
+    foreach: { count: ${count} }
+    stages:
+      write: { uses: write-text, in: { text: inputs.first }, seed: copy }
+  all: { uses: join-text, in: { texts: copies.write.text } }
+outputs: { text: all.text }
+`;
 
 /** The attacks. */
 export const attacks: readonly Attack[] = [
@@ -53,6 +82,34 @@ export const attacks: readonly Attack[] = [
         return [Promise.resolve().then(() => open--)];
       });
       assert(most <= 256, `${most}`);
+    },
+  },
+  {
+    name: "a loop of a million iterations that ends after two runs without unrolling the others",
+    async run() {
+      using project = new ToyProject();
+      const result = await project.run({ manifest: longLoop(1_000_000) });
+      assertEquals(result.nodes.length, 3);
+      const blueprint = await project.blueprint({ manifest: longLoop(1_000_000) });
+      const most = 10, directories = { runDir: project.file("other"), storeDir: project.file("other/store") };
+      const nodes = await dryRun(blueprint, { stages: toyStages, code: toyCode, ...directories, most });
+      assertEquals(nodes.filter(({ runs }) => runs).length, most);
+    },
+  },
+  {
+    name: "a dry run lists a million iterations and 100,000 copies",
+    slow: true,
+    async run() {
+      using project = new ToyProject();
+      for (
+        const [manifest, count] of [[longLoop(1_000_000), 1_000_001], [manyCopies(100_000), 100_001]] as const
+      ) {
+        const blueprint = await project.blueprint({ manifest });
+        const directories = { runDir: project.file("run"), storeDir: project.file("run/store") };
+        const nodes = await dryRun(blueprint, { stages: toyStages, code: toyCode, ...directories });
+        assertEquals(nodes.length, count);
+        assert(dryRunText(nodes).endsWith(`${count} stages to run, 0 cached\n`));
+      }
     },
   },
   {
