@@ -4,6 +4,7 @@
  * reference to its directory.
  * @module
  */
+import { environmentValue } from "@/lib/data/files/kept_environment.ts";
 import { downloadModel } from "@/lib/data/hub/download_model.ts";
 import { hubToken } from "@/lib/data/hub/hub_settings.ts";
 import { parseModelReference } from "@/lib/data/hub/model_reference.ts";
@@ -12,7 +13,7 @@ import { runCommand } from "./command.ts";
 import { spellBytes } from "./machine.ts";
 
 async function main([cache, endpoint, ...references]: readonly string[]): Promise<number> {
-  const token = hubToken(Deno.env.get("HF_TOKEN"));
+  const token = hubToken(environmentValue("HF_TOKEN"));
   const paths: Record<string, string> = {};
   for (const text of references) {
     const hub = { reference: parseModelReference(text), endpoint: endpoint!, token };
