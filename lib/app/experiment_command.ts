@@ -3,6 +3,7 @@
  * @module
  */
 import { join, resolve } from "node:path";
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { ExperimentDisplay } from "@/lib/pipeline/experiments/experiment_display.ts";
 import { readExperiment, withArms } from "@/lib/pipeline/experiments/experiment_reader.ts";
 import type { PlanContext } from "@/lib/pipeline/experiments/plan_runs.ts";
@@ -57,7 +58,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
   };
   if (flags.dryRun) {
     const found = await outlook(runs, context);
-    printOut(found.map((entry) => flags.json ? jsonLine(entry) : textLine(entry)).join(""));
+    printOut(escapeControls(found.map((entry) => flags.json ? jsonLine(entry) : textLine(entry)).join("")));
     return EXIT.ok;
   }
   const terminal = !flags.json && Deno.stdout.isTerminal();

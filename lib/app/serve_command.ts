@@ -4,6 +4,7 @@
  * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { hostOf, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
@@ -241,8 +242,13 @@ async function main(args: readonly string[]): Promise<number> {
     executor: processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv }),
     token: environmentValue("SRPPO_TOKEN") || undefined,
     stop: stopOnSignals(flags.grace).signal,
-    print: (line) => console.log(line),
+    print: (line) => console.log(escapeControls(line)),
   });
 }
 
-if (import.meta.main) await runCommand(main, HELP);
+/** Runs the command with the process's arguments and ends the process. */
+export function runServe(): Promise<never> {
+  return runCommand(main, HELP);
+}
+
+if (import.meta.main) await runServe();
