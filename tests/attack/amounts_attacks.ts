@@ -14,6 +14,7 @@ import { stage as tokenize } from "@/stages/tokenize/main.ts";
 import { toyCode, ToyProject, toyStages } from "@/tests/pipeline/toy.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { finish } from "@/tests/support/launch.ts";
 import type { Attack } from "./attack.ts";
 
 const block = (head: string) => `stages:\n  a:\n    ${head}\n    stages: { b: { uses: write-text } }\n`;
@@ -57,6 +58,17 @@ stages:
   all: { uses: join-text, in: { texts: copies.write.text } }
 outputs: { text: all.text }
 `;
+
+/** Stages that read rows, and a number of rows that a machine with two cores computes in minutes. */
+const MANY_ROWS = [
+  ["tokenize", 1_000_000],
+  ["sft", 1_000_000],
+  ["rollout", 1_000_000],
+  ["score", 200_000],
+  ["eval", 200_000],
+  ["build-reward", 200_000],
+  ["ppo-update", 200_000],
+] as const;
 
 /** The attacks. */
 export const attacks: readonly Attack[] = [
@@ -196,4 +208,23 @@ export const attacks: readonly Attack[] = [
       assert(Deno.statSync(train!).size > 1e6);
     },
   },
+  // In a process each, with the memory that it prints; deno task test:attack rows runs them.
+  ...MANY_ROWS.map(([stage, rows]): Attack => ({
+    name: `${stage} takes ${rows} short rows`,
+    slow: true,
+    async run(directory) {
+      const program = `${projectRoot}/tests/attack/many_rows_program.ts`;
+      const { code, out, err } = await finish(
+        new Deno.Command(Deno.execPath(), {
+          args: ["run", "-A", "--no-check", program, stage, String(rows), directory.file("rows")],
+          cwd: projectRoot,
+          stdin: "null",
+          stdout: "piped",
+          stderr: "piped",
+        }).spawn(),
+      );
+      assertEquals([code, err], [0, ""]);
+      console.log(out.trim());
+    },
+  })),
 ];
