@@ -3,18 +3,21 @@
  * @module
  */
 import { join, resolve } from "node:path";
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { ExperimentDisplay } from "@/lib/pipeline/experiments/experiment_display.ts";
 import { readExperiment, withArms } from "@/lib/pipeline/experiments/experiment_reader.ts";
 import type { PlanContext } from "@/lib/pipeline/experiments/plan_runs.ts";
-import { type ExperimentRuns, resolveRuns } from "@/lib/pipeline/experiments/resolve_runs.ts";
+import { type ExperimentRuns, resolveRuns, type RunSpec } from "@/lib/pipeline/experiments/resolve_runs.ts";
 import { type Outlook, outlook, runExperiment } from "@/lib/pipeline/experiments/run_experiment.ts";
 import { experimentSummary } from "@/lib/pipeline/experiments/terminal_table.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
 import { inputRoot } from "@/lib/pipeline/engine/inputs.ts";
 import { type ManifestSource, readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
+import { parseSettings } from "@/lib/pipeline/engine/settings.ts";
+import { reachedHosts } from "@/lib/data/contracts/reached_hosts.ts";
 import { counted } from "@/lib/report/format.ts";
-import { EXIT } from "@/lib/compute/tensor/errors.ts";
+import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { EXPERIMENT_HELP, type ExperimentFlags, readExperimentFlags } from "./experiment_flags.ts";
 import { downloadReferences, hubInputs } from "./hub_inputs.ts";
@@ -43,6 +46,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
     root,
     read: async (path) => (await read(path)).manifest,
   });
+  checkExperimentHosts([...Object.values(runs.prepared), ...runs.runs], flags);
   const context: PlanContext = {
     root,
     outDir: flags.outDir,
@@ -54,7 +58,7 @@ async function execute(flags: ExperimentFlags): Promise<number> {
   };
   if (flags.dryRun) {
     const found = await outlook(runs, context);
-    printOut(found.map((entry) => flags.json ? jsonLine(entry) : textLine(entry)).join(""));
+    printOut(escapeControls(found.map((entry) => flags.json ? jsonLine(entry) : textLine(entry)).join("")));
     return EXIT.ok;
   }
   const terminal = !flags.json && Deno.stdout.isTerminal();
@@ -67,12 +71,30 @@ async function execute(flags: ExperimentFlags): Promise<number> {
     signal,
     display,
     warn,
-    start: (args, listener) =>
-      runPipelineProcess(args, { root, signal, kill, keepEnv: flags.keepEnv, listener }),
+    start: (args, listener) => runPipelineProcess(args, { root, signal, kill, ...flags, listener }),
   });
   const summary = experimentSummary(report, { colours: terminal && !Deno.noColor });
   display.ended(flags.outDir, `${summary}\n\nreport  ${join(flags.outDir, "report.html")}`);
   return code;
+}
+
+/**
+ * Checks the addresses that the settings of an experiment's file name: they reach the runs as `--set`, which is otherwise the
+ * user's own. Those of the manifests are checked by the runs.
+ * @throws {UsageError} listing those that no `--allow-host` names
+ */
+function checkExperimentHosts(
+  runs: readonly RunSpec[],
+  { set, allowHosts }: Pick<ExperimentFlags, "set" | "allowHosts">,
+): void {
+  const own = new Set(set), texts = new Set(runs.flatMap(({ settings }) => settings));
+  const foreign = parseSettings([...texts].filter((text) => !own.has(text)));
+  const bad = foreign.flatMap(({ path, value }) => {
+    const hosts = reachedHosts({ [path.at(-1)!]: value }).filter((host) => !allowHosts.includes(host));
+    return hosts.map((host) => `${host} for ${path.join(".")}`);
+  });
+  if (bad.length === 0) return;
+  throw new UsageError(`An address in an experiment requires --allow-host HOST:PORT, got ${bad.join(", ")}`);
 }
 
 /** Returns a reader of manifests that reads each file once. */

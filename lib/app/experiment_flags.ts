@@ -24,6 +24,8 @@ Usage: deno task experiment NAME|FILE [flags]
   --store DIR              cache of stage outputs, one subdirectory per seed; default <out>/store
   --set STAGE.PARAM=VALUE  replace a parameter in every manifest with that stage; repeatable
   --hub-cache DIR          cache of models from the Hugging Face Hub; default ~/.cache/srppo/hub
+  --allow-host HOST:PORT   address in files that stages may connect to; repeatable
+  --follow-links           follow links in input directories that lead outside of them
   --dry-run                print how many stages of each run would run, then exit
   --grace SECONDS          time from SIGTERM until running processes are killed; default 25
   --keep-env NAME          additional environment variable for the stages; repeatable
@@ -58,6 +60,9 @@ export interface ExperimentFlags extends ChildFlags {
   readonly storeDir: string;
   readonly set: readonly string[];
   readonly hubCache?: string;
+  /** addresses of the experiment and its manifests that stages may connect to, as `host:port` */
+  readonly allowHosts: readonly string[];
+  readonly followLinks: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -65,9 +70,9 @@ export interface ExperimentFlags extends ChildFlags {
   readonly launched: boolean;
 }
 
-const BOOLEANS = ["help", "dry-run", "json", "verbose", "launched"];
+const BOOLEANS = ["help", "dry-run", "follow-links", "json", "verbose", "launched"];
 const STRINGS = ["seeds", "arms", "jobs", "threads", "out", "store", "hub-cache", "grace"];
-const LISTS = ["set", "keep-env"];
+const LISTS = ["set", "allow-host", "keep-env"];
 
 /**
  * Reads `args`.
@@ -129,6 +134,8 @@ export function readExperimentFlags(
     storeDir: store === undefined ? join(outDir, "store") : at(store),
     set: flags.set as string[],
     ...(hubCache === undefined ? {} : { hubCache: at(hubCache) }),
+    allowHosts: flags["allow-host"] as string[],
+    followLinks: flags["follow-links"] as boolean,
     dryRun: flags["dry-run"] as boolean,
     json: flags.json as boolean,
     verbose: flags.verbose as boolean,

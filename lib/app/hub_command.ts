@@ -4,15 +4,16 @@
  * reference to its directory.
  * @module
  */
+import { environmentValue } from "@/lib/data/files/kept_environment.ts";
 import { downloadModel } from "@/lib/data/hub/download_model.ts";
 import { hubToken } from "@/lib/data/hub/hub_settings.ts";
 import { parseModelReference } from "@/lib/data/hub/model_reference.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
-import { runCommand } from "./command.ts";
+import { runCommand, warn } from "./command.ts";
 import { spellBytes } from "./machine.ts";
 
 async function main([cache, endpoint, ...references]: readonly string[]): Promise<number> {
-  const token = hubToken(Deno.env.get("HF_TOKEN"));
+  const token = hubToken(environmentValue("HF_TOKEN"));
   const paths: Record<string, string> = {};
   for (const text of references) {
     const hub = { reference: parseModelReference(text), endpoint: endpoint!, token };
@@ -20,9 +21,9 @@ async function main([cache, endpoint, ...references]: readonly string[]): Promis
       cache: cache!,
       onStart({ name, bytes, here }) {
         const rest = here > 0 ? `, ${spellBytes(here)} already downloaded` : "";
-        console.error(`Downloading ${name} of ${text} (${spellBytes(bytes)}${rest})`);
+        warn(`Downloading ${name} of ${text} (${spellBytes(bytes)}${rest})`);
       },
-      warn: (message) => console.error(`Warning: ${message}`),
+      warn: (message) => warn(`Warning: ${message}`),
     });
   }
   console.log(JSON.stringify(paths));

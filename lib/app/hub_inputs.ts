@@ -4,7 +4,7 @@
  * @module
  */
 import { join } from "node:path";
-import { DOWNLOAD_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
+import { DOWNLOAD_ENVIRONMENT, environmentValue } from "@/lib/data/files/kept_environment.ts";
 import { hubCache, hubEndpoint, hubHosts } from "@/lib/data/hub/hub_settings.ts";
 import { isModelReference, parseModelReference } from "@/lib/data/hub/model_reference.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
@@ -25,10 +25,10 @@ export async function downloadReferences(
 ): Promise<Record<string, string>> {
   if (references.length === 0) return {};
   references.forEach(parseModelReference);
-  const endpoint = hubEndpoint(Deno.env.get("HF_ENDPOINT"));
+  const endpoint = hubEndpoint(environmentValue("HF_ENDPOINT"));
   const folder = hubCache(cache, {
-    XDG_CACHE_HOME: Deno.env.get("XDG_CACHE_HOME"),
-    HOME: Deno.env.get("HOME"),
+    XDG_CACHE_HOME: environmentValue("XDG_CACHE_HOME"),
+    HOME: environmentValue("HOME"),
   });
   const module = new URL("hub_command.ts", import.meta.url);
   const { code, output } = await runDeno(module, [folder, endpoint, ...new Set(references)], {

@@ -15,6 +15,7 @@ import {
   COMMAND_ENVIRONMENT,
   DOWNLOAD_ENVIRONMENT,
   EXECUTOR_ENVIRONMENT,
+  environmentValue,
 } from "@/lib/data/files/kept_environment.ts";
 import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
@@ -190,7 +191,7 @@ function processes(
 
 /** @throws {UsageError} before anything runs, where the token for a host would be refused */
 function checkUrlToken(hosts: readonly string[]): void {
-  for (const host of hosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
+  for (const host of hosts) urlToken(environmentValue(URL_TOKEN), `http://${host}`);
 }
 
 /** Returns the entries of all stages of a manifest, by path. */

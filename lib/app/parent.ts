@@ -3,20 +3,20 @@
  * @module
  */
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
+import { readEnvironment } from "@/lib/data/files/kept_environment.ts";
 
-/** Returns the directory where the user ran `deno task` (which itself runs beside deno.json), else the current one. */
+/**
+ * Returns the directory where the user ran `deno task` (which itself runs beside deno.json), else the current one.
+ * @throws {UsageError} if its path is not UTF-8: Deno would read and write files under another name
+ */
 export function workingDirectory(): string {
   return taskDirectory() ?? Deno.cwd();
 }
 
 /** Returns INIT_CWD, which `deno task` sets. */
 function taskDirectory(): string | undefined {
-  try {
-    return Deno.env.get("INIT_CWD");
-  } catch {
-    // Started without a task and its permissions.
-    return undefined;
-  }
+  // Without permission: started without a task.
+  return readEnvironment(["INIT_CWD"])["INIT_CWD"];
 }
 
 /** Ends this process when its standard input ends: the launcher at the other end has ended. */

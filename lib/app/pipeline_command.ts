@@ -2,6 +2,7 @@
  * `deno task pipeline`: plans a manifest, runs its stages, shows progress, and writes the report.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { outputError, printOut } from "@/lib/data/files/standard_output.ts";
 import { openCodeDigests } from "@/lib/pipeline/engine/code_digest.ts";
@@ -112,7 +113,8 @@ function verify(storeDir: string): void {
 }
 
 function print(text: string): void {
-  printOut(text === "" || text.endsWith("\n") ? text : `${text}\n`);
+  // Names, reasons and responses in it may be foreign.
+  printOut(escapeControls(text === "" || text.endsWith("\n") ? text : `${text}\n`));
 }
 
 /** Calls `write`, which writes to standard output, and explains its errors. */

@@ -37,12 +37,15 @@ export function launcherFlags(command: string): string[] {
  */
 export async function runPipelineProcess(
   args: readonly string[],
-  { root, signal, kill, keepEnv, listener }: {
+  { root, signal, kill, keepEnv, allowHosts, followLinks, listener }: {
     readonly root: string;
     readonly signal: AbortSignal;
     readonly kill: AbortSignal;
     /** names of environment variables for its stages */
     readonly keepEnv: readonly string[];
+    /** addresses in manifests that its stages may connect to */
+    readonly allowHosts: readonly string[];
+    readonly followLinks: boolean;
     readonly listener: (event: RunEvent) => void;
   },
 ): Promise<PipelineEnd> {
@@ -52,6 +55,8 @@ export async function runPipelineProcess(
     "pipeline",
     ...args,
     ...keepEnv.map((name) => `--keep-env=${name}`),
+    ...allowHosts.map((host) => `--allow-host=${host}`),
+    ...(followLinks ? ["--follow-links"] : []),
     "--json",
   ], {
     keep: [...COMMAND_ENVIRONMENT, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN, ...keepEnv],

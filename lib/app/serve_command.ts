@@ -4,12 +4,17 @@
  * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { hostOf, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
-import { BASE_ENVIRONMENT, COMMAND_ENVIRONMENT } from "@/lib/data/files/kept_environment.ts";
+import {
+  BASE_ENVIRONMENT,
+  COMMAND_ENVIRONMENT,
+  environmentValue,
+} from "@/lib/data/files/kept_environment.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import type { Executor } from "@/lib/pipeline/engine/task.ts";
@@ -202,7 +207,7 @@ function socketName(host: string, port: number): string {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const flags = readServeFlags(args, { PORT: Deno.env.get("PORT") });
+  const flags = readServeFlags(args, { PORT: environmentValue("PORT") });
   const place = flags.data === undefined
     ? join(projectRoot, "runs")
     : resolve(workingDirectory(), flags.data);
@@ -210,7 +215,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (Deno.permissions.querySync({ name: "net", host: socket }).state !== "granted") {
     endWithTask();
     warnIfOrphansArePossible();
-    for (const host of flags.allowedHosts) urlToken(Deno.env.get(URL_TOKEN), `http://${host}`);
+    for (const host of flags.allowedHosts) urlToken(environmentValue(URL_TOKEN), `http://${host}`);
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
     // Both spellings if a link leads to the data root: Deno checks a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
@@ -235,10 +240,15 @@ async function main(args: readonly string[]): Promise<number> {
   return await serve({ ...flags, data: place }, {
     stages,
     executor: processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv }),
-    token: Deno.env.get("SRPPO_TOKEN") || undefined,
+    token: environmentValue("SRPPO_TOKEN") || undefined,
     stop: stopOnSignals(flags.grace).signal,
-    print: (line) => console.log(line),
+    print: (line) => console.log(escapeControls(line)),
   });
 }
 
-if (import.meta.main) await runCommand(main, HELP);
+/** Runs the command with the process's arguments and ends the process. */
+export function runServe(): Promise<never> {
+  return runCommand(main, HELP);
+}
+
+if (import.meta.main) await runServe();

@@ -3,6 +3,7 @@
  * moving block below the finished lines.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { eraseLines, paint, withoutWrapping } from "./ansi.ts";
 import { decimal, duration } from "./format.ts";
@@ -175,9 +176,10 @@ class LiveDisplay implements Display {
   /** Returns the curves of loops that have just ended, also when all of their iterations were cached. */
   #curves(milestones: readonly Milestone[]): string[] {
     const kept: string[] = [];
-    for (const loop of this.#tracker.loops.values()) {
-      const over = loopIsOver(loop) || milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop));
-      if (milestones.length === 0 || !over || this.#plotted.has(loop)) continue;
+    for (const loop of milestones.length === 0 ? [] : this.#tracker.loops.values()) {
+      if (this.#plotted.has(loop)) continue;
+      const over = milestones.some((m) => m.kind === "event" && endsLoop(m.event, loop)) || loopIsOver(loop);
+      if (!over) continue;
       this.#plotted.add(loop);
       append(kept, loopCurves(loop, { columns: this.#columns(), paint: this.#paint }));
     }
@@ -199,9 +201,22 @@ class LiveDisplay implements Display {
   }
 }
 
-/** Returns a display for one run. */
+/** Returns a display for one run. Control characters of texts in events, which may be foreign, are shown as escapes. */
 export function createDisplay({ json, terminal, write = writeAll, columns }: DisplayOptions): Display {
-  if (json) return { event: (event) => write(`${JSON.stringify(event)}\n`), end() {} };
-  if (!terminal) return new LogDisplay(write);
-  return new LiveDisplay(write, columns === undefined ? terminalColumns : () => columns);
+  // As JSON the escapes are the same text.
+  if (json) return { event: (event) => write(`${escapeControls(JSON.stringify(event))}\n`), end() {} };
+  const display = terminal
+    ? new LiveDisplay(write, columns === undefined ? terminalColumns : () => columns)
+    : new LogDisplay(write);
+  return { event: (event) => display.event(harmless(event) as RunEvent), end: () => display.end() };
+}
+
+/** Returns a value with the control characters of its texts and names as escapes. */
+function harmless(value: unknown): unknown {
+  if (typeof value === "string") return escapeControls(value);
+  if (Array.isArray(value)) return value.map(harmless);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [escapeControls(name), harmless(each)]),
+  );
 }

@@ -257,3 +257,33 @@ Deno.test("createDisplay() on a terminal keeps its block low when many stages ru
   assertEquals(live.at(-2), "  and 4 more stages");
   assertEquals(screen(all).length, 2);
 });
+
+Deno.test("control and bidirectional characters of stage names, reasons and messages are shown as escapes", () => {
+  const evil = "a\x1b[2J\u202eb", harmless = "a\\u001b[2J\\u202eb";
+  const events = exampleEvents().map((event) =>
+    "stage" in event
+      ? { ...event, stage: event.stage.replace("sft", evil), ...("reason" in event ? { reason: evil } : {}) }
+      : event.type === "run_started"
+      ? { ...event, manifest: evil, run_dir: evil }
+      : event
+  ) as RunEvent[];
+  const failed = {
+    ...events.find(({ type }) => type === "stage_finished")!,
+    type: "stage_failed",
+    message: evil,
+  };
+  for (const options of [{ terminal: false }, { terminal: true }]) {
+    const { all } = shown([...events, failed as unknown as RunEvent], { json: false, ...options });
+    // deno-lint-ignore no-control-regex -- the display's own codes
+    const foreign = all.replaceAll(
+      /\x1b\[(?:\?7[lh]|[\d;]*[AJm])|[\r\n]/g,
+      (code) => code.endsWith("2J") ? "!" : "",
+    );
+    assertStringIncludes(all, harmless);
+    // deno-lint-ignore no-control-regex -- what must not be left
+    assertEquals(/[\x00-\x1f\x7f-\x9f\u202e!]/.test(foreign), false);
+  }
+  const { all } = shown(events, { json: true, terminal: true });
+  assert(!/\u202e/.test(all));
+  assertEquals(all.trimEnd().split("\n").map((line) => JSON.parse(line)), events);
+});

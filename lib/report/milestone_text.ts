@@ -1,5 +1,4 @@
 /** The lines that both displays show about a run. @module */
-import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import type { NodeName } from "@/lib/data/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
@@ -93,7 +92,7 @@ export function iterationSentence(loop: Loop, { iteration, values, tokensPerSeco
 }
 
 function warningText(node: NodeName, warning: string, paint: Paint): string {
-  return `${paint.yellow("!")} ${labelOf(node)}${iterationSuffix(node)}: ${escapeControls(warning)}`;
+  return `${paint.yellow("!")} ${labelOf(node)}${iterationSuffix(node)}: ${warning}`;
 }
 
 /** Returns the line of a milestone that is not an iteration, or undefined for one without a line. */

@@ -99,6 +99,8 @@ export class RunTracker {
   /** by label, in the order in which they started */
   readonly running = new Map<string, Running>();
   readonly loops = new Map<string, Loop>();
+  /** by block and number: a loop may have a million */
+  readonly #known = new Map<string, Iteration>();
   /** numbers of stages by iteration, by block */
   readonly #planned = new Map<string, number[]>();
   /** iterations of the loops of a plan that is too long to list */
@@ -176,13 +178,13 @@ export class RunTracker {
     const loop = this.loops.get(block) ??
       { block, total: this.#iterations[block] ?? counts.length, iterations: [] };
     this.loops.set(block, loop);
-    const known = loop.iterations.find((r) => r.iteration === name.iteration);
+    const { iteration } = name, known = this.#known.get(`${block}[${iteration}]`);
     if (known !== undefined) return known;
-    const { iteration } = name;
     // Of a plan that is too long to list, later iterations have at least the stages that every iteration has.
     const expected = counts[iteration] ?? smallest(this.#iterations[block] === undefined ? [] : counts);
     const added: Iteration = { block, iteration, expected, done: 0, cached: 0, seconds: 0, values: {} };
     loop.iterations.push(added);
+    this.#known.set(`${block}[${iteration}]`, added);
     this.#waiting.add(added);
     return added;
   }

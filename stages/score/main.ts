@@ -3,6 +3,7 @@
  * It has no state and draws no random numbers.
  * @module
  */
+import { environmentValue } from "@/lib/data/files/kept_environment.ts";
 import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
 import { URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { readRollouts } from "@/lib/data/contracts/rollouts.ts";
@@ -101,7 +102,7 @@ async function externalReward(
   if (url === "") return undefined;
   return endpointReward({
     url,
-    token: urlToken(Deno.env.get(URL_TOKEN), url),
+    token: urlToken(environmentValue(URL_TOKEN), url),
     timeoutMs: 1000 * params.external_timeout,
     attempts: params.external_attempts,
     batch: params.external_batch,

@@ -7,7 +7,8 @@ import { assistantText, maskOfSpans } from "@/lib/data/text/assistant_mask.ts";
 import type { ChatTemplate, Message, Span } from "@/lib/data/text/chat_template.ts";
 import { TemplateBudgetError } from "@/lib/data/text/template_budget.ts";
 import type { Encoded, Tokenizer } from "@/lib/data/text/tokenizer.ts";
-import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { DataError, throwIfInterrupted } from "@/lib/compute/tensor/errors.ts";
+import { runYielding, type Work } from "@/lib/model/train/event_loop.ts";
 import { type EncodedDemonstration, type EncodingProblem, spanningToken, withPrefix } from "./encode_rows.ts";
 
 /** A template, and whether the tokenizer's prefix (BOS) is added before its text. */
@@ -28,9 +29,12 @@ export async function encodeChatPrompts(
   tokenizer: Tokenizer,
   chat: Chat,
   conversations: readonly (readonly Message[])[],
+  signal?: AbortSignal,
 ): Promise<(EncodedPrompt | EncodingProblem)[]> {
-  const texts = conversations.map((messages) =>
-    orProblem(() => ({ text: chat.template.render(messages, { addGenerationPrompt: true }).text }))
+  const texts = await renderAll(
+    conversations,
+    (messages) => ({ text: chat.template.render(messages, { addGenerationPrompt: true }).text }),
+    signal,
   );
   const contents = texts.map((it) => "text" in it ? it.text : "");
   const encoded = await tokenizer.encodeAll(contents, { special: false });
@@ -42,14 +46,20 @@ export async function encodeChatPrompts(
 /**
  * Returns ids and masks of conversations. The prompt is everything before the first response.
  * @param boundary see the parameter of that name
+ * @throws {TryAgainError} if `signal` is aborted
  */
 export async function encodeChats(
   tokenizer: Tokenizer,
   chat: Chat,
   conversations: readonly (readonly Message[])[],
   boundary: "error" | "split",
+  signal?: AbortSignal,
 ): Promise<(EncodedDemonstration | EncodingProblem)[]> {
-  const texts = conversations.map((messages) => orProblem(() => assistantText(chat.template, messages)));
+  const texts = await renderAll(
+    conversations,
+    (messages) => assistantText(chat.template, messages),
+    signal,
+  );
   const whole = await tokenizer.encodeWithPlaces(texts.map((it) => "text" in it ? it.text : ""));
   const starts = texts.map((it) => "text" in it ? it.text.slice(0, it.spans[0]?.start ?? 0) : "");
   const prompts = await tokenizer.encodeAll(starts, { special: false });
@@ -151,6 +161,28 @@ function supervisedMask(
 
 function prefixed(tokenizer: Tokenizer, { addsPrefix }: Chat, ids: Int32Array): readonly number[] {
   return addsPrefix ? withPrefix(tokenizer, ids) : [...ids];
+}
+
+/**
+ * Returns the results of `render`, or the errors that the template raised. A row may take a second (see `TemplateBudget`), so
+ * the event loop has a turn between rows, in which a signal to stop is noticed.
+ * @throws {TryAgainError} if `signal` is aborted
+ */
+async function renderAll<T>(
+  conversations: readonly (readonly Message[])[],
+  render: (messages: readonly Message[]) => T,
+  signal?: AbortSignal,
+): Promise<(T | EncodingProblem)[]> {
+  function* work(): Work<(T | EncodingProblem)[]> {
+    const results: (T | EncodingProblem)[] = [];
+    for (const messages of conversations) {
+      if (signal !== undefined) throwIfInterrupted(signal);
+      results.push(orProblem(() => render(messages)));
+      yield;
+    }
+    return results;
+  }
+  return await runYielding(work());
 }
 
 /** Returns the result of `render`, or the error that the template raised. */

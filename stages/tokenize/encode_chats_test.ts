@@ -1,5 +1,6 @@
 /** Conversations by chat templates: supervised tokens, and what is refused. @module */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { chatTemplate, type Message } from "@/lib/data/text/chat_template.ts";
 import { loadChatTemplate } from "@/lib/data/text/load_chat_template.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
@@ -150,4 +151,26 @@ Deno.test("a text without a prompt is supervised except for BOS, with one end to
   if ("problem" in text!) throw new TypeError(text.problem);
   assertEquals([text!.promptIds, text!.prompt], [[1], ""]);
   assertEquals(tokenizer.decode(text!.responseIds), " Once upon a time.</s>".trimStart());
+});
+
+Deno.test("a signal to stop is noticed between two conversations, before all templates are rendered", async () => {
+  const { tokenizer, chat } = setting("chatml"), stop = new AbortController();
+  let rendered = 0;
+  const template = {
+    ...chat.template,
+    render: (...args: Parameters<typeof chat.template.render>) => {
+      rendered++;
+      const end = performance.now() + 30;
+      while (performance.now() < end);
+      return chat.template.render(...args);
+    },
+  };
+  setTimeout(() => stop.abort(), 1);
+  const prompts = Array(100).fill(TALK.slice(0, 1));
+  await assertRejects(
+    () => encodeChatPrompts(tokenizer, { ...chat, template }, prompts, stop.signal),
+    TryAgainError,
+    "Interrupted",
+  );
+  assert(rendered < 100, `${rendered}`);
 });

@@ -18,6 +18,8 @@ export interface ContentEncoding {
   /** undefined: prompts and responses are plain text */
   readonly chat?: Chat | undefined;
   readonly boundary: "error" | "split";
+  /** stops between two conversations when it is aborted */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Result = EncodedDemonstration | EncodingProblem;
@@ -26,7 +28,7 @@ type Result = EncodedDemonstration | EncodingProblem;
 export async function encodeContents(
   tokenizer: Tokenizer,
   contents: readonly Content[],
-  { chat, boundary }: ContentEncoding,
+  { chat, boundary, signal }: ContentEncoding,
 ): Promise<Result[]> {
   const results: Result[] = contents.map(() => needsTemplate());
   const assign = (indices: readonly number[], found: readonly Result[]): void => {
@@ -36,7 +38,8 @@ export async function encodeContents(
   assign(texts, await encodeTexts(tokenizer, texts.map((k) => (contents[k] as { text: string }).text)));
   if (chat !== undefined) {
     const chats = indicesWhere(contents, ({ kind }) => kind === "chat");
-    assign(chats, await encodeChats(tokenizer, chat, chats.map((k) => messagesOf(contents[k]!)), boundary));
+    const conversations = chats.map((k) => messagesOf(contents[k]!));
+    assign(chats, await encodeChats(tokenizer, chat, conversations, boundary, signal));
   } else {
     const plain = indicesWhere(contents, (content) => plainPair(content) !== undefined);
     const pairs = plain.map((k) => plainPair(contents[k]!)!);
@@ -49,9 +52,9 @@ export async function encodeContents(
 export async function encodePromptContents(
   tokenizer: Tokenizer,
   contents: readonly Content[],
-  { chat }: Pick<ContentEncoding, "chat">,
+  { chat, signal }: Pick<ContentEncoding, "chat" | "signal">,
 ): Promise<(EncodedPrompt | EncodingProblem)[]> {
-  if (chat !== undefined) return await encodeChatPrompts(tokenizer, chat, contents.map(messagesOf));
+  if (chat !== undefined) return await encodeChatPrompts(tokenizer, chat, contents.map(messagesOf), signal);
   const texts = contents.map(plainPrompt);
   const ids = await encodePrompts(tokenizer, texts.map((text) => text ?? ""));
   return texts.map((text, k) => text === undefined ? needsTemplate() : { text, ids: ids[k]! });

@@ -35,7 +35,7 @@ export const stage = defineStage({
 async function run(context: StageContext<Params, typeof inputs, typeof outputs>): Promise<void> {
   const { params, inputs, outputs, seed, signal, progress } = context, { model } = inputs;
   const tokenizer = loadTokenizer(model), tokenizerDigest = tokenizer.digest;
-  const settings = settingsOf(params, tokenizer, model, seed);
+  const settings = { ...settingsOf(params, tokenizer, model, seed), signal };
   progress({ message: "reading" });
   const { input, selection, pairing } = await readInput(inputs, params, tokenizer, signal);
   if (tokenizer.eosIds.length === 0 && (input.demonstrations ?? input.rollouts) !== undefined) {

@@ -24,7 +24,7 @@ export function reportText(report: ShownReport, options: { readonly colors: bool
   });
   const examples = report.examples.map(({ id, segments }) => {
     const text = segments.map(({ mask, text }) => segment(mask, text, look, options.colors)).join("");
-    return `${look.bold(id)}\n${text}`;
+    return `${look.bold(visible(id))}\n${text}`;
   });
   return [...tableLines(lines, look), ...examples].join("\n");
 }

@@ -35,6 +35,8 @@ export interface TokenizeSettings {
   readonly draw?: number;
   /** undefined: prompts and responses are plain text */
   readonly chat?: Chat | undefined;
+  /** stops between two conversations when it is aborted */
+  readonly signal?: AbortSignal;
 }
 
 /** A demonstration of limited length. */
@@ -63,12 +65,12 @@ export async function tokenSets(
   input: DemonstrationInput,
   settings: TokenizeSettings,
 ): Promise<{ readonly train?: TokenSet; readonly validation?: TokenSet }> {
-  const { params, maxLength, seed, chat } = settings;
+  const { params, maxLength, seed, chat, signal } = settings;
   const { demonstrations, rollouts } = input;
   if (demonstrations === undefined && rollouts === undefined) return {};
   const user = demonstrations === undefined
     ? { samples: [], farTooLong: [], unsupervised: [] }
-    : await samplesOfDemonstrations(tokenizer, demonstrations, { ...params, maxLength, chat });
+    : await samplesOfDemonstrations(tokenizer, demonstrations, { ...params, maxLength, chat, signal });
   const model = rollouts === undefined ? [] : samplesOfRollouts(tokenizer, rollouts);
   const file = fileNames(input), samples = [...user.samples, ...model];
   refuseEqualIds(file, samples);

@@ -4,14 +4,17 @@ import { exitCodeOf, ManifestError, UsageError } from "@/lib/compute/tensor/erro
 import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
 import { readDemonstrations } from "@/lib/data/demonstrations/user_rows.ts";
 import { modelFromConfig } from "@/lib/model/models/config.ts";
+import { dryRun, dryRunText } from "@/lib/pipeline/engine/dry_run.ts";
 import { parseManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { applySettings, parseSettings } from "@/lib/pipeline/engine/settings.ts";
 import { unroll } from "@/lib/pipeline/engine/unroll.ts";
 import { axisOf } from "@/lib/report/axis_ticks.ts";
 import { params as rolloutParams } from "@/stages/rollout/params.ts";
 import { stage as tokenize } from "@/stages/tokenize/main.ts";
+import { toyCode, ToyProject, toyStages } from "@/tests/pipeline/toy.ts";
 import { runStage } from "@/tests/support/run_stage.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
+import { finish } from "@/tests/support/launch.ts";
 import type { Attack } from "./attack.ts";
 
 const block = (head: string) => `stages:\n  a:\n    ${head}\n    stages: { b: { uses: write-text } }\n`;
@@ -28,6 +31,44 @@ const config = (fields: Readonly<Record<string, unknown>>) => () =>
     ...{ model_type: "llama", vocab_size: 10, hidden_size: 8, intermediate_size: 8 },
     ...{ num_hidden_layers: 1, num_attention_heads: 2, ...fields },
   });
+
+/** A loop that its metric ends after two iterations. */
+const longLoop = (count: number) => `
+inputs: { base: base }
+stages:
+  loop:
+    iterate:
+      count: ${count}
+      carry: { model: inputs.base, state: null }
+      until: { metric: count.metrics.stopped, above: 0 }
+    stages:
+      count: { uses: count-iterations, in: { model: carry.model, state: carry.state }, with: { add: 2, limit: 5 } }
+    next: { model: count.model, state: count.state }
+  metrics: { uses: join-text, in: { texts: loop.metrics } }
+outputs: { model: loop.model }
+`;
+
+const manyCopies = (count: number) => `
+inputs: { first: first.txt }
+stages:
+  copies:
+    foreach: { count: ${count} }
+    stages:
+      write: { uses: write-text, in: { text: inputs.first }, seed: copy }
+  all: { uses: join-text, in: { texts: copies.write.text } }
+outputs: { text: all.text }
+`;
+
+/** Stages that read rows, and a number of rows that a machine with two cores computes in minutes. */
+const MANY_ROWS = [
+  ["tokenize", 1_000_000],
+  ["sft", 1_000_000],
+  ["rollout", 1_000_000],
+  ["score", 200_000],
+  ["eval", 200_000],
+  ["build-reward", 200_000],
+  ["ppo-update", 200_000],
+] as const;
 
 /** The attacks. */
 export const attacks: readonly Attack[] = [
@@ -53,6 +94,34 @@ export const attacks: readonly Attack[] = [
         return [Promise.resolve().then(() => open--)];
       });
       assert(most <= 256, `${most}`);
+    },
+  },
+  {
+    name: "a loop of a million iterations that ends after two runs without unrolling the others",
+    async run() {
+      using project = new ToyProject();
+      const result = await project.run({ manifest: longLoop(1_000_000) });
+      assertEquals(result.nodes.length, 3);
+      const blueprint = await project.blueprint({ manifest: longLoop(1_000_000) });
+      const most = 10, directories = { runDir: project.file("other"), storeDir: project.file("other/store") };
+      const nodes = await dryRun(blueprint, { stages: toyStages, code: toyCode, ...directories, most });
+      assertEquals(nodes.filter(({ runs }) => runs).length, most);
+    },
+  },
+  {
+    name: "a dry run lists a million iterations and 100,000 copies",
+    slow: true,
+    async run() {
+      using project = new ToyProject();
+      for (
+        const [manifest, count] of [[longLoop(1_000_000), 1_000_001], [manyCopies(100_000), 100_001]] as const
+      ) {
+        const blueprint = await project.blueprint({ manifest });
+        const directories = { runDir: project.file("run"), storeDir: project.file("run/store") };
+        const nodes = await dryRun(blueprint, { stages: toyStages, code: toyCode, ...directories });
+        assertEquals(nodes.length, count);
+        assert(dryRunText(nodes).endsWith(`${count} stages to run, 0 cached\n`));
+      }
     },
   },
   {
@@ -139,4 +208,23 @@ export const attacks: readonly Attack[] = [
       assert(Deno.statSync(train!).size > 1e6);
     },
   },
+  // In a process each, with the memory that it prints; deno task test:attack rows runs them.
+  ...MANY_ROWS.map(([stage, rows]): Attack => ({
+    name: `${stage} takes ${rows} short rows`,
+    slow: true,
+    async run(directory) {
+      const program = `${projectRoot}/tests/attack/many_rows_program.ts`;
+      const { code, out, err } = await finish(
+        new Deno.Command(Deno.execPath(), {
+          args: ["run", "-A", "--no-check", program, stage, String(rows), directory.file("rows")],
+          cwd: projectRoot,
+          stdin: "null",
+          stdout: "piped",
+          stderr: "piped",
+        }).spawn(),
+      );
+      assertEquals([code, err], [0, ""]);
+      console.log(out.trim());
+    },
+  })),
 ];

@@ -9,7 +9,7 @@ import { exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 import { downloadModel } from "@/lib/data/hub/download_model.ts";
 import { parseModelReference } from "@/lib/data/hub/model_reference.ts";
 import { endpointReward } from "@/stages/score/endpoint_reward.ts";
-import { endlessBody, type FakeHub, fakeHub, silentBody } from "@/tests/support/fake_hub.ts";
+import { dribblingBody, endlessBody, type FakeHub, fakeHub, silentBody } from "@/tests/support/fake_hub.ts";
 import { type Judge, JudgeServer, SILENCE } from "@/tests/support/judge_server.ts";
 import type { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import type { Attack } from "./attack.ts";
@@ -153,6 +153,22 @@ const HUB_ATTACKS: readonly Attack[] = [
       });
       assertEquals(code, 69);
       assert(message.endsWith("sent no bytes for 0.2 s"), message);
+    },
+  },
+  {
+    name:
+      "a hub that sends a byte now and then for ever is left, as it sends fewer than 1024 bytes per second (69)",
+    async run(directory) {
+      for (const isSlow of [isTree, (path: string) => path.startsWith("/storage/")]) {
+        const { code, message } = await download(directory, (hub) => {
+          hub.hostile = (path, range) =>
+            isSlow(path) && range !== "bytes=0-0"
+              ? new Response(dribblingBody(20), { status: range === null ? 200 : 206 })
+              : undefined;
+        });
+        assertEquals(code, 69);
+        assert(message.endsWith("must send at least 1024 bytes per second, got fewer"), message);
+      }
     },
   },
   {

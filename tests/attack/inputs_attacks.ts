@@ -10,7 +10,7 @@ import { openSafetensors } from "@/lib/data/files/safetensors.ts";
 import { readText, readWholeFile } from "@/lib/data/files/whole_file.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
-import { finish, launch } from "@/tests/support/launch.ts";
+import { commandOf, finish, launch } from "@/tests/support/launch.ts";
 import { symlink } from "@/tests/support/symlink.ts";
 import type { Attack } from "./attack.ts";
 
@@ -144,6 +144,100 @@ export const attacks: readonly Attack[] = [
     async run() {
       const { code, err } = await finish(launch(["pipeline", "--dry-run", "--run-dir", "runs/\uFFFD"]));
       assertEquals([code, err], [64, "Arguments and paths must be UTF-8, got runs/\uFFFD\n"]);
+    },
+  },
+  {
+    name:
+      "named pipes in place of data, a manifest or files of a model are refused by name, and never opened",
+    slow: true,
+    async run(directory) {
+      const model = directory.file("model"), tokenizer = `${projectRoot}/fixtures/stories260k`;
+      const shell =
+        `cp -r ${tokenizer} ${model} && rm ${model}/tokenizer.json && mkfifo ${model}/tokenizer.json ` +
+        ["rows.jsonl", "rows.parquet", "rows.arrow", "m.yaml"].map(directory.file.bind(directory)).join(" ");
+      assertEquals(new Deno.Command("bash", { args: ["-c", shell] }).outputSync().code, 0);
+      const rows = `${projectRoot}/fixtures/quickstart/demos.jsonl`,
+        outputs = ["train", "report"].flatMap((port) => [
+          `--out.${port}`,
+          directory.file(`${port}.out`),
+        ]);
+      const tokenize = (demonstrations: string, base: string) => [
+        ...["stage", "tokenize", "--in.demonstrations", demonstrations, "--in.model", base, ...outputs],
+      ];
+      const cases = [
+        ...["rows.jsonl", "rows.parquet", "rows.arrow"].map((name) =>
+          [name, tokenize(directory.file(name), tokenizer), 65] as const
+        ),
+        ["tokenizer.json", tokenize(rows, model), 65],
+        ["m.yaml", ["pipeline", directory.file("m.yaml")], 64],
+        ["m.yaml", ["experiment", directory.file("m.yaml")], 64],
+        ["rows.jsonl", [
+          "pipeline",
+          "--input",
+          `demonstrations=${directory.file("rows.jsonl")}`,
+          "--run-dir",
+          model,
+        ], 65],
+      ] as const;
+      for (const [name, args, expected] of cases) {
+        const { code, err } = await finish(launch(args));
+        assertEquals(code, expected, err);
+        assert(err.endsWith(`${name} must be a regular file, got a device, pipe or socket\n`), err);
+      }
+    },
+  },
+  {
+    name: "a working directory or a variable that is not UTF-8 is refused (64)",
+    async run() {
+      const command = ["pipeline", "stage", "experiment", "serve"].map((task) =>
+        [task, commandOf([task])] as const
+      );
+      for (const [task, words] of command) {
+        const run = `INIT_CWD=$'/tmp/d\\xffir' ${words.map((word) => `'${word}'`).join(" ")}`;
+        const { code, stderr } = await new Deno.Command("bash", {
+          args: ["-c", `${run} ${task === "serve" ? "--data" : ""} x`],
+          cwd: projectRoot,
+          stdin: "null",
+        }).output();
+        const text = new TextDecoder().decode(stderr);
+        const expected = "The path of the working directory must be UTF-8, got other bytes\n";
+        assertEquals([task, code, text], [task, 64, expected]);
+      }
+      const words = commandOf(["pipeline", "--dry-run"]).map((word) => `'${word}'`).join(" ");
+      const { code, stderr } = await new Deno.Command("bash", {
+        args: ["-c", `HF_ENDPOINT=$'\\xff' TZ=$'a\\xff' ${words}`],
+        cwd: projectRoot,
+      }).output();
+      assertEquals([code, new TextDecoder().decode(stderr)], [
+        64,
+        "Environment variable TZ must be UTF-8, got other bytes\n",
+      ]);
+    },
+  },
+  {
+    name:
+      "a reader such as head that closes the output ends help, a dry run, a run and a list without a message",
+    slow: true,
+    async run(directory) {
+      const short = ["--to", "sft", "--set", "sft.max_updates=1", "--run-dir", directory.file("run")];
+      const commands = [
+        ["pipeline", "--help"],
+        ["pipeline", "--dry-run", "--set", "ppo.count=3000", "--run-dir", directory.file("none")],
+        ["pipeline", ...short],
+        ["pipeline", ...short, "--json", "--fresh"],
+        ["stage"],
+        ["experiment", "quickstart", "--dry-run", "--out", directory.file("e")],
+      ];
+      for (const args of commands) {
+        const words = commandOf(args).map((word) => `'${word}'`).join(" ");
+        const { stdout, stderr } = await new Deno.Command("bash", {
+          args: ["-c", `${words} | head -c 1 >/dev/null; echo \${PIPESTATUS[0]}`],
+          cwd: projectRoot,
+        }).output();
+        const code = Number(new TextDecoder().decode(stdout));
+        assert(code === 0 || code === 75, `${args.join(" ")}: ${code}`);
+        assertEquals(new TextDecoder().decode(stderr), "", args.join(" "));
+      }
     },
   },
 ];

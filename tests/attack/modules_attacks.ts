@@ -1,5 +1,7 @@
 /** Attacks by authors of user modules, of chat templates and of patterns. @module */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { dirname } from "node:path";
+import { shownText } from "@/lib/app/shown_text.ts";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { readRunRequest } from "@/lib/app/run_request.ts";
 import { openDataRoot } from "@/lib/app/data_root.ts";
@@ -135,6 +137,30 @@ const MODULES: readonly Attack[] = [
         { root: projectRoot, stages },
       );
       assertEquals(flags.filter((flag) => flag.startsWith("--allow-run")), []);
+    },
+  },
+  {
+    name: "the message of a module that fails has no absolute path over HTTP",
+    run: async (directory) => {
+      const root = openDataRoot(directory.path), checks = [{ meta: {}, response: "", ended: true }];
+      const bodies = [
+        'import "./missing.ts"; export const check = 1;',
+        "export function check( {",
+        "export const other = 1;",
+        "export function check() { throw new Error(new Error(import.meta.url).stack); }",
+        'export function check() { Deno.readTextFileSync("/etc/hostname"); }',
+        'export function check() { console.log("no reply"); }',
+        "export function check() { Deno.exit(1); }",
+      ];
+      for (const [k, body] of bodies.entries()) {
+        const path = directory.write(`check${k}.ts`, body);
+        const error = await assertRejects(async () => await (await loadChecker(path))(checks));
+        const shown = shownText((error as Error).message, root);
+        assert(shown.includes(`check${k}.ts`), shown);
+        for (const place of [root.path, projectRoot, dirname(Deno.execPath()), "file://", "/etc/", "/tmp/"]) {
+          assert(!shown.includes(place), `${place} in ${shown}`);
+        }
+      }
     },
   },
   {

@@ -133,6 +133,16 @@ export function silentBody(first = ""): ReadableStream<Uint8Array<ArrayBuffer>> 
   });
 }
 
+/** Returns a body that sends a space every `pauseMs` without an end. */
+export function dribblingBody(pauseMs: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      controller.enqueue(new TextEncoder().encode(" "));
+    },
+  });
+}
+
 /** Returns a stream of pieces of `bytes` with a pause before each. */
 function inPieces(bytes: Uint8Array, pauseMs: number): ReadableStream<Uint8Array> {
   let at = 0;

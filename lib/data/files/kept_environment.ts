@@ -3,6 +3,7 @@
  * names, so that tokens and secrets of the user's shell reach no process that has no use for them.
  * @module
  */
+import { UsageError } from "@/lib/compute/tensor/errors.ts";
 
 /** What every child gets: where programs and caches are, language, terminal, certificates, and the drivers of devices. */
 export const BASE_ENVIRONMENT: readonly string[] = [
@@ -32,11 +33,28 @@ export const EXECUTOR_ENVIRONMENT: readonly string[] = [
   ...["CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINER_HOST"],
 ];
 
-/** Returns those of the variables that are set and that this process may read, each with its value. */
+/**
+ * Returns the value of a variable, undefined if it is not set.
+ * @throws {UsageError} if it is not UTF-8, without the value, which may be a secret
+ */
+export function environmentValue(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.InvalidData)) throw cause;
+    const what = name === "INIT_CWD" ? "The path of the working directory" : `Environment variable ${name}`;
+    throw new UsageError(`${what} must be UTF-8, got other bytes`, { cause });
+  }
+}
+
+/**
+ * Returns those of the variables that are set and that this process may read, each with its value.
+ * @throws {UsageError} for one that is not UTF-8
+ */
 export function readEnvironment(names: readonly string[]): Record<string, string> {
   const values = [...new Set(names)].map((name) => {
     const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-    return [name, state === "granted" ? Deno.env.get(name) : undefined] as const;
+    return [name, state === "granted" ? environmentValue(name) : undefined] as const;
   });
   return Object.fromEntries(values.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }

@@ -1,12 +1,20 @@
 /**
- * `fetch` with limits, since a hub may send anything: a reply has at most a number of bytes (after decompression), and its
- * next byte must arrive within a time.
+ * `fetch` with limits, since a hub may send anything: a reply has at most a number of bytes (after decompression), its
+ * next byte must arrive within a time, and in that time at least {@linkcode LEAST_RATE} bytes a second.
  * @module
  */
 import { DataError, UnavailableError } from "@/lib/compute/tensor/errors.ts";
 
 /** Longest wait for a reply, and for its next byte, in milliseconds. */
 export const SILENCE_MS = 60_000;
+
+/** Least bytes a second, over the longest wait for a byte: a byte now and then would hold a download for ever. */
+export const LEAST_RATE = 1024;
+
+/** A reply that keeps coming, but too slowly: another attempt would be as slow. */
+export class TooSlowError extends UnavailableError {
+  override name = "TooSlowError";
+}
 
 /** Limits of a reply. */
 export interface ReplyLimits {
@@ -16,7 +24,7 @@ export interface ReplyLimits {
   readonly bytes: number;
   /** why there are no more bytes, for messages: `the announced 1000 bytes` */
   readonly limit: string;
-  /** milliseconds without a byte */
+  /** milliseconds without a byte, and over which the rate is measured */
   readonly silenceMs: number;
   /** milliseconds for the whole reply; default: no limit */
   readonly totalMs?: number;
@@ -24,7 +32,7 @@ export interface ReplyLimits {
 
 /**
  * Returns a `fetch` whose replies keep to `limits`. Its promise and its bodies fail with {@linkcode DataError} (exit code 65)
- * beyond the number of bytes and with {@linkcode UnavailableError} (69) after a time without a byte.
+ * beyond the number of bytes and with {@linkcode UnavailableError} (69) after a time without a byte or with too few.
  */
 export function boundedFetch(limits: ReplyLimits): typeof fetch {
   const { what, bytes, limit, silenceMs, totalMs } = limits;
@@ -60,11 +68,20 @@ export function boundedFetch(limits: ReplyLimits): typeof fetch {
     }
     const reader = response.body.getReader(), announced = Number(response.headers.get("Content-Length") ?? 0);
     let received = 0;
+    const isTooSlow = slowness(silenceMs);
     const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
       async pull(controller) {
         if (announced > bytes) return controller.error(refuse());
-        const { done, value } = await inTime(reader.read());
+        const since = performance.now(), { done, value } = await inTime(reader.read());
         received += value?.length ?? 0;
+        if (!done && isTooSlow(value.length, performance.now() - since)) {
+          const error = new TooSlowError(
+            `${what} must send at least ${LEAST_RATE} bytes per second, got fewer`,
+          );
+          clearTimeout(total);
+          stop.abort(error);
+          return controller.error(error);
+        }
         if (received > bytes) return controller.error(refuse());
         if (!done) return controller.enqueue(value);
         clearTimeout(total);
@@ -76,6 +93,23 @@ export function boundedFetch(limits: ReplyLimits): typeof fetch {
       },
     }, { highWaterMark: 0 });
     return withUrl(new Response(body, { status: response.status, headers: response.headers }), response.url);
+  };
+}
+
+/**
+ * Returns a function that takes the bytes of each read and the milliseconds that it was waited for, and returns whether
+ * fewer than {@linkcode LEAST_RATE} bytes a second came in the last `windowMs` of waiting.
+ */
+function slowness(windowMs: number): (bytes: number, ms: number) => boolean {
+  let sum = 0, waited = 0;
+  return (bytes, ms) => {
+    sum += bytes;
+    waited += ms;
+    if (waited < windowMs) return false;
+    const isTooSlow = sum < LEAST_RATE * waited / 1000;
+    sum = 0;
+    waited = 0;
+    return isTooSlow;
   };
 }
 

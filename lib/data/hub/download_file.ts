@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { writing } from "@/lib/data/files/file_errors.ts";
 import { statIfThere } from "@/lib/data/files/paths.ts";
 import { DataError, UnavailableError } from "@/lib/compute/tensor/errors.ts";
-import { boundedFetch, SILENCE_MS } from "./bounded_fetch.ts";
+import { boundedFetch, SILENCE_MS, TooSlowError } from "./bounded_fetch.ts";
 import { type Hub, hubError } from "./hub_errors.ts";
 import { digestOf, type HubFile } from "./hub_files.ts";
 import { checkFreeSpace } from "./free_space.ts";
@@ -127,7 +127,8 @@ async function append(
     await appendTo(partial, blob.slice(here, bytes).stream(), () => {
       checkFreeSpace(partial, bytes - sizeOf(partial), `${name} of ${reference.text}`);
     });
-    if (refusal instanceof DataError) throw refusal;
+    // After a break, the rest is requested again; of a slow hub it would come as slowly.
+    if (refusal instanceof DataError || refusal instanceof TooSlowError) throw refusal;
     if (sizeOf(partial) > here) return undefined;
     throw refusal ?? new UnavailableError(`${what}: ${endpoint} sent no bytes`);
   } catch (cause) {

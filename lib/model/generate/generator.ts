@@ -85,6 +85,8 @@ export class Generator {
   #session: { readonly key: string; readonly session: Session; readonly capacity: number } | undefined;
   #cache: KeyValueCache | undefined;
   #steps = new Map<number, Step>();
+  /** outputs by name, of all slots; the steps of fewer rows use their beginnings: one each would take the square of the slots */
+  #outputs = new Map<StepOutput, Float32Array<ArrayBuffer>>();
 
   readonly model: Model;
   readonly parameters: ParameterVector;
@@ -188,6 +190,7 @@ export class Generator {
     if (!this.#cache || this.#cache.slots < slots) {
       this.#cache = new KeyValueCache(this.model, slots, this.#session.capacity);
       this.#steps = new Map();
+      this.#outputs = new Map();
     }
     float32Of(this.#temperature)[0] = sampling.temperature === 0 ? 1 : sampling.temperature;
     return outputs;
@@ -199,11 +202,12 @@ export class Generator {
     const ids = TensorValue.zeros("i64", [rows]), position = TensorValue.zeros("i64", [rows, 1]);
     const lastIndex = TensorValue.zeros("i32", [rows]);
     const cache = this.#cache!.bindings(rows);
-    const chosen = Object.fromEntries(
-      outputs.map((name) =>
-        [name, new TensorValue(hostTensor("f32", [rows, this.model.vocabSize]))] as const
-      ),
-    );
+    const size = this.model.vocabSize;
+    const chosen = Object.fromEntries(outputs.map((name) => {
+      const all = this.#outputs.get(name) ?? new Float32Array(this.#cache!.slots * size);
+      this.#outputs.set(name, all);
+      return [name, new TensorValue(hostTensor("f32", [rows, size], all.subarray(0, rows * size)))] as const;
+    }));
     const updated = Object.fromEntries(Object.entries(cache).map(([name, value]) => [`next_${name}`, value]));
     const inputs = {
       ids,

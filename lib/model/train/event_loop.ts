@@ -1,9 +1,21 @@
 /** Yielding to the event loop: native calls block the thread, so long computations let signals, timers and requests in. @module */
 import { setImmediate } from "node:timers";
 
-/** Waits until pending signals, timers and requests were handled. */
+/** Milliseconds after which a turn must ask the system for signals and requests. */
+const POLL_MS = 100;
+
+let polledAt = -Infinity;
+
+/**
+ * Waits until pending timers were handled, and at least every 100 ms also signals and requests. A turn of `setImmediate` takes
+ * no time, but while it always has work, Deno's loop asks the system in about every 60th turn only; a timer makes it wait,
+ * and so ask, which takes a millisecond.
+ */
 export function yieldToEventLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  const now = performance.now();
+  if (now - polledAt < POLL_MS) return new Promise((resolve) => setImmediate(resolve));
+  polledAt = now;
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** A long computation that yields between its steps. */

@@ -13,7 +13,7 @@ import { changesOf, forcedReason, reasonToRun } from "./reasons.ts";
 import { lockedParts } from "./run_directory.ts";
 import { Store } from "./store.ts";
 import { statOf } from "./tree.ts";
-import { listValues, type NodeValue, treeOf, walk } from "./walk.ts";
+import { listValues, type NodeValue, type OutputValues, treeOf, walk } from "./walk.ts";
 import { append, largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** One node of a dry run. */
@@ -40,6 +40,13 @@ export interface DryRunOptions {
   readonly forced?: ReadonlySet<string>;
   /** digests of inputs that are known already */
   readonly digests?: InputDigests;
+  /** stop when so many nodes that would run are found; default: all nodes are returned */
+  readonly most?: number;
+}
+
+/** Ends the walk of a dry run that has found enough. */
+class Enough extends Error {
+  override name = "Enough";
 }
 
 /**
@@ -52,9 +59,15 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
   const digests = options.digests ?? new InputDigests(options.storeDir);
   const before = lockedParts(options.runDir);
   const codes = stageDigests(allStages(blueprint), options.stages, options.code);
-  const nodes: DryRunNode[] = [];
+  const nodes: DryRunNode[] = [], most = options.most ?? Infinity;
+  let running = 0;
+  const add = (node: DryRunNode) => {
+    if (running >= most) throw new Enough();
+    nodes.push(node);
+    if (node.runs) running++;
+  };
   const inputs = new Map<string, readonly NodeValue[]>();
-  const outputs = await walk(blueprint, {
+  const outputs: OutputValues = await walk(blueprint, {
     code: (id) => codes.get(id)!,
     inputTree: (path) => digests.tree(path),
     visit(ready) {
@@ -64,12 +77,12 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       const record = forced === undefined ? store?.get(key) : undefined;
       const reason = record ? "cached" : forced ?? reasonToRun(parts, before(node.id));
       const last = before(node.id), changes = last && !record ? { changes: changesOf(parts, last) } : {};
-      nodes.push({ ...nodeName(node), id: node.id, runs: !record, reason, key, ...changes });
+      add({ ...nodeName(node), id: node.id, runs: !record, reason, key, ...changes });
       return Promise.resolve(record);
     },
     waiting({ node, waitsFor }) {
       const reason = `depends on ${listed(waitsFor, { most: 3, separator: ", " })}`;
-      nodes.push({ ...nodeName(node), id: node.id, runs: true, reason });
+      add({ ...nodeName(node), id: node.id, runs: true, reason });
     },
     async readMetric(_node, record, metric) {
       const tree = record.outputs[metric.port];
@@ -78,6 +91,9 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
     },
     loopEnded: () => {},
     loopBest: () => {},
+  }).catch((error) => {
+    if (error instanceof Enough) return {};
+    throw error;
   });
   if (!store) return nodes;
   const again = missingOutputs(nodes, inputs, Object.values(outputs), store);

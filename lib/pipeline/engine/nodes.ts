@@ -5,6 +5,7 @@
 import { append } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName } from "@/lib/data/contracts/events.ts";
 import {
+  allStages,
   type BlockPlan,
   type Blueprint,
   isBlock,
@@ -52,13 +53,13 @@ export function firstNodes(blueprint: Pick<Blueprint, "entries">, most: number):
 
 /** Returns the number of nodes if no `until` ends a loop early. */
 export function countNodes(blueprint: Pick<Blueprint, "entries">): number {
-  const counts = blueprint.entries.flatMap((entry) => {
-    if (!isBlock(entry)) return [1];
-    return entry.stages.map(({ every }) =>
-      entry.kind === "foreach" ? entry.count : Math.ceil(entry.count / every)
-    );
-  });
-  return counts.reduce((sum, count) => sum + count, 0);
+  return allStages(blueprint).reduce((sum, plan) => sum + plannedNodes(plan), 0);
+}
+
+/** Returns the number of nodes of one stage if no `until` ends its loop early. */
+export function plannedNodes({ block, every }: StagePlan): number {
+  if (block === undefined) return 1;
+  return block.kind === "foreach" ? block.count : Math.ceil(block.count / every);
 }
 
 /** Returns the name of a node in events and messages. */

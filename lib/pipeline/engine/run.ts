@@ -19,7 +19,7 @@ import { readLoopMetric } from "./loop_metrics.ts";
 import { Diverged, Maker } from "./maker.ts";
 import { MemoryFiles } from "./memory_files.ts";
 import { doneEvents, finishedNode, reportedPorts, type Untimed } from "./node_events.ts";
-import { countNodes, firstNodes, type Node, nodeName } from "./nodes.ts";
+import { countNodes, firstNodes, type Node, nodeName, plannedNodes } from "./nodes.ts";
 import { Pruner } from "./prune.ts";
 import { executorWarning, writtenAtOnce } from "./publishing.ts";
 import { forcedReason, reasonToRun } from "./reasons.ts";
@@ -223,9 +223,11 @@ class Run {
   }
 
   async #checkSpace(): Promise<void> {
-    const nodes = await dryRun(this.blueprint, { ...this.options, digests: this.#digests });
-    const toRun = new Map<string, number>();
-    for (const { stage, runs } of nodes) if (runs) toRun.set(stage, (toRun.get(stage) ?? 0) + 1);
+    const nodes = await dryRun(this.blueprint, {
+      ...{ ...this.options, digests: this.#digests },
+      most: LISTED_NODES,
+    });
+    const toRun = nodesToRun(this.blueprint, nodes);
     const space = checkSpace(this.blueprint, this.#inputs, toRun, this.options.storeDir);
     this.#emit({ type: "estimated", ...space });
     const { memory_bytes: needed, memory_free_bytes: free } = space;
@@ -284,8 +286,24 @@ class Run {
   }
 }
 
-/** Limit of the nodes that the event `run_started` lists. */
+/** Limit of the nodes that the event `run_started` lists, and of those to run that the estimate looks at. */
 const LISTED_NODES = 10_000;
+
+/**
+ * Returns how many nodes of each stage (by its path) are to run. If the dry run has ended at its limit, all that are not known
+ * to be cached count.
+ */
+function nodesToRun(
+  blueprint: Blueprint,
+  nodes: readonly { readonly stage: string; readonly runs: boolean }[],
+): ReadonlyMap<string, number> {
+  const isPart = nodes.reduce((sum, { runs }) => sum + (runs ? 1 : 0), 0) >= LISTED_NODES;
+  const toRun = new Map(allStages(blueprint).map((plan) => [plan.path, isPart ? plannedNodes(plan) : 0]));
+  for (const { stage, runs } of nodes) {
+    if (runs !== isPart) toRun.set(stage, toRun.get(stage)! + (runs ? 1 : -1));
+  }
+  return toRun;
+}
 
 /** Returns the nodes of the plan for the event `run_started`; of a very long plan the first ones, and the numbers of all. */
 function planned(blueprint: Blueprint): Pick<RunEvent & { readonly type: "run_started" }, "nodes" | "more"> {

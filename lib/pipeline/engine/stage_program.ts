@@ -47,9 +47,13 @@ export async function runStageProgram(stage: Stage, options: ProgramOptions = {}
     else await runFromFlags(stage, flags, stop.signal, options.workingDirectory ?? Deno.cwd());
   } catch (error) {
     console.error(
-      args.includes("--verbose")
-        ? error
-        : escapeControls(error instanceof Error ? error.message : String(error)),
+      escapeControls(
+        args.includes("--verbose")
+          ? Deno.inspect(error)
+          : error instanceof Error
+          ? error.message
+          : String(error),
+      ),
     );
     code = exitCodeOf(error);
   }
@@ -181,7 +185,7 @@ function progressLine({ step, total, message = "", warning, fields = {} }: Stage
   const parts = [
     step === undefined ? "" : total === undefined ? `${step}` : `${step}/${total}`,
     message,
-    warning === undefined ? "" : `warning: ${warning}`,
+    warning === undefined ? "" : `warning: ${escapeControls(warning)}`,
     ...Object.entries(fields).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`),
   ];
   return parts.filter((text) => text !== "").join("  ");

@@ -3,6 +3,7 @@
  * With `--json`, events instead.
  * @module
  */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import type { RunEvent } from "@/lib/data/contracts/events.ts";
 import { eraseLines, type Paint, paint, withoutWrapping } from "@/lib/report/ansi.ts";
 import { counted, decimal, duration } from "@/lib/report/format.ts";
@@ -79,7 +80,7 @@ export class ExperimentDisplay {
   progress(run: RunSpec, event: RunEvent): void {
     const entry = this.#running.get(run);
     if (entry === undefined || event.type !== "stage_started") return;
-    entry.doing = `${labelOf(event)}${iterationSuffix(event)}`;
+    entry.doing = escapeControls(`${labelOf(event)}${iterationSuffix(event)}`);
     this.#draw();
   }
 
@@ -91,9 +92,13 @@ export class ExperimentDisplay {
     if (end === "done" && isCounted) this.#done++;
     this.#event({ type: "experiment_run_finished", run: run.name, end, seconds });
     const mark = { done: this.#paint.green("✓"), failed: this.#paint.red("✗"), stopped: "–" }[end];
-    const note = end === "done" ? duration(seconds) : end === "failed" ? `failed: ${message}` : "interrupted";
+    const note = end === "done"
+      ? duration(seconds)
+      : end === "failed"
+      ? `failed: ${escapeControls(message)}`
+      : "interrupted";
     const count = isCounted ? `  ${this.#paint.dim(`${this.#done}/${this.#all}`)}` : "";
-    this.#line(`${mark} ${run.name}  ${note}${count}`);
+    this.#line(`${mark} ${escapeControls(run.name)}  ${note}${count}`);
   }
 
   /** Shows the end. @param summary text for people */
@@ -106,7 +111,9 @@ export class ExperimentDisplay {
   #event(
     event: ExperimentEvent extends infer E ? E extends ExperimentEvent ? Omit<E, "time"> : never : never,
   ): void {
-    if (this.#target.json) this.#target.write(`${JSON.stringify({ time: this.#target.now(), ...event })}\n`);
+    if (this.#target.json) {
+      this.#target.write(`${escapeControls(JSON.stringify({ time: this.#target.now(), ...event }))}\n`);
+    }
   }
 
   #line(text: string): void {
@@ -125,7 +132,7 @@ export class ExperimentDisplay {
     if (this.#target.json || !this.#target.terminal) return;
     this.#erase();
     if (this.#running.size === 0) return;
-    const parts = [...this.#running].map(([run, { doing }]) => `${run.name}: ${doing}`);
+    const parts = [...this.#running].map(([run, { doing }]) => `${escapeControls(run.name)}: ${doing}`);
     this.#target.write(withoutWrapping(this.#paint.dim(parts.join(" · "))));
     this.#isDrawn = true;
   }

@@ -3,6 +3,7 @@
  * returned as `unknown`.
  * @module
  */
+import { checkRegular } from "@/lib/data/files/whole_file.ts";
 import { exists } from "@/lib/data/files/paths.ts";
 import { basename, dirname, join, resolve } from "node:path";
 import { isJsonObject } from "@/lib/data/files/strict_json.ts";
@@ -42,6 +43,7 @@ export function findGoldens(path: string): Golden[] {
 
 function search(path: string): Golden[] {
   if (!exists(path)) throw new DataError(`${path}: no such file or directory`, { file: path });
+  checkRegular(path);
   if (isFile(path)) return [goldenAt(isTopic(path) ? "ppo" : "unknown", path)];
   const kind = kindOf(path);
   if (kind !== undefined) return [goldenAt(kind, path)];
