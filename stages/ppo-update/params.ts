@@ -61,7 +61,7 @@ const TRAINING_PARAMS = {
       unit: "1",
       source: "as in rollout",
       details:
-        "Must equal temperature of rollout: PPO ratios use log-probabilities at this temperature, KL those at temperature 1.",
+        "Must equal temperature of rollout and score: PPO ratios and the KL use log-probabilities at this temperature.",
     }),
   old_logprobs: z.enum(["recomputed", "sampled"]).default("recomputed")
     .describe("Old log-probabilities: recomputed with the training graph, or the sampler's own.")
@@ -317,6 +317,12 @@ export const RENAMED = {
 /** Returns whether the advantage estimator needs no critic. */
 export function isCriticFree({ advantage_estimator }: Pick<Params, "advantage_estimator">): boolean {
   return advantage_estimator !== "gae";
+}
+
+/** Returns the setting that reads the reward of each token, not only that of the response; undefined if none does. */
+export function rewardPerTokenReader(params: Params): string | undefined {
+  if (params.reward_placement === "dense") return "reward_placement=dense";
+  return params.residual_critic && !isCriticFree(params) ? "residual_critic=true" : undefined;
 }
 
 /** Returns the parameters that exclude each other: the one to change, and what it must be. */

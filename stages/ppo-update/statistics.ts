@@ -81,10 +81,10 @@ export function rolloutStatistics(
     kl_to_sft: mean(kl),
     kl_to_sft_per_token: sum(kl) / tokens,
     kl_to_sft_k3: mean(
-      rollouts.map(({ logprobsT1, sftLogprobs }) => sum(klEstimates("k3", logprobsT1, sftLogprobs))),
+      rollouts.map(({ klLogprobs, sftLogprobs }) => sum(klEstimates("k3", klLogprobs, sftLogprobs))),
     ),
     kl_to_base: mean(rollouts.map((rollout) => sum(tokenKl(rollout, "base")))),
-    response_entropy: -mean(rollouts.map(({ logprobsT1 }) => sum(logprobsT1))),
+    response_entropy: -mean(rollouts.map(({ klLogprobs }) => sum(klLogprobs))),
     prompt_length: mean(prompts),
     prompt_length_max: max(prompts),
     response_length: tokens / rollouts.length,

@@ -8,6 +8,7 @@ import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { combineMembers } from "@/lib/model/rl/bagged_reward.ts";
 import type { Row } from "@/lib/model/rl/rows.ts";
+import { normalisedIncrements } from "@/lib/model/rl/length_norm.ts";
 import { responseReward } from "@/lib/model/rl/srppo_reward.ts";
 import { tokenRewards } from "@/lib/model/rl/token_rewards.ts";
 
@@ -21,6 +22,12 @@ export interface RewardLogprobs {
   readonly baseline: readonly Float32Array[];
   /** nats per token of each response by the base, alone; see `baseNll()` */
   readonly baseNll: readonly (number | null)[];
+  /** of SFT model and base at a sampling temperature other than 1 */
+  readonly tempered?: {
+    readonly temperature: number;
+    readonly sft: readonly Float32Array[];
+    readonly base: readonly Float32Array[];
+  };
 }
 
 /** The part of a reward manifest that defines how log-probabilities become a reward. */
@@ -47,18 +54,39 @@ export function scoredRows(
     combine = rule.combine === "soup" ? "mean" : rule.combine;
   return rows.map((row, i) => {
     const target = combineMembers(logprobs.members.map((member) => member[i]!), combine);
-    const rewards = rewardsOf(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);
+    const { tempered } = logprobs;
     return {
       ...row,
       sftLogprobs: logprobs.sft[i]!,
       targetLogprobs: Float32Array.from(target),
       baseLogprobs: logprobs.base[i]!,
-      tokenRewards: Float32Array.from(rewards),
-      rawReward,
-      reward: responseReward(rewards, rule.lengthNorm, rule.lengthTarget),
+      ...rewardColumns(rewardsOf(target, i), rule),
       baseNll: logprobs.baseNll[i]!,
+      ...(tempered && {
+        temperature: tempered.temperature,
+        sftLogprobsTempered: tempered.sft[i]!,
+        baseLogprobsTempered: tempered.base[i]!,
+      }),
     };
   });
+}
+
+/**
+ * Returns the columns of `scored@1` that follow from the rewards of a response's tokens.
+ * @param rewards [R], nats
+ */
+export function rewardColumns(
+  rewards: Float64Array,
+  { lengthNorm: norm, lengthTarget: target }: Pick<RewardRule, "lengthNorm" | "lengthTarget">,
+): Pick<ScoredRow, "tokenRewards" | "rawReward" | "reward" | "normalisedRewards"> {
+  return {
+    tokenRewards: Float32Array.from(rewards),
+    rawReward: responseReward(rewards),
+    reward: responseReward(rewards, norm, target),
+    ...(norm !== "none" && {
+      normalisedRewards: Float32Array.from(normalisedIncrements(rewards, norm, target)),
+    }),
+  };
 }
 
 /** Returns the reward of each row with each member as the only one, [K][rows], after length normalisation. */

@@ -63,6 +63,13 @@ Deno.test("length norms: the sum, per token, per root, and beyond a target lengt
   ]);
 });
 
+Deno.test("scoredRows() has what each token adds to a length-normalised reward, and nothing more without one", () => {
+  assertEquals("normalisedRewards" in scoredRows([ROW], LOGPROBS, RULE)[0]!, false);
+  const [row] = scoredRows([ROW], LOGPROBS, { ...RULE, lengthNorm: "mean" }); // token rewards 1.5, 0, -3, 18
+  assertEquals([...row!.normalisedRewards!], [1.5, -0.75, -1.25, 4.625]);
+  assertEquals(row!.normalisedRewards!.reduce((a, b) => a + b), row!.reward);
+});
+
 Deno.test("memberRewards() is the reward of each member alone; their mean is the reward without guards", () => {
   const rewards = memberRewards([ROW], LOGPROBS, RULE);
   assertEquals(rewards, [[20], [13]]);
