@@ -125,6 +125,23 @@ Deno.test("values, advantages, returns and whitening are those of the golden ite
   assertAlmostEquals(explained_variance!, golden.explained_variance_before, 1e-4);
 });
 
+Deno.test("the explained variance of a residual critic is that of its head", () => {
+  const rows = [[9, -2, 4], [-8, 1, 1, 3]].map((rewards) =>
+    row({ tokenRewards: Float32Array.from(rewards) })
+  );
+  const params = withDefaults({ residual_critic: true, lambda: 1 });
+  const of = (heads: readonly (readonly number[])[]) => {
+    const { trajectories } = trajectoriesOf(rows, heads, UNIT_SCALE, params);
+    return advantageStatistics(trajectories, trajectories, 0).explained_variance!;
+  };
+  assertEquals(
+    of([[0, 0, 0], [0, 0, 0, 0]]),
+    0,
+    "a head of zeros explains nothing, though the prefix varies",
+  );
+  assertAlmostEquals(of([[11, 2, 4], [-3, 5, 4, 3]]), 1, 1e-12); // the rewards of the remaining tokens
+});
+
 Deno.test("the penalty is the KL to SFT, to the base, or half to each; at temperature 1 without top-k and top-p", () => {
   const scored = row({
     tokenRewards: Float32Array.of(0, 0),

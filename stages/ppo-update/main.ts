@@ -5,6 +5,7 @@
  * epochs × minibatches × (critic, policy), statistics. The records that these steps fill are in trajectory.ts.
  * @module
  */
+import type { z } from "zod";
 import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { hasTokenizer } from "@/lib/data/contracts/model_directory.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
@@ -18,11 +19,19 @@ import { withAdvantages, withCriticOutputs } from "./advantages.ts";
 import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
 import { checkDataFits, readIterationData } from "./inputs.ts";
-import { effectiveBeta, klControlOf, klToReference, nextKlControl } from "./kl_control.ts";
+import {
+  effectiveBeta,
+  klControlOf,
+  klToReference,
+  nextKlControl,
+  type RelativeUnits,
+  relativeUnits,
+} from "./kl_control.ts";
 import { minibatches } from "./minibatch.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
-import { isCriticFree, type Params, params, RENAMED } from "./params.ts";
+import { isCriticFree, type Params, params as schema, RENAMED } from "./params.ts";
 import { policyStep } from "./policy_step.ts";
+import { resolvedParams } from "./presets.ts";
 import { fitScale, withRewards } from "./rewards.ts";
 import {
   advantageStatistics,
@@ -74,7 +83,7 @@ const outputs = {
   },
   metrics: {
     contract: "metrics@1",
-    description: "metrics of the iteration; stopped is 1 if kl_stop or kl_stop_per_token was exceeded",
+    description: "metrics of the iteration; stopped is 1 if a KL stop was exceeded",
   },
   samples: { contract: "samples@1", description: "some of the responses as text" },
   ema: {
@@ -85,13 +94,13 @@ const outputs = {
   },
 } as const satisfies Ports;
 
-type Context = StageContext<Params, typeof inputs, typeof outputs>;
+type Context = StageContext<z.output<typeof schema>, typeof inputs, typeof outputs>;
 
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "ppo-update",
   summary: "One PPO update of policy and critic on a batch of scored rollouts.",
-  params,
+  params: schema,
   renamed: RENAMED,
   inputs,
   outputs,
@@ -106,7 +115,7 @@ export const stage = defineStage({
 });
 
 async function run(context: Context): Promise<void> {
-  const { params, inputs, outputs, iteration, handOver } = context;
+  const { inputs, outputs, iteration, handOver } = context, params = resolvedParams(context.params);
   configureRuntime({ threads: context.threads });
 
   const { rows, demonstrations } = readIterationData(inputs, params);
@@ -124,16 +133,18 @@ async function run(context: Context): Promise<void> {
   const warnings = rewardHackingWarnings(statistics, first, rollouts, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
-  const stopped = exceedsKlStop(statistics, params);
+  const units = relativeUnits(state, rollouts, statistics, params);
+  const stopped = exceedsKlStop(statistics, params, units);
   const { after, learned } = stopped
     ? { after: trainer, learned: {} }
-    : await learn({ rollouts, statistics, demonstrations }, trainer, context);
+    : await learn({ rollouts, statistics, demonstrations, units }, trainer, params, context);
 
   const metrics = {
     ...statistics,
     ...(gap && { logprob_gap: gap.meanProbability, logprob_gap_max: gap.maxProbability }),
     ...learned,
-    beta: effectiveBeta(klControlOf(state, params)),
+    beta: effectiveBeta(klControlOf(state, params, units)),
+    ...(units && { relative_kl: statistics.kl_to_sft / units.response_entropy }),
     policy_updates: after.state.policyUpdates,
     critic_updates: after.state.criticUpdates,
     episodes: after.state.episodes ?? 0,
@@ -152,8 +163,10 @@ async function run(context: Context): Promise<void> {
 /** Returns whether the KL to SFT exceeds its limit; the policy is then written unchanged. */
 function exceedsKlStop(
   { kl_to_sft, kl_to_sft_per_token }: RolloutStatistics,
-  { kl_stop, kl_stop_per_token }: Params,
+  { kl_stop, kl_stop_per_token, relative_kl_stop }: Params,
+  units: RelativeUnits | undefined,
 ): boolean {
+  if (units && kl_to_sft > (relative_kl_stop ?? Infinity) * units.response_entropy) return true;
   return kl_to_sft > (kl_stop ?? Infinity) || kl_to_sft_per_token > (kl_stop_per_token ?? Infinity);
 }
 
@@ -162,16 +175,18 @@ interface Batch {
   readonly rollouts: readonly Rollout[];
   readonly statistics: RolloutStatistics;
   readonly demonstrations: Demonstrations | undefined;
+  readonly units: RelativeUnits | undefined;
 }
 
 /** Updates critic and policy on the rollouts. Returns the trainer afterwards and the metrics of the updates. */
 async function learn(
-  { rollouts, statistics, demonstrations }: Batch,
+  { rollouts, statistics, demonstrations, units }: Batch,
   trainer: Trainer,
+  params: Params,
   context: Context,
 ): Promise<{ readonly after: Trainer; readonly learned: Readonly<Record<string, number>> }> {
-  const { params, seed, iteration } = context, { policy, critic, state } = trainer;
-  const control = klControlOf(state, params), beta = effectiveBeta(control);
+  const { seed, iteration } = context, { policy, critic, state } = trainer;
+  const control = klControlOf(state, params, units), beta = effectiveBeta(control);
   const rates = learningRates(trainer, params);
 
   const { scale, kept } = fitScale(rollouts, state, params);
@@ -210,7 +225,7 @@ async function learn(
     policyUpdated: rates.updatesPolicy,
   }, params);
   return {
-    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics }, params) },
+    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics, units }, params) },
     learned: {
       ...advantageStatistics(rewarded, trajectories, beta * klToReference(statistics, params)),
       ...updates.means(),

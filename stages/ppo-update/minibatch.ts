@@ -39,13 +39,17 @@ export function* minibatches(
   }
 }
 
-/** Returns the weights of the tokens of each trajectory in the loss of a minibatch. */
+/**
+ * Returns the weights of the tokens of each trajectory in the loss of a minibatch.
+ * @param constantLength divisor of `constant_length`, tokens
+ */
 export function tokenWeights(
   trajectories: readonly Trajectory[],
   aggregation: Params["loss_aggregation"],
+  constantLength: number | null = null,
 ): Float64Array[] {
   const lengths = trajectories.map(({ responseIds }) => responseIds.length);
-  const weights = aggregationWeights(aggregation, lengths);
+  const weights = aggregationWeights(aggregation, lengths, constantLength);
   let at = 0;
   return lengths.map((length) => weights.subarray(at, at += length));
 }

@@ -80,7 +80,7 @@ export function policyStep(
 }
 
 /** Returns the loss by the parameters: the options of its program, and the program's inputs by name. */
-function policyLoss(
+export function policyLoss(
   trajectories: readonly Trajectory[],
   scaledBeta: number,
   params: Params,
@@ -109,7 +109,7 @@ function policyLoss(
       tokens: {
         oldLogprob: trajectories.map(({ oldLogprobs }) => oldLogprobs),
         advantage: trajectories.map(({ advantages }) => advantages),
-        weight: tokenWeights(trajectories, params.loss_aggregation),
+        weight: tokenWeights(trajectories, params.loss_aggregation, params.max_new_tokens),
         ...(importance.length > 0 && { importance }),
         ...(kl && references[kl_reference]),
       },

@@ -131,9 +131,12 @@ function criticStatistics(trajectories: readonly Trajectory[]): Record<string, n
   const critics = trajectories.flatMap(({ critic }) => critic ? [critic] : []);
   if (critics.length === 0) return {};
   const returns = critics.map((critic) => critic.returns), values = critics.map(({ oldValues }) => oldValues);
+  // The prefix of a residual critic is known and would explain most of the variance by itself.
+  const unexplained = critics.map(({ returns, offsets }) => returns.map((r, t) => r - offsets[t]!));
+  const heads = critics.map(({ oldValues, offsets }) => oldValues.map((v, t) => v - offsets[t]!));
   const bootstraps = critics.flatMap(({ bootstrap }) => bootstrap === undefined ? [] : [bootstrap]);
   const std = (rows: Rows) => Math.sqrt(moments(rows).variance),
-    explained = explainedVariance(values, returns);
+    explained = explainedVariance(heads, unexplained);
   return {
     return_mean: moments(returns).mean,
     return_std: std(returns),

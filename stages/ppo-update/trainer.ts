@@ -25,7 +25,7 @@ import { AdamW } from "@/lib/model/train/adamw.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedule.ts";
-import type { KlControl } from "./kl_control.ts";
+import type { KlControl, RelativeUnits } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
 import { isCriticFree, type Params } from "./params.ts";
 import type { ScaleState } from "./rewards.ts";
@@ -153,10 +153,11 @@ export function learningRates({ critic, state: { iteration } }: Trainer, params:
 /** Returns the state after an iteration of training. */
 export function nextState(
   { policy, critic, state }: Trainer,
-  { kept, control, statistics }: {
+  { kept, control, statistics, units }: {
     readonly kept: ScaleState;
     readonly control: KlControl;
     readonly statistics: RolloutStatistics;
+    readonly units: RelativeUnits | undefined;
   },
   { fluency_budget }: Params,
 ): TrainerState {
@@ -169,7 +170,7 @@ export function nextState(
     beta: control.beta,
     ...(fluency_budget !== null && { fluencyFactor: control.fluencyFactor }),
     episodes: (state.episodes ?? 0) + statistics.responses,
-    firstIteration: state.firstIteration ?? firstIterationOf(statistics),
+    firstIteration: { ...(state.firstIteration ?? firstIterationOf(statistics)), ...units },
   };
 }
 
