@@ -16,7 +16,6 @@ import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
 import { withAdvantages, withCriticOutputs } from "./advantages.ts";
-import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
 import { checkDataFits, readIterationData } from "./inputs.ts";
 import {
@@ -29,8 +28,7 @@ import {
 } from "./kl_control.ts";
 import { minibatches } from "./minibatch.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
-import { isCriticFree, type Params, params as schema, RENAMED } from "./params.ts";
-import { policyStep } from "./policy_step.ts";
+import { hasSharedCritic, isCriticFree, type Params, params as schema, RENAMED } from "./params.ts";
 import { resolvedParams } from "./presets.ts";
 import { fitScale, withRewards } from "./rewards.ts";
 import {
@@ -39,6 +37,7 @@ import {
   rolloutStatistics,
   UpdateStatistics,
 } from "./statistics.ts";
+import { updateStep } from "./update_step.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
@@ -51,7 +50,8 @@ const inputs = {
   policy: { contract: "model", description: "the policy", handedOver: true },
   critic: {
     contract: "model",
-    description: "critic, or a language model, to which a value head of zeros is added; required by gae",
+    description:
+      "critic, or a language model, to which a value head of zeros is added; required by gae with a separate critic",
     optional: true,
     handedOver: true,
   },
@@ -107,7 +107,9 @@ export const stage = defineStage({
   random: true,
   role: "update",
   needs: (params) => ({
-    ...(isCriticFree(params) ? {} : { critic: `advantage_estimator=${params.advantage_estimator}` }),
+    ...(isCriticFree(params) || hasSharedCritic(params)
+      ? {}
+      : { critic: `advantage_estimator=${params.advantage_estimator}` }),
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
   }),
   omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
@@ -197,8 +199,12 @@ async function learn(
 
   // The rewards were divided by scale and advantageStd, so beta in the loss must be divided by both.
   const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantageStd : 0;
-  const policyOptions = {
+  const step = {
+    policy,
+    critic,
+    isShared: trainer.isShared,
     lr: rates.policy,
+    criticLr: rates.critic,
     scaledBeta,
     demonstrations: demonstrations && new DemonstrationStream(demonstrations, seed),
   };
@@ -209,11 +215,11 @@ async function learn(
   for (let epoch = 0; epoch < params.epochs; epoch++) {
     for (const minibatch of minibatches(trajectories, { seed, iteration, epoch }, params)) {
       await beforeUpdate(context, { step: minibatch.number - 1, total, statistics, means: updates.means() });
-      if (critic) updates.add("critic", minibatch, criticStep(minibatch, critic, rates.critic, params));
-      if (!rates.updatesPolicy || earlyStopped) continue;
-      const result = policyStep(minibatch, policy, policyOptions, params);
-      if ("earlyStop" in result) earlyStopped = true;
-      else updates.add("policy", minibatch, result);
+      const results = updateStep(minibatch, step, rates.updatesPolicy && !earlyStopped, params);
+      if (results.critic) updates.add("critic", minibatch, results.critic);
+      if (!results.policy) continue;
+      if ("earlyStop" in results.policy) earlyStopped = true;
+      else updates.add("policy", minibatch, results.policy);
     }
   }
 

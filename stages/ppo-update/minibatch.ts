@@ -13,6 +13,8 @@ import type { Trajectory } from "./trajectory.ts";
 /** A network with its optimizer. */
 export interface Learner {
   readonly network: Network;
+  /** the weights of the network that the optimizer updates: all, or one part of a network with two heads */
+  readonly parameters: ParameterVector;
   readonly optimizer: AdamW;
   /** moving average of the network's weights */
   readonly ema?: ParameterVector | undefined;
@@ -149,14 +151,14 @@ export function optimizerStep(
   { trajectories }: Minibatch,
   { ema_decay }: Params,
 ): { readonly norm: number } | { readonly nonFinite: NonFinite } {
-  const { network, optimizer, ema } = learner, norm = optimizer.gradNorm();
+  const { parameters, optimizer, ema } = learner, norm = optimizer.gradNorm();
   if (!Number.isFinite(norm)) {
     const nonFinite = { ...nonFiniteGradient(optimizer.gradients), rows: trajectories.map(({ id }) => id) };
     discardGradients(learner);
     return { nonFinite };
   }
   optimizer.update(lr, norm);
-  if (ema) updateEma(ema, network.parameters, ema_decay!);
+  if (ema) updateEma(ema, parameters, ema_decay!);
   return { norm };
 }
 

@@ -156,6 +156,21 @@ export const OBJECTIVE_PARAMS = {
       details:
         "The critic then predicts only the reward of the remaining tokens. With gamma 1 the advantages are exactly those of dense rewards.",
     }),
+  critic_trunk: z.enum(["separate", "shared"]).default("separate")
+    .describe("Critic: a network of its own, or a value head on the policy.")
+    .meta({
+      source: "OpenRLHF and verl: a network of its own; TRL's value-head models: shared",
+      details:
+        "shared: one trunk with two heads, one forward and backward pass per update. The value head starts at zeros and is kept in state; " +
+        "its learning rate is critic_lr. The input critic is not needed, and copied to the output if it is given.",
+    }),
+  vf_coef: z.number().positive().default(0.1)
+    .describe("Coefficient of the value loss with critic_trunk=shared.")
+    .meta({
+      unit: "1",
+      source: "TRL: 0.1",
+      details: "A separate critic has a loss of its own, where a coefficient has no effect.",
+    }),
   truncated_value: z.enum(TRUNCATED_VALUES).default("zero")
     .describe("Value after a truncated response: 0, or the critic's value (bootstrap).")
     .meta({

@@ -32,6 +32,11 @@ export function isCriticFree({ advantage_estimator }: Pick<Params, "advantage_es
   return advantage_estimator !== "gae";
 }
 
+/** Returns whether there is a critic, as a head on the policy. */
+export function hasSharedCritic(params: Pick<Params, "advantage_estimator" | "critic_trunk">): boolean {
+  return params.critic_trunk === "shared" && !isCriticFree(params);
+}
+
 /** Returns the setting that reads the reward of each token, not only that of the response; undefined if none does. */
 export function rewardPerTokenReader(params: Params): string | undefined {
   if (params.reward_placement === "dense") return "reward_placement=dense";

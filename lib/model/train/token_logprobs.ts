@@ -1,7 +1,7 @@
 /** Log-probabilities and values per token of many sequences under a fixed network. @module */
 import { runSync, type Work } from "./event_loop.ts";
 import { microBatches, scatterTokens, type Sequence } from "./batching.ts";
-import type { HeadProgram } from "./head_program.ts";
+import { type HeadProgram, onValueHead } from "./head_program.ts";
 import type { Network } from "./network.ts";
 import { temperedLogprobsProgram } from "./ppo_programs.ts";
 import { LOGPROBS, VALUES } from "./programs.ts";
@@ -46,13 +46,21 @@ export function* temperedLogprobsWork(
   return { logprobs: logprobs!, tempered: tempered! };
 }
 
-/** Returns a critic's values at the states that predict the targets. */
+/** Returns the values of a critic, or of a language model's value head, at the states that predict the targets. */
 export function tokenValues(
   network: Network,
   sequences: readonly Sequence[],
   tokenBudget = SCORING_BUDGET,
 ): Float32Array[] {
-  return runSync(perToken(network, sequences, VALUES, ["value"], tokenBudget))[0]!;
+  return runSync(
+    perToken(
+      network,
+      sequences,
+      network.model.valueHead ? onValueHead(VALUES) : VALUES,
+      ["value"],
+      tokenBudget,
+    ),
+  )[0]!;
 }
 
 /** Returns each of the named outputs of a program: one array per sequence, as long as its targets. */
