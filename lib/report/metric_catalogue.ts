@@ -74,7 +74,8 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     short: "expl. variance",
     digits: 3,
     better: "more",
-    help: "1 − Var(R − V) / Var(R), for returns R and values V of the critic; 1 is a perfect prediction.",
+    help:
+      "1 − Var(R − V) / Var(R), for returns R and values V of the critic's head; 1 is a perfect prediction.",
   },
   clip_fraction: {
     label: "Clip fraction",

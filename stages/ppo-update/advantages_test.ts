@@ -2,6 +2,8 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { gae } from "@/lib/model/rl/gae.ts";
+import { rewardColumns } from "@/lib/model/reward/scored_rows.ts";
+import { LENGTH_NORMS, type LengthNorm } from "@/lib/model/rl/length_norm.ts";
 import { UNIT_SCALE } from "@/lib/model/rl/reward_scale.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { scoredRow as row, trajectoriesOf, withDefaults } from "@/tests/support/ppo_rows.ts";
@@ -123,7 +125,24 @@ Deno.test("values, advantages, returns and whitening are those of the golden ite
   assertAlmostEquals(explained_variance!, golden.explained_variance_before, 1e-4);
 });
 
-Deno.test("the penalty is the KL to SFT, to the base, or half to each, at temperature 1", () => {
+Deno.test("the explained variance of a residual critic is that of its head", () => {
+  const rows = [[9, -2, 4], [-8, 1, 1, 3]].map((rewards) =>
+    row({ tokenRewards: Float32Array.from(rewards) })
+  );
+  const params = withDefaults({ residual_critic: true, lambda: 1 });
+  const of = (heads: readonly (readonly number[])[]) => {
+    const { trajectories } = trajectoriesOf(rows, heads, UNIT_SCALE, params);
+    return advantageStatistics(trajectories, trajectories, 0).explained_variance!;
+  };
+  assertEquals(
+    of([[0, 0, 0], [0, 0, 0, 0]]),
+    0,
+    "a head of zeros explains nothing, though the prefix varies",
+  );
+  assertAlmostEquals(of([[11, 2, 4], [-3, 5, 4, 3]]), 1, 1e-12); // the rewards of the remaining tokens
+});
+
+Deno.test("the penalty is the KL to SFT, to the base, or half to each; at temperature 1 without top-k and top-p", () => {
   const scored = row({
     tokenRewards: Float32Array.of(0, 0),
     logprobs: Float32Array.of(-1, -2),
@@ -142,12 +161,90 @@ Deno.test("the penalty is the KL to SFT, to the base, or half to each, at temper
   assertEquals(returnsToGo, [[-0.5, 0], [-1, 0.5], [-0.75, 0.25]]);
 });
 
-Deno.test("the prefix of a length-normalised reward is normalised too", () => {
-  const tokenRewards = Float32Array.of(2, 4, 6);
-  const rows = [row({ tokenRewards, rawReward: 12, reward: 4 })];
+/** A scored row as `score` writes it with length normalisation. */
+const normalised = (norm: LengthNorm, rewards: readonly number[]) =>
+  row(rewardColumns(Float64Array.from(rewards), { lengthNorm: norm, lengthTarget: 2 }));
+
+Deno.test("the prefix of a length-normalised reward is the normalised reward of a response that ends before the token", () => {
   const params = withDefaults({ residual_critic: true });
-  const [trajectory] = trajectoriesOf(rows, [[0, 0, 0]], { centre: 0, scale: 2 }, params).trajectories;
-  assertClose(trajectory!.critic!.offsets, [0, 1 / 3, 1], 1e-12);
+  const offsetsOf = (norm: LengthNorm, rewards: readonly number[]) =>
+    trajectoriesOf([normalised(norm, rewards)], [rewards.map(() => 0)], { centre: 0, scale: 2 }, params)
+      .trajectories[0]!.critic!.offsets;
+  assertClose(offsetsOf("mean", [2, 4, 6, 0]), [0, 1, 1.5, 2], 1e-6);
+  for (const norm of LENGTH_NORMS) {
+    const short = offsetsOf(norm, [2, 4, 6]), long = offsetsOf(norm, [2, 4, 6, -1, 3, 8]);
+    assertEquals([...long.subarray(0, 3)], [...short], `${norm}: later tokens do not change it`);
+  }
+});
+
+Deno.test("with length normalisation, a residual critic and dense rewards prefer the better action as a plain critic does", () => {
+  // After the first token, with a reward of 2: stop with the mean 2/2 = 1, or a filler token, then stop, with 2/3 = .667.
+  const rows = [normalised("mean", [2, 0]), normalised("mean", [2, 0, 0])], heads = [[0, 0], [0, 0, 0]];
+  const preference = (given: Partial<Params>) => {
+    const params = withDefaults({ lambda: 1, ...given });
+    const [stop, filler] = advantagesOf(trajectoriesOf(rows, heads, UNIT_SCALE, params));
+    return stop![1]! - filler![1]!;
+  };
+  assertAlmostEquals(preference({}), 1 / 3, 1e-6);
+  assertAlmostEquals(preference({ residual_critic: true }), 1 / 3, 1e-6);
+  assertAlmostEquals(preference({ reward_placement: "dense" }), 1 / 3, 1e-6);
+  assertAlmostEquals(
+    preference({ advantage_estimator: "reinforce", reward_placement: "dense" }),
+    1 / 3,
+    1e-6,
+  );
+});
+
+Deno.test("with length normalisation too, a residual critic has the advantages of dense rewards, and the response's return", () => {
+  const lambda = fc.double({ min: 0, max: 1, noNaN: true }), norm = fc.constantFrom(...LENGTH_NORMS);
+  fc.assert(fc.property(responses, lambda, norm, (all, lambda, norm) => {
+    const rows = all.map((tokens) => normalised(norm, tokens.map(({ reward }) => reward)));
+    const heads = all.map((tokens) => column(tokens, "head")), scale = { centre: 1, scale: 2 };
+    const of = (given: Partial<Params>) =>
+      trajectoriesOf(rows, heads, scale, withDefaults({ lambda, ...given }));
+    const residual = of({ residual_critic: true }), dense = advantagesOf(of({ reward_placement: "dense" }));
+    advantagesOf(residual).forEach((advantages, i) => assertClose(advantages, dense[i]!, 1e-5, norm));
+    const whole = of({ residual_critic: true, lambda: 1 }).trajectories;
+    whole.forEach(({ critic, scaledReward }) =>
+      assertClose(critic!.returns, critic!.returns.map(() => scaledReward), 1e-5, "return")
+    );
+  }));
+});
+
+Deno.test("at a sampling temperature other than 1 the expected estimate is the KL of the sampled policy to the reference", () => {
+  const temperature = 0.7,
+    logits = { policy: [2, 0.3, -1, 0.5], sft: [1, 1, -0.5, 0], base: [-1, 0.2, 1.5, 0] };
+  const logprobs = (row: readonly number[], tau: number) => {
+    const total = Math.log(row.reduce((sum, x) => sum + Math.exp(x / tau), 0));
+    return row.map((x) => x / tau - total);
+  };
+  const at = (tau: number) => [logits.policy, logits.sft, logits.base].map((row) => logprobs(row, tau));
+  const [policy, sft, base] = at(temperature) as [number[], number[], number[]];
+  const [policyT1, sftT1, baseT1] = at(1) as [number[], number[], number[]];
+  // One response of one token for each id of the vocabulary, weighted by its probability under the sampler.
+  const rollouts = policy.map((_, id) =>
+    rolloutOf(row({
+      tokenRewards: Float32Array.of(0),
+      responseIds: Int32Array.of(id),
+      logprobs: Float32Array.of(policy[id]!),
+      logprobsT1: Float32Array.of(policyT1[id]!),
+      sftLogprobs: Float32Array.of(sftT1[id]!),
+      baseLogprobs: Float32Array.of(baseT1[id]!),
+      temperature,
+      sftLogprobsTempered: Float32Array.of(sft[id]!),
+      baseLogprobsTempered: Float32Array.of(base[id]!),
+    }))
+  );
+  const klOf = (p: readonly number[], q: readonly number[]) =>
+    p.reduce((sum, x, i) => sum + Math.exp(x) * (x - q[i]!), 0);
+  const expected = (reference: Params["kl_reference"]) =>
+    rollouts.reduce((sum, rollout, id) => sum + Math.exp(policy[id]!) * tokenKl(rollout, reference)[0]!, 0);
+  assertAlmostEquals(expected("sft"), klOf(policy, sft), 1e-6);
+  assertAlmostEquals(expected("base"), klOf(policy, base), 1e-6);
+  assertAlmostEquals(expected("both"), (klOf(policy, sft) + klOf(policy, base)) / 2, 1e-6);
+  // At temperature 1 throughout, samples of the sharper policy would not estimate the KL.
+  const biased = policy.reduce((sum, x, id) => sum + Math.exp(x) * (policyT1[id]! - sftT1[id]!), 0);
+  assertEquals(Math.abs(biased - klOf(policyT1, sftT1)) > 0.05, true);
 });
 
 Deno.test("the scaled reward is clipped after centring, at the last token", () => {

@@ -35,7 +35,7 @@ Deno.test("recomputed log-probabilities: the first ratio is exactly 1, and the s
 
 Deno.test("rollouts of another policy or temperature are refused, with either kind of old log-probabilities", async () => {
   using directory = new TemporaryDirectory();
-  const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7, scoredAt: 1 });
   for (const old_logprobs of ["recomputed", "sampled"]) {
     const error = await assertRejects(
       () => update(directory, START, rows, { params: { old_logprobs, max_logprob_gap: 0.001 } }),

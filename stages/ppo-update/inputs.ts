@@ -8,7 +8,7 @@ import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { type Demonstrations, readDemonstrationTokens } from "./demonstrations.ts";
-import type { Params } from "./params.ts";
+import { type Params, rewardPerTokenReader } from "./params.ts";
 
 /** Paths of what is read here, and of the models whose tokenizers must be the same. */
 export interface DataPaths {
@@ -29,8 +29,9 @@ export interface IterationData {
  * Reads the scored rollouts, and the demonstrations where they are mixed in.
  * @throws {DataError} if a file breaks its contract, a response is empty, or tokenizers differ
  */
-export function readIterationData(paths: DataPaths, { demo_mix }: Params): IterationData {
-  const { scored, policy, critic, tokens } = paths, { rows, tokenizerDigest: digest } = readScored(scored);
+export function readIterationData(paths: DataPaths, params: Params): IterationData {
+  const { demo_mix } = params, { scored, policy, critic, tokens } = paths;
+  const { rows, tokenizerDigest: digest } = readScored(scored);
   const demonstrations = tokens === undefined || demo_mix === 0 ? undefined : readDemonstrationTokens(tokens);
   checkSameTokenizer({
     scored: digest,
@@ -45,7 +46,33 @@ export function readIterationData(paths: DataPaths, { demo_mix }: Params): Itera
       { file: scored, column: "response_ids" },
     );
   }
+  checkColumns(rows, scored, params);
   return { rows, demonstrations };
+}
+
+/**
+ * Checks that the optional columns which the parameters require are there.
+ * @throws {DataError} naming the columns and how to get them
+ */
+function checkColumns(rows: readonly ScoredRow[], file: string, params: Params): void {
+  const { temperature } = params, found = new Set(rows.map((row) => row.temperature ?? 1));
+  const other = [...found].filter((value) => value !== temperature);
+  if (other.length > 0) {
+    throw new DataError(
+      `${file}: temperature of score must be that of ppo-update, ${temperature}, got ${
+        listed(other.map(String))
+      }`,
+      { file, column: "temperature" },
+    );
+  }
+  const reader = rewardPerTokenReader(params);
+  const without = rows.filter((row) => row.reward !== row.rawReward && row.normalisedRewards === undefined);
+  if (reader === undefined || without.length === 0) return;
+  throw new DataError(
+    `${file}: ${reader} requires the column normalised_rewards for length-normalised rewards (run score again), got none for ` +
+      listed(without.map(({ id }) => `"${id}"`)),
+    { file, column: "normalised_rewards" },
+  );
 }
 
 /**

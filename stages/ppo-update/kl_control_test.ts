@@ -1,8 +1,9 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import type { TrainerState } from "@/lib/data/contracts/trainer_state.ts";
 import { adaptiveKl } from "@/lib/model/rl/adaptive_kl.ts";
 import { withDefaults } from "@/tests/support/ppo_rows.ts";
-import { effectiveBeta, klControlOf, nextKlControl } from "./kl_control.ts";
+import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { effectiveBeta, klControlOf, nextKlControl, relativeUnits } from "./kl_control.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 
 const STATE: TrainerState = {
@@ -53,4 +54,26 @@ Deno.test("beyond the fluency budget beta grows, within it it falls, without a b
     return nextKlControl(control, { statistics: now, firstNll: 1.5, policyUpdated }, params).fluencyFactor;
   };
   assertEquals([factor(1.6), factor(1.54), factor(undefined), factor(1.6, false)], [2.25, 1, 1.5, 1.5]);
+});
+
+Deno.test("a relative beta is in units of the first iteration's σ/√H, which the state keeps", () => {
+  const params = withDefaults({ beta: null, relative_beta: 2 }), first = { ...STATE, iteration: 0 };
+  const rollouts = [1, 3].map((reward) => ({ reward })), now = statistics({ response_entropy: 2 });
+  assertEquals(relativeUnits(first, rollouts, now, withDefaults({})), undefined);
+  const units = relativeUnits(first, rollouts, now, params);
+  assertEquals(units, { beta_unit: 1, response_entropy: 2 });
+  assertEquals(klControlOf(first, params, units).beta, 2);
+  const later = { ...STATE, firstIteration: { ...units! } };
+  assertEquals(relativeUnits(later, [{ reward: 100 }], statistics({ response_entropy: 50 }), params), units);
+  assertEquals(klControlOf(later, params, units).beta, 2);
+  const adaptive = withDefaults({ beta: null, relative_beta: 2, kl_target: 6 });
+  assertEquals([klControlOf(first, adaptive, units).beta, klControlOf(later, adaptive, units).beta], [
+    2,
+    0.3,
+  ]);
+  assertThrows(
+    () => relativeUnits(first, rollouts, statistics({ response_entropy: 0 }), params),
+    DataError,
+    "relative_beta and relative_kl_stop require responses with an entropy above 0, got 0 nats",
+  );
 });

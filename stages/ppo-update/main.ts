@@ -5,6 +5,7 @@
  * epochs × minibatches × (critic, policy), statistics. The records that these steps fill are in trajectory.ts.
  * @module
  */
+import type { z } from "zod";
 import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { hasTokenizer } from "@/lib/data/contracts/model_directory.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
@@ -15,14 +16,20 @@ import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
 import { withAdvantages, withCriticOutputs } from "./advantages.ts";
-import { criticStep } from "./critic_step.ts";
 import { type Demonstrations, DemonstrationStream } from "./demonstrations.ts";
 import { checkDataFits, readIterationData } from "./inputs.ts";
-import { effectiveBeta, klControlOf, klToReference, nextKlControl } from "./kl_control.ts";
+import {
+  effectiveBeta,
+  klControlOf,
+  klToReference,
+  nextKlControl,
+  type RelativeUnits,
+  relativeUnits,
+} from "./kl_control.ts";
 import { minibatches } from "./minibatch.ts";
 import { withOldLogprobs } from "./old_logprobs.ts";
-import { isCriticFree, type Params, params, RENAMED } from "./params.ts";
-import { policyStep } from "./policy_step.ts";
+import { hasSharedCritic, isCriticFree, type Params, params as schema, RENAMED } from "./params.ts";
+import { resolvedParams } from "./presets.ts";
 import { fitScale, withRewards } from "./rewards.ts";
 import {
   advantageStatistics,
@@ -30,6 +37,7 @@ import {
   rolloutStatistics,
   UpdateStatistics,
 } from "./statistics.ts";
+import { updateStep } from "./update_step.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
@@ -42,7 +50,8 @@ const inputs = {
   policy: { contract: "model", description: "the policy", handedOver: true },
   critic: {
     contract: "model",
-    description: "critic, or a language model, to which a value head of zeros is added; required by gae",
+    description:
+      "critic, or a language model, to which a value head of zeros is added; required by gae with a separate critic",
     optional: true,
     handedOver: true,
   },
@@ -74,7 +83,7 @@ const outputs = {
   },
   metrics: {
     contract: "metrics@1",
-    description: "metrics of the iteration; stopped is 1 if kl_stop or kl_stop_per_token was exceeded",
+    description: "metrics of the iteration; stopped is 1 if a KL stop was exceeded",
   },
   samples: { contract: "samples@1", description: "some of the responses as text" },
   ema: {
@@ -85,20 +94,22 @@ const outputs = {
   },
 } as const satisfies Ports;
 
-type Context = StageContext<Params, typeof inputs, typeof outputs>;
+type Context = StageContext<z.output<typeof schema>, typeof inputs, typeof outputs>;
 
 /** The stage; see its README. */
 export const stage = defineStage({
   id: "ppo-update",
   summary: "One PPO update of policy and critic on a batch of scored rollouts.",
-  params,
+  params: schema,
   renamed: RENAMED,
   inputs,
   outputs,
   random: true,
   role: "update",
   needs: (params) => ({
-    ...(isCriticFree(params) ? {} : { critic: `advantage_estimator=${params.advantage_estimator}` }),
+    ...(isCriticFree(params) || hasSharedCritic(params)
+      ? {}
+      : { critic: `advantage_estimator=${params.advantage_estimator}` }),
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
   }),
   omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
@@ -106,7 +117,7 @@ export const stage = defineStage({
 });
 
 async function run(context: Context): Promise<void> {
-  const { params, inputs, outputs, iteration, handOver } = context;
+  const { inputs, outputs, iteration, handOver } = context, params = resolvedParams(context.params);
   configureRuntime({ threads: context.threads });
 
   const { rows, demonstrations } = readIterationData(inputs, params);
@@ -124,16 +135,18 @@ async function run(context: Context): Promise<void> {
   const warnings = rewardHackingWarnings(statistics, first, rollouts, params);
   for (const { message } of warnings) context.progress({ warning: message });
 
-  const stopped = exceedsKlStop(statistics, params);
+  const units = relativeUnits(state, rollouts, statistics, params);
+  const stopped = exceedsKlStop(statistics, params, units);
   const { after, learned } = stopped
     ? { after: trainer, learned: {} }
-    : await learn({ rollouts, statistics, demonstrations }, trainer, context);
+    : await learn({ rollouts, statistics, demonstrations, units }, trainer, params, context);
 
   const metrics = {
     ...statistics,
     ...(gap && { logprob_gap: gap.meanProbability, logprob_gap_max: gap.maxProbability }),
     ...learned,
-    beta: effectiveBeta(klControlOf(state, params)),
+    beta: effectiveBeta(klControlOf(state, params, units)),
+    ...(units && { relative_kl: statistics.kl_to_sft / units.response_entropy }),
     policy_updates: after.state.policyUpdates,
     critic_updates: after.state.criticUpdates,
     episodes: after.state.episodes ?? 0,
@@ -152,8 +165,10 @@ async function run(context: Context): Promise<void> {
 /** Returns whether the KL to SFT exceeds its limit; the policy is then written unchanged. */
 function exceedsKlStop(
   { kl_to_sft, kl_to_sft_per_token }: RolloutStatistics,
-  { kl_stop, kl_stop_per_token }: Params,
+  { kl_stop, kl_stop_per_token, relative_kl_stop }: Params,
+  units: RelativeUnits | undefined,
 ): boolean {
+  if (units && kl_to_sft > (relative_kl_stop ?? Infinity) * units.response_entropy) return true;
   return kl_to_sft > (kl_stop ?? Infinity) || kl_to_sft_per_token > (kl_stop_per_token ?? Infinity);
 }
 
@@ -162,16 +177,18 @@ interface Batch {
   readonly rollouts: readonly Rollout[];
   readonly statistics: RolloutStatistics;
   readonly demonstrations: Demonstrations | undefined;
+  readonly units: RelativeUnits | undefined;
 }
 
 /** Updates critic and policy on the rollouts. Returns the trainer afterwards and the metrics of the updates. */
 async function learn(
-  { rollouts, statistics, demonstrations }: Batch,
+  { rollouts, statistics, demonstrations, units }: Batch,
   trainer: Trainer,
+  params: Params,
   context: Context,
 ): Promise<{ readonly after: Trainer; readonly learned: Readonly<Record<string, number>> }> {
-  const { params, seed, iteration } = context, { policy, critic, state } = trainer;
-  const control = klControlOf(state, params), beta = effectiveBeta(control);
+  const { seed, iteration } = context, { policy, critic, state } = trainer;
+  const control = klControlOf(state, params, units), beta = effectiveBeta(control);
   const rates = learningRates(trainer, params);
 
   const { scale, kept } = fitScale(rollouts, state, params);
@@ -182,8 +199,12 @@ async function learn(
 
   // The rewards were divided by scale and advantageStd, so beta in the loss must be divided by both.
   const scaledBeta = params.kl_placement === "loss" ? beta / scale.scale / advantageStd : 0;
-  const policyOptions = {
+  const step = {
+    policy,
+    critic,
+    isShared: trainer.isShared,
     lr: rates.policy,
+    criticLr: rates.critic,
     scaledBeta,
     demonstrations: demonstrations && new DemonstrationStream(demonstrations, seed),
   };
@@ -194,11 +215,11 @@ async function learn(
   for (let epoch = 0; epoch < params.epochs; epoch++) {
     for (const minibatch of minibatches(trajectories, { seed, iteration, epoch }, params)) {
       await beforeUpdate(context, { step: minibatch.number - 1, total, statistics, means: updates.means() });
-      if (critic) updates.add("critic", minibatch, criticStep(minibatch, critic, rates.critic, params));
-      if (!rates.updatesPolicy || earlyStopped) continue;
-      const result = policyStep(minibatch, policy, policyOptions, params);
-      if ("earlyStop" in result) earlyStopped = true;
-      else updates.add("policy", minibatch, result);
+      const results = updateStep(minibatch, step, rates.updatesPolicy && !earlyStopped, params);
+      if (results.critic) updates.add("critic", minibatch, results.critic);
+      if (!results.policy) continue;
+      if ("earlyStop" in results.policy) earlyStopped = true;
+      else updates.add("policy", minibatch, results.policy);
     }
   }
 
@@ -210,7 +231,7 @@ async function learn(
     policyUpdated: rates.updatesPolicy,
   }, params);
   return {
-    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics }, params) },
+    after: { ...trainer, state: nextState(trainer, { kept, control: next, statistics, units }, params) },
     learned: {
       ...advantageStatistics(rewarded, trajectories, beta * klToReference(statistics, params)),
       ...updates.means(),

@@ -2,7 +2,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { decodeArrow } from "@/lib/data/arrow/decode_arrow.ts";
 import { readSamples } from "@/lib/data/contracts/samples.ts";
-import { writeScored } from "@/lib/data/contracts/scored.ts";
+import { type ScoredRow, writeScored } from "@/lib/data/contracts/scored.ts";
 import { readTrainerState } from "@/lib/data/contracts/trainer_state.ts";
 import type { StageProgress } from "@/lib/data/contracts/stage.ts";
 import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
@@ -120,14 +120,37 @@ Deno.test("with a learning rate of 0 the ratio stays 1, nothing is clipped, the 
   assertEquals(metrics.lr, 0);
 });
 
-Deno.test("ratios are taken at the sampling temperature: the first ratio is 1, and the KL is that at temperature 1", async () => {
+Deno.test("ratios are taken at the sampling temperature: the first ratio is 1, and the KL of the SFT model to itself 0", async () => {
   using directory = new TemporaryDirectory();
   const rows = scoredRollouts(SFT, 0, { temperature: 0.7 });
   const { metrics } = await update(directory, START, rows, { params: { temperature: 0.7 } });
   assert(metrics.first_ratio_deviation! < 1e-3, `${metrics.first_ratio_deviation}`);
   assertAlmostEquals(metrics.kl_to_sft!, 0, 1e-4);
-  const wrong = await update(directory, START, rows, { params: { old_logprobs: "sampled" } });
+  const other = scoredRollouts(SFT, 0, { temperature: 0.7, scoredAt: 1 });
+  const wrong = await update(directory, START, other, { params: { old_logprobs: "sampled" } });
   assert(wrong.metrics.first_ratio_deviation! > 0.05, "the metric shows that the temperatures differ");
+});
+
+Deno.test("scores at another temperature than the update's are refused, and so are old ones of length-normalised rewards", async () => {
+  using directory = new TemporaryDirectory();
+  const refusal = async (rows: readonly ScoredRow[], params: Record<string, unknown>) => {
+    const { message } = await assertRejects(() => update(directory, START, rows, { params }), DataError);
+    return message.replace(/^.*arrow: /, "");
+  };
+  const rows = scoredRollouts(SFT, 0, { temperature: 0.7, scoredAt: 1 });
+  assertEquals(
+    await refusal(rows, { temperature: 0.7 }),
+    "temperature of score must be that of ppo-update, 0.7, got 1",
+  );
+  const normalised = ROWS.map((row, i) => i === 2 ? { ...row, reward: row.rawReward / 2 } : row);
+  const rule =
+    `requires the column normalised_rewards for length-normalised rewards (run score again), got none for "${
+      ROWS[2]!.id
+    }"`;
+  assertEquals(await refusal(normalised, { residual_critic: true }), `residual_critic=true ${rule}`);
+  const dense = { residual_critic: false, reward_placement: "dense" };
+  assertEquals(await refusal(normalised, dense), `reward_placement=dense ${rule}`);
+  await update(directory, START, normalised, { params: { residual_critic: false } });
 });
 
 Deno.test("the critic's warm-up leaves the policy unchanged; then its learning rate rises to the full one", async () => {

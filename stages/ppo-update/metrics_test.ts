@@ -57,6 +57,7 @@ Deno.test("docs/metrics.md defines every metric that iterations write, and no ot
       {},
       { kl_placement: "loss", fluency_budget: 0.1, demo_mix: 0.5 },
       { truncated_value: "bootstrap" },
+      { relative_beta: 1 },
       { advantage_estimator: "reinforce", kl_stop_per_token: 1e-9 },
     ]
   ) {

@@ -13,6 +13,8 @@ import type { Trajectory } from "./trajectory.ts";
 /** A network with its optimizer. */
 export interface Learner {
   readonly network: Network;
+  /** the weights of the network that the optimizer updates: all, or one part of a network with two heads */
+  readonly parameters: ParameterVector;
   readonly optimizer: AdamW;
   /** moving average of the network's weights */
   readonly ema?: ParameterVector | undefined;
@@ -39,13 +41,17 @@ export function* minibatches(
   }
 }
 
-/** Returns the weights of the tokens of each trajectory in the loss of a minibatch. */
+/**
+ * Returns the weights of the tokens of each trajectory in the loss of a minibatch.
+ * @param constantLength divisor of `constant_length`, tokens
+ */
 export function tokenWeights(
   trajectories: readonly Trajectory[],
   aggregation: Params["loss_aggregation"],
+  constantLength: number | null = null,
 ): Float64Array[] {
   const lengths = trajectories.map(({ responseIds }) => responseIds.length);
-  const weights = aggregationWeights(aggregation, lengths);
+  const weights = aggregationWeights(aggregation, lengths, constantLength);
   let at = 0;
   return lengths.map((length) => weights.subarray(at, at += length));
 }
@@ -145,14 +151,14 @@ export function optimizerStep(
   { trajectories }: Minibatch,
   { ema_decay }: Params,
 ): { readonly norm: number } | { readonly nonFinite: NonFinite } {
-  const { network, optimizer, ema } = learner, norm = optimizer.gradNorm();
+  const { parameters, optimizer, ema } = learner, norm = optimizer.gradNorm();
   if (!Number.isFinite(norm)) {
     const nonFinite = { ...nonFiniteGradient(optimizer.gradients), rows: trajectories.map(({ id }) => id) };
     discardGradients(learner);
     return { nonFinite };
   }
   optimizer.update(lr, norm);
-  if (ema) updateEma(ema, network.parameters, ema_decay!);
+  if (ema) updateEma(ema, parameters, ema_decay!);
   return { norm };
 }
 

@@ -22,12 +22,11 @@ export async function withOldLogprobs(
   const sampled = rows.map(rolloutOf), sequences = sampled.map(({ sequence }) => sequence);
   if (params.old_logprobs === "sampled") return { rollouts: sampled };
   const program = temperedLogprobsProgram(params.temperature);
-  const logprobs: Float32Array[] = [], logprobsT1: Float32Array[] = [];
+  const logprobs: Float32Array[] = [];
   for (const micro of microBatches(sequences, params.micro_batch_tokens)) {
     const { batch, positions, targetIds } = micro;
     const { tokens } = policy.run({ batch, positions, program, tokens: { id: targetIds } });
     scatterTokens(micro, sequences, tokens.logprob!, logprobs);
-    scatterTokens(micro, sequences, tokens.logprobT1!, logprobsT1);
     await yieldToEventLoop();
   }
   const bySampler = sampled.map(({ oldLogprobs }) => oldLogprobs), gap = logprobGap(logprobs, bySampler);
@@ -38,7 +37,7 @@ export async function withOldLogprobs(
   const rollouts = sampled.map((rollout, i) => ({
     ...rollout,
     oldLogprobs: logprobs[i]!,
-    logprobsT1: logprobsT1[i]!,
+    klLogprobs: logprobs[i]!,
     ...(importance ? { importance: importance[i]! } : {}),
   }));
   return { rollouts, gap };

@@ -37,6 +37,23 @@ Deno.test("parameters that exclude each other are refused, all at once, by the o
       "schedule_iterations: must be given unless lr_schedule is constant",
     ],
   );
+  assertEquals(problems({ beta: 0.7, relative_beta: 1, kl_stop: 5, relative_kl_stop: 0.1 }), [
+    "relative_beta: must be null with beta=0.7: both set the coefficient of the KL penalty",
+    "relative_kl_stop: must be null with kl_stop=5 and kl_stop_per_token=0.3 (null switches a stop off)",
+  ]);
+  assertEquals(
+    problems({ relative_beta: 1, relative_kl_stop: 0.1, kl_stop_per_token: null, kl_target: 6 }),
+    [],
+  );
+  assertEquals(problems({ advantage_estimator: "grpo", relative_beta: 1 }), [
+    "relative_beta: must be null with advantage_estimator=grpo, which divides rewards by the deviation of each group: use beta",
+  ]);
+  assertEquals(problems({ advantage_estimator: "dr_grpo" }), [
+    "max_new_tokens: must be that of rollout with advantage_estimator=dr_grpo, which divides by it",
+  ]);
+  assertEquals(problems({ loss_aggregation: "constant_length" }), [
+    "max_new_tokens: must be that of rollout with loss_aggregation=constant_length, which divides by it",
+  ]);
   assertEquals(problems({ advantage_estimator: "reinforce_pp", whiten_advantages: false }), [
     "whiten_advantages: must be true with advantage_estimator=reinforce_pp (without whitening, use reinforce)",
   ]);

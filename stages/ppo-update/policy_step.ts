@@ -30,6 +30,9 @@ export interface PolicyStepOptions {
   readonly demonstrations: DemonstrationStream | undefined;
 }
 
+/** Metrics of an update, why it was skipped, or that target_kl stopped it. */
+export type PolicyResult = UpdateResult | { readonly earlyStop: true };
+
 /** Bound of a token's log-ratio in a KL term of the loss, nats (verl core_algos). */
 const LOG_RATIO_BOUND = 20;
 
@@ -41,13 +44,30 @@ const LOG_RATIO_BOUND = 20;
 export function policyStep(
   minibatch: Minibatch,
   policy: Learner,
-  { lr, scaledBeta, demonstrations }: PolicyStepOptions,
+  stepOptions: PolicyStepOptions,
   params: Params,
-): UpdateResult | { readonly earlyStop: true } {
-  const { options, inputs } = policyLoss(minibatch.trajectories, scaledBeta, params);
+): PolicyResult {
+  const { options, inputs } = policyLoss(minibatch.trajectories, stepOptions.scaledBeta, params);
   const backward = minibatchGradients(minibatch, policy, policyProgram(options), inputs, params);
   if ("nonFinite" in backward) return backward;
   const { passes } = backward;
+  const loss = passes.reduce((sum, { loss }) => sum + loss, 0);
+  return finishPolicy(minibatch, policy, { passes, loss, options }, stepOptions, params);
+}
+
+/** Makes the optimizer step of the policy after its gradients were added. Returns as {@linkcode policyStep}. */
+export function finishPolicy(
+  minibatch: Minibatch,
+  policy: Learner,
+  { passes, loss, options }: {
+    readonly passes: readonly TrainedMicroBatch[];
+    /** of the policy alone */
+    readonly loss: number;
+    readonly options: PolicyProgramOptions;
+  },
+  { lr, demonstrations }: Pick<PolicyStepOptions, "lr" | "demonstrations">,
+  params: Params,
+): PolicyResult {
   const statistics = policyStatistics({
     logprobs: tokensOf(passes, "logprob"),
     oldLogprobs: tokensOf(passes, "oldLogprob"),
@@ -62,7 +82,7 @@ export function policyStep(
   if ("nonFinite" in step) return step;
   return {
     metrics: {
-      policy_loss: passes.reduce((sum, { loss }) => sum + loss, 0),
+      policy_loss: loss,
       entropy: mean(tokensOf(passes, "entropy")),
       clip_fraction: statistics.clipFraction,
       dual_clip_fraction: statistics.dualClipFraction,
@@ -80,7 +100,7 @@ export function policyStep(
 }
 
 /** Returns the loss by the parameters: the options of its program, and the program's inputs by name. */
-function policyLoss(
+export function policyLoss(
   trajectories: readonly Trajectory[],
   scaledBeta: number,
   params: Params,
@@ -109,7 +129,7 @@ function policyLoss(
       tokens: {
         oldLogprob: trajectories.map(({ oldLogprobs }) => oldLogprobs),
         advantage: trajectories.map(({ advantages }) => advantages),
-        weight: tokenWeights(trajectories, params.loss_aggregation),
+        weight: tokenWeights(trajectories, params.loss_aggregation, params.max_new_tokens),
         ...(importance.length > 0 && { importance }),
         ...(kl && references[kl_reference]),
       },

@@ -61,14 +61,14 @@ export function fitScale(rollouts: readonly Rollout[], state: ScaleState, params
   return keep(centre !== null && scale !== null ? { centre, scale } : centred(fitRewardScale(rewards)));
 }
 
-/** Returns log π − log π_ref of every token, nats, at temperature 1, independent of the sampling temperature. */
+/** Returns log π − log π_ref of every token, nats, both at the sampling temperature, as in TRL. */
 export function tokenKl(
-  { logprobsT1, sftLogprobs, baseLogprobs }: Rollout,
+  { klLogprobs, sftLogprobs, baseLogprobs }: Rollout,
   reference: Params["kl_reference"],
 ): Float64Array {
-  const toSft = klEstimates("k1", logprobsT1, sftLogprobs);
+  const toSft = klEstimates("k1", klLogprobs, sftLogprobs);
   if (reference === "sft") return toSft;
-  const toBase = klEstimates("k1", logprobsT1, baseLogprobs);
+  const toBase = klEstimates("k1", klLogprobs, baseLogprobs);
   return reference === "base" ? toBase : toSft.map((kl, t) => (kl + toBase[t]!) / 2);
 }
 
@@ -88,7 +88,7 @@ export function withRewards(
     const scaledReward = params.missing_eos === "penalty" && rollout.isTruncated
       ? params.missing_eos_value
       : scaleReward(rollout.reward, scale, params.reward_clip ?? Infinity);
-    const rewardPerToken = normalisedTokenRewards(rollout);
+    const rewardPerToken = Float64Array.from(rollout.normalisedRewards ?? rollout.tokenRewards);
     const kl = tokenKl(rollout, params.kl_reference).map((d) => Math.min(Math.max(d, -bound), bound));
     const rewards = ppoRewards(kl, {
       beta: scaledBeta,
@@ -102,10 +102,4 @@ export function withRewards(
   if (!params.whiten_rewards) return rewarded;
   const white = whiten(rewarded.map(({ rewards }) => rewards), { shiftMean: false });
   return rewarded.map((rollout, i) => ({ ...rollout, rewards: white[i]! }));
-}
-
-/** Returns the rewards of tokens after length normalisation, which scales all tokens of a response alike. */
-function normalisedTokenRewards({ reward, rawReward, tokenRewards }: Rollout): Float64Array {
-  const factor = rawReward === 0 ? 1 : reward / rawReward;
-  return Float64Array.from(tokenRewards, (r) => r * factor);
 }

@@ -56,13 +56,13 @@ Deno.test("reward_scaling=running takes all iterations so far (statement 39)", (
   }));
 });
 
-Deno.test("length normalisation scales the rewards of all tokens alike; a sum of 0 is unchanged", () => {
-  const of = (rewards: readonly number[], reward: number) => {
-    const [first] = withRewards([row(rewards, { reward })], { scale: UNIT_SCALE, beta: 0 }, withDefaults({}));
+Deno.test("with length normalisation a token's reward is what it adds to the normalised reward", () => {
+  const of = (rewards: readonly number[], given: Partial<ScoredRow>) => {
+    const [first] = withRewards([row(rewards, given)], { scale: UNIT_SCALE, beta: 0 }, withDefaults({}));
     return [...first!.rewardPerToken];
   };
-  assertEquals(of([2, 4], 3), [1, 2]);
-  assertEquals(of([1, -1], 0), [1, -1]);
+  assertEquals(of([2, 4], { reward: 3, normalisedRewards: Float32Array.of(2, 1) }), [2, 1]);
+  assertEquals(of([1, -1], {}), [1, -1]);
 });
 
 Deno.test("a truncated response gets its score, or a fixed penalty (statements 25 and 33)", () => {

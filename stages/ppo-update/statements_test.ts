@@ -13,6 +13,7 @@ import { CRITIC, DIGEST, scoredRollouts, SETTINGS, SFT, update } from "@/tests/s
 import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
+import { resolvedParams } from "./presets.ts";
 
 const START = { policy: SFT, critic: CRITIC };
 const ROWS = scoredRollouts(SFT);
@@ -42,8 +43,8 @@ Deno.test("policy and critic share no weight: each moves by its own learning rat
 });
 
 Deno.test("defaults are those of the recipes in docs/correctness.md (statements 26, 29, 32, 40 and 44)", () => {
-  const { gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size } = stage
-    .params.parse({});
+  const { gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size } =
+    resolvedParams(stage.params.parse({}));
   assertEquals({ gamma, lambda, epochs, clip_range, clip_range_value, beta, kl_reference, minibatch_size }, {
     gamma: 1,
     lambda: 0.95,

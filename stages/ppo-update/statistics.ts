@@ -81,10 +81,10 @@ export function rolloutStatistics(
     kl_to_sft: mean(kl),
     kl_to_sft_per_token: sum(kl) / tokens,
     kl_to_sft_k3: mean(
-      rollouts.map(({ logprobsT1, sftLogprobs }) => sum(klEstimates("k3", logprobsT1, sftLogprobs))),
+      rollouts.map(({ klLogprobs, sftLogprobs }) => sum(klEstimates("k3", klLogprobs, sftLogprobs))),
     ),
     kl_to_base: mean(rollouts.map((rollout) => sum(tokenKl(rollout, "base")))),
-    response_entropy: -mean(rollouts.map(({ logprobsT1 }) => sum(logprobsT1))),
+    response_entropy: -mean(rollouts.map(({ klLogprobs }) => sum(klLogprobs))),
     prompt_length: mean(prompts),
     prompt_length_max: max(prompts),
     response_length: tokens / rollouts.length,
@@ -131,9 +131,12 @@ function criticStatistics(trajectories: readonly Trajectory[]): Record<string, n
   const critics = trajectories.flatMap(({ critic }) => critic ? [critic] : []);
   if (critics.length === 0) return {};
   const returns = critics.map((critic) => critic.returns), values = critics.map(({ oldValues }) => oldValues);
+  // The prefix of a residual critic is known and would explain most of the variance by itself.
+  const unexplained = critics.map(({ returns, offsets }) => returns.map((r, t) => r - offsets[t]!));
+  const heads = critics.map(({ oldValues, offsets }) => oldValues.map((v, t) => v - offsets[t]!));
   const bootstraps = critics.flatMap(({ bootstrap }) => bootstrap === undefined ? [] : [bootstrap]);
   const std = (rows: Rows) => Math.sqrt(moments(rows).variance),
-    explained = explainedVariance(values, returns);
+    explained = explainedVariance(heads, unexplained);
   return {
     return_mean: moments(returns).mean,
     return_std: std(returns),

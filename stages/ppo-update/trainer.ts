@@ -21,13 +21,14 @@ import {
   writeModel,
 } from "@/lib/model/models/checkpoint.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { withValueHead } from "@/lib/model/models/value_head.ts";
 import { AdamW } from "@/lib/model/train/adamw.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedule.ts";
-import type { KlControl } from "./kl_control.ts";
+import type { KlControl, RelativeUnits } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
-import { isCriticFree, type Params } from "./params.ts";
+import { hasSharedCritic, isCriticFree, type Params } from "./params.ts";
 import type { ScaleState } from "./rewards.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 import { firstIterationOf } from "./warnings.ts";
@@ -37,13 +38,15 @@ export interface Trainer {
   readonly policy: Learner;
   /** absent where the estimator needs none */
   readonly critic: Learner | undefined;
+  /** whether the critic is a head on the policy's network */
+  readonly isShared: boolean;
   readonly state: TrainerState;
 }
 
 /** Where a trainer is read from. */
 export interface TrainerInputs {
   readonly policy: string;
-  /** needed unless the estimator is critic-free */
+  /** needed unless the estimator is critic-free or the critic a head on the policy */
   readonly critic?: string | undefined;
   /** absent before the first iteration */
   readonly state?: string | undefined;
@@ -56,13 +59,35 @@ const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
 function learner({ model, parameters }: LoadedModel, params: Params, ema?: ParameterVector): Learner {
   const network = new Network(model, parameters, { trainable: true });
-  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
-  const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
-  return { network, optimizer: new AdamW(network.parameters, network.gradients!, options), ema };
+  return { network, parameters, optimizer: optimizerOf(parameters, network.gradients!, params), ema };
 }
 
-function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {
+function optimizerOf(parameters: ParameterVector, gradients: ParameterVector, params: Params): AdamW {
+  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
+  return new AdamW(parameters, gradients, { beta1, beta2, epsilon, weightDecay, maxGradNorm });
+}
+
+/** Returns policy and critic as two parts of one network: a language model with a value head of zeros. */
+function sharedLearners(
+  loaded: LoadedModel,
+  params: Params,
+  ema?: ParameterVector,
+): { readonly policy: Learner; readonly critic: Learner } {
+  const { model, parameters, parts } = withValueHead(loaded);
+  const network = new Network(model, parameters, { trainable: true });
+  const weights = parts(parameters), gradients = parts(network.gradients!);
+  const part = (name: "model" | "valueHead"): Learner => ({
+    network,
+    parameters: weights[name],
+    optimizer: optimizerOf(weights[name], gradients[name], params),
+  });
+  return { policy: { ...part("model"), ema }, critic: part("valueHead") };
+}
+
+/** Returns what the state's file holds: the moments of both optimizers, and the weights of a value head. */
+function vectorsOf({ policy, critic, isShared }: Omit<Trainer, "state">): NamedVectors {
   return {
+    ...(isShared && { critic: critic!.parameters }),
     "policy.exp_avg": policy.optimizer.firstMoment,
     "policy.exp_avg_sq": policy.optimizer.secondMoment,
     ...(critic && {
@@ -80,13 +105,16 @@ function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): Name
 export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: HandOver): Trainer {
   const loaded = loadLanguageModel(inputs.policy, handOver);
   const ema = params.ema_decay === null ? undefined : loaded.parameters.clone();
-  const policy = learner(loaded, params, ema);
-  const critic = isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params);
-  if (inputs.state === undefined) return { policy, critic, state: initialState(params) };
+  const isShared = hasSharedCritic(params);
+  const { policy, critic } = isShared ? sharedLearners(loaded, params, ema) : {
+    policy: learner(loaded, params, ema),
+    critic: isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params),
+  };
+  if (inputs.state === undefined) return { policy, critic, isShared, state: initialState(params) };
   const file = join(inputs.state, FILE);
   readVectors(
     file,
-    { ...momentsOf({ policy, critic }), ...(ema && hasEma(file, handOver) ? { [EMA]: ema } : {}) },
+    { ...vectorsOf({ policy, critic, isShared }), ...(ema && hasEma(file, handOver) ? { [EMA]: ema } : {}) },
     handOver,
   );
   for (const directory of [inputs.policy, inputs.critic, inputs.state]) {
@@ -95,7 +123,7 @@ export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: Ha
   const state = readTrainerState(inputs.state);
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
-  return { policy, critic, state };
+  return { policy, critic, isShared, state };
 }
 
 function initialState({ beta }: Params): TrainerState {
@@ -153,10 +181,11 @@ export function learningRates({ critic, state: { iteration } }: Trainer, params:
 /** Returns the state after an iteration of training. */
 export function nextState(
   { policy, critic, state }: Trainer,
-  { kept, control, statistics }: {
+  { kept, control, statistics, units }: {
     readonly kept: ScaleState;
     readonly control: KlControl;
     readonly statistics: RolloutStatistics;
+    readonly units: RelativeUnits | undefined;
   },
   { fluency_budget }: Params,
 ): TrainerState {
@@ -169,7 +198,7 @@ export function nextState(
     beta: control.beta,
     ...(fluency_budget !== null && { fluencyFactor: control.fluencyFactor }),
     episodes: (state.episodes ?? 0) + statistics.responses,
-    firstIteration: state.firstIteration ?? firstIterationOf(statistics),
+    firstIteration: { ...(state.firstIteration ?? firstIterationOf(statistics)), ...units },
   };
 }
 
@@ -183,21 +212,21 @@ export async function saveTrainer(
   outputs: TrainerOutputs,
   handOver?: HandOver,
 ): Promise<void> {
-  const { policy: { network, ema }, critic, state } = trainer;
+  const { policy: { network, parameters, ema }, critic, isShared, state } = trainer;
   const write = (path: string, model: LoadedModel) =>
     publishDirectory(path, (to) => {
       writeModel(to, model, givingTo(handOver, path));
       copyTokenizerFiles(inputs.policy, to);
     });
-  await write(outputs.policy, network);
+  await write(outputs.policy, { model: network.model, parameters });
   if (ema) await write(outputs.ema, { model: network.model, parameters: ema });
   const { critic: from } = inputs;
-  if (critic) await write(outputs.critic, critic.network);
+  if (critic && !isShared) await write(outputs.critic, critic.network);
   else if (from !== undefined) {
     await publishDirectory(outputs.critic, (to) => passOn(from, to, outputs.critic, handOver));
   }
   await publishDirectory(outputs.state, (to) => {
-    const vectors = { ...momentsOf(trainer), ...(ema ? { [EMA]: ema } : {}) };
+    const vectors = { ...vectorsOf(trainer), ...(ema ? { [EMA]: ema } : {}) };
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });

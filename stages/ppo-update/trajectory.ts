@@ -7,23 +7,31 @@ import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { responseSequence } from "@/lib/model/reward/reward_model.ts";
 import type { Sequence } from "@/lib/model/train/batching.ts";
 
+/** Columns that only {@linkcode rolloutOf} reads. */
+type Replaced = "logprobs" | "logprobsT1" | "sftLogprobs" | "baseLogprobs" | keyof Tempered;
+type Tempered = Pick<ScoredRow, "temperature" | "sftLogprobsTempered" | "baseLogprobsTempered">;
+
 /** A scored response with the policy's log-probabilities before any update. */
-export interface Rollout extends Omit<ScoredRow, "logprobs"> {
+export interface Rollout extends Omit<ScoredRow, Replaced> {
   /** prompt and response; the targets are the response's tokens */
   readonly sequence: Sequence;
   /** whether the length limit ended it */
   readonly isTruncated: boolean;
   /** [R] nats at the sampling temperature: the denominator of the ratio */
   readonly oldLogprobs: Float32Array;
-  /** [R] nats at temperature 1, for KL and entropy */
-  readonly logprobsT1: Float32Array;
+  /** [R] nats of the policy for KL and entropy, at the temperature of the next two */
+  readonly klLogprobs: Float32Array;
+  /** [R] nats under the SFT model at the sampling temperature */
+  readonly sftLogprobs: Float32Array;
+  /** [R] nats under the base at the sampling temperature */
+  readonly baseLogprobs: Float32Array;
   /** [R] truncated importance weights; absent without tis_cap */
   readonly importance?: Float64Array;
 }
 
 /** A rollout with its rewards. */
 export interface RewardedRollout extends Rollout {
-  /** [R] raw nats; their sum is `reward` */
+  /** [R] raw nats, after length normalisation: their sum is `reward`, and that before t depends on the tokens before t alone */
   readonly rewardPerToken: Float64Array;
   /** of the whole response: centred, scaled and clipped, or missing_eos_value */
   readonly scaledReward: number;
@@ -62,13 +70,20 @@ export interface Trajectory extends RewardedRollout {
   readonly critic?: CriticTargets;
 }
 
-/** Returns the record of a scored response with the sampler's log-probabilities. */
-export function rolloutOf({ logprobs, ...row }: ScoredRow): Rollout {
+/**
+ * Returns the record of a scored response with the sampler's log-probabilities. Policy, SFT model and base have the sampling temperature: a KL is
+ * estimated without bias only if its samples are drawn from the policy that it is of.
+ */
+export function rolloutOf(scored: ScoredRow): Rollout {
+  const { logprobs, logprobsT1, temperature = 1, sftLogprobsTempered, baseLogprobsTempered, ...row } = scored;
   return {
     ...row,
     sequence: responseSequence(row),
     isTruncated: row.finishReason === "length",
     oldLogprobs: logprobs,
-    logprobsT1: row.logprobsT1 ?? logprobs,
+    // at temperature 1 the sampler's own differ from these by top-k and top-p
+    klLogprobs: temperature === 1 ? logprobsT1 ?? logprobs : logprobs,
+    sftLogprobs: sftLogprobsTempered ?? row.sftLogprobs,
+    baseLogprobs: baseLogprobsTempered ?? row.baseLogprobs,
   };
 }

@@ -7,7 +7,7 @@ import type { RewardManifest } from "@/lib/data/contracts/reward_directory.ts";
 import { parsedMeta } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { InvalidValue } from "@/lib/model/evals/user_module.ts";
-import { responseReward } from "@/lib/model/rl/srppo_reward.ts";
+import { rewardColumns } from "@/lib/model/reward/scored_rows.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 
@@ -63,12 +63,7 @@ export async function addExternalReward(
     if (length === 0) return row;
     const tokenRewards = Float64Array.from(row.tokenRewards);
     tokenRewards[length - 1]! += weight * values[i]!;
-    return {
-      ...row,
-      tokenRewards: Float32Array.from(tokenRewards),
-      rawReward: responseReward(tokenRewards),
-      reward: responseReward(tokenRewards, rule.lengthNorm, rule.lengthTarget),
-    };
+    return { ...row, ...rewardColumns(tokenRewards, rule) };
   });
 }
 

@@ -70,6 +70,7 @@ Deno.test("length normalisation includes the external reward", async () => {
     rule: { lengthNorm: "mean" },
   });
   assertEquals([rewarded!.rawReward, rewarded!.reward], [5, 2.5]);
+  assertEquals([...rewarded!.normalisedRewards!], [1, 1.5]); // 1, then (1 + 2 + 2·1)/2
 });
 
 Deno.test("a module that throws, or does not return a finite number for every row, is an error with its name", async () => {

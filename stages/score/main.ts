@@ -67,6 +67,7 @@ async function run(context: Context): Promise<void> {
   const work = reward.score(rows, {
     sft: { path: inputs.sft },
     bosId: loadSpecialIds(inputs.sft).bosId,
+    temperature: params.temperature,
     progress: (step, total) => progress({ step, total }),
   });
   const scored = await runYielding(stoppable(work, () => checkStop(signal, "this iteration")));

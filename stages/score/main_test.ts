@@ -304,6 +304,38 @@ Deno.test("a module's reward is added to the models' reward; without one nothing
   });
 });
 
+Deno.test("at another sampling temperature, SFT model and base are also scored at it; rewards stay at temperature 1", async () => {
+  using directory = new TemporaryDirectory();
+  const rollouts = directory.file("rollouts.arrow"), temperature = 0.7;
+  await writeRollouts(rollouts, { rows: ROWS, tokenizerDigest: DIGEST });
+  const inputs = { rollouts, reward: reward(directory, [SFT]), sft: SFT };
+  const scored = async (params: Record<string, unknown>) =>
+    (await run(stage, directory.file(crypto.randomUUID()), { inputs, params })).scored!;
+  const [plain, one, cool] = [
+    await scored({}),
+    await scored({ temperature: 1 }),
+    await scored({ temperature }),
+  ];
+  assertEquals(digestFile(one), digestFile(plain));
+  // Logits are linear in the last norm's weights: scaled weights give logits/τ by another path.
+  const cooled = (source: string) => {
+    const { model, parameters } = loadModel(source), norm = parameters.view("model.norm.weight");
+    for (let i = 0; i < norm.length; i++) norm[i]! /= temperature;
+    return new Network(model, parameters);
+  };
+  const networks = [cooled(SFT), cooled(BASE)], before = readScored(plain).rows;
+  readScored(cool).rows.forEach(
+    ({ temperature: found, sftLogprobsTempered: sft, baseLogprobsTempered: base, ...row }, i) => {
+      assertEquals([found, row], [temperature, before[i]!]);
+      const { promptIds, responseIds } = row, ids = [...promptIds, ...responseIds];
+      const targets = [...responseIds].map((_, t) => promptIds.length + t);
+      [sft!, base!].forEach((list, k) =>
+        close(list, tokenLogprobs(networks[k]!, [{ ids, targets }])[0]!, `${row.id}, model ${k}`)
+      );
+    },
+  );
+});
+
 Deno.test("an endpoint that computes what a module does gives the module's bytes; both at once are an error", async () => {
   using directory = new TemporaryDirectory();
   const model = "fixtures/stories260k", rollouts = directory.file("rollouts.arrow");

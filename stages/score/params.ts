@@ -1,9 +1,18 @@
-/** Parameters of `score`: those of the external reward. The rule of the models' reward is in the reward directory. @module */
+/** Parameters of `score`: the sampling temperature, and the external reward. The rule of the models' reward is in the reward directory. @module */
 import { z } from "zod";
 import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 
 /** Strict schema of the stage's parameters. */
 export const params = z.strictObject({
+  temperature: z.number().positive().default(1)
+    .describe("Sampling temperature of the rollouts, for the KL.")
+    .meta({
+      unit: "1",
+      source: "as in rollout",
+      details:
+        "Must equal temperature of rollout and ppo-update. With another value than 1, SFT model and base are also scored at this " +
+        "temperature, for the KL between the sampled policies. Rewards are always those at temperature 1.",
+    }),
   external_weight: z.number().default(1)
     .describe("Weight of the external reward, added to the models' reward.")
     .meta({

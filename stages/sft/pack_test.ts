@@ -10,6 +10,7 @@ import { runStage } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 import { packed } from "./pack.ts";
+import { params } from "./params.ts";
 
 const row = (ids: readonly number[], k: number): TokenRow => ({
   id: `d${k}`,
@@ -60,9 +61,18 @@ Deno.test("a config.json without weights is pretrained on packed rows: the loss 
   assert(losses.at(-1)! < 0.8 * losses[0]!, `falls: ${losses}`);
   const digests = [first, second, other].map(({ policy }) => digestDirectory(policy!).digest);
   assertEquals([digests[0] === digests[1], digests[0] === digests[2]], [true, false]);
-  const error = await assertRejects(() => pretrain("d", 1, { loss: "response" }), DataError);
+  const error = await assertRejects(() => pretrain("d", 1, { loss: "response", pack: false }), DataError);
   assertEquals(
     error.message,
     `${model} must hold model.safetensors or model.safetensors.index.json, got neither`,
   );
+});
+
+Deno.test("pack is refused unless loss is all: responses would be trained on with other documents in their context", () => {
+  const problems = (given: Record<string, unknown>) =>
+    params.safeParse(given).error?.issues.map(({ path, message }) => `${path.join(".")} ${message}`) ?? [];
+  assertEquals(problems({ pack: true }), [
+    "pack must be false with loss=response: the documents of a block attend to each other, which is for pretraining (loss=all)",
+  ]);
+  assertEquals(problems({ pack: true, loss: "all" }), []);
 });

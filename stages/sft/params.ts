@@ -81,7 +81,7 @@ export const params = z.strictObject({
     .meta({
       source: "off; used for GPT-2 and llama2.c",
       details:
-        "Rows are concatenated, each with its EOS token at the end. Tokens attend to earlier rows of the same block.",
+        "Rows are concatenated, each with its EOS token at the end. Tokens attend to earlier rows of the same block, so loss must be all.",
     }),
   pack_length: z.union([z.literal(0), z.int().min(2).max(100_000_000)]).default(0)
     .describe("Length of a packed block; 0: the model's context length.")
@@ -115,6 +115,11 @@ export const params = z.strictObject({
   micro_batch_tokens: z.int().positive().max(100_000_000).default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
     .meta({ unit: "tokens", source: "ours: larger micro-batches exceed the CPU cache and are slower" }),
+}).superRefine(({ pack, loss }, context) => {
+  if (!pack || loss === "all") return;
+  const message =
+    `must be false with loss=${loss}: the documents of a block attend to each other, which is for pretraining (loss=all)`;
+  context.addIssue({ code: "custom", path: ["pack"], message });
 });
 
 /** Checked parameters. */

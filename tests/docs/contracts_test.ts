@@ -43,6 +43,10 @@ const scored = {
   rawReward: 0,
   reward: 0,
   baseNll: null,
+  normalisedRewards: nats,
+  temperature: 1,
+  sftLogprobsTempered: nats,
+  baseLogprobsTempered: nats,
 };
 
 /** Writers of one row of each contract. */
@@ -120,8 +124,10 @@ function sectionOf(page: string, heading: string): string {
 
 /** Returns `name type` of the columns that the page lists for a contract. */
 function describedColumns(page: string, contract: string): string[] {
-  const own = tablesOf(sectionOf(page, contract)).find(({ headings }) => headings[0] === "column");
-  return (own?.rows ?? []).map(([name = "", type = ""]) => `${name} ${type}`.replaceAll("`", ""));
+  const own = tablesOf(sectionOf(page, contract)).filter(({ headings }) => headings[0] === "column");
+  return own.flatMap(({ rows }) => rows).map(([name = "", type = ""]) =>
+    `${name} ${type}`.replaceAll("`", "")
+  );
 }
 
 Deno.test("contracts.md shows the columns, types and nulls that files of every contract have", async () => {

@@ -36,13 +36,16 @@ export const SETTINGS = {
   lr_warmup_iterations: 0,
 };
 
-/** Returns responses of `policy` to `count` prompts, scored by log π_sft − log π_base. */
+/**
+ * Returns responses of `policy` to `count` prompts, scored by log π_sft − log π_base.
+ * @param options.scoredAt temperature that `score` is given; default: that of the sampler
+ */
 export function scoredRollouts(
   policy: string,
   iteration = 0,
-  options: { count?: number; temperature?: number } = {},
+  options: { count?: number; temperature?: number; scoredAt?: number } = {},
 ): ScoredRow[] {
-  const { count = 16, temperature = 1 } = options;
+  const { count = 16, temperature = 1, scoredAt = temperature } = options;
   const { model, parameters } = loadModel(policy);
   const prompts = Array.from({ length: count }, (_, i) => ({
     id: `${iteration}/p${i}/0`,
@@ -82,7 +85,7 @@ export function scoredRollouts(
       finishReason,
       meta: "{}",
     })),
-    { sft: { path: SFT }, bosId: 1 },
+    { sft: { path: SFT }, bosId: 1, temperature: scoredAt },
   ));
 }
 

@@ -3,12 +3,17 @@ import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import type { RewardScale } from "@/lib/model/rl/reward_scale.ts";
 import { withAdvantages } from "@/stages/ppo-update/advantages.ts";
 import { type Params, params as schema } from "@/stages/ppo-update/params.ts";
+import { resolvedParams } from "@/stages/ppo-update/presets.ts";
 import { withRewards } from "@/stages/ppo-update/rewards.ts";
 import { rolloutOf, type Trajectory } from "@/stages/ppo-update/trajectory.ts";
 
 /** Returns parameters in which nothing is added to the reward: no penalty, no whitening, a plain critic. */
-export function withDefaults(given: Partial<Params>): Params {
-  return schema.parse({ beta: 0, whiten_advantages: false, residual_critic: false, ...given });
+export function withDefaults(
+  given: Partial<Omit<Params, "beta">> & { readonly beta?: number | null },
+): Params {
+  return resolvedParams(
+    schema.parse({ beta: 0, whiten_advantages: false, residual_critic: false, ...given }),
+  );
 }
 
 /** Returns a scored row with these fields, truncated unless they say otherwise. The pure functions do not read the others. */

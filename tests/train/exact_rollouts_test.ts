@@ -29,11 +29,13 @@ async function rollouts(directory: TemporaryDirectory, params: object, policy = 
 }
 
 /** Returns rows with any reward: the first ratio does not depend on it. */
-function scored(rows: readonly RolloutRow[]): ScoredRow[] {
+function scored(rows: readonly RolloutRow[], temperature: number): ScoredRow[] {
   return rows.map((row, i) => {
     const { logprobs } = row, tokenRewards = logprobs.map((_, t) => t === 0 ? i % 3 : 0);
     const lists = { sftLogprobs: logprobs, targetLogprobs: logprobs, baseLogprobs: logprobs, tokenRewards };
-    return { ...row, ...lists, rawReward: i % 3, reward: i % 3, baseNll: null };
+    const tempered = { temperature, sftLogprobsTempered: logprobs, baseLogprobsTempered: logprobs };
+    const reward = { rawReward: i % 3, reward: i % 3, baseNll: null };
+    return { ...row, ...lists, ...reward, ...temperature === 1 ? {} : tempered };
   });
 }
 
@@ -41,9 +43,9 @@ async function firstRatio(
   directory: TemporaryDirectory,
   path: string,
   policy: string,
-  given: object = {},
+  given: { readonly temperature?: number; readonly [name: string]: unknown } = {},
 ) {
-  const rows = scored(readRollouts(path).rows);
+  const rows = scored(readRollouts(path).rows, given.temperature ?? 1);
   const params = { old_logprobs: "sampled", minibatch_size: 96, epochs: 1, ...given };
   const { metrics } = await update(directory, { policy, critic: CRITIC }, rows, { params });
   return metrics.first_ratio_deviation;

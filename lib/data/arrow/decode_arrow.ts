@@ -70,6 +70,23 @@ export function decodeArrowMetadata(
   return opened(bytes, file, (reader) => reader.schema.metadata);
 }
 
+/**
+ * Returns those columns of `schema` that an Arrow IPC file has, whatever their type.
+ * @throws {DataError} if the bytes are not a complete Arrow IPC file
+ */
+export function presentColumns(
+  bytes: Uint8Array<ArrayBuffer>,
+  schema: TableSchema,
+  file: string,
+): TableSchema {
+  const names = Object.keys(schema);
+  if (names.length === 0) return {};
+  return opened(bytes, file, (reader) => {
+    const found = new Set(reader.schema.fields.map(({ name }) => name));
+    return Object.fromEntries(names.filter((name) => found.has(name)).map((name) => [name, schema[name]!]));
+  });
+}
+
 /** Calls `use` with a reader; failures inside the library are reported as a damaged file. */
 function opened<T>(
   bytes: Uint8Array<ArrayBuffer>,

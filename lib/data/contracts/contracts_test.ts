@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { tableFromIPC } from "apache-arrow";
 import { decodeArrow } from "@/lib/data/arrow/decode_arrow.ts";
 import { encodeArrow } from "@/lib/data/arrow/encode_arrow.ts";
 import { digestFile } from "@/lib/data/files/digest.ts";
@@ -61,6 +62,37 @@ const SAMPLE: SampleRow = {
   finishReason: "length",
   scores: '{"reward":1}',
 };
+
+Deno.test("optional columns are written if rows have them, and then by all; without them the file is as before", async () => {
+  using directory = new TemporaryDirectory();
+  const path = directory.file("scored.arrow"), nats = Float32Array.of(-1, -2, -0.5);
+  const columns = () => tableFromIPC(Deno.readFileSync(path)).schema.fields.map(({ name }) => name);
+  await writeScored(path, { rows: [SCORED], tokenizerDigest: DIGEST });
+  const plain = columns();
+  const full = {
+    ...SCORED,
+    normalisedRewards: nats,
+    temperature: 0.7,
+    sftLogprobsTempered: nats,
+    baseLogprobsTempered: nats,
+  };
+  await writeScored(path, { rows: [full, { ...full, temperature: 0.8 }], tokenizerDigest: DIGEST });
+  assertEquals(readScored(path).rows, [full, { ...full, temperature: 0.8 }]);
+  const optional = ["normalised_rewards", "temperature", "sft_logprobs_tempered", "base_logprobs_tempered"];
+  assertEquals(columns(), [...plain, ...optional]);
+  assertEquals(readRollouts(path).rows[0], { ...ROLLOUT, logprobsT1: SCORED.logprobsT1 });
+  const { message } = await assertRejects(
+    () => writeScored(path, { rows: [SCORED, full], tokenizerDigest: DIGEST }),
+    ColumnError,
+  );
+  assertEquals(message, 'Column "normalised_rewards", row 0, must be list<f32>, got undefined');
+  const short = { ...full, normalisedRewards: Float32Array.of(1) };
+  await assertRejects(
+    () => writeScored(path, { rows: [short], tokenizerDigest: DIGEST }),
+    ColumnError,
+    'column "normalised_rewards", row 0 must have as many elements as response_ids (3), got 1',
+  );
+});
 
 Deno.test("reading a contract's file returns the rows that were written", async () => {
   using directory = new TemporaryDirectory();

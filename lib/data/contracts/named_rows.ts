@@ -15,9 +15,9 @@ export type RowOf<S extends TableSchema> = {
   readonly [Name in keyof S & string as Camel<Name>]: ColumnValue<S[Name]>;
 };
 
-/** `S`, unless a field of `Row` has no column, which would not be written. */
-export type SchemaOf<Row, S extends TableSchema> = Exclude<keyof Row, keyof RowOf<S>> extends never ? S
-  : never;
+/** `S`, unless a field of `Row` has no column in it or among the optional columns `O`, and would not be written. */
+export type SchemaOf<Row, S extends TableSchema, O extends TableSchema> =
+  Exclude<keyof Row, keyof RowOf<S> | keyof RowOf<O>> extends never ? S : never;
 
 /** Returns all rows of a table. */
 export function rowsOf<S extends TableSchema>(schema: S, columns: Columns<S>, count: number): RowOf<S>[] {

@@ -21,6 +21,17 @@ export interface ScoredRow extends RolloutRow {
    * of EOS only)
    */
   readonly baseNll: number | null;
+  /**
+   * f32[R] nats, what each token adds to the length-normalised reward: that of a response which ends with this token, minus that of one
+   * which ends before it. Absent without length normalisation: `tokenRewards` are then these
+   */
+  readonly normalisedRewards?: Float32Array;
+  /** the sampling temperature of the two next columns; the three are absent at temperature 1 */
+  readonly temperature?: number;
+  /** f32[R] nats, under the SFT model at `temperature` */
+  readonly sftLogprobsTempered?: Float32Array;
+  /** f32[R] nats, under the base at `temperature` */
+  readonly baseLogprobsTempered?: Float32Array;
 }
 
 const SCHEMA = {
@@ -34,24 +45,39 @@ const SCHEMA = {
   base_nll: "f64?",
 } as const;
 
-const FORMAT: RowFormat<ScoredRow, typeof SCHEMA> = {
+const OPTIONAL = {
+  normalised_rewards: "list<f32>",
+  temperature: "f64",
+  sft_logprobs_tempered: "list<f32>",
+  base_logprobs_tempered: "list<f32>",
+} as const;
+
+const FORMAT: RowFormat<ScoredRow, typeof SCHEMA, typeof OPTIONAL> = {
   contract: "scored@1",
   schema: SCHEMA,
+  optional: OPTIONAL,
   check: (row, problems) => {
     checkRollout(row, problems);
+    const optional = {
+      normalised_rewards: row.normalisedRewards,
+      sft_logprobs_tempered: row.sftLogprobsTempered,
+      base_logprobs_tempered: row.baseLogprobsTempered,
+    };
     const lists = {
       sft_logprobs: row.sftLogprobs,
       target_logprobs: row.targetLogprobs,
       base_logprobs: row.baseLogprobs,
       token_rewards: row.tokenRewards,
     };
-    for (const [column, list] of Object.entries(lists)) {
+    for (const [column, list] of [...Object.entries(lists), ...Object.entries(optional)]) {
+      if (list === undefined) continue;
       problems.sameLength(column, list, "response_ids", row.responseIds.length);
       problems.finiteList(column, list);
     }
     problems.finite("raw_reward", row.rawReward);
     problems.finite("reward", row.reward);
     if (row.baseNll !== null) problems.finite("base_nll", row.baseNll);
+    if (row.temperature !== undefined) problems.finite("temperature", row.temperature);
   },
 };
 

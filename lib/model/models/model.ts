@@ -89,6 +89,8 @@ export interface Model {
   readonly neutralNorm?: number;
   /** `lm`: logits over the vocabulary; `score`: one number per position (a critic) */
   readonly headKind: "lm" | "score";
+  /** weights [C] of a value head beside the output weights; not among the model's parameters */
+  readonly valueHead?: ParameterSpec;
   /** low-rank additions to some maps; the other parameters are frozen */
   readonly adapter?: Adapter;
   readonly vocabSize: number;

@@ -11,7 +11,7 @@ import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { type Sequence, targetsFrom } from "@/lib/model/train/batching.ts";
 import type { Work } from "@/lib/model/train/event_loop.ts";
 import type { Network } from "@/lib/model/train/network.ts";
-import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
+import { temperedLogprobsWork, tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
 import { frozenNetwork, holdNetworks } from "./frozen_networks.ts";
 import { type RewardLogprobs, scoredRows } from "./scored_rows.ts";
 
@@ -35,6 +35,8 @@ export interface ScoringOptions {
   readonly sft: ModelSource;
   /** first token of the text of base_nll; see `baseNll()` */
   readonly bosId: number | null;
+  /** of the sampler. Other than 1: SFT model and base are also scored at it, for the KL; rewards stay at 1. Default 1 */
+  readonly temperature?: number | undefined;
   /** called before each model runs */
   readonly progress?: ((done: number, total: number) => void) | undefined;
 }
@@ -79,18 +81,25 @@ export function* baseNll(
 export function* rewardLogprobs(
   { members, base, baseline = base }: RewardSources,
   rows: readonly RolloutRow[],
-  { sft, bosId, eosIds, progress }: ScoringOptions & { readonly eosIds: readonly number[] },
+  { sft, bosId, eosIds, temperature = 1, progress }: ScoringOptions & { readonly eosIds: readonly number[] },
 ): Work<RewardLogprobs> {
   const sequences = rows.map(responseSequence), total = members.length + (baseline === base ? 3 : 4);
   const digestOf = ({ path, digest }: ModelSource) => digest ?? digestDirectory(path).digest;
-  const known = new Map<string, Float32Array[]>();
+  const known = new Map<string, Float32Array[]>(), tempered = new Map<string, Float32Array[]>();
+  const forKl = new Set(temperature === 1 ? [] : [digestOf(sft), digestOf(base)]);
   let done = 0;
   const logprobs = function* (source: ModelSource): Work<Float32Array[]> {
     const digest = digestOf(source);
     progress?.(done++, total);
     let found = known.get(digest);
     if (!found) {
-      known.set(digest, found = yield* tokenLogprobsWork(frozenNetwork(source.path, digest), sequences));
+      const network = frozenNetwork(source.path, digest);
+      if (forKl.has(digest)) {
+        const both = yield* temperedLogprobsWork(network, sequences, temperature);
+        tempered.set(digest, both.tempered);
+        found = both.logprobs;
+      } else found = yield* tokenLogprobsWork(network, sequences);
+      known.set(digest, found);
     }
     return found;
   };
@@ -105,6 +114,13 @@ export function* rewardLogprobs(
     base: ofBase,
     baseline: ofBaseline,
     baseNll: fluency.map(({ mean }) => mean),
+    ...(temperature !== 1 && {
+      tempered: {
+        temperature,
+        sft: tempered.get(digestOf(sft))!,
+        base: tempered.get(digestOf(base))!,
+      },
+    }),
   };
 }
 

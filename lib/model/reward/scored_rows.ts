@@ -8,6 +8,7 @@ import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import { combineMembers } from "@/lib/model/rl/bagged_reward.ts";
 import type { Row } from "@/lib/model/rl/rows.ts";
+import { normalisedIncrements } from "@/lib/model/rl/length_norm.ts";
 import { responseReward } from "@/lib/model/rl/srppo_reward.ts";
 import { tokenRewards } from "@/lib/model/rl/token_rewards.ts";
 
@@ -21,12 +22,26 @@ export interface RewardLogprobs {
   readonly baseline: readonly Float32Array[];
   /** nats per token of each response by the base, alone; see `baseNll()` */
   readonly baseNll: readonly (number | null)[];
+  /** of SFT model and base at a sampling temperature other than 1 */
+  readonly tempered?: {
+    readonly temperature: number;
+    readonly sft: readonly Float32Array[];
+    readonly base: readonly Float32Array[];
+  };
 }
 
 /** The part of a reward manifest that defines how log-probabilities become a reward. */
 export type RewardRule = Pick<
   RewardManifest,
-  "combine" | "floor" | "floorBoth" | "tokenCap" | "eosBound" | "lengthNorm" | "lengthTarget" | "eosIds"
+  | "combine"
+  | "floor"
+  | "floorPenalties"
+  | "floorBoth"
+  | "tokenCap"
+  | "eosBound"
+  | "lengthNorm"
+  | "lengthTarget"
+  | "eosIds"
 >;
 
 /** Returns rows with all columns that `scored@1` adds. */
@@ -39,18 +54,39 @@ export function scoredRows(
     combine = rule.combine === "soup" ? "mean" : rule.combine;
   return rows.map((row, i) => {
     const target = combineMembers(logprobs.members.map((member) => member[i]!), combine);
-    const rewards = rewardsOf(target, i), rawReward = rewards.reduce((a, b) => a + b, 0);
+    const { tempered } = logprobs;
     return {
       ...row,
       sftLogprobs: logprobs.sft[i]!,
       targetLogprobs: Float32Array.from(target),
       baseLogprobs: logprobs.base[i]!,
-      tokenRewards: Float32Array.from(rewards),
-      rawReward,
-      reward: responseReward(rewards, rule.lengthNorm, rule.lengthTarget),
+      ...rewardColumns(rewardsOf(target, i), rule),
       baseNll: logprobs.baseNll[i]!,
+      ...(tempered && {
+        temperature: tempered.temperature,
+        sftLogprobsTempered: tempered.sft[i]!,
+        baseLogprobsTempered: tempered.base[i]!,
+      }),
     };
   });
+}
+
+/**
+ * Returns the columns of `scored@1` that follow from the rewards of a response's tokens.
+ * @param rewards [R], nats
+ */
+export function rewardColumns(
+  rewards: Float64Array,
+  { lengthNorm: norm, lengthTarget: target }: Pick<RewardRule, "lengthNorm" | "lengthTarget">,
+): Pick<ScoredRow, "tokenRewards" | "rawReward" | "reward" | "normalisedRewards"> {
+  return {
+    tokenRewards: Float32Array.from(rewards),
+    rawReward: responseReward(rewards),
+    reward: responseReward(rewards, norm, target),
+    ...(norm !== "none" && {
+      normalisedRewards: Float32Array.from(normalisedIncrements(rewards, norm, target)),
+    }),
+  };
 }
 
 /** Returns the reward of each row with each member as the only one, [K][rows], after length normalisation. */
@@ -69,10 +105,16 @@ export function memberRewards(
 function rewardsBy(
   rows: readonly RolloutRow[],
   { base, baseline }: RewardLogprobs,
-  { floor, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,
+  { floor, floorPenalties, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,
 ): (target: Row, i: number) => Float64Array<ArrayBuffer> {
   const ends = new Set(eosIds);
-  const guards = { floor, floorBoth: floorBoth ?? null, tokenCap: tokenCap ?? null, eosBound };
+  const guards = {
+    floor,
+    floorPenalties,
+    floorBoth: floorBoth ?? null,
+    tokenCap: tokenCap ?? null,
+    eosBound,
+  };
   return (target, i) => {
     const isEos = Array.from(rows[i]!.responseIds, (id) => ends.has(id) ? 1 : 0);
     return tokenRewards({ target, base: base[i]!, baseline: baseline[i]!, isEos }, guards);

@@ -38,6 +38,14 @@ Deno.test("scoredRows(): floor_both, token_cap and eos_bound", () => {
   assertEquals([...row!.tokenRewards], [1.5, 0, -2, 5]);
 });
 
+Deno.test("scoredRows(): floor_penalties=keep keeps negative rewards at or below the floor", () => {
+  const rewards = (floorPenalties?: "drop" | "keep") => [
+    ...scoredRows([ROW], LOGPROBS, { ...RULE, floor: -1, ...floorPenalties ? { floorPenalties } : {} })[0]!
+      .tokenRewards,
+  ];
+  assertEquals([rewards(), rewards("drop"), rewards("keep")], [[0, 0, 0, 18], [0, 0, 0, 18], [0, 0, -3, 18]]);
+});
+
 Deno.test("scoredRows() subtracts the baseline; the floors compare with the base", () => {
   const baseline = [f32(-2, -7, -4, -2)];
   const [row] = scoredRows([ROW], { ...LOGPROBS, baseline }, { ...RULE, floor: -6 });
@@ -53,6 +61,13 @@ Deno.test("length norms: the sum, per token, per root, and beyond a target lengt
     16.5 / 2,
     16.5,
   ]);
+});
+
+Deno.test("scoredRows() has what each token adds to a length-normalised reward, and nothing more without one", () => {
+  assertEquals("normalisedRewards" in scoredRows([ROW], LOGPROBS, RULE)[0]!, false);
+  const [row] = scoredRows([ROW], LOGPROBS, { ...RULE, lengthNorm: "mean" }); // token rewards 1.5, 0, -3, 18
+  assertEquals([...row!.normalisedRewards!], [1.5, -0.75, -1.25, 4.625]);
+  assertEquals(row!.normalisedRewards!.reduce((a, b) => a + b), row!.reward);
 });
 
 Deno.test("memberRewards() is the reward of each member alone; their mean is the reward without guards", () => {

@@ -37,7 +37,7 @@ Deno.test("criticFreeAdvantages() whitened are REINFORCE++ and its baseline form
       criticFreeAdvantages(
         kind as "rloo",
         kl.map((row, b) => ppoRewards(row, { beta: weight, reward: scores[b]! })),
-        { gamma: 1, groups },
+        { gamma: 1, groups, epsilon: 1e-6 },
       );
     assertRows(whiten(of("reinforce_pp", beta)), counted(golden.reinforce_pp, golden.mask));
     assertRows(of("reinforce", beta), of("reinforce_pp", beta));

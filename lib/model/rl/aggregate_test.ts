@@ -2,11 +2,14 @@ import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { AGGREGATIONS, aggregationWeights } from "./aggregate.ts";
 
+/** Divisor of constant_length. */
+const LENGTH = 8;
+
 type Rows = readonly (readonly number[])[];
 
 /** Returns Σ weight · x over all rows at once. */
 function aggregate(kind: typeof AGGREGATIONS[number], rows: Rows): number {
-  const weights = aggregationWeights(kind, rows.map((row) => row.length));
+  const weights = aggregationWeights(kind, rows.map((row) => row.length), LENGTH);
   return rows.flat().reduce((sum, x, i) => sum + weights[i]! * x, 0);
 }
 
@@ -15,6 +18,7 @@ Deno.test("aggregationWeights() on rows of one and three tokens, by hand", () =>
   assertEquals(weights("token_mean"), [1 / 4, 1 / 4, 1 / 4, 1 / 4]);
   assertEquals(weights("sequence_mean"), [1 / 2, 1 / 6, 1 / 6, 1 / 6]);
   assertEquals(weights("sequence_sum"), [1 / 2, 1 / 2, 1 / 2, 1 / 2]);
+  assertEquals([...aggregationWeights("constant_length", [1, 3], 8)], [1 / 16, 1 / 16, 1 / 16, 1 / 16]);
 });
 
 Deno.test("aggregationWeights() give the same sum however the rows are split into micro-batches (statement 53)", () => {
@@ -27,7 +31,7 @@ Deno.test("aggregationWeights() give the same sum however the rows are split int
   );
   fc.assert(
     fc.property(rows, fc.nat(7), fc.constantFrom(...AGGREGATIONS), (x, cut, kind) => {
-      const weights = aggregationWeights(kind, x.map((row) => row.length));
+      const weights = aggregationWeights(kind, x.map((row) => row.length), LENGTH);
       const tokens = x.slice(0, cut).flat().length;
       const part = (from: number, xs: readonly number[]) =>
         xs.reduce((s, v, i) => s + weights[from + i]! * v, 0);
@@ -54,5 +58,10 @@ Deno.test("aggregationWeights() refuses empty rows", () => {
     () => aggregationWeights("token_mean", [1, 0, 2, -1]),
     RangeError,
     "Every row must have at least one token, got 0 in row 1, -1 in row 3",
+  );
+  assertThrows(
+    () => aggregationWeights("constant_length", [1]),
+    RangeError,
+    "The constant length must be positive, got undefined",
   );
 });

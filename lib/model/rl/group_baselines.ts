@@ -42,9 +42,10 @@ export function groupMeanBaseline(scores: Row, groups: Row): Float64Array<ArrayB
  * Returns the GRPO advantages: (s_i − mean)/(std + ε) of the group, with the sample deviation (n − 1), [B].
  *
  * Source: Shao et al. 2024 (arXiv:2402.03300), section 4.1.2.
- * Differs from the paper: ε in the denominator (TRL and verl use 1e-6 with the n − 1 form).
+ * Differs from the paper: ε in the denominator, 1e-4 as in TRL (verl: 1e-6), and the n − 1 form, as in both.
  *
  * @throws {ShapeError} if the lengths differ
+ * @param options.epsilon in units of the scores; default 1e-4
  * @throws {RangeError} if a group has a single response
  */
 export function grpo(
@@ -52,7 +53,7 @@ export function grpo(
   groups: Row,
   options: { readonly epsilon?: number } = {},
 ): Float64Array<ArrayBuffer> {
-  const { epsilon = 1e-6 } = options;
+  const { epsilon = 1e-4 } = options;
   return perGroup(scores, groups, 2, (own) => {
     const { mean } = moments([own]);
     const deviation = sampleDeviation(own);

@@ -1,7 +1,11 @@
 /** Length normalisation of a response's reward. @module */
+import type { Row } from "./rows.ts";
 
 /** Names of the norms, as parameters spell them; `none` is the paper's sum. */
 export const LENGTH_NORMS = ["none", "mean", "sqrt", "target"] as const;
+
+/** One of {@linkcode LENGTH_NORMS}. */
+export type LengthNorm = typeof LENGTH_NORMS[number];
 
 /**
  * Returns a response's summed reward after length normalisation.
@@ -24,7 +28,7 @@ export const LENGTH_NORMS = ["none", "mean", "sqrt", "target"] as const;
 export function lengthNormalised(
   sum: number,
   length: number,
-  norm: typeof LENGTH_NORMS[number],
+  norm: LengthNorm,
   target?: number,
 ): number {
   const n = Math.max(length, 1);
@@ -43,4 +47,36 @@ export function lengthNormalised(
       }
       return sum * Math.min(1, target / n);
   }
+}
+
+/**
+ * Returns what each token adds to the normalised reward, [R], nats: Δ_t = N(Σ_{k≤t} r_k, t + 1) − N(Σ_{k<t} r_k, t), where N is
+ * {@linkcode lengthNormalised} and N of no token is 0.
+ *
+ * Their sum is the normalised reward of the response, and their sum before t depends on the tokens before t alone. Scaling all tokens by the
+ * factor of the finished response (1/R) would not do: R depends on later actions, so a critic's prefix of such rewards would be a biased
+ * baseline.
+ *
+ * @param tokenRewards r, [R], nats
+ * @param target as in {@linkcode lengthNormalised}
+ * @example The mean after one, two and three tokens is 6, 4 and 3
+ * ```ts
+ * import { normalisedIncrements } from "@/lib/model/rl/length_norm.ts";
+ * import { assertEquals } from "@std/assert";
+ * assertEquals([...normalisedIncrements([6, 2, 1], "mean")], [6, -2, -1]);
+ * assertEquals([...normalisedIncrements([6, 2, 1], "none")], [6, 2, 1]);
+ * ```
+ */
+export function normalisedIncrements(
+  tokenRewards: Row,
+  norm: LengthNorm,
+  target?: number,
+): Float64Array<ArrayBuffer> {
+  let sum = 0, before = 0;
+  return Float64Array.from(tokenRewards, (r, t) => {
+    sum += r;
+    const now = lengthNormalised(sum, t + 1, norm, target), added = norm === "none" ? r : now - before;
+    before = now;
+    return added;
+  });
 }

@@ -37,7 +37,7 @@ export interface DpoOptions {
  * loss = −(1 − ε)·log σ(u) − ε·log σ(−u),  ∂loss/∂log π(y_w) = −β·[(1 − ε)·σ(−u) − ε·σ(u)].
  *
  * Source: Rafailov et al. 2023 (arXiv:2305.18290), eq. 7 and the gradient below it; ε: Mitchell 2023, "A note on DPO with
- * noisy preferences" (`label_smoothing` of TRL and OpenRLHF).
+ * noisy preferences" (`label_smoothing` of OpenRLHF and of TRL up to 0.24; the sigmoid loss of TRL 0.29 and 1.16 ignores it).
  *
  * @throws {RangeError} if β or ε is out of range
  * @example The policy gives the chosen response three times its odds under the reference

@@ -16,7 +16,7 @@ export interface PolicyObjectiveInputs {
   readonly oldLogprobs: Value;
   /** whitened by the caller */
   readonly advantages: Value;
-  /** of the references of the KL term, nats; the term is the mean over them. Needed where there is a term */
+  /** of the references of the KL term at the sampling temperature, nats; the term is the mean over them. Needed where there is a term */
   readonly refLogprobs?: readonly Value[];
   /** truncated importance weights, which multiply the clipped loss; default 1 */
   readonly importance?: Value;
@@ -51,7 +51,8 @@ export interface PolicyObjective {
 /**
  * Returns ℓ = w·ℓ_clip − c_ent·H + β·KL per token; the caller sums weight · ℓ.
  *
- * ℓ_clip and H are those of the sampling distribution (logits/τ); the KL is that of the policy at temperature 1.
+ * ℓ_clip, H and KL are those of the sampling distribution (logits/τ), as in TRL: the samples are its own, so the expectation of the estimate is the
+ * KL. The references' log-probabilities must be at τ too.
  * Source: Schulman et al. 2017, eq. 9 (arXiv:1707.06347), sign flipped. There is no value term: policy and critic are separate networks, each
  * with its own optimizer. KL in the loss: Shao et al. 2024 (arXiv:2402.03300), eq. 3; its gradient at a token comes from that token's estimate
  * only, with a penalty in the reward also from those of later tokens. w: {@linkcode truncatedImportance}.
@@ -74,8 +75,7 @@ export function policyObjectivePerToken(
   if (importance) loss = mul(loss, importance);
   if (entropyCoefficient > 0) loss = sub(loss, mul(entropy, entropyCoefficient));
   if (beta === 0) return { loss, logprobs, entropy };
-  const logprobsT1 = temperature === 1 ? logprobs : logprobsAndEntropy(inputs.logits, inputs.ids).logprobs;
-  const kl = meanKl(logprobsT1, inputs.refLogprobs ?? [], options);
+  const kl = meanKl(logprobs, inputs.refLogprobs ?? [], options);
   return { loss: add(loss, mul(kl, beta)), logprobs, entropy, kl };
 }
 

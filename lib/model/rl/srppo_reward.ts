@@ -3,7 +3,7 @@
  * tokens, EOS included once if it was emitted.
  * @module
  */
-import { type LENGTH_NORMS, lengthNormalised } from "./length_norm.ts";
+import { type LengthNorm, lengthNormalised } from "./length_norm.ts";
 import type { Row } from "./rows.ts";
 
 /**
@@ -14,7 +14,7 @@ import type { Row } from "./rows.ts";
  */
 export function responseReward(
   tokenRewards: Row,
-  norm: typeof LENGTH_NORMS[number] = "none",
+  norm: LengthNorm = "none",
   target?: number,
 ): number {
   let sum = 0;

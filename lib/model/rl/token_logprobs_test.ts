@@ -129,7 +129,7 @@ Deno.test("policyObjectivePerToken() is the clipped loss minus c·entropy plus c
   });
 });
 
-Deno.test("policyObjectivePerToken() takes the mean KL over two references, of the policy at temperature 1", () => {
+Deno.test("policyObjectivePerToken() takes the mean KL over two references, of the policy at the sampling temperature", () => {
   const clip = { clipLow: 0.2, clipHigh: 0.2, temperature: 0.5 }, references = [[-2, -0.5], [-1, -3]];
   const lossOf = (options: PolicyObjectiveOptions) =>
     Array.from(
@@ -151,8 +151,8 @@ Deno.test("policyObjectivePerToken() takes the mean KL over two references, of t
     );
   const plain = lossOf(clip), withKl = lossOf({ ...clip, beta: 0.5 });
   [0, 1].forEach((n) => {
-    const row = LOGITS.slice(3 * n, 3 * n + 3), total = row.reduce((s, x) => s + Math.exp(x), 0);
-    const logprob = row[IDS[n]!]! - Math.log(total);
+    const row = LOGITS.slice(3 * n, 3 * n + 3).map((x) => x / 0.5);
+    const logprob = row[IDS[n]!]! - Math.log(row.reduce((s, x) => s + Math.exp(x), 0));
     const k2 = references.map((r) => (logprob - r[n]!) ** 2 / 2);
     assertAlmostEquals(withKl[n]!, plain[n]! + 0.5 * (k2[0]! + k2[1]!) / 2, 1e-12);
   });

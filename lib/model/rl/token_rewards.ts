@@ -1,10 +1,18 @@
 /** The reward of each token: how much more likely the members find it than a baseline, under guards. @module */
 import { checkEqualLengths, type Row } from "./rows.ts";
 
+/** What `floor` does with negative rewards, as parameters spell it: it removes them too, or keeps them. */
+export const FLOOR_PENALTIES = ["drop", "keep"] as const;
+
+/** One of {@linkcode FLOOR_PENALTIES}. */
+export type FloorPenalties = typeof FLOOR_PENALTIES[number];
+
 /** Guards of {@linkcode tokenRewards}; null = off. */
 export interface TokenGuards {
   /** nats, negative: a token whose base log-probability is at most this gets reward 0 (EOS excepted) */
   readonly floor: number | null;
+  /** `keep`: such a token keeps a negative reward. Default `drop` */
+  readonly floorPenalties?: FloorPenalties | undefined;
   /** nats, negative: the same for a token whose base and target log-probability are both at most this */
   readonly floorBoth: number | null;
   /** nats, positive: a token's reward is clipped to ± this; at EOS only where `eosBound` is null */
@@ -31,6 +39,9 @@ export interface TokenRewardInputs {
  * at EOS: clip(r, ±eosBound), or clip(r, ±tokenCap) without an eosBound;
  * elsewhere: 0 where base ≤ floor, 0 where base ≤ floorBoth and target ≤ floorBoth, else clip(r, ±tokenCap).
  *
+ * With floorPenalties `keep`, a token with base ≤ floor gets min(clip(r, ±tokenCap), 0) instead of 0: the floor then takes only the gain of text that
+ * the base finds next to impossible, not the penalty of text that the members find even less likely.
+ *
  * Source: the ratio is that of Zhang et al. 2025, Self-Rewarding PPO (arXiv:2510.21090), after Watson et al. 2023 (arXiv:2305.16498). The guards are
  * ours: text that the base finds next to impossible would get most of the reward, and an EOS that the base never emits a constant that hides
  * everything else. `floorBoth` is the milder floor: it removes the reward of text that no model expects, where a ratio of two tiny probabilities is
@@ -53,7 +64,7 @@ export interface TokenRewardInputs {
  */
 export function tokenRewards(
   { target, base, baseline, isEos }: TokenRewardInputs,
-  { floor, floorBoth, tokenCap, eosBound }: TokenGuards,
+  { floor, floorPenalties = "drop", floorBoth, tokenCap, eosBound }: TokenGuards,
 ): Float64Array<ArrayBuffer> {
   checkEqualLengths({ target, base, baseline, isEos });
   const cap = tokenCap ?? Infinity, bound = eosBound ?? cap;
@@ -64,7 +75,9 @@ export function tokenRewards(
   return Float64Array.from(target, (m, t) => {
     const ratio = m - baseline[t]!, b = base[t]!;
     if (isEos[t] !== 0) return clipped(ratio, bound);
-    return b > low && Math.max(b, m) > lowBoth ? clipped(ratio, cap) : 0;
+    if (Math.max(b, m) <= lowBoth) return 0;
+    if (b > low) return clipped(ratio, cap);
+    return floorPenalties === "keep" && ratio < 0 ? clipped(ratio, cap) : 0;
   });
 }
 

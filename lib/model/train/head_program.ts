@@ -8,8 +8,10 @@ import type { DType } from "@/lib/compute/tensor/dtype.ts";
 
 /** Arguments of a program's trace function. */
 export interface HeadInputs {
-  /** [n,V] logits of a language model, or [n,1] values of a critic */
+  /** [n,V] logits of a language model, or [n,1] values of a critic or of a value head */
   readonly projected: Value;
+  /** [n,1] values of the value head beside the logits; only with output `both` */
+  readonly values?: Value;
   /** per-token inputs [n] by name */
   readonly tokens: Readonly<Record<string, Value>>;
   /** scalars [] by name */
@@ -30,5 +32,12 @@ export interface HeadProgram {
   /** per-token inputs; they are 0 for padding, so the loss of a token with weight 0 must be 0 */
   readonly tokens: Readonly<Record<string, Extract<DType, "f32" | "i64">>>;
   readonly scalars: readonly string[];
+  /** what `projected` is: the model's output (default), or that of its value head; `both`: the output, with the head's as `values` */
+  readonly output?: "value_head" | "both";
   trace(inputs: HeadInputs): HeadOutputs;
+}
+
+/** Returns a program for critics as one that reads the value head of a language model instead. */
+export function onValueHead(program: HeadProgram): HeadProgram {
+  return { ...program, key: `${program.key}/value_head`, output: "value_head" };
 }

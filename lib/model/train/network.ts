@@ -12,7 +12,7 @@ import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { hostTensor, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 import { blockGraphs } from "./block_graphs.ts";
 import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
-import { headGraph } from "./head_graph.ts";
+import { headGraph, headPart } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
 import { RecentlyUsed } from "./recently_used.ts";
 import { type RowAngles, rowAngles } from "./row_angles.ts";
@@ -169,7 +169,7 @@ export class Network {
   #head(pass: Pass, plan: Plan, train: boolean): PassResult {
     const { positions, program } = pass, { model } = this, width = model.hiddenSize, total = positions.length;
     const tokens: Record<string, Float32Array> = {};
-    const trained = train ? this.#trained(model.head) : undefined;
+    const part = headPart(model, program), trained = train ? this.#trained(part) : undefined;
     let loss = 0;
     for (let start = 0; start < total; start += CHUNK) {
       const count = Math.min(CHUNK, total - start), n = Math.ceil(count / CHUNK_STEP) * CHUNK_STEP;
@@ -181,7 +181,7 @@ export class Network {
         hidden.set(plan.last.subarray(from, from + width), i * width);
       }
       hidden.fill(0, count * width);
-      const inputs = { x, ...this.#bind("w.", model.head), ...programInputs(pass, start, count, n) };
+      const inputs = { x, ...this.#bind("w.", part), ...programInputs(pass, start, count, n) };
       const outputs: Record<string, TensorValue> = Object.fromEntries(
         tokenOutputs.map(({ name, shape }) => [`o.${name}`, TensorValue.zeros("f32", shape)]),
       );

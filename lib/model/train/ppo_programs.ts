@@ -107,3 +107,30 @@ export function valueProgram(clipRange: number | null): HeadProgram {
     },
   };
 }
+
+/**
+ * The sum of {@linkcode policyProgram} and {@linkcode valueProgram} on the two heads of one network. Tokens: those of both, where the weights of the
+ * value loss are `valueWeight` → the outputs of both.
+ */
+export function twoHeadProgram(options: PolicyProgramOptions, clipRange: number | null): HeadProgram {
+  const policy = policyProgram(options), value = valueProgram(clipRange);
+  const { weight: _, ...tokensOfValue } = value.tokens;
+  return {
+    key: `${policy.key}+${value.key}`,
+    tokens: { ...policy.tokens, ...tokensOfValue, valueWeight: "f32" },
+    scalars: policy.scalars,
+    output: "both",
+    trace({ projected, values, tokens, scalars }) {
+      const ofPolicy = policy.trace({ projected, tokens, scalars });
+      const ofValue = value.trace({
+        projected: values!,
+        tokens: { ...tokens, weight: tokens.valueWeight! },
+        scalars,
+      });
+      return {
+        loss: add(ofPolicy.loss!, ofValue.loss!),
+        tokens: { ...ofPolicy.tokens, ...ofValue.tokens },
+      };
+    },
+  };
+}

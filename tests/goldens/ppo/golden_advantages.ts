@@ -96,7 +96,7 @@ export function checkCriticFree(golden: GoldenCase, tally: GoldenTally): void {
   const mask = golden.rows("mask"), kl = toRows(golden.rows("token_kl"), mask);
   const scores = golden.list("scores"), groups = golden.list("groups");
   const rewards = (beta: number) => kl.map((row, b) => ppoRewards(row, { beta, reward: scores[b]! }));
-  const options = { gamma: 1, groups };
+  const options = { gamma: 1, groups, epsilon: 1e-6 };
   for (
     const [name, estimator] of [
       ["rloo", "rloo"],
@@ -120,7 +120,7 @@ const AGGREGATIONS = {
   token_mean: "token_mean",
   seq_mean_token_mean: "sequence_mean",
   seq_mean_token_sum: "sequence_sum",
-  seq_mean_token_sum_norm: "sequence_sum",
+  seq_mean_token_sum_norm: "constant_length",
 } as const;
 
 /**
@@ -132,6 +132,5 @@ export function goldenWeights(name: string, mask: Rows): Float64Array {
     throw new DataError(`aggregation must be one of ${Object.keys(AGGREGATIONS).join(", ")}, got "${name}"`);
   }
   const lengths = toRows(mask, mask).map((row) => row.length);
-  const weights = aggregationWeights(AGGREGATIONS[name as keyof typeof AGGREGATIONS], lengths);
-  return name === "seq_mean_token_sum_norm" ? weights.map((weight) => weight / mask[0]!.length) : weights;
+  return aggregationWeights(AGGREGATIONS[name as keyof typeof AGGREGATIONS], lengths, mask[0]!.length);
 }

@@ -13,7 +13,7 @@ export type Gradients = Float64Array[];
 /** Differences that were found, by the name of the golden's field: pairs of this project's value and the library's. */
 export type Compared = Readonly<Record<string, readonly [actual: Nested, expected: Nested]>>;
 
-const [TOKEN_MEAN, SEQUENCE_MEAN, SEQUENCE_SUM] = AGGREGATIONS;
+const [TOKEN_MEAN, SEQUENCE_MEAN, SEQUENCE_SUM, CONSTANT_LENGTH] = AGGREGATIONS;
 
 /** This project's aggregation by verl's name of it, or by TRL's `loss_type`. */
 const AGGREGATION = {
@@ -23,7 +23,7 @@ const AGGREGATION = {
   grpo: SEQUENCE_MEAN,
   bnpo: TOKEN_MEAN,
   dapo: TOKEN_MEAN,
-  dr_grpo: SEQUENCE_SUM,
+  dr_grpo: CONSTANT_LENGTH,
 } as const;
 
 /** One of verl's or TRL's names. */
@@ -31,8 +31,7 @@ export type Reduction = keyof typeof AGGREGATION;
 
 /** Returns the weight of every token; Dr. GRPO divides sums by a constant length. */
 export function weightsOf(reduction: Reduction, rows: Rows, constantLength = 1): Float64Array {
-  const weights = aggregationWeights(AGGREGATION[reduction], rows.map((row) => row.length));
-  return reduction === "dr_grpo" ? weights.map((weight) => weight / constantLength) : weights;
+  return aggregationWeights(AGGREGATION[reduction], rows.map((row) => row.length), constantLength);
 }
 
 /** Returns rows end to end as a tensor [N]. */

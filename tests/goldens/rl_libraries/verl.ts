@@ -191,7 +191,11 @@ interface CriticFreeCase {
 export function checkCriticFree(c: CriticFreeCase): Compared {
   // grpo without the deviation is the baseline of reinforce_pp_baseline before whitening
   const kind = c.estimator === "grpo_no_std" ? "reinforce_pp_baseline" : c.estimator;
-  const plain = criticFreeAdvantages(kind, c.rewards, { gamma: c.gamma ?? 1, groups: c.groups });
+  const plain = criticFreeAdvantages(kind, c.rewards, {
+    gamma: c.gamma ?? 1,
+    groups: c.groups,
+    epsilon: 1e-6, // verl's
+  });
   const advantages = c.estimator.startsWith("reinforce_pp") ? sampleWhiten(plain) : plain;
   return {
     advantages: [advantages, c.advantages],
