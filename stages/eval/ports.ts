@@ -18,6 +18,16 @@ export const inputs = {
     description: "held-out demonstrations, for validation_nll",
     optional: true,
   },
+  audit: {
+    contract: "model",
+    description: "SFT model of demonstrations that nothing else was trained on, for audit_reward",
+    optional: true,
+  },
+  judge: {
+    contract: "model",
+    description: "any language model, for judge_nll: the fluency of the responses",
+    optional: true,
+  },
   checker: {
     contract: "file",
     description: "module that exports check(), instead of the parameter checker",
@@ -28,6 +38,10 @@ export const inputs = {
 /** Metrics and responses. */
 export const outputs = {
   evals: { contract: "evals@1", description: "metrics by model and decoding mode" },
+  differences: {
+    contract: "differences@1",
+    description: "differences between models on the same prompts, with 95 % intervals",
+  },
   samples: { contract: "samples@1", description: "responses to the first prompts, with their metrics" },
 } as const satisfies Ports;
 

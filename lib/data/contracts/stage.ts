@@ -14,6 +14,7 @@ export type Contract =
   | "scored@1"
   | "pairs@1"
   | "evals@1"
+  | "differences@1"
   | "metrics@1"
   | "samples@1"
   | "results@1"
