@@ -124,6 +124,8 @@ export function milestoneLine(
       );
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
+    case "stage_skipped":
+      return paint.dim(`○ ${labelOf(e)} skipped: ${e.reason}`);
     case "stage_finished":
       if (e.iteration !== undefined) return undefined; // part of its iteration's line
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;

@@ -54,7 +54,12 @@ Deno.test("pairedRatioDifference() pools over tokens, and a prompt without token
 
 Deno.test("no interval has width zero: one prompt, and differences that are all equal, have none", () => {
   assertEquals(pairedRatioDifference(one([1]), one([0])), { mean: 1, n: 1, low: null, high: null });
-  assertEquals(pairedRatioDifference(one([1, 1, 1]), one([0, 0, 0])), { mean: 1, n: 3, low: null, high: null });
+  assertEquals(pairedRatioDifference(one([1, 1, 1]), one([0, 0, 0])), {
+    mean: 1,
+    n: 3,
+    low: null,
+    high: null,
+  });
   const shifted = pairedRatioDifference(one([0.1, 0.2, 0.3]), one([1.1, 1.2, 1.3]));
   assertEquals([shifted.low, shifted.high], [null, null], "rounding errors are no spread");
   assertEquals(centredInterval(0.5, new Float64Array(0)), { low: null, high: null });

@@ -30,7 +30,12 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   configureRuntime({ threads });
   const evaluation = await readInputs(inputs, params, signal);
   const onPiece = () => checkStop(signal, "this evaluation");
-  const { evals, differences, samples } = await evaluateModels(evaluation, { params, seed, progress, onPiece });
+  const { evals, differences, samples } = await evaluateModels(evaluation, {
+    params,
+    seed,
+    progress,
+    onPiece,
+  });
   await writeEvals(outputs.evals, evals);
   await writeDifferences(outputs.differences, differences);
   await writeSamples(outputs.samples, samples);

@@ -434,7 +434,12 @@ Deno.test("the audit reward has the guards of the trained reward, and the audit 
 Deno.test("a judge reads the text of the responses in both modes, and may have another tokenizer", async () => {
   using directory = new TemporaryDirectory();
   const { dir, sft, policy, prompts } = await makeSetting(directory.path);
-  for (const judge of [BASE, "fixtures/goldens/families/llama"]) {
+  const foreign = writeRelative(dir, "foreign", 0.01), other = "fixtures/goldens/chat_templates/zephyr";
+  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
+    Deno.copyFileSync(join(other, file), join(foreign, file));
+  }
+  assert(tokenizerDigest(foreign) !== tokenizerDigest(BASE));
+  for (const judge of [BASE, foreign]) {
     await runStage(dir, { models: { sft, policy }, prompts, judge }, { kept_samples: 0 });
     const evals = readEvals(join(dir, "evals.arrow")), samples = readSamples(join(dir, "samples.arrow"));
     const tokenizer = loadTokenizer(judge), { model, parameters } = loadModel(judge);
@@ -442,8 +447,9 @@ Deno.test("a judge reads the text of the responses in both modes, and may have a
     for (const mode of ["greedy", "sampled"]) {
       let sum = 0, tokens = 0;
       for (const { response } of samples.filter((row) => row.model === "policy" && row.mode === mode)) {
-        const ids = [tokenizer.bosId!, ...await tokenizer.encode(response.trim(), { special: false })];
-        if (ids.length === 1) continue;
+        const start = tokenizer.bosId === null ? [] : [tokenizer.bosId];
+        const ids = [...start, ...await tokenizer.encode(response.trim(), { special: false })];
+        if (ids.length < 2) continue;
         const [logprobs] = tokenLogprobs(network, [{ ids, targets: targetsFrom(1, ids.length) }]);
         sum -= logprobs!.reduce((a, b) => a + b, 0);
         tokens += logprobs!.length;

@@ -5,7 +5,7 @@ import type { Params } from "./params.ts";
 /** Models, prompts, and sources of metrics. */
 export const inputs = {
   models: { contract: "model", description: "models to compare, by name", many: "map" },
-  prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
+  prompts: { contract: "prompts@1", description: "prompts to sample responses to", evidence: true },
   reward: { contract: "reward", description: "reward directory, for the metric reward", optional: true },
   base: {
     contract: "model",
@@ -17,11 +17,13 @@ export const inputs = {
     contract: "tokens@1",
     description: "held-out demonstrations, for validation_nll",
     optional: true,
+    evidence: true,
   },
   audit: {
     contract: "model",
     description: "SFT model of demonstrations that nothing else was trained on, for audit_reward",
     optional: true,
+    evidence: true,
   },
   judge: {
     contract: "model",

@@ -16,8 +16,11 @@ import { judgeNll, type Nll } from "./judge.ts";
 import type { Evaluation } from "./read_inputs.ts";
 
 /** Sources of metrics; metrics of an undefined one are not computed. */
-export interface MetricSources
-  extends Pick<Evaluation, "tokenizer" | "checker" | "promptsPath" | "reward" | "sft" | "base" | "audit" | "judge"> {
+export interface MetricSources extends
+  Pick<
+    Evaluation,
+    "tokenizer" | "checker" | "promptsPath" | "reward" | "sft" | "base" | "audit" | "judge"
+  > {
   /** ids that end a response under any of the models */
   readonly eosIds: readonly number[];
   /** called after every micro-batch; may throw to stop */

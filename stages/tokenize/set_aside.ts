@@ -30,7 +30,8 @@ export function auditSplit(
   if (rows < LEAST_ROWS_WITH_AUDIT) {
     return {
       train: set,
-      warning: `too few for an audit: ${rows} demonstrations, at least ${LEAST_ROWS_WITH_AUDIT} are required. ` +
+      warning:
+        `too few for an audit: ${rows} demonstrations, at least ${LEAST_ROWS_WITH_AUDIT} are required. ` +
         "None are set aside, and without a checker nothing but the trained reward and held-out demonstrations measures the result",
     };
   }

@@ -45,8 +45,9 @@ const FORMAT: RowFormat<DifferenceOfModels, typeof SCHEMA> = {
     problems.natural("n", n);
     if (low !== null) problems.finite("low", low);
     if (high !== null) problems.finite("high", high);
-    if ((low === null) !== (high === null)) problems.add("high", "be null where low is, and only there", `${high}`);
-    else if (low !== null && low >= high!) problems.add("high", "be greater than low", `${high}`);
+    if ((low === null) !== (high === null)) {
+      problems.add("high", "be null where low is, and only there", `${high}`);
+    } else if (low !== null && low >= high!) problems.add("high", "be greater than low", `${high}`);
   },
   mayBeEmpty: true,
 };

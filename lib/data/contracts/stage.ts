@@ -35,6 +35,11 @@ export interface Port {
   readonly optional?: boolean;
   readonly many?: "list" | "map";
   /**
+   * inputs of a stage that evaluates: what its metrics are measured on. Planning refuses it for both the result and the metric by
+   * which a loop selects an iteration or stops
+   */
+  readonly evidence?: boolean;
+  /**
    * inputs: large files of it are read through the context's `handOver`, so they need not lie on the disk. Outputs: they
    * are given to it
    */

@@ -124,7 +124,9 @@ function stagesOf(reference: Reference | null): StagePlan[] {
 
 /** Returns the stages that an entry reads; for a block, its own stages among them. */
 function sourceStages(entry: EntryPlan): StagePlan[] {
-  if (!isBlock(entry)) return Object.values(entry.bindings).flatMap(referencesOf).flatMap(stagesOf);
+  if (!isBlock(entry)) {
+    return [...Object.values(entry.bindings).flatMap(referencesOf), entry.when ?? null].flatMap(stagesOf);
+  }
   const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
   return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];
 }
