@@ -87,7 +87,7 @@ export function selectionSplit(
   if (kept.rows.length === 0 || demonstrations?.length === 0) {
     throw new DataError(
       `selection_fraction ${fraction} must leave prompts for the evaluation, got ${rows.length} evaluation prompts of ` +
-        `${new Set(texts).size} texts`,
+        `${new Set(texts).size} ${new Set(texts).size === 1 ? "text" : "texts"}`,
     );
   }
   return {
