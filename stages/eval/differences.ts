@@ -10,7 +10,7 @@ import { clusterMean, type Clusters } from "./cluster_mean.ts";
 import { centredInterval } from "./distinct_interval.ts";
 
 /** What was measured of one model in one mode. */
-export interface Measured {
+export interface ModelMeasurement {
   readonly model: string;
   readonly mode: DecodingMode;
   /** by metric */
@@ -57,7 +57,7 @@ export function pairedRatioDifference(a: Clusters, b: Clusters): Difference {
 }
 
 /** Returns the differences of every model from each one before it, in all metrics and modes that both have. */
-export function differencesOf(measured: readonly Measured[]): DifferenceOfModels[] {
+export function differencesOf(measured: readonly ModelMeasurement[]): DifferenceOfModels[] {
   return measured.flatMap((own, k) =>
     measured.slice(0, k).filter(({ mode }) => mode === own.mode).flatMap((other): DifferenceOfModels[] => {
       const names = { model: own.model, against: other.model, mode: own.mode };

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { makeKey, uniform } from "@/lib/compute/random/uniform.ts";
 import { studentQuantile } from "@/lib/pipeline/experiments/student_t.ts";
 import { clustersOf } from "./cluster_mean.ts";
-import { differencesOf, type Measured, pairedRatioDifference } from "./differences.ts";
+import { differencesOf, type ModelMeasurement, pairedRatioDifference } from "./differences.ts";
 import { centredInterval, distinctBigrams, resampledError } from "./distinct_interval.ts";
 
 const one = (values: readonly number[]) =>
@@ -100,7 +100,7 @@ Deno.test("the 95 % interval of distinct-2 contains the value although resamples
 
 Deno.test("equal seeds give equal resamples, and equal models no difference", () => {
   const responses = zipfResponses(20, 1);
-  const measured = (model: string, texts: string[][]): Measured => ({
+  const measured = (model: string, texts: string[][]): ModelMeasurement => ({
     model,
     mode: "greedy",
     clusters: new Map([["score", one(texts.map(([text]) => text!.length))]]),

@@ -4,12 +4,12 @@
  */
 import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
 import { clusterMean, type Clusters, clustersOf } from "./cluster_mean.ts";
-import type { Measured } from "./differences.ts";
+import type { ModelMeasurement } from "./differences.ts";
 import { distinctBigrams, resampledError } from "./distinct_interval.ts";
 import type { EvaluatedResponse } from "./evaluated_response.ts";
 
 /** Metrics of one model in one mode: their means, and their parts by prompt. */
-export interface MeasuredModel extends Measured {
+export interface MeasuredModel extends ModelMeasurement {
   readonly rows: readonly EvalRow[];
 }
 

@@ -15,7 +15,7 @@ import {
 import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
 
 /** Returns true if it is known before the run that `reference` has no value. */
-export function hasNoValue(
+function hasNoValue(
   reference: Reference,
   inputs: Readonly<Record<string, string | null>>,
 ): boolean {
