@@ -15,7 +15,7 @@ import { placedExecutor } from "@/lib/pipeline/executors/placed_executor.ts";
 import { checkSite, readSite } from "@/lib/pipeline/executors/site.ts";
 import { allStages } from "@/lib/pipeline/engine/blueprint.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
-import { checkSelection, forcedStages, selectPart } from "@/lib/pipeline/engine/selection.ts";
+import { requireCached, forcedStages, selectPart } from "@/lib/pipeline/engine/selection.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
 import { Store } from "@/lib/pipeline/engine/store.ts";
 import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
@@ -60,7 +60,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
     fresh: flags.fresh,
     forced: forcedStages(blueprint, flags.force),
   };
-  if (flags.from || flags.only) checkSelection(await dryRun(blueprint, common), part);
+  if (flags.from || flags.only) requireCached(await dryRun(blueprint, common), part);
   if (flags.dryRun && flags.mermaid) return print(mermaidText(blueprint));
   if (flags.dryRun) {
     const nodes = await dryRun(blueprint, common);

@@ -1,4 +1,5 @@
 /** Builds a report from a finished run and the tables that it wrote. Pure: `read_run_tables.ts` reads the tables. @module */
+import type { DifferenceOfModels } from "@/lib/data/contracts/differences.ts";
 import type { FinishedNode, NodeName, RunEvent, RunResult } from "@/lib/data/contracts/events.ts";
 import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
 import { type ComparisonRow, differences, modelsOf, type ReportSample } from "./comparison.ts";
@@ -11,6 +12,8 @@ import { runWarnings } from "./warnings_section.ts";
 /** Tables of a run that the report needs. */
 export interface RunTables {
   readonly comparison: readonly ComparisonRow[];
+  /** of all pairs of compared models, on the same prompts */
+  readonly differences: readonly DifferenceOfModels[];
   /** of the evaluations inside loops */
   readonly evaluations: Report["evaluations"];
   /** all samples of the comparison, with the words that a checker looks for */
@@ -145,13 +148,13 @@ export function buildReport(
   const compared = {
     models: models(result, tables.comparison),
     comparison: [...tables.comparison],
-    differences: differences(tables.comparison, tables.samples),
+    differences: differences(tables.comparison, tables.differences),
   };
   const { headline: text, findings } = headline(compared);
   const started = events.find((e) => e.type === "run_started");
   const timings = result.nodes.map(timing);
   return {
-    version: 2,
+    version: 3,
     manifest: result.manifest,
     seed: result.seed,
     seconds: result.seconds,

@@ -3,17 +3,17 @@
  * in a metric. Rows in, rows out; reads no file.
  * @module
  */
+import type { DifferenceOfModels } from "@/lib/data/contracts/differences.ts";
 import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { metricInfo } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
-import { spreadOf } from "./spread.ts";
 import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** A row of the comparison. */
 export type ComparisonRow = Report["comparison"][number];
 /** A difference of two models. */
 export type DifferenceRow = Report["differences"][number];
-/** A response with its scores. */
+/** A response with its scores, to read. */
 export type ReportSample = Report["samples"][number];
 
 /** Headings of the decoding modes, in the order in which they are shown. */
@@ -38,68 +38,51 @@ export function find(
   return rows.find((r) => r.model === key.model && r.mode === key.mode && r.metric === key.metric);
 }
 
+/** Half the width of a 95 % interval in standard errors, for means of many responses. */
+const Z95 = 1.96;
+
 /**
- * Returns mean and standard error of a − b over the prompts of both, or undefined unless they are as many, at least two.
- * The standard error is that of the mean of the n differences, with n − 1 in the variance.
+ * Returns the difference of two means as if their responses were independent: for models that different stages evaluated.
+ * @returns low and high null if a standard error is not known, that is, 0
  */
-export function meanDifference(
-  a: readonly number[],
-  b: readonly number[],
-): { readonly mean: number; readonly stderr: number } | undefined {
-  if (a.length !== b.length || a.length < 2) return undefined;
-  const { mean, std, n } = spreadOf(a.map((value, i) => value - b[i]!));
-  return { mean, stderr: std / Math.sqrt(n) };
-}
-
-function scoresByPrompt(
-  samples: readonly ReportSample[],
-  row: ComparisonRow,
-): Map<string, number> | undefined {
-  const own = samples.filter((s) => s.model === row.model && s.mode === row.mode);
-  const scores = new Map<string, number>();
-  for (const sample of own) {
-    const score = sample.scores[row.metric];
-    if (score !== undefined) scores.set(sample.prompt_id, score);
-  }
-  return scores.size === row.n && own.length === row.n ? scores : undefined;
+function unpaired(
+  own: ComparisonRow,
+  other: ComparisonRow,
+): Pick<DifferenceRow, "low" | "high" | "n" | "method"> {
+  const mean = own.mean - other.mean, half = Z95 * Math.hypot(own.stderr, other.stderr);
+  const isKnown = own.stderr > 0 && other.stderr > 0;
+  const interval = isKnown ? { low: mean - half, high: mean + half } : { low: null, high: null };
+  return { ...interval, n: Math.min(own.n, other.n), method: "unpaired" };
 }
 
 /**
- * Returns how the last model differs from every other, in every mode and metric that both have: paired by prompt where
- * all scores of both are known, otherwise from the two standard errors as if the responses were independent.
+ * Returns how the last model differs from every other, in every mode and metric that both have: as `measured` by the stage that
+ * evaluated both on the same prompts, otherwise as if the responses were independent.
  */
 export function differences(
   rows: readonly ComparisonRow[],
-  samples: readonly ReportSample[],
+  measured: readonly DifferenceOfModels[],
 ): DifferenceRow[] {
   const models = modelsOf(rows);
   const subject = models.pop();
-  const result: DifferenceRow[] = [];
-  for (const own of rows) {
-    if (own.model !== subject) continue;
-    const { mode, metric } = own;
-    const scores = scoresByPrompt(samples, own);
-    for (const against of models) {
+  return rows.filter(({ model }) => model === subject).flatMap((own) =>
+    models.flatMap((against): DifferenceRow[] => {
+      const { model, mode, metric } = own;
       const other = find(rows, { model: against, mode, metric });
-      if (other === undefined) continue;
-      const theirs = scoresByPrompt(samples, other);
-      const ids = scores === undefined || theirs === undefined ? [] : [...scores.keys()];
-      const paired = ids.every((id) => theirs!.has(id))
-        ? meanDifference(ids.map((id) => scores!.get(id)!), ids.map((id) => theirs!.get(id)!))
-        : undefined;
-      result.push({
-        model: own.model,
+      if (other === undefined) return [];
+      const found = measured.find((d) =>
+        d.model === model && d.against === against && d.mode === mode && d.metric === metric
+      );
+      return [{
+        model,
         against,
         mode,
         metric,
         mean: own.mean - other.mean,
-        stderr: paired?.stderr ?? Math.hypot(own.stderr, other.stderr),
-        n: Math.min(own.n, other.n),
-        paired: paired !== undefined,
-      });
-    }
-  }
-  return result;
+        ...found ?? unpaired(own, other),
+      }];
+    })
+  );
 }
 
 /** Returns the best of `rows`, which share a metric; none where no direction is better or all are equal. */

@@ -2,7 +2,7 @@
 import { displayName, duration, significant } from "./format.ts";
 import { type Html, markup } from "./html.ts";
 import { lineChart, type Series } from "./line_chart.ts";
-import { inOrder, metricInfo, metricText, shortLabel } from "./metric_catalogue.ts";
+import { inOrder, metricInfo, metricText, trainingLabel } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
 import { labelOf } from "./run_tracker.ts";
 
@@ -86,7 +86,7 @@ function iterationsTable({ iterations }: Report): Html | undefined {
         <table>
           <thead>
             <tr><th>Iteration</th>${
-    shown.map((name) => markup`<th scope="col">${shortLabel(name)}</th>`)
+    shown.map((name) => markup`<th scope="col">${trainingLabel(name)}</th>`)
   }<th>Time</th></tr>
           </thead>
           <tbody>

@@ -5,7 +5,7 @@
  */
 import { axisOf } from "./axis_ticks.ts";
 import { signed } from "./format.ts";
-import { verdictOf } from "./headline.ts";
+import { type Verdict, verdictOf } from "./headline.ts";
 import { type Html, markup } from "./html.ts";
 import { metricDifference, metricInfo, metricInterval } from "./metric_catalogue.ts";
 
@@ -17,6 +17,8 @@ export interface IntervalRow {
   readonly interval: readonly [low: number, high: number] | null;
   /** shown after the interval under the pointer */
   readonly note: string;
+  /** default: whether the interval excludes zero */
+  readonly verdict?: Verdict;
 }
 
 /** Returns the plot of differences in `metric`; undefined without rows. */
@@ -38,14 +40,17 @@ export function intervalPlot(
       : signed(t, axis.digits);
     return markup`<span style="left:${place(t)}%">${text}</span>`;
   });
-  const bars = rows.map(({ name, mean, interval, note }) => {
-    const [low, high] = interval ?? [mean, mean];
+  const bars = rows.map(({ name, mean, interval, note, verdict = verdictOf(metric, interval) }) => {
     const title = interval === null ? note : `95 % interval: ${metricInterval(metric, interval)}${note}`;
-    return markup`<div class="interval ${verdictOf(metric, interval)}" title="${title}">
+    // Without an interval there is no bar: one without width would look like certainty.
+    const bar = interval === null
+      ? undefined
+      : markup`<i style="left:${place(interval[0])}%;width:${
+        share(interval[1] - interval[0]).toFixed(2)
+      }%"></i>`;
+    return markup`<div class="interval ${verdict}" title="${title}">
 <span>${name}</span>
-<div>${lines}<i style="left:${place(low)}%;width:${share(high - low).toFixed(2)}%"></i><b style="left:${
-      place(mean)
-    }%"></b></div>
+<div>${lines}${bar}<b style="left:${place(mean)}%"></b></div>
 <strong>${metricDifference(metric, mean)}</strong></div>
 `;
   });

@@ -1,7 +1,7 @@
 /** The moving part of the terminal: a line per running stage, and the curves of the running loop. @module */
 import type { Paint } from "./ansi.ts";
 import { counted, decimal, duration } from "./format.ts";
-import { metricText, shortLabel } from "./metric_catalogue.ts";
+import { metricText, trainingLabel } from "./metric_catalogue.ts";
 import { runningValues } from "./milestone_text.ts";
 import {
   blockOf,
@@ -70,7 +70,7 @@ export function loopCurves(
     if (finite.length < 2) continue;
     const curve = sparkline(values, { width, total: loop.total }).replace(/[▁-█]+/g, options.paint[look]);
     const ends = `${metricText(metric, finite[0])} → ${metricText(metric, finite.at(-1))}`;
-    lines.push(`  ${shortLabel(metric).padEnd(9)} ${curve}  ${ends}`);
+    lines.push(`  ${trainingLabel(metric).padEnd(9)} ${curve}  ${ends}`);
   }
   return lines;
 }

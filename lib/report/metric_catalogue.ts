@@ -10,6 +10,8 @@ export interface MetricInfo {
   readonly label: string;
   /** heading of a narrow column; default: the label without its capital */
   readonly short?: string;
+  /** name in the lines of a running loop; default: that of a narrow column */
+  readonly training?: string;
   /** decimals; undefined: three significant digits */
   readonly digits?: number;
   readonly percent?: boolean;
@@ -40,17 +42,40 @@ const CATALOGUE: Readonly<Record<string, MetricInfo>> = {
     digits: 2,
     help: "log π − log π_SFT, summed over a response, in nats; π is the evaluated model.",
   },
-  reward: {
-    label: "Reward",
+  audit_reward: {
+    label: "Audit reward",
     digits: 2,
     better: "more",
-    help: "log π_SFT − log π_base, summed over a response, in nats.",
+    help:
+      "Reward of a model of demonstrations that were set aside, with the guards of the trained reward; summed over a " +
+      "response, in nats.",
+  },
+  audit_reward_without_eos: {
+    label: "Audit reward without EOS",
+    short: "audit without EOS",
+    digits: 2,
+    better: "more",
+    help: "The audit reward without that of the EOS token, in nats.",
+  },
+  // Neither direction is better by itself: PPO maximizes this reward whether or not the responses improve.
+  reward: {
+    label: "Trained reward",
+    training: "reward",
+    digits: 2,
+    help:
+      "The reward that PPO maximizes, summed over a response, in nats; the section Reward says how it is made.",
   },
   base_nll: {
     label: "Base NLL",
     digits: 3,
     better: "less",
     help: "NLL of the responses under the base model, in nats per token; a measure of fluency.",
+  },
+  judge_nll: {
+    label: "Judge NLL",
+    digits: 3,
+    better: "less",
+    help: "NLL of the responses under the judge, in nats per token of the judge; a measure of fluency.",
   },
   validation_nll: {
     label: "Held-out NLL",
@@ -108,6 +133,11 @@ export function shortLabel(metric: string): string {
   return metricInfo(metric).short ?? labelInSentence(metric);
 }
 
+/** Returns the name of `metric` in the lines of a running loop. */
+export function trainingLabel(metric: string): string {
+  return metricInfo(metric).training ?? shortLabel(metric);
+}
+
 /** Returns ` ↑` or ` ↓` for the better direction of `metric`; empty where neither is better. */
 export function betterArrow(metric: string): string {
   const { better } = metricInfo(metric);
@@ -129,9 +159,16 @@ export function metricText(metric: string, value: number | undefined): string {
   return info.digits === undefined ? significant(value) : decimal(value, info.digits);
 }
 
-/** Returns `0.811 ± 0.017`: a mean with its standard error or deviation. */
+/**
+ * Returns `0.811 ± 0.017`: a mean with its standard error or deviation. A deviation of 0 is not known (one value, or values that are
+ * all equal): the mean stands alone. One that would be rounded to zero is shown as less than the last digit.
+ */
 export function metricSpread(metric: string, mean: number, deviation: number): string {
-  return `${metricText(metric, mean)} ± ${metricText(metric, deviation).replace(" %", "")}`;
+  const text = metricText(metric, mean);
+  if (!(deviation > 0)) return text;
+  const shown = metricText(metric, deviation).replace(" %", "");
+  if (/[1-9]/.test(shown)) return `${text} ± ${shown}`;
+  return `${text} ± <${shown.replace(/0$/, "1")}`;
 }
 
 /** Returns a difference of two values of `metric`, with its sign; percentages differ in points. */
@@ -141,7 +178,12 @@ export function metricDifference(metric: string, value: number): string {
   return info.digits === undefined ? (value > 0 ? "+" : "") + significant(value) : signed(value, info.digits);
 }
 
-/** Returns `+0.012 to +0.208`, the ends of an interval of differences. */
+/** Returns `+0.012 to +0.208`, the ends of an interval of differences; with more digits if the ends would look equal. */
 export function metricInterval(metric: string, [low, high]: readonly [number, number]): string {
-  return `${metricDifference(metric, low)} to ${metricDifference(metric, high)}`;
+  const texts = [low, high].map((end) => metricDifference(metric, end));
+  if (texts[0] !== texts[1]) return texts.join(" to ");
+  const { percent } = metricInfo(metric), scale = percent ? 100 : 1;
+  const digits = Math.max(0, 1 - Math.floor(Math.log10(scale * (high - low))));
+  return [low, high].map((end) => `${signed(scale * end, Math.min(digits, 15))}${percent ? " points" : ""}`)
+    .join(" to ");
 }

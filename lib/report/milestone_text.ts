@@ -3,7 +3,7 @@ import type { NodeName } from "@/lib/data/contracts/events.ts";
 import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
-import { labelInSentence, metricText, shortLabel } from "./metric_catalogue.ts";
+import { labelInSentence, metricText, trainingLabel } from "./metric_catalogue.ts";
 import {
   blockOf,
   type Iteration,
@@ -33,7 +33,7 @@ export function iterationSuffix({ iteration }: Pick<NodeName, "iteration">): str
 /** Returns loss, reward, KL and speed of a running stage, as far as it reports them. */
 export function runningValues({ fields }: Running): string[] {
   const parts = RUNNING.filter((name) => fields[name] !== undefined).map((name) =>
-    `${shortLabel(name)} ${metricText(name, fields[name])}`
+    `${trainingLabel(name)} ${metricText(name, fields[name])}`
   );
   const rate = fields["tokens_per_second"];
   return rate === undefined ? parts : [...parts, `${decimal(rate, 0)} tokens/s`];
@@ -57,7 +57,7 @@ function foldedNames(nodes: readonly NodeName[]): string {
 export function iterationHead(loop: Loop, paint: Paint): string {
   const cells = [
     iterationName(loop),
-    ...FINISHED.map(([metric, width]) => shortLabel(metric).padStart(width)),
+    ...FINISHED.map(([metric, width]) => trainingLabel(metric).padStart(width)),
     "tokens/s".padStart(10),
     "time left".padStart(11),
   ];
@@ -85,7 +85,7 @@ export function iterationRow(
 export function iterationSentence(loop: Loop, { iteration, values, tokensPerSecond }: Iteration): string {
   const parts = FINISHED.map((
     [metric],
-  ) => [`${shortLabel(metric)} `, metricText(metric, values[metric]), ""]);
+  ) => [`${trainingLabel(metric)} `, metricText(metric, values[metric]), ""]);
   parts.push(["", decimal(tokensPerSecond, 0), " tokens/s"], ["", duration(loopSecondsLeft(loop)), " left"]);
   const known = parts.filter(([, text]) => text !== MISSING).map((part) => part.join(""));
   return `${iterationName(loop)} ${iteration + 1}/${loop.total || "?"}: ${known.join(", ")}`;
@@ -123,6 +123,8 @@ export function milestoneLine(
       );
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
+    case "stage_skipped":
+      return paint.dim(`○ ${labelOf(e)} skipped: ${e.reason}`);
     case "stage_finished":
       if (e.iteration !== undefined) return undefined; // part of its iteration's line
       return `${paint.green("✓")} ${labelOf(e).padEnd(16)} ${paint.dim(duration(e.seconds))}`;

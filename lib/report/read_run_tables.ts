@@ -1,6 +1,7 @@
 /** Reads the tables of a run that the report needs. @module */
 import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
+import { readDifferences } from "@/lib/data/contracts/differences.ts";
 import { readEvals } from "@/lib/data/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/data/contracts/events.ts";
 import { readMetrics } from "@/lib/data/contracts/metrics.ts";
@@ -9,6 +10,7 @@ import { readSamples } from "@/lib/data/contracts/samples.ts";
 import type { StageRole } from "@/lib/data/contracts/stage.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import type { RunTables } from "./build_report.ts";
+import { rewardName } from "./reward_name.ts";
 import { isComparison } from "./run_tracker.ts";
 
 /** Returns the path of an output that exists: optional ports may not have been written, old loop states may be gone. */
@@ -81,7 +83,7 @@ function numbersIn(scores: Readonly<Record<string, unknown>>): Record<string, nu
 }
 
 /** Reads what was found out about a reward; reports of earlier versions have no warnings. */
-function readRewardReport(directory: string, { stage }: FinishedNode): RunTables["rewards"] {
+function readRewardReport(directory: string, node: FinishedNode): RunTables["rewards"] {
   const file = join(directory, "report.json");
   const { sentences, warnings } = parseObject(Deno.readTextFileSync(file), {
     file,
@@ -89,7 +91,12 @@ function readRewardReport(directory: string, { stage }: FinishedNode): RunTables
     row: 0,
   });
   const texts = (value: unknown) => Array.isArray(value) ? value.filter((t) => typeof t === "string") : [];
-  return [{ stage, sentences: texts(sentences), warnings: texts(warnings) }];
+  return [{
+    stage: node.stage,
+    name: rewardName(node),
+    sentences: texts(sentences),
+    warnings: texts(warnings),
+  }];
 }
 
 /**
@@ -104,6 +111,7 @@ export function readRunTables({ nodes }: RunResult): RunTables {
   const words = wordsOfPrompts(having("data"));
   return {
     comparison: rowsOf(compared, "evals", readEvals).map((row) => ({ ...row })),
+    differences: rowsOf(compared, "differences", readDifferences),
     evaluations: rowsOf(
       having("evaluate"),
       "evals",

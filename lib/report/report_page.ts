@@ -3,7 +3,7 @@ import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { bestOf, DECODING, find, modelsOf, MODES } from "./comparison.ts";
 import { curvesSection } from "./curves_section.ts";
 import { counted, displayName, duration } from "./format.ts";
-import { intervalOf, keyDifferences } from "./headline.ts";
+import { differenceVerdict, intervalOf, keyDifferences, withoutInterval } from "./headline.ts";
 import { type Html, markup } from "./html.ts";
 import { htmlPage } from "./html_page.ts";
 import { intervalPlot } from "./interval_plot.ts";
@@ -51,13 +51,21 @@ function modeRows(report: Report, mode: DecodingMode, models: readonly string[])
     `;
 }
 
+/** Returns which reward the row Trained reward is about. */
+function rewardNote({ comparison, rewards }: Report): string {
+  if (!comparison.some(({ metric }) => metric === "reward") || rewards.length !== 1) return "";
+  return ` Trained reward: ${rewards[0]!.name}.`;
+}
+
 function comparisonSection(report: Report): Html | undefined {
   const models = modelsOf(report.comparison);
   if (models.length === 0) return undefined;
   return markup`
     <h2>Comparison</h2>
-    <p class="lead">Mean ± one standard error over the evaluation prompts of this run; the best of a row is marked.
-    The means also vary between seeds: repeat the run with several seeds before drawing conclusions.</p>
+    <p class="lead">Mean ± one standard error over the evaluation prompts of this run, if it is known; the best of a row
+    is marked.${
+    rewardNote(report)
+  } The means also vary between seeds: repeat the run with several seeds before drawing conclusions.</p>
     <div class="card scroll">
       <table class="compare">
         <thead>
@@ -81,7 +89,8 @@ function keyPlot(report: Report): Html | undefined {
       name: `${displayName(d.model)} − ${displayName(d.against)}, ${d.mode}`,
       mean: d.mean,
       interval: intervalOf(d),
-      note: "",
+      verdict: differenceVerdict(d),
+      note: intervalOf(d) === null ? withoutInterval(d) : "",
     })),
   );
 }
@@ -97,8 +106,7 @@ export async function reportPage(report: Report): Promise<string> {
     ${comparisonSection(report)}${warningsSection(report)}${rewardSection(report)}${curvesSection(report)}${
     samplesSection(report)
   }${timesSection(report)}${setupSection(report)}
-    <footer><code>report.json</code> beside this file has the same numbers in machine-readable form. Reward = log π_SFT − log π_base,
-    summed over a response (Self-Rewarding PPO, arXiv 2510.21090).</footer>
+    <footer><code>report.json</code> beside this file has the same numbers in machine-readable form. Self-Rewarding PPO: arXiv 2510.21090.</footer>
   `;
   return await htmlPage({ title: report.headline, body });
 }

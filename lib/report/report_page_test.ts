@@ -32,7 +32,7 @@ Deno.test("reportPage() shows the headline, every model, every curve and every r
   }
   for (
     const title of [
-      "Reward",
+      "Trained reward",
       "KL to SFT",
       "Response length",
       "EOS rate",
@@ -57,6 +57,9 @@ Deno.test("reportPage() shows the headline, every model, every curve and every r
   ];
   assertStringIncludes(page, `<p><b>Warning:</b> ${warning}</p>`);
   assertStringIncludes(page, `<p>${sentence}</p>`);
+  const name = "ean of 4 members, floor −4, token cap 1, EOS bound 10.";
+  assertStringIncludes(page, `<p>M${name}</p>`);
+  assertStringIncludes(page, `Trained reward: m${name}`);
 });
 
 Deno.test("reportPage() escapes whatever comes from a run", async () => {
@@ -109,12 +112,15 @@ Deno.test("reportPage() leaves out what a run does not have", async () => {
   assertStringIncludes(page, "Setup</h2>");
 });
 
-Deno.test("reportPage() without a checker still compares rewards and shows responses without marks", async () => {
+Deno.test("reportPage() without a checker gives no verdict and shows responses without marks", async () => {
   const report = exampleReport();
   const comparison = report.comparison.filter((r) => !["score", "both_words"].includes(r.metric));
   const samples = exampleSamples().map((s) => ({ ...s, words: [], scores: {} }));
   const page = await reportPage(exampleReport({ comparison, samples }));
-  assertStringIncludes(page, "<h1>SRPPO beats SFT: reward 37.40 vs. 31.20 (greedy decoding)</h1>");
+  assertStringIncludes(
+    page,
+    "<h1>No verdict, as only the trained reward was measured, which PPO maximizes: ",
+  );
   assertEquals(page.includes("<mark>"), false);
   assertStringIncludes(page, "Lucy loved the book very much.");
 });

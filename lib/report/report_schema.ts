@@ -1,5 +1,5 @@
 /**
- * The content of report.json, version 2. docs/report.schema.json is made from this file, and docs/report.md explains it.
+ * The content of report.json, version 3. docs/report.schema.json is made from this file, and docs/report.md explains it.
  * @module
  */
 import { z } from "zod";
@@ -23,7 +23,9 @@ const ComparisonRow = z.strictObject({
   mode,
   metric: z.string().describe("score, both_words, eos_rate, response_length, kl_to_sft, reward, base_nll, …"),
   mean: z.number(),
-  stderr: z.number().describe("standard error of the mean over the evaluation prompts of this run"),
+  stderr: z.number().describe(
+    "standard error of the mean over the evaluation prompts of this run; 0: not known, or all values are equal",
+  ),
   n: count.describe("responses that the mean is over"),
 });
 
@@ -33,9 +35,14 @@ const DifferenceRow = z.strictObject({
   mode,
   metric: z.string(),
   mean: z.number().describe("mean of model minus mean of against"),
-  stderr: z.number().describe("of the paired differences if paired, else the root of the summed squares"),
-  n: count,
-  paired: z.boolean().describe("whether responses to the same prompts were subtracted one by one"),
+  low: z.number().nullable().describe(
+    "lower end of the 95 % interval; null: fewer than two prompts, or no prompt differs from another",
+  ),
+  high: z.number().nullable().describe("upper end"),
+  n: count.describe("prompts that the difference is over; unpaired: responses"),
+  method: z.enum(["paired", "bootstrap", "unpaired"]).describe(
+    "paired: differences of all prompts. bootstrap: resampled prompts. unpaired: from both standard errors",
+  ),
 });
 
 const EvaluationRow = ComparisonRow.extend({
@@ -102,6 +109,7 @@ export const SampleSchema = z.strictObject({
 
 const RewardRow = z.strictObject({
   stage: z.string().describe("the manifest's path of the stage that built the reward"),
+  name: z.string().describe("how the reward is made, for example: mean of 4 members, floor −4"),
   warnings: z.array(z.string()).describe("what to check before PPO runs on it; empty for a sound reward"),
   sentences: z.array(z.string()).describe("results of calibration, preflight and diagnosis"),
 }).describe("what is known about a reward before PPO");
@@ -133,7 +141,7 @@ export const EnvironmentSchema = z.strictObject({
 
 /** report.json. */
 export const ReportSchema = z.strictObject({
-  version: z.literal(2, { error: ({ input }) => `must be 2, got ${JSON.stringify(input)}` }),
+  version: z.literal(3, { error: ({ input }) => `must be 3, got ${JSON.stringify(input)}` }),
   manifest: z.string(),
   seed: count,
   seconds: seconds.describe("wall seconds of this run"),

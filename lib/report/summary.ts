@@ -18,7 +18,7 @@ const PROMPTS = 3;
 const LONGEST = 320;
 
 /** Returns the comparison as a table: a row per metric, a column per model, one part per decoding mode. */
-function comparisonTable({ comparison }: Report): string {
+function comparisonTable({ comparison, rewards }: Report): string {
   const models = modelsOf(comparison);
   if (models.length === 0) return "";
   const table = new Table({
@@ -47,8 +47,17 @@ function comparisonTable({ comparison }: Report): string {
       ]);
     }
   }
-  return `${table.toString()}\n` +
-    "* best of its row; mean ± one standard error over the evaluation prompts of this run";
+  const names = comparison.some(({ metric }) => metric === "reward") ? rewards : [];
+  return [
+    table.toString(),
+    "* best of its row; mean ± one standard error over the evaluation prompts of this run, if it is known",
+    ...names.map(({ stage, name }) =>
+      wrapped(`trained reward${names.length > 1 ? ` (${stage})` : ""}: ${name}`, {
+        width: COLUMNS,
+        indent: "  ",
+      })
+    ),
+  ].join("\n");
 }
 
 /** Returns `text` in lines of at most `width` characters, broken at spaces; all but the first begin with `indent`. */
@@ -121,7 +130,7 @@ export function summaryOf(report: Report, runDir: string): string {
   const width = largest(files.map(([key]) => key.length), 7) + 2;
   const parts = [
     [
-      report.headline,
+      wrapped(report.headline, { width: COLUMNS, indent: "" }),
       ...report.findings.map((f) => `  ${wrapped(f, { width: COLUMNS - 2, indent: "  " })}`),
     ].join("\n"),
     comparisonTable(report),

@@ -54,10 +54,11 @@ export function warningsSection({ warnings, rewards }: Report): Html | undefined
 /** Returns what is known about the rewards, warnings first; undefined for a run that built none. */
 export function rewardSection({ rewards }: Report): Html | undefined {
   if (rewards.length === 0) return undefined;
-  const cards = rewards.map(({ stage, warnings, sentences }) =>
+  const cards = rewards.map(({ stage, name, warnings, sentences }) =>
     markup`
       <div class="card">
         ${rewards.length > 1 ? markup`<h3>${stage}</h3>` : undefined}
+        <p>${name.charAt(0).toUpperCase()}${name.slice(1)}.</p>
         ${warnings.map((warning) => markup`<p><b>Warning:</b> ${warning}</p>`)}
         ${sentences.map((sentence) => markup`<p>${sentence}</p>`)}
       </div>
@@ -65,7 +66,7 @@ export function rewardSection({ rewards }: Report): Html | undefined {
   );
   return markup`
     <h2>Reward</h2>
-    <p class="lead">Checks of the reward before PPO.</p>
+    <p class="lead">The trained reward, which PPO maximizes: how it is made, and checks before PPO.</p>
     ${cards}
   `;
 }

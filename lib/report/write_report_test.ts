@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type DifferenceOfModels, writeDifferences } from "@/lib/data/contracts/differences.ts";
 import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import type { RunResult } from "@/lib/data/contracts/events.ts";
 import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
@@ -33,6 +34,19 @@ const MODELS = [
   { name: "srppo", base: false },
 ];
 
+/** A difference as the eval stage writes it. */
+const EXAMPLE_DIFFERENCE: DifferenceOfModels = {
+  model: "srppo",
+  against: "continued_sft",
+  mode: "greedy",
+  metric: "score",
+  mean: 0.811 - 0.733,
+  low: 0.04,
+  high: 0.116,
+  n: 256,
+  method: "paired",
+};
+
 /** Calls `use` with the invented run and real files for its outputs, in a temporary directory. */
 async function withRun(use: (result: RunResult) => Promise<void>): Promise<void> {
   const runDir = await Deno.makeTempDir({ prefix: "report-" });
@@ -54,7 +68,9 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
         await writePrompts(path("eval_prompts"), { rows: prompts, tokenizerDigest: "none:512" });
       }
       if (node.role === "reward") {
-        const [{ stage: _, ...found }] = exampleRewards() as [ReturnType<typeof exampleRewards>[number]];
+        const [{ stage: _, name: __, ...found }] = exampleRewards() as [
+          ReturnType<typeof exampleRewards>[number],
+        ];
         await Deno.mkdir(path("report"));
         await Deno.writeTextFile(
           `${outputs["report"]}/report.json`,
@@ -63,6 +79,7 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
       }
       if (node.role === "evaluate") {
         await writeEvals(path("evals"), exampleComparison());
+        await writeDifferences(path("differences"), [EXAMPLE_DIFFERENCE]);
         const rows = exampleSamples().map((s) => ({
           model: s.model,
           mode: s.mode,
@@ -74,7 +91,11 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
         }));
         await writeSamples(path("samples"), rows);
       }
-      nodes.push({ ...node, outputs });
+      const params = node.role === "reward"
+        ? { combine: "mean", floor: -4, token_cap: 1, eos_bound: 10 }
+        : node.params;
+      const inputs = node.role === "reward" ? { members: ["m0", "m1", "m2", "m3"] } : node.inputs;
+      nodes.push({ ...node, params, inputs, outputs });
     }
     await use({ ...result, runDir, nodes, outputs: { policy: `${runDir}/outputs/policy` } });
   } finally {
@@ -95,6 +116,13 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
     assertEquals(report.updates, UPDATES);
     assertEquals(report.models, MODELS);
     assertEquals(report.rewards, exampleRewards());
+    const isScore = (d: { against: string; mode: string; metric: string }) =>
+      d.against === "continued_sft" && d.mode === "greedy" && d.metric === "score";
+    assertEquals(report.differences.filter(isScore), [EXAMPLE_DIFFERENCE]);
+    assertEquals(
+      report.findings[1],
+      "SRPPO − continued SFT, score, greedy decoding: +0.078, 95 % interval +0.040 to +0.116, better",
+    );
     assertEquals(report.timings.filter((t) => t.iteration === 3).map((t) => t.stage), [
       "ppo.rollout",
       "ppo.score",
@@ -114,7 +142,10 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
     assertEquals([report.environment.instruction_set, report.environment.onnxruntime], [null, "1.30.0"]);
     assertEquals(report.outputs, { policy: "outputs/policy" });
     const page = await Deno.readTextFile(`${result.runDir}/report.html`);
-    assertStringIncludes(page, "SRPPO beats SFT: score 0.811 vs. 0.716 (greedy decoding)");
+    assertStringIncludes(
+      page,
+      "SRPPO beats continued SFT, the best of the other models: score 0.811 vs. 0.733",
+    );
     assertEquals([...Deno.readDirSync(result.runDir)].filter((e) => e.name.endsWith(".tmp")), []);
   });
 });
@@ -238,14 +269,18 @@ Deno.test("writeReport() says when the run directory cannot be written", async (
 Deno.test("summary() holds the result, the table, three prompts with each response, times and files", async () => {
   await withRun((result) => {
     const text = summary(result);
-    assert(text.startsWith("SRPPO beats SFT: score 0.811 vs. 0.716 (greedy decoding)\n"));
+    assert(
+      text.startsWith(
+        "SRPPO beats continued SFT, the best of the other models: score 0.811 vs. 0.733 (greedy decoding)",
+      ),
+    );
     assertStringIncludes(
       text,
       "│                 │            base │             SFT │   continued SFT │           SRPPO │\n",
     );
     assertStringIncludes(
       text,
-      "│ score ↑         │ 0.000 ± 0.000   │ 0.716 ± 0.019   │ 0.733 ± 0.019   │ 0.811 ± 0.017 * │\n",
+      "│ score ↑         │         0.000   │ 0.716 ± 0.019   │ 0.733 ± 0.019   │ 0.811 ± 0.017 * │\n",
     );
     assertStringIncludes(
       text,
@@ -294,7 +329,7 @@ Deno.test("summaryOf() shows what is known about the reward where there are no m
 Deno.test("buildReport() keeps the responses to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
-  const tables = { comparison: [], evaluations: [], samples, metrics, rewards: [] };
+  const tables = { comparison: [], differences: [], evaluations: [], samples, metrics, rewards: [] };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
 });

@@ -5,7 +5,7 @@
  */
 
 /** One prompt's part of a mean: the sum of the values, and their number (responses, or tokens). */
-interface Cluster {
+export interface Cluster {
   readonly sum: number;
   readonly weight: number;
 }
@@ -24,24 +24,28 @@ export interface MeanError {
  * @param clusters weights are at least 0, their sum above 0
  * @returns with one prompt a standard error of 0, as its spread is unknown
  */
-export function clusterMean(clusters: readonly Cluster[]): MeanError {
+export function clusterMean(clusters: Iterable<Cluster>): MeanError {
+  const all = [...clusters];
   let sum = 0, weight = 0;
-  for (const cluster of clusters) {
+  for (const cluster of all) {
     sum += cluster.sum;
     weight += cluster.weight;
   }
-  const mean = sum / weight, count = clusters.length;
+  const mean = sum / weight, count = all.length;
   if (count < 2) return { mean, stderr: 0 };
-  const squares = clusters.reduce((total, c) => total + (c.sum - mean * c.weight) ** 2, 0);
+  const squares = all.reduce((total, c) => total + (c.sum - mean * c.weight) ** 2, 0);
   return { mean, stderr: Math.sqrt(squares * count / (count - 1)) / weight };
 }
 
-/** Returns the clusters of values by their prompt, in the order in which prompts first occur. */
-export function clustersOf(values: readonly (Cluster & { readonly prompt: string })[]): Cluster[] {
+/** Clusters by the id of their prompt, in the order in which prompts first occur. */
+export type Clusters = ReadonlyMap<string, Cluster>;
+
+/** Returns the clusters of values by their prompt. */
+export function clustersOf(values: readonly (Cluster & { readonly prompt: string })[]): Clusters {
   const byPrompt = new Map<string, Cluster>();
   for (const { prompt, sum, weight } of values) {
     const before = byPrompt.get(prompt) ?? { sum: 0, weight: 0 };
     byPrompt.set(prompt, { sum: before.sum + sum, weight: before.weight + weight });
   }
-  return [...byPrompt.values()];
+  return byPrompt;
 }

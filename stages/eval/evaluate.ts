@@ -3,6 +3,7 @@
  * averaged.
  * @module
  */
+import type { DifferenceOfModels } from "@/lib/data/contracts/differences.ts";
 import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
 import type { SampleRow } from "@/lib/data/contracts/samples.ts";
 import type { StageProgress } from "@/lib/data/contracts/stage.ts";
@@ -15,7 +16,9 @@ import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
-import { metricRows } from "./metrics.ts";
+import { clusterMean, type Clusters } from "./cluster_mean.ts";
+import { differencesOf } from "./differences.ts";
+import { type MeasuredModel, measuredModel } from "./metrics.ts";
 import type { Params } from "./params.ts";
 import type { Evaluation } from "./read_inputs.ts";
 import { scoreResponses } from "./score_responses.ts";
@@ -32,15 +35,22 @@ export interface EvaluateOptions {
   readonly onPiece: () => void;
 }
 
-/** Returns the rows of both outputs. */
+/** Rows of the outputs. */
+export interface EvaluationRows {
+  readonly evals: readonly EvalRow[];
+  readonly differences: readonly DifferenceOfModels[];
+  readonly samples: readonly SampleRow[];
+}
+
+/** Returns the rows of all outputs. */
 export async function evaluateModels(
   evaluation: Evaluation,
   { params, seed, progress, onPiece }: EvaluateOptions,
-): Promise<{ readonly evals: readonly EvalRow[]; readonly samples: readonly SampleRow[] }> {
+): Promise<EvaluationRows> {
   const { models, prompts, tokenizer, validation } = evaluation;
   const modes = [...new Set(params.modes)], total = models.length * modes.length;
   const responses: SampledResponse[] = [], allEosIds = new Set<number>();
-  const validationRows: Omit<EvalRow, "mode">[] = [];
+  const validationClusters = new Map<string, Clusters>();
   let step = 0;
   for (const [model, { path, digest }] of models) {
     const network = frozenNetwork(path, digest), { eosIds } = loadSpecialIds(path);
@@ -64,24 +74,35 @@ export async function evaluateModels(
       progress({ step: ++step, total });
     }
     if (validation) {
-      const metric = "validation_nll",
-        value = await runYielding(stoppable(validationNll(network, validation), onPiece));
-      validationRows.push({ model, metric, ...value });
+      const work = stoppable(validationNll(network, validation), onPiece);
+      validationClusters.set(model, await runYielding(work));
     }
   }
   progress({ step, total, message: `scoring ${responses.length} responses` });
   const evaluated = await scoreResponses(responses, { ...evaluation, eosIds: [...allEosIds], onPiece });
-  const evals = models.flatMap(([model]) =>
-    modes.flatMap((mode) => [
-      ...metricRows(model, mode, evaluated.filter((row) => row.model === model && row.mode === mode)),
-      ...validationRows.filter((row) => row.model === model).map((row) => ({ ...row, mode })),
-    ])
+  const measured = models.flatMap(([model]) =>
+    modes.map((mode) => {
+      const own = evaluated.filter((row) => row.model === model && row.mode === mode);
+      return withValidation(measuredModel(model, mode, own, seed), validationClusters.get(model));
+    })
   );
+  const evals = measured.flatMap(({ rows }) => rows), differences = differencesOf(measured);
   const samples = evaluationSamples(evaluated, prompts.map(({ id }) => id), {
     keptPrompts: params.kept_samples,
     promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });
-  return { evals, samples };
+  return { evals, differences, samples };
+}
+
+/** Adds the NLL of held-out demonstrations, which does not depend on the decoding mode. */
+function withValidation(measured: MeasuredModel, found: Clusters | undefined): MeasuredModel {
+  if (found === undefined) return measured;
+  const { model, mode, rows, clusters } = measured, metric = "validation_nll";
+  return {
+    ...measured,
+    rows: [...rows, { model, mode, metric, ...clusterMean(found.values()), n: found.size }],
+    clusters: new Map([...clusters, [metric, found]]),
+  };
 }
 
 function samplingOf(mode: DecodingMode, { temperature, top_k: topK, top_p: topP }: Params): Sampling {

@@ -2,6 +2,7 @@
 import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import type { SampleRow } from "@/lib/data/contracts/samples.ts";
+import type { Nll } from "./judge.ts";
 
 /** A response, the model and the decoding mode that it was sampled with. */
 export interface SampledResponse {
@@ -16,8 +17,8 @@ export interface EvaluatedResponse extends SampledResponse {
   readonly response: string;
   /** metrics that are averaged over responses */
   readonly metrics: Readonly<Record<string, number>>;
-  /** nats per token under the base, and the number of tokens; undefined if not measured or no token is left */
-  readonly baseNll: { readonly mean: number; readonly tokens: number } | undefined;
+  /** metrics that are averaged over tokens, in nats per token; without those that were not measured or have no token */
+  readonly nlls: Readonly<Record<string, Nll>>;
 }
 
 /**
@@ -33,14 +34,17 @@ export function evaluationSamples(
   const kept = options.keptPrompts === 0 ? promptIds : promptIds.slice(0, options.keptPrompts);
   const byPrompt = Map.groupBy(responses, ({ row }) => row.promptId);
   return kept.flatMap((promptId) =>
-    (byPrompt.get(promptId) ?? []).map(({ model, mode, row, response, metrics, baseNll }): SampleRow => ({
+    (byPrompt.get(promptId) ?? []).map(({ model, mode, row, response, metrics, nlls }): SampleRow => ({
       model,
       mode,
       promptId,
       prompt: options.promptText(row),
       response,
       finishReason: row.finishReason,
-      scores: JSON.stringify({ ...metrics, ...(baseNll ? { base_nll: baseNll.mean } : {}) }),
+      scores: JSON.stringify({
+        ...metrics,
+        ...Object.fromEntries(Object.entries(nlls).map(([metric, { mean }]) => [metric, mean])),
+      }),
     }))
   );
 }

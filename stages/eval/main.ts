@@ -3,6 +3,7 @@
  * metrics. In: models and prompts. Out: metrics by model and mode, and responses to read.
  * @module
  */
+import { writeDifferences } from "@/lib/data/contracts/differences.ts";
 import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
@@ -29,8 +30,14 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   configureRuntime({ threads });
   const evaluation = await readInputs(inputs, params, signal);
   const onPiece = () => checkStop(signal, "this evaluation");
-  const { evals, samples } = await evaluateModels(evaluation, { params, seed, progress, onPiece });
+  const { evals, differences, samples } = await evaluateModels(evaluation, {
+    params,
+    seed,
+    progress,
+    onPiece,
+  });
   await writeEvals(outputs.evals, evals);
+  await writeDifferences(outputs.differences, differences);
   await writeSamples(outputs.samples, samples);
 }
 

@@ -1,102 +1,36 @@
 /** Tests the stage on files: its metrics, the random numbers that models share, and errors. @module */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { type EvalRow, readEvals } from "@/lib/data/contracts/evals.ts";
+import { readEvals } from "@/lib/data/contracts/evals.ts";
 import { copyTokenizerFiles, tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
 import { readPrompts, writePrompts } from "@/lib/data/contracts/prompts.ts";
-import { writeReward } from "@/lib/data/contracts/reward_directory.ts";
 import { readSamples } from "@/lib/data/contracts/samples.ts";
 import type { InputPaths, StageProgress } from "@/lib/data/contracts/stage.ts";
 import { writeTokens } from "@/lib/data/contracts/tokens.ts";
-import { digestDirectory, digestFile } from "@/lib/data/files/digest.ts";
+import { digestFile } from "@/lib/data/files/digest.ts";
 import { Generator } from "@/lib/model/generate/generator.ts";
 import { loadModel } from "@/lib/model/models/checkpoint.ts";
 import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
-import { BASE, writeRelative } from "@/tests/support/relatives.ts";
+import {
+  evalRowOf,
+  evaluatedModels,
+  makeEvalSetting,
+  PROMPTS,
+  runEval,
+  WORDS,
+} from "@/tests/support/eval_setting.ts";
+import { BASE } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { targetsFrom } from "@/lib/model/train/batching.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
-import { stage } from "./main.ts";
-import { type Params, params } from "./params.ts";
-
-const PROMPTS = [
-  "Once upon a time, there was a girl named Lucy. She had a book.",
-  "Tim saw a big dog. He",
-  "One day",
-];
-const WORDS = [["Lucy", "book"], ["Tim", "dog"], ["day", "sun"]];
-
-const GUARDS = { floor: -3, eosBound: 2, combine: "mean", lengthNorm: "mean" } as const;
-
-/** Models, prompts and a reward of two members with guards, in a temporary directory. */
-interface Setting {
-  readonly dir: string;
-  readonly sft: string;
-  readonly policy: string;
-  readonly prompts: string;
-  readonly reward: string;
-}
-
-async function makeSetting(dir: string): Promise<Setting> {
-  const sft = writeRelative(dir, "sft", 0.01), policy = writeRelative(dir, "policy", 0.02);
-  const tokenizer = loadTokenizer(BASE), prompts = join(dir, "prompts.arrow"), reward = join(dir, "reward");
-  const rows = (await tokenizer.encodeAll(PROMPTS)).map((promptIds, i) => ({
-    id: `p${i}`,
-    promptIds,
-    meta: JSON.stringify({ words: WORDS[i] }),
-  }));
-  await writePrompts(prompts, { rows, tokenizerDigest: tokenizerDigest(BASE) });
-  const place = (from: string, name: string) => {
-    const path = join(reward, name);
-    Deno.mkdirSync(path, { recursive: true });
-    for (const file of Object.keys(digestDirectory(from).files)) {
-      Deno.copyFileSync(join(from, file), join(path, file));
-    }
-    return { path: name, digest: digestDirectory(path).digest };
-  };
-  const members = [place(sft, "members/0"), place(policy, "members/1")], base = place(BASE, "base");
-  writeReward(reward, { ...GUARDS, members, base, eosIds: [2], calibration: {} });
-  return { dir, sft, policy, prompts, reward };
-}
-
-function runStage(
-  dir: string,
-  inputs: InputPaths,
-  given: Partial<Params> = {},
-  options: { seed?: number; signal?: AbortSignal; progress?: (p: StageProgress) => void } = {},
-): Promise<void> {
-  return stage.run({
-    params: params.parse({ max_new_tokens: 16, ...given }),
-    inputs,
-    outputs: { evals: join(dir, "evals.arrow"), samples: join(dir, "samples.arrow") },
-    seed: options.seed ?? 7,
-    iteration: 0,
-    threads: navigator.hardwareConcurrency,
-    signal: options.signal ?? new AbortController().signal,
-    progress: options.progress ?? (() => {}),
-  });
-}
-
-function valueOf(rows: readonly EvalRow[], model: string, mode: string, metric: string): EvalRow {
-  const row = rows.find((r) => r.model === model && r.mode === mode && r.metric === metric);
-  assert(row, `${model} ${mode} ${metric}`);
-  return row;
-}
-
-/** Returns the outputs of a stage run of three models. */
-async function evaluated(setting: Setting, given: Partial<Params> = {}) {
-  const { dir, sft, policy, prompts, reward } = setting;
-  const inputs = { models: { base: BASE, sft, policy }, prompts, reward, sft, base: BASE };
-  await runStage(dir, inputs, { checker: "words", ...given });
-  return { evals: readEvals(join(dir, "evals.arrow")), samples: readSamples(join(dir, "samples.arrow")) };
-}
+import { params } from "./params.ts";
 
 Deno.test("every model has every metric in every mode, and samples of all prompts", async () => {
   using directory = new TemporaryDirectory();
-  const setting = await makeSetting(directory.path);
-  const { evals, samples } = await evaluated(setting, { samples_per_prompt: 2 });
+  const setting = await makeEvalSetting(directory.path);
+  const { evals, samples } = await evaluatedModels(setting, { samples_per_prompt: 2 });
   const metrics = [
     "score",
     "both_words",
@@ -111,8 +45,8 @@ Deno.test("every model has every metric in every mode, and samples of all prompt
     ["greedy", "sampled"].flatMap((mode) => metrics.map((metric) => [model, mode, metric]))
   );
   assertEquals(evals.map(({ model, mode, metric }) => [model, mode, metric]), keys);
-  assertEquals(valueOf(evals, "policy", "sampled", "reward").n, 6);
-  assertEquals(valueOf(evals, "policy", "greedy", "reward").n, 3);
+  assertEquals(evalRowOf(evals, "policy", "sampled", "reward").n, 6);
+  assertEquals(evalRowOf(evals, "policy", "greedy", "reward").n, 3);
   assertEquals(samples.length, 3 * 3 * (1 + 2));
   assertEquals(samples.slice(0, 9).map(({ promptId }) => promptId), Array(9).fill("p0"));
   assertEquals(samples[0]!.prompt, PROMPTS[0]);
@@ -120,8 +54,8 @@ Deno.test("every model has every metric in every mode, and samples of all prompt
 
 Deno.test("means are those of the responses' metrics, confirmed by another computation of the log-probabilities", async () => {
   using directory = new TemporaryDirectory();
-  const setting = await makeSetting(directory.path);
-  const { evals, samples } = await evaluated(setting);
+  const setting = await makeEvalSetting(directory.path);
+  const { evals, samples } = await evaluatedModels(setting);
   const networks = Object.fromEntries(
     [["base", BASE], ["sft", setting.sft], ["policy", setting.policy]].map(([name, path]) => {
       const { model, parameters } = loadModel(path!);
@@ -162,14 +96,18 @@ Deno.test("means are those of the responses' metrics, confirmed by another compu
   });
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
   const deviation = Math.sqrt(rewards.reduce((sum, r) => sum + (r - mean(rewards)) ** 2, 0) / 2);
-  const reward = valueOf(evals, "policy", "sampled", "reward");
+  const reward = evalRowOf(evals, "policy", "sampled", "reward");
   assertAlmostEquals(reward.mean, mean(rewards), 1e-4);
   assertAlmostEquals(reward.stderr, deviation / Math.sqrt(3), 1e-4);
-  assertAlmostEquals(valueOf(evals, "policy", "sampled", "kl_to_sft").mean, mean(divergences), 1e-4);
-  assertAlmostEquals(valueOf(evals, "policy", "sampled", "base_nll").mean, fluencySum / fluencyTokens, 1e-4);
-  assertAlmostEquals(valueOf(evals, "sft", "sampled", "kl_to_sft").mean, 0, 1e-4);
+  assertAlmostEquals(evalRowOf(evals, "policy", "sampled", "kl_to_sft").mean, mean(divergences), 1e-4);
+  assertAlmostEquals(
+    evalRowOf(evals, "policy", "sampled", "base_nll").mean,
+    fluencySum / fluencyTokens,
+    1e-4,
+  );
+  assertAlmostEquals(evalRowOf(evals, "sft", "sampled", "kl_to_sft").mean, 0, 1e-4);
   assert(
-    Math.abs(valueOf(evals, "policy", "sampled", "kl_to_sft").mean) > 0.01,
+    Math.abs(evalRowOf(evals, "policy", "sampled", "kl_to_sft").mean) > 0.01,
     "the policy must differ from SFT",
   );
 
@@ -190,23 +128,23 @@ Deno.test("means are those of the responses' metrics, confirmed by another compu
 
 Deno.test("equal models give equal responses, whatever else is evaluated and in which batches, and bytes repeat", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, policy, prompts } = await makeSetting(directory.path);
+  const { dir, sft, policy, prompts } = await makeEvalSetting(directory.path);
   const files = [join(dir, "evals.arrow"), join(dir, "samples.arrow")];
-  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft });
+  await runEval(dir, { models: { a: sft, b: sft, policy }, prompts, sft });
   const before = files.map(digestFile), samples = readSamples(files[1]!);
   const of = (name: string) => samples.filter(({ model }) => model === name).map(({ response }) => response);
   assertEquals(of("a"), of("b"));
-  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, { batch_size: 1 });
+  await runEval(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, { batch_size: 1 });
   assertEquals(files.map(digestFile), before);
-  await runStage(dir, { models: { a: sft }, prompts, sft });
+  await runEval(dir, { models: { a: sft }, prompts, sft });
   assertEquals(readSamples(files[1]!).map(({ response }) => response), of("a"));
-  await runStage(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, {}, { seed: 8 });
+  await runEval(dir, { models: { a: sft, b: sft, policy }, prompts, sft }, {}, { seed: 8 });
   assert(digestFile(files[1]!) !== before[1], "another seed must give other samples");
 });
 
 Deno.test("without checker and reward the counted metrics remain; NLL of held-out demonstrations is pooled over tokens", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const { dir, sft, prompts } = await makeEvalSetting(directory.path);
   const tokenizer = loadTokenizer(BASE), validation = join(dir, "validation.arrow");
   const texts = ["Tim had a ball. He ran.", "A dog sat on the mat and slept. It was late."];
   const rows = (await tokenizer.encodeAll(texts)).map((inputIds, i) => ({
@@ -217,7 +155,7 @@ Deno.test("without checker and reward the counted metrics remain; NLL of held-ou
   }));
   await writeTokens(validation, { rows, tokenizerDigest: tokenizerDigest(BASE) });
   const steps: StageProgress[] = [];
-  await runStage(dir, { models: { sft }, prompts, validation }, { modes: ["greedy"] }, {
+  await runEval(dir, { models: { sft }, prompts, validation }, { modes: ["greedy"] }, {
     progress: (p) => steps.push(p),
   });
   const evals = readEvals(join(dir, "evals.arrow"));
@@ -232,7 +170,7 @@ Deno.test("without checker and reward the counted metrics remain; NLL of held-ou
     new Network(model, parameters),
     rows.map(({ inputIds }) => ({ ids: inputIds, targets: targetsFrom(3, inputIds.length) })),
   ).flatMap((row) => [...row]);
-  const row = valueOf(evals, "sft", "greedy", "validation_nll");
+  const row = evalRowOf(evals, "sft", "greedy", "validation_nll");
   assertAlmostEquals(row.mean, -logprobs.reduce((a, b) => a + b, 0) / logprobs.length, 1e-6);
   assertEquals(row.n, 2);
   assertEquals([steps[0]!.step, steps[0]!.total, steps[0]!.message], [0, 1, "sampling from sft, greedy"]);
@@ -241,10 +179,10 @@ Deno.test("without checker and reward the counted metrics remain; NLL of held-ou
 
 Deno.test("reward needs no SFT model, and base_nll uses the given base", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, policy, prompts, reward } = await makeSetting(directory.path);
+  const { dir, sft, policy, prompts, reward } = await makeEvalSetting(directory.path);
   const given = { modes: ["sampled" as const] };
   const metricsOf = async (inputs: InputPaths) => {
-    await runStage(dir, { models: { policy }, prompts, ...inputs }, given);
+    await runEval(dir, { models: { policy }, prompts, ...inputs }, given);
     return Object.fromEntries(readEvals(join(dir, "evals.arrow")).map(({ metric, mean }) => [metric, mean]));
   };
   const whole = await metricsOf({ reward, sft, base: BASE }), lone = await metricsOf({ reward });
@@ -258,19 +196,19 @@ Deno.test("reward needs no SFT model, and base_nll uses the given base", async (
 
 Deno.test("kept_samples stores the responses to the first prompts", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, prompts } = await makeSetting(directory.path);
-  await runStage(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 2 });
+  const { dir, sft, prompts } = await makeEvalSetting(directory.path);
+  await runEval(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 2 });
   assertEquals(readSamples(join(dir, "samples.arrow")).map(({ promptId }) => promptId), ["p0", "p1"]);
-  await runStage(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 0 });
+  await runEval(dir, { models: { sft }, prompts }, { modes: ["greedy"], kept_samples: 0 });
   assertEquals(readSamples(join(dir, "samples.arrow")).map(({ promptId }) => promptId), ["p0", "p1", "p2"]);
 });
 
 Deno.test("models of other tokenizers, critics, and prompts that leave no room are errors that name them", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const { dir, sft, prompts } = await makeEvalSetting(directory.path);
   const digest = tokenizerDigest(BASE).slice(0, 12), other = "fixtures/goldens/families/llama";
   const foreign = await assertRejects(
-    () => runStage(dir, { models: { a: sft, b: other }, prompts }),
+    () => runEval(dir, { models: { a: sft, b: other }, prompts }),
     DataError,
   );
   assertEquals(
@@ -279,7 +217,7 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
       `${digest} (prompts), ${tokenizerDigest(other).slice(0, 12)} (models.b)`,
   );
   const long = await assertRejects(
-    () => runStage(dir, { models: { a: sft }, prompts }, { max_new_tokens: 508 }),
+    () => runEval(dir, { models: { a: sft }, prompts }, { max_new_tokens: 508 }),
     DataError,
   );
   const lengths = readPrompts(prompts).rows.map(({ promptIds }) => promptIds.length);
@@ -298,7 +236,7 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
     join(critic, "config.json"),
     JSON.stringify({ ...config, architectures: ["LlamaForSequenceClassification"] }),
   );
-  const refused = await assertRejects(() => runStage(dir, { models: { critic }, prompts }), DataError);
+  const refused = await assertRejects(() => runEval(dir, { models: { critic }, prompts }), DataError);
   assertEquals(
     refused.message,
     `${prompts} is incompatible with the models: models.critic must be a language model, got a critic`,
@@ -307,11 +245,11 @@ Deno.test("models of other tokenizers, critics, and prompts that leave no room a
 
 Deno.test("a checker's field and metric names are checked, and a stop writes nothing", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, sft, prompts } = await makeSetting(directory.path);
+  const { dir, sft, prompts } = await makeEvalSetting(directory.path);
   const given = { modes: ["greedy" as const] };
   const module = directory.write("own.mjs", "export const check = () => ({ score: 1, reward: 2 });");
   const taken = await assertRejects(
-    () => runStage(dir, { models: { sft }, prompts }, { ...given, checker: module }),
+    () => runEval(dir, { models: { sft }, prompts }, { ...given, checker: module }),
     DataError,
   );
   assertEquals(
@@ -322,7 +260,7 @@ Deno.test("a checker's field and metric names are checked, and a stop writes not
   const rows = readPrompts(prompts).rows.map((row) => ({ ...row, meta: "[]" }));
   await writePrompts(bad, { rows, tokenizerDigest: tokenizerDigest(BASE) });
   const meta = await assertRejects(
-    () => runStage(dir, { models: { sft }, prompts: bad }, { ...given, checker: "words" }),
+    () => runEval(dir, { models: { sft }, prompts: bad }, { ...given, checker: "words" }),
     DataError,
   );
   assertEquals(
@@ -330,7 +268,7 @@ Deno.test("a checker's field and metric names are checked, and a stop writes not
     `${bad}: meta of prompt "p0" must be a JSON object, got "[]"`,
   );
   const stopped = await assertRejects(
-    () => runStage(dir, { models: { sft }, prompts }, given, { signal: AbortSignal.abort() }),
+    () => runEval(dir, { models: { sft }, prompts }, given, { signal: AbortSignal.abort() }),
     TryAgainError,
   );
   assertEquals(stopped.message, "Interrupted: this evaluation is discarded. Run the same command to resume");
@@ -347,9 +285,9 @@ Deno.test("every parameter has a description and the source of its default", () 
 
 Deno.test("a stop string ends responses in both modes, equally in any batch, and does not count as EOS", async () => {
   using directory = new TemporaryDirectory();
-  const { dir, policy, prompts } = await makeSetting(directory.path);
+  const { dir, policy, prompts } = await makeEvalSetting(directory.path);
   const given = { stop: ["e", " a"], max_new_tokens: 40 }, file = join(dir, "samples.arrow");
-  await runStage(dir, { models: { policy }, prompts }, given);
+  await runEval(dir, { models: { policy }, prompts }, given);
   const before = digestFile(file), samples = readSamples(file);
   const stopped = samples.filter(({ finishReason }) => finishReason === "stop");
   assert(stopped.length > 0, "no response was stopped");
@@ -360,6 +298,6 @@ Deno.test("a stop string ends responses in both modes, equally in any batch, and
   for (const { response, finishReason } of samples) {
     if (finishReason !== "stop") assert(!given.stop.some((stop) => response.includes(stop)), response);
   }
-  await runStage(dir, { models: { policy }, prompts }, { ...given, batch_size: 1 });
+  await runEval(dir, { models: { policy }, prompts }, { ...given, batch_size: 1 });
   assertEquals(digestFile(file), before);
 });

@@ -3,42 +3,52 @@
  * @module
  */
 import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
-import { clusterMean, clustersOf } from "./cluster_mean.ts";
+import { clusterMean, type Clusters, clustersOf } from "./cluster_mean.ts";
+import type { ModelMeasurement } from "./differences.ts";
+import { distinctBigrams, resampledError } from "./distinct_interval.ts";
 import type { EvaluatedResponse } from "./evaluated_response.ts";
 
-/**
- * Returns distinct-2: the number of distinct word bigrams divided by the number of all word bigrams of a set of responses; 0 without
- * bigrams. Words are separated by white space. Source: Li et al. 2016 (arXiv:1510.03055).
- */
-export function distinctBigrams(responses: readonly string[]): number {
-  const pairs = responses.flatMap((response) => {
-    const words = response.split(/\s+/).filter((word) => word !== "");
-    return words.slice(1).map((word, i) => `${words[i]} ${word}`);
-  });
-  return pairs.length === 0 ? 0 : new Set(pairs).size / pairs.length;
+/** Metrics of one model in one mode: their means, and their parts by prompt. */
+export interface MeasuredModel extends ModelMeasurement {
+  readonly rows: readonly EvalRow[];
 }
 
-/** Returns all metrics of one model in one mode, from its responses. */
-export function metricRows(
+/**
+ * Returns all metrics of one model in one mode, from its responses.
+ * @param seed of the resamples of prompts
+ */
+export function measuredModel(
   model: string,
   mode: DecodingMode,
   responses: readonly EvaluatedResponse[],
-): EvalRow[] {
-  const names = new Set(responses.flatMap(({ metrics }) => Object.keys(metrics)));
-  const rows = [...names].map((metric): EvalRow => {
+  seed: number,
+): MeasuredModel {
+  const clusters = new Map<string, Clusters>();
+  const rows: EvalRow[] = [];
+  const add = (metric: string, values: Parameters<typeof clustersOf>[0]) => {
+    if (values.length === 0) return;
+    const found = clustersOf(values);
+    clusters.set(metric, found);
+    rows.push({ model, mode, metric, ...clusterMean(found.values()), n: values.length });
+  };
+  for (const metric of new Set(responses.flatMap(({ metrics }) => Object.keys(metrics)))) {
     const measured = responses.filter(({ metrics }) => Object.hasOwn(metrics, metric));
-    const clusters = clustersOf(
+    add(
+      metric,
       measured.map(({ row, metrics }) => ({ prompt: row.promptId, sum: metrics[metric]!, weight: 1 })),
     );
-    return { model, mode, metric, ...clusterMean(clusters), n: measured.length };
-  });
-  const nlls = responses.flatMap(({ row, baseNll: nll }) =>
-    nll ? [{ prompt: row.promptId, sum: nll.mean * nll.tokens, weight: nll.tokens }] : []
-  );
-  if (nlls.length > 0) {
-    rows.push({ model, mode, metric: "base_nll", ...clusterMean(clustersOf(nlls)), n: nlls.length });
   }
-  const mean = distinctBigrams(responses.map(({ response }) => response));
-  rows.push({ model, mode, metric: "distinct_2", mean, stderr: 0, n: responses.length });
-  return rows;
+  for (const metric of ["base_nll", "judge_nll"]) {
+    add(
+      metric,
+      responses.flatMap(({ row, nlls: { [metric]: nll } }) =>
+        nll ? [{ prompt: row.promptId, sum: nll.mean * nll.tokens, weight: nll.tokens }] : []
+      ),
+    );
+  }
+  const byPrompt = [...Map.groupBy(responses, ({ row }) => row.promptId).values()];
+  const distinct = distinctBigrams(byPrompt.map((own) => own.map(({ response }) => response)), seed);
+  const stderr = resampledError(distinct.resampled);
+  rows.push({ model, mode, metric: "distinct_2", mean: distinct.value, stderr, n: responses.length });
+  return { model, mode, clusters, distinct, rows };
 }

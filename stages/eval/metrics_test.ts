@@ -2,7 +2,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { clusterMean, clustersOf } from "./cluster_mean.ts";
-import { distinctBigrams } from "./metrics.ts";
+import { distinctBigrams } from "./distinct_interval.ts";
 
 Deno.test("clusterMean() pools over tokens: 2 of 4 and 9 of 6 are 11 of 10", () => {
   // R = 1.1; residuals 2 − 4.4 = −2.4 and 9 − 6.6 = 2.4; √(2/1 · 11.52) / 10 = 0.48
@@ -31,12 +31,14 @@ Deno.test("clusterMean() of one prompt has a standard error of 0", () => {
 
 Deno.test("clustersOf() joins the responses to one prompt: repeating them does not reduce the error", () => {
   const once = [{ prompt: "a", sum: 1, weight: 1 }, { prompt: "b", sum: 4, weight: 1 }];
-  assertEquals(clustersOf([...once, ...once]), [{ sum: 2, weight: 2 }, { sum: 8, weight: 2 }]);
-  assertEquals(clusterMean(clustersOf([...once, ...once])), clusterMean(clustersOf(once)));
+  const twice = clustersOf([...once, ...once]);
+  assertEquals([...twice.values()], [{ sum: 2, weight: 2 }, { sum: 8, weight: 2 }]);
+  assertEquals(clusterMean(twice.values()), clusterMean(clustersOf(once).values()));
 });
 
 Deno.test("distinctBigrams() counts pairs within responses, across responses once", () => {
-  assertEquals(distinctBigrams(["a b a b", "a b"]), 2 / 4); // ab, ba, ab, ab
-  assertEquals(distinctBigrams(["  one ", ""]), 0);
-  assertEquals(distinctBigrams(["x y", "y x"]), 1); // no pair across the border
+  const valueOf = (responses: string[]) => distinctBigrams(responses.map((response) => [response]), 0).value;
+  assertEquals(valueOf(["a b a b", "a b"]), 2 / 4); // ab, ba, ab, ab
+  assertEquals(valueOf(["  one ", ""]), 0);
+  assertEquals(valueOf(["x y", "y x"]), 1); // no pair across the border
 });

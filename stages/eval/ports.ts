@@ -5,7 +5,7 @@ import type { Params } from "./params.ts";
 /** Models, prompts, and sources of metrics. */
 export const inputs = {
   models: { contract: "model", description: "models to compare, by name", many: "map" },
-  prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
+  prompts: { contract: "prompts@1", description: "prompts to sample responses to", evidence: true },
   reward: { contract: "reward", description: "reward directory, for the metric reward", optional: true },
   base: {
     contract: "model",
@@ -16,6 +16,18 @@ export const inputs = {
   validation: {
     contract: "tokens@1",
     description: "held-out demonstrations, for validation_nll",
+    optional: true,
+    evidence: true,
+  },
+  audit: {
+    contract: "model",
+    description: "SFT model of demonstrations that nothing else was trained on, for audit_reward",
+    optional: true,
+    evidence: true,
+  },
+  judge: {
+    contract: "model",
+    description: "any language model, for judge_nll: the fluency of the responses",
     optional: true,
   },
   checker: {
@@ -28,6 +40,10 @@ export const inputs = {
 /** Metrics and responses. */
 export const outputs = {
   evals: { contract: "evals@1", description: "metrics by model and decoding mode" },
+  differences: {
+    contract: "differences@1",
+    description: "differences between models on the same prompts, with 95 % intervals",
+  },
   samples: { contract: "samples@1", description: "responses to the first prompts, with their metrics" },
 } as const satisfies Ports;
 

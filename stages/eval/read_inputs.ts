@@ -11,11 +11,12 @@ import type { Checker } from "@/lib/model/evals/checker.ts";
 import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { readModel } from "@/lib/model/models/checkpoint.ts";
 import { type ModelSource, RewardModel } from "@/lib/model/reward/reward_model.ts";
-import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Sequence } from "@/lib/model/train/batching.ts";
 import { checkInputs } from "./check_inputs.ts";
 import { checkerFor } from "./checker.ts";
+import type { Judge } from "./judge.ts";
 import type { Params } from "./params.ts";
 import type { Context } from "./ports.ts";
 
@@ -33,6 +34,10 @@ export interface Evaluation {
   readonly base: Required<ModelSource> | undefined;
   /** for kl_to_sft */
   readonly sft: Required<ModelSource> | undefined;
+  /** for audit_reward; only with a reward */
+  readonly audit: Required<ModelSource> | undefined;
+  /** for judge_nll, with its own tokenizer */
+  readonly judge: Judge | undefined;
   /** held-out demonstrations, each with targets */
   readonly validation: readonly Sequence[] | undefined;
 }
@@ -47,15 +52,19 @@ export async function readInputs(
   params: Params,
   signal: AbortSignal,
 ): Promise<Evaluation> {
-  const { prompts: promptsPath, base, sft } = inputs;
+  const { prompts: promptsPath, base, sft, audit, judge } = inputs;
   const models = Object.entries(inputs.models);
   const { rows: prompts, tokenizerDigest: promptsDigest } = readPrompts(promptsPath);
   const validation = inputs.validation === undefined ? undefined : readTokens(inputs.validation);
   const reward = inputs.reward === undefined ? undefined : new RewardModel(inputs.reward);
+  if (audit !== undefined && reward === undefined) {
+    throw new UsageError("input audit requires input reward, whose guards apply to the audit reward too");
+  }
   const directories = {
     ...Object.fromEntries(models.map(([name, path]) => [`models.${name}`, path])),
     ...(sft === undefined ? {} : { sft }),
     ...(base === undefined ? {} : { base }),
+    ...(audit === undefined ? {} : { audit }),
     ...(reward ? { reward: reward.sources().base.path } : {}),
   };
   checkSameTokenizer({
@@ -87,8 +96,19 @@ export async function readInputs(
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),
+    audit: audit === undefined ? undefined : sourceOf(audit),
+    judge: judge === undefined ? undefined : readJudge(judge),
     validation: sequences,
   };
+}
+
+/** Opens the judge. @throws {DataError} if it is no language model */
+function readJudge(path: string): Judge {
+  const { headKind, contextLength } = readModel(path);
+  if (headKind !== "lm") {
+    throw new DataError(`judge must be a language model, got a critic in ${path}`, { file: path });
+  }
+  return { ...sourceOf(path), tokenizer: loadTokenizer(path), contextLength };
 }
 
 function sourceOf(path: string): Required<ModelSource> {

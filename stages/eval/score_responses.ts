@@ -10,12 +10,17 @@ import { baseNll, responseSequence } from "@/lib/model/reward/reward_model.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
+import { type AuditMetrics, auditMetrics } from "./audit.ts";
 import type { EvaluatedResponse, SampledResponse } from "./evaluated_response.ts";
+import { judgeNll, type Nll } from "./judge.ts";
 import type { Evaluation } from "./read_inputs.ts";
 
 /** Sources of metrics; metrics of an undefined one are not computed. */
-export interface MetricSources
-  extends Pick<Evaluation, "tokenizer" | "checker" | "promptsPath" | "reward" | "sft" | "base"> {
+export interface MetricSources extends
+  Pick<
+    Evaluation,
+    "tokenizer" | "checker" | "promptsPath" | "reward" | "sft" | "base" | "audit" | "judge"
+  > {
   /** ids that end a response under any of the models */
   readonly eosIds: readonly number[];
   /** called after every micro-batch; may throw to stop */
@@ -33,6 +38,7 @@ export async function scoreResponses(
   const { tokenizer, checker, promptsPath } = sources;
   const { metrics, fluency } = await modelMetrics(responses.map(({ row }) => row), sources);
   const texts = responses.map(({ row }) => tokenizer.decode(row.responseIds, { skipSpecial: true }));
+  const judged = sources.judge && await judgeNll(sources.judge, texts, sources.onPiece);
   const checkedMetrics = await checker?.(responses.map(({ row }, i) => ({
     meta: parsedMeta(row, promptsPath),
     response: texts[i]!,
@@ -54,9 +60,13 @@ export async function scoreResponses(
       ...sampled,
       response,
       metrics: { ...checked, ...counted, ...metrics[i] },
-      baseNll: fluency[i],
+      nlls: given({ base_nll: fluency[i], judge_nll: judged?.[i] }),
     };
   });
+}
+
+function given(nlls: Readonly<Record<string, Nll | undefined>>): Record<string, Nll> {
+  return Object.fromEntries(Object.entries(nlls).flatMap(([metric, nll]) => nll ? [[metric, nll]] : []));
 }
 
 const RESERVED = new Set([
@@ -64,15 +74,18 @@ const RESERVED = new Set([
   "response_length",
   "kl_to_sft",
   "reward",
+  "audit_reward",
+  "audit_reward_without_eos",
   "base_nll",
+  "judge_nll",
   "distinct_2",
   "validation_nll",
 ]);
 
 /** Metrics from frozen models, one element per row. */
 interface ModelMetrics {
-  readonly metrics: readonly { readonly kl_to_sft?: number; readonly reward?: number }[];
-  readonly fluency: readonly EvaluatedResponse["baseNll"][];
+  readonly metrics: readonly Readonly<Record<string, number>>[];
+  readonly fluency: readonly (Nll | undefined)[];
 }
 
 /**
@@ -81,10 +94,11 @@ interface ModelMetrics {
  */
 async function modelMetrics(
   rows: readonly RolloutRow[],
-  { reward, sft, base, eosIds, tokenizer: { bosId }, onPiece }: MetricSources,
+  { reward, sft, base, audit, eosIds, tokenizer: { bosId }, onPiece }: MetricSources,
 ): Promise<ModelMetrics> {
   let sftLogprobs: readonly Float32Array[] | undefined, rewards: readonly number[] | undefined;
-  let fluency: EvaluatedResponse["baseNll"][] = rows.map(() => undefined);
+  let audited: readonly AuditMetrics[] | undefined;
+  let fluency: (Nll | undefined)[] = rows.map(() => undefined);
   if (reward) {
     // Without an SFT model the first member takes its place: it is scored anyway, and KL is left out below.
     const reference = sft ?? reward.sources().members[0]!;
@@ -96,6 +110,11 @@ async function modelMetrics(
       const body = responseIds.reduce((count, id) => count + (ends.has(id) ? 0 : 1), 0);
       return mean === null ? undefined : { mean, tokens: bosId === null ? body - 1 : body };
     });
+    if (audit) {
+      const work = tokenLogprobsWork(frozenNetwork(audit.path, audit.digest), rows.map(responseSequence));
+      const target = await runYielding(stoppable(work, onPiece));
+      audited = auditMetrics(scored, target, reward.manifest);
+    }
   } else if (sft) {
     const work = tokenLogprobsWork(frozenNetwork(sft.path, sft.digest), rows.map(responseSequence));
     sftLogprobs = await runYielding(stoppable(work, onPiece));
@@ -109,6 +128,7 @@ async function modelMetrics(
   const metrics = rows.map((row, i) => ({
     ...(sft ? { kl_to_sft: sumOf(row.logprobsT1 ?? row.logprobs) - sumOf(sftLogprobs![i]!) } : {}),
     ...(rewards ? { reward: rewards[i]! } : {}),
+    ...audited?.[i],
   }));
   return { metrics, fluency };
 }

@@ -29,6 +29,10 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "data",
+  omits: ({ audit_fraction, selection_fraction }) => ({
+    ...(audit_fraction === 0 ? { audit: "audit_fraction=0" } : {}),
+    ...(selection_fraction === 0 ? { selection_prompts: "selection_fraction=0" } : {}),
+  }),
   run,
 });
 
@@ -49,14 +53,19 @@ async function run(context: StageContext<Params, typeof inputs, typeof outputs>)
   progress({ message: "encoding" });
   const result = await tokenize(tokenizer, input, settings);
   throwIfInterrupted(signal);
-  const { train, validation, prompts, evalPrompts } = result;
+  const { train, validation, audit, prompts, evalPrompts, selectionPrompts } = result;
+  for (const warning of result.warnings) progress({ warning });
   const pairs = pairing && train &&
     makePairs(tokenizer, pairing, train.samples, { ...settings, truncation: params.truncation });
   const rowsOf = ({ samples }: TokenSet) => ({ rows: samples.map(({ row }) => row), tokenizerDigest });
   if (train) await writeTokens(outputs.train, rowsOf(train));
   if (validation) await writeTokens(outputs.validation, rowsOf(validation));
+  if (audit) await writeTokens(outputs.audit, rowsOf(audit));
   if (prompts) await writePrompts(outputs.prompts, { rows: prompts.rows, tokenizerDigest });
   if (evalPrompts) await writePrompts(outputs.eval_prompts, { rows: evalPrompts.rows, tokenizerDigest });
+  if (selectionPrompts) {
+    await writePrompts(outputs.selection_prompts, { rows: selectionPrompts.rows, tokenizerDigest });
+  }
   if (pairs) await writePairs(outputs.pairs, { rows: pairs.rows, tokenizerDigest });
   const report = tokenizeReport(tokenizer, { ...result, pairs }, settings, selection);
   await publishDirectory(
@@ -67,8 +76,10 @@ async function run(context: StageContext<Params, typeof inputs, typeof outputs>)
   const counts = [
     `${train?.samples.length ?? 0} demonstrations`,
     `${validation?.samples.length ?? 0} held out`,
+    ...(audit ? [`${audit.samples.length} for the audit`] : []),
     `${prompts?.rows.length ?? 0} prompts`,
     `${evalPrompts?.rows.length ?? 0} evaluation prompts`,
+    ...(selectionPrompts ? [`${selectionPrompts.rows.length} selection prompts`] : []),
     ...(pairs ? [`${pairs.rows.length} pairs`] : []),
   ];
   const colors = Deno.stderr.isTerminal() && !Deno.noColor;

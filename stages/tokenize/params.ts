@@ -66,6 +66,25 @@ export const params = z.strictObject({
         "The split depends on a hash of prompt and seed; all demonstrations of a prompt are in the same set. null: 0 " +
         "with eval_prompts, else 0.05 and at least one prompt.",
     }),
+  audit_fraction: z.number().min(0).lt(1).default(0)
+    .describe("Fraction of demonstrations set aside for an audit of the trained models.")
+    .meta({
+      unit: "1",
+      source: "ours: nothing is set aside unless requested",
+      details:
+        "The output audit: at least 32 demonstrations, which no other output has. With fewer than 160 demonstrations (after " +
+        "validation_fraction and draw) none are set aside, and a warning says so. Which prompts are taken depends on a hash " +
+        "of prompt and seed; all demonstrations of a prompt are in the same set.",
+    }),
+  selection_fraction: z.number().min(0).lt(1).default(0)
+    .describe("Fraction of evaluation prompts set aside for decisions inside loops.")
+    .meta({
+      unit: "1",
+      source: "ours: the manifests decide nothing by an evaluation",
+      details:
+        "The output selection_prompts: prompts on which a loop may select its best iteration or stop. They are in no other " +
+        "output, and neither are their held-out demonstrations, so that eval_prompts and validation remain for the result.",
+    }),
   draw: z.int().min(0).max(100_000_000).default(0)
     .describe("Number of training demonstrations to draw at random; 0: all.")
     .meta({

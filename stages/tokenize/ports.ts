@@ -36,6 +36,11 @@ export const outputs = {
     description: "held-out demonstrations, unless validation_fraction is 0",
     optional: true,
   },
+  audit: {
+    contract: "tokens@1",
+    description: "demonstrations set aside for an audit, unless audit_fraction is 0 or there are too few",
+    optional: true,
+  },
   prompts: {
     contract: "prompts@1",
     description: "encoded prompts of the input prompts; without it, the distinct prompts of train",
@@ -44,6 +49,11 @@ export const outputs = {
   eval_prompts: {
     contract: "prompts@1",
     description: "encoded prompts of the input eval_prompts; without it, the distinct prompts of validation",
+    optional: true,
+  },
+  selection_prompts: {
+    contract: "prompts@1",
+    description: "evaluation prompts for decisions inside loops, unless selection_fraction is 0",
     optional: true,
   },
   pairs: {

@@ -20,7 +20,7 @@ export function tokenizeReport(
   settings: TokenizeSettings,
   selection: Selection | undefined,
 ) {
-  const { train, validation, prompts, evalPrompts, pairs } = result;
+  const { train, validation, audit, prompts, evalPrompts, selectionPrompts, pairs } = result;
   const trainPrompts = new Set(train?.samples.map(({ prompt }) => prompt));
   const examples = (train ?? validation)?.samples.slice(0, EXAMPLES) ?? [];
   return {
@@ -41,8 +41,12 @@ export function tokenizeReport(
     },
     train: train === undefined ? null : tokenSetReport(train),
     validation: validation === undefined ? null : tokenSetReport(validation),
+    ...(audit === undefined ? {} : { audit: tokenSetReport(audit) }),
     prompts: prompts === undefined ? null : promptSetReport(prompts, trainPrompts),
     eval_prompts: evalPrompts === undefined ? null : promptSetReport(evalPrompts, trainPrompts),
+    ...(selectionPrompts === undefined
+      ? {}
+      : { selection_prompts: promptSetReport(selectionPrompts, trainPrompts) }),
     ...(pairs === undefined ? {} : { pairs: pairSetReport(pairs) }),
     examples: examples.map((sample) => exampleOf(tokenizer, sample)),
   };

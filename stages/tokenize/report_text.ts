@@ -7,20 +7,22 @@ import type { TokenizeReport } from "./report.ts";
 /** The part of report.json that is shown. */
 export type ShownReport = Pick<
   TokenizeReport,
-  "train" | "validation" | "prompts" | "eval_prompts" | "examples"
+  "train" | "validation" | "audit" | "prompts" | "eval_prompts" | "selection_prompts" | "examples"
 >;
 
 /** Limit of a run's text; of longer ones, both ends are shown. */
 const MAX_CHARACTERS = 400;
+
+const SETS = ["train", "validation", "audit", "prompts", "eval_prompts", "selection_prompts"] as const;
 
 const HEADS = ["", ..."rows repeated dropped empty truncated split tokens supervised p50 p99 max".split(" ")];
 
 /** Returns the report as text. Supervised tokens are green and others dim; without colours they are between ⟦ and ⟧. */
 export function reportText(report: ShownReport, options: { readonly colors: boolean }): string {
   const look = paint(options.colors);
-  const lines = (["train", "validation", "prompts", "eval_prompts"] as const).flatMap((name) => {
+  const lines = SETS.flatMap((name) => {
     const set = report[name];
-    return set === null ? [] : [setCells(name, set)];
+    return set === null || set === undefined ? [] : [setCells(name, set)];
   });
   const examples = report.examples.map(({ id, segments }) => {
     const text = segments.map(({ mask, text }) => segment(mask, text, look, options.colors)).join("");

@@ -24,3 +24,35 @@ export function automaticFraction(prompts: readonly string[], seed: number): num
 export function isValidation(prompt: string, seed: number, fraction: number): boolean {
   return splitPoint(prompt, seed) < fraction;
 }
+
+/** The least number of demonstrations from which an audit's reward can be learned. */
+export const LEAST_AUDIT_ROWS = 32;
+/** With fewer demonstrations, none are set aside: SFT would lose more than a fifth of them. */
+export const LEAST_ROWS_WITH_AUDIT = 160;
+
+/**
+ * Returns the keys that are set aside: those with the smallest SHA-256 of `<label>\n<seed>\n<key>`, until `least` rows have
+ * one of them. The order of `keys` does not matter.
+ * @param keys one for each row; rows with the same key stay together
+ */
+export function keysSetAside(
+  keys: readonly string[],
+  { label, seed, least }: { readonly label: string; readonly seed: number; readonly least: number },
+): ReadonlySet<string> {
+  const rowsOf = new Map<string, number>();
+  for (const key of keys) rowsOf.set(key, (rowsOf.get(key) ?? 0) + 1);
+  const ranked = [...rowsOf].map(([key, rows]) => ({
+    key,
+    rows,
+    rank: digestBytes(`${label}\n${seed}\n${key}`),
+  }));
+  ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  const taken = new Set<string>();
+  let rows = 0;
+  for (const one of ranked) {
+    if (rows >= least) break;
+    taken.add(one.key);
+    rows += one.rows;
+  }
+  return taken;
+}

@@ -25,7 +25,9 @@ export interface DemonstrationInput {
 
 /** Settings of the stage for one model. */
 export interface TokenizeSettings {
-  readonly params: Pick<Params, "boundary" | "truncation" | "validation_fraction">;
+  readonly params:
+    & Pick<Params, "boundary" | "truncation" | "validation_fraction">
+    & Partial<Pick<Params, "audit_fraction" | "selection_fraction">>;
   /** maximum length of a demonstration in tokens */
   readonly maxLength: number;
   /** maximum length of a prompt in tokens */
@@ -108,7 +110,7 @@ export function fileNames({ demonstrations, rollouts }: DemonstrationInput): str
 }
 
 /** Returns the text that decides the set of a sample: its prompt, or all of a text without a prompt. */
-function splitKey({ prompt, response }: Sample): string {
+export function splitKey({ prompt, response }: Sample): string {
   return prompt || response;
 }
 

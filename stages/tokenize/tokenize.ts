@@ -6,6 +6,7 @@
 import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
 import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { drawDemonstrations } from "./draw.ts";
+import { auditSplit, selectionSplit } from "./set_aside.ts";
 import { encodePromptSet, type PromptSet, promptsOfSamples } from "./prompt_rows.ts";
 import type { Source } from "./samples.ts";
 import {
@@ -28,6 +29,11 @@ export interface Tokenized {
   readonly validation?: TokenSet | undefined;
   readonly prompts?: PromptSet | undefined;
   readonly evalPrompts?: PromptSet | undefined;
+  /** set aside from `train` */
+  readonly audit?: TokenSet | undefined;
+  /** set aside from `evalPrompts` */
+  readonly selectionPrompts?: PromptSet | undefined;
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -44,14 +50,21 @@ export async function tokenize(
   const params = { ...settings.params, validation_fraction };
   const { train: all, validation } = await tokenSets(tokenizer, input, { ...settings, params });
   const { draw: count, seed } = settings;
-  const train = all && count !== undefined
+  const drawn = all && count !== undefined
     ? drawDemonstrations(all, { count, seed, file: fileNames(input) })
     : all;
+  const { audit_fraction = 0, selection_fraction = 0 } = params;
+  const { train, audit, warning } = drawn
+    ? auditSplit(drawn, { fraction: audit_fraction, seed, file: fileNames(input) })
+    : {};
   const prompts = input.prompts === undefined
     ? train && promptsOfSamples(tokenizer, train.samples, settings, false)
     : await encodePromptSet(tokenizer, input.prompts, settings);
   const evalPrompts = input.evalPrompts === undefined
     ? validation && promptsOfSamples(tokenizer, validation.samples, settings, true)
     : await encodePromptSet(tokenizer, input.evalPrompts, settings);
-  return { train, validation, prompts, evalPrompts };
+  const selection = evalPrompts && selection_fraction > 0
+    ? selectionSplit(evalPrompts, validation, { fraction: selection_fraction, seed })
+    : { evalPrompts, validation };
+  return { train, audit, prompts, ...selection, warnings: warning === undefined ? [] : [warning] };
 }

@@ -6,6 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { type Field, tableFromIPC } from "apache-arrow";
 import { writeCurves } from "@/lib/data/contracts/curves.ts";
+import { writeDifferences } from "@/lib/data/contracts/differences.ts";
 import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { writePairs } from "@/lib/data/contracts/pairs.ts";
@@ -64,6 +65,10 @@ const WRITERS: Readonly<Record<string, (path: string) => Promise<void>>> = {
     writePairs(path, { rows: [{ promptIds: ids, chosenIds: ids, rejectedIds: ids }], tokenizerDigest }),
   "evals@1": (path) =>
     writeEvals(path, [{ model: "m", mode: "greedy", metric: "x", mean: 0, stderr: 0, n: 1 }]),
+  "differences@1": (path) => {
+    const names = { model: "m", against: "o", mode: "greedy", metric: "x" } as const;
+    return writeDifferences(path, [{ ...names, mean: 0, low: -1, high: 1, n: 2, method: "paired" }]);
+  },
   "metrics@1": (path) => writeMetrics(path, [{ step: 0, name: "x", value: 0 }]),
   "samples@1": (path) =>
     writeSamples(path, [{

@@ -49,7 +49,7 @@ function withParts(page: string, parts: Readonly<Record<string, string>>): Promi
 /** Returns the JSON Schema of report.json. */
 function reportSchema(): string {
   const schema = z.toJSONSchema(ReportSchema, { target: "draft-2020-12" });
-  return `${JSON.stringify({ title: "report.json, version 2", ...schema }, null, 2)}\n`;
+  return `${JSON.stringify({ title: "report.json, version 3", ...schema }, null, 2)}\n`;
 }
 
 /** Returns the stages in the order of the quickstart, then the others. */

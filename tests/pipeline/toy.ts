@@ -14,7 +14,7 @@ import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
 import {
-  checkSelection,
+  requireCached,
   forcedStages,
   type PartFlags,
   type SelectedPart,
@@ -110,7 +110,7 @@ export class ToyProject extends TemporaryDirectory {
       fresh: options.fresh ?? false,
       forced: forcedStages(blueprint, options.force ?? []),
     };
-    if (options.from || options.only) checkSelection(await dryRun(blueprint, common), { mayRun });
+    if (options.from || options.only) requireCached(await dryRun(blueprint, common), { mayRun });
     const result = await runPipeline(blueprint, {
       ...common,
       executor: toyExecutor(blueprint, options),

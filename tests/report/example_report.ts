@@ -159,6 +159,7 @@ export function exampleResult(): { readonly result: RunResult; readonly metrics:
 export function exampleRewards(): RunTables["rewards"] {
   return [{
     stage: "reward",
+    name: "mean of 4 members, floor −4, token cap 1, EOS bound 10",
     warnings: [
       "the reward correlates with response length by 0.85 within prompts; length_norm removes that",
     ],
@@ -173,6 +174,7 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
     result,
     {
       comparison: exampleComparison(),
+      differences: [],
       evaluations: [],
       samples: exampleSamples(),
       metrics,

@@ -61,6 +61,8 @@ export type RunEvent =
       readonly disk_free_bytes: number;
     }
     | NodeName & { readonly type: "stage_started"; readonly key: string; readonly reason: string }
+    /** a stage with `when` that does not run */
+    | NodeName & { readonly type: "stage_skipped"; readonly reason: string }
     | NodeName & Throughput & {
       readonly type: "stage_cached";
       readonly key: string;

@@ -14,6 +14,7 @@ export type Contract =
   | "scored@1"
   | "pairs@1"
   | "evals@1"
+  | "differences@1"
   | "metrics@1"
   | "samples@1"
   | "results@1"
@@ -33,6 +34,11 @@ export interface Port {
   /** inputs: may be left out. Outputs: not always written (then the path does not exist afterwards) */
   readonly optional?: boolean;
   readonly many?: "list" | "map";
+  /**
+   * inputs of a stage that evaluates: what its metrics are measured on. Planning refuses it for both the result and the metric by
+   * which a loop selects an iteration or stops
+   */
+  readonly evidence?: boolean;
   /**
    * inputs: large files of it are read through the context's `handOver`, so they need not lie on the disk. Outputs: they
    * are given to it

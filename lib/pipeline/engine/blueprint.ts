@@ -48,6 +48,8 @@ export interface StagePlan {
   readonly needs: Readonly<Record<string, string>>;
   readonly omits: Readonly<Record<string, string>>;
   readonly bindings: Record<string, Binding>;
+  /** runs only if this has a value */
+  when?: Reference;
   readonly seedLabel: string;
   /** inside a loop: runs after every so many iterations, and after the last */
   readonly every: number;

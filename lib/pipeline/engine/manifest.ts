@@ -14,7 +14,9 @@ const reference = z.string().min(1)
   .describe(
     "inputs.NAME, STAGE.OUTPUT, BLOCK.STAGE.OUTPUT, BLOCK.NAME, BLOCK.best.NAME or, inside an iterate block, carry.NAME",
   );
-const value = z.json().describe("a value of one of the stage's parameters");
+const value = z.json().describe(
+  "a value of one of the stage's parameters, or { if_given: [inputs.NAME, STAGE.PARAM], then: VALUE, else: VALUE }",
+);
 
 const binding = z.union([reference, z.null(), z.array(reference), z.record(name, reference)])
   .describe("one reference, a list of references, a map of names to references, or null: not given");
@@ -26,6 +28,9 @@ export const stageEntrySchema = z.strictObject({
   with: z.record(z.string(), value).default({}).describe("parameters; others have the stage's defaults"),
   seed: z.string().min(1).optional().describe(
     "label from which the stage's seed is derived; default: the stage's name",
+  ),
+  when: reference.optional().describe(
+    "outside of blocks: run only if this input is given, or this output was written",
   ),
   every: z.int().min(1).optional().describe(
     "inside iterate: run only after every N iterations and after the last",

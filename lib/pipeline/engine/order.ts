@@ -86,7 +86,9 @@ export function stagesOf(reference: Reference | null): StagePlan[] {
 
 /** Returns the stages that an entry reads; for a block, its own stages among them. */
 export function sourceStages(entry: EntryPlan): StagePlan[] {
-  if (!isBlock(entry)) return Object.values(entry.bindings).flatMap(referencesOf).flatMap(stagesOf);
+  if (!isBlock(entry)) {
+    return [...Object.values(entry.bindings).flatMap(referencesOf), entry.when ?? null].flatMap(stagesOf);
+  }
   const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
   return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];
 }

@@ -14,6 +14,8 @@ import {
   type StagePlan,
   type StageSource,
 } from "./blueprint.ts";
+import { checkReaders, isAbsent, whenProblem, withoutAbsent } from "./conditional_stages.ts";
+import { decidedParams } from "./given_values.ts";
 import { emptyLoop, resolveCarried, resolveMetrics } from "./loops.ts";
 import type { IterateEntry, StageEntry } from "./manifest.ts";
 import type { ManifestSource } from "./manifest_reader.ts";
@@ -22,6 +24,7 @@ import { placedError, type PlacedProblem, type YamlPath } from "./placed_yaml.ts
 import { bindPorts, checkEvery } from "./ports.ts";
 import { publishWarnings } from "./publishing.ts";
 import { resolveReference } from "./references.ts";
+import { checkSelection } from "./selection_data.ts";
 import { unknownName } from "./suggest.ts";
 import { checkParams } from "./zod_phrases.ts";
 import { append } from "@/lib/compute/tensor/large_lists.ts";
@@ -49,12 +52,14 @@ export async function makeBlueprint(
   // References to entries that could not be planned would only repeat the first problem.
   planner.throwProblems(({ at }) => at.at(-1) === "uses");
   planner.resolveLoops();
+  planner.resolveConditions();
   planner.bindStages();
   const outputs = planner.resolveOutputs();
   const { sorted, cycles } = sortEntries(planner.entries);
   append(planner.problems, cycles);
+  checkSelection(sorted, options.inputs, planner.problems);
   planner.throwProblems(() => true);
-  const plan = { entries: sorted, outputs };
+  const plan = { entries: withoutAbsent(sorted, options.inputs), outputs };
   return {
     manifest: source.file,
     seed: options.seed ?? manifest.seed,
@@ -123,7 +128,9 @@ class Planner {
         message: `"every" is allowed only inside an iterate block`,
       });
     }
-    const checked = checkParams(stage, entry.with);
+    const { manifest } = this.source, context = { manifest, inputs: this.inputs };
+    const given = decidedParams(entry.with, context, [...at, "with"], this.problems);
+    const checked = checkParams(stage, given);
     const params = "params" in checked ? checked.params : undefined;
     for (const { path, message } of "problems" in checked ? checked.problems : []) {
       this.problems.push({ at: [...at, "with", ...path], message });
@@ -153,20 +160,41 @@ class Planner {
     }
   }
 
+  /** Resolves `when` of all stages, before any input is bound: what is known not to run needs no inputs. */
+  resolveConditions(): void {
+    for (const plan of this.#stages()) {
+      const { when: text } = this.#entryOf(plan), at: YamlPath = [...atOf(plan), "when"];
+      if (text === undefined) continue;
+      const reference = this.#resolve(text, at, plan.block, plan);
+      const message = reference && whenProblem(plan, reference);
+      if (message) this.problems.push({ at, message });
+      else if (reference) plan.when = reference;
+    }
+  }
+
   /** Binds the inputs of all stages. */
   bindStages(): void {
-    for (const plan of allStages({ entries: [...this.entries.values()] })) {
-      const { block, name } = plan;
-      const top = this.source.manifest.stages[block?.name ?? name]!;
-      const at: YamlPath = block ? ["stages", block.name, "stages", name] : ["stages", name];
-      bindPorts(plan, "uses" in top ? top : top.stages[name]!, {
+    for (const plan of this.#stages()) {
+      const at = atOf(plan);
+      bindPorts(plan, this.#entryOf(plan), {
         at,
-        resolve: (text, where) => this.#resolve(text, where, block, plan),
+        resolve: (text, where) => this.#resolve(text, where, plan.block, plan),
         problems: this.problems,
         inputs: this.inputs,
+        isAbsent: isAbsent(plan, this.inputs),
       });
       checkEvery(plan, at, this.problems);
     }
+    checkReaders(this.#stages(), atOf, this.problems);
+  }
+
+  #stages(): StagePlan[] {
+    return allStages({ entries: [...this.entries.values()] });
+  }
+
+  #entryOf({ block, name }: StagePlan): StageEntry {
+    const top = this.source.manifest.stages[block?.name ?? name]!;
+    return "uses" in top ? top : top.stages[name]!;
   }
 
   /** Returns the references of the manifest's `outputs:`. */
@@ -193,6 +221,10 @@ class Planner {
   }
 }
 
+function atOf({ block, name }: StagePlan): YamlPath {
+  return block ? ["stages", block.name, "stages", name] : ["stages", name];
+}
+
 function unusedInputs(
   inputs: readonly string[],
   { entries, outputs }: Pick<Blueprint, "entries" | "outputs">,
@@ -200,7 +232,10 @@ function unusedInputs(
   const references = [
     ...Object.values(outputs),
     ...entries.filter(isLoop).flatMap(({ carry, next }) => [...Object.values(carry), ...Object.values(next)]),
-    ...allStages({ entries }).flatMap(({ bindings }) => Object.values(bindings).flatMap(referencesOf)),
+    ...allStages({ entries }).flatMap(({ bindings, when }) => [
+      ...Object.values(bindings).flatMap(referencesOf),
+      ...(when ? [when] : []),
+    ]),
   ];
   const used = new Set(references.map((reference) => reference?.from === "input" ? reference.name : ""));
   return inputs.filter((name) => !used.has(name)).map((name) => `input "${name}" is not used`);

@@ -16,6 +16,8 @@ interface PortContext {
   readonly problems: PlacedProblem[];
   /** null: not given */
   readonly inputs: Readonly<Record<string, string | null>>;
+  /** the stage does not run, so that values may be missing */
+  readonly isAbsent: boolean;
 }
 
 /** Returns the contracts of a port. */
@@ -42,7 +44,7 @@ export function bindPorts(plan: StagePlan, entry: StageEntry, context: PortConte
       const binding = bind(name, port, written, where);
       if (!binding) continue;
       plan.bindings[name] = binding;
-      for (const message of bindingProblems(name, plan, binding, context.inputs)) {
+      for (const message of bindingProblems(name, plan, binding, context)) {
         problems.push({ at: where.at, message });
       }
     }
@@ -99,9 +101,9 @@ function bindingProblems(
   name: string,
   plan: StagePlan,
   binding: Binding,
-  inputs: PortContext["inputs"],
+  { inputs, isAbsent }: PortContext,
 ): string[] {
-  const isRequired = isNeeded(plan, name), references = referencesOf(binding);
+  const isRequired = isNeeded(plan, name) && !isAbsent, references = referencesOf(binding);
   const required = `input "${name}" is required${reason(plan, name)}`;
   const problems = references.flatMap((reference) => [
     ...(reference.from === "all" && binding.kind !== "list"

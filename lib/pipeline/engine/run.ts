@@ -170,6 +170,8 @@ class Run {
             this.#pruner.publishLatest(block);
             this.#emit({ type: "loop_ended", block, iteration, reason });
           },
+          skipped: (node) =>
+            this.#emit({ ...nodeName(node), type: "stage_skipped", reason: skipReason(node) }),
           loopBest: (best) => {
             this.#best.set(best.block, best);
             this.#emit({ type: "loop_best", ...best });
@@ -314,6 +316,10 @@ function planned(blueprint: Blueprint): Pick<RunEvent & { readonly type: "run_st
     nodes,
     more: { nodes: count, iterations: Object.fromEntries(loops.map((it) => [it.name, it.count])) },
   };
+}
+
+function skipReason({ plan: { when } }: Node): string {
+  return when?.from === "stage" ? `${when.stage.path} did not write ${when.port}` : "its input is not given";
 }
 
 function messageOf(error: unknown): string {

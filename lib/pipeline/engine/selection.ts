@@ -57,7 +57,7 @@ export function selectPart(blueprint: Blueprint, selection: PartFlags): Selected
  * @param nodes of a dry run of the part
  * @throws {UsageError} listing the stages that would have to run
  */
-export function checkSelection(nodes: readonly DryRunNode[], { mayRun }: Pick<SelectedPart, "mayRun">): void {
+export function requireCached(nodes: readonly DryRunNode[], { mayRun }: Pick<SelectedPart, "mayRun">): void {
   const missing = nodes.filter(({ runs, stage }) => runs && !mayRun.has(stage.split(".")[0]!));
   if (missing.length === 0) return;
   const names = [...new Set(missing.map(({ stage }) => stage))];

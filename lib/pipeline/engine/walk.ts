@@ -42,11 +42,25 @@ export interface WalkOptions extends Pick<IterationsOptions, "readMetric" | "loo
   readonly visit: (node: KeyedNode) => Promise<ActionRecord | undefined>;
   /** called for a node that waits for others (a dry run) */
   readonly waiting?: (node: WaitingNode) => void;
+  /** called for a node that does not run since its stage's `when` has no value */
+  readonly skipped?: (node: Node) => void;
 }
 
 /** The target of a reference: the path of an input, an output of a node, or (in a dry run) something not known yet. */
 type Target = string | { readonly node: Node; readonly port: string } | {
   readonly waitsFor: readonly string[];
+};
+
+/** The record of a stage that does not run: it has no outputs. It is never stored. */
+const SKIPPED: ActionRecord = {
+  version: 1,
+  key: "",
+  parts: { stage: "", code: "", params: {}, inputs: {} },
+  names: {},
+  outputs: {},
+  seconds: 0,
+  finished: "",
+  host: { onnxruntime: "", provider: "", instruction_set: "", threads: 0, deno: "" },
 };
 
 /** The values of the manifest's `outputs:`; undefined if a value is not known (dry run) or was not written. */
@@ -106,6 +120,7 @@ class Walk {
   }
 
   async #prepareAndVisit(node: Node): Promise<ActionRecord | undefined> {
+    if (!await this.#isGiven(node)) return SKIPPED;
     const inputs: Record<string, PortValues> = {};
     const waits = await Promise.all(
       Object.entries(node.plan.bindings).map(async ([port, binding]) => {
@@ -122,6 +137,16 @@ class Walk {
     }
     const parts = keyParts(this.blueprint, node, this.options.code(node.plan.stage.id), inputs);
     return await this.options.visit({ node, key: actionKey(parts), parts, inputs });
+  }
+
+  /** Returns whether the stage's `when` has a value; true as long as that is not known (a dry run). */
+  async #isGiven(node: Node): Promise<boolean> {
+    const { when } = node.plan;
+    if (!when) return true;
+    const waitsFor = new Set<string>(), values = await this.#values(when, node, waitsFor);
+    if (values.length > 0 || waitsFor.size > 0) return true;
+    this.options.skipped?.(node);
+    return false;
   }
 
   /** Returns the values of a port; undefined if there are none. Nodes that they wait for are added to `waitsFor`. */

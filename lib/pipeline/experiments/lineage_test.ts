@@ -52,6 +52,14 @@ Deno.test("the best round of a loop costs the evaluations that chose it", async 
         every: 5
     next: {`,
     )
+    .replace(
+      "in: { prompts: tokenize.eval_prompts, models",
+      "in: { prompts: tokenize.selection_prompts, models",
+    )
+    .replace(
+      "with: { validation_fraction: null }",
+      "with: { validation_fraction: null, selection_fraction: 0.5 }",
+    )
     .replace("srppo: ppo.policy", "srppo: ppo.policy, best: ppo.best");
   const found = stagesBehind(await plan(text), "best");
   assertEquals(found.has("ppo.check"), true);

@@ -27,5 +27,5 @@ export async function writeExperiment(
 
 /** Returns the report of a run. @throws {DataError} if there is none or it has another version */
 export function readRunReport(runDir: string): Report {
-  return readJsonDocument(join(runDir, "report.json"), ReportSchema, "report.json, version 2");
+  return readJsonDocument(join(runDir, "report.json"), ReportSchema, "report.json, version 3");
 }

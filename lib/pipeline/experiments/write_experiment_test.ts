@@ -9,6 +9,6 @@ Deno.test("readRunReport() refuses a report.json of version 1, which had rounds,
   const { iterations: rounds, ...rest } = exampleReport();
   directory.write("report.json", JSON.stringify({ ...rest, version: 1, rounds }));
   const { message } = assertThrows(() => readRunReport(directory.path), DataError);
-  assertMatch(message, /report\.json, version 2/);
-  assertMatch(message, /\/version must be 2, got 1/);
+  assertMatch(message, /report\.json, version 3/);
+  assertMatch(message, /\/version must be 3, got 1/);
 });

@@ -12,12 +12,16 @@ export const stage = defineStage({
     fail: z.boolean().default(false).describe("throw an error instead"),
   }),
   inputs: { text: { contract: "file", description: "text at the start", optional: true } },
-  outputs: { text: { contract: "file", description: "the text" } },
+  outputs: {
+    text: { contract: "file", description: "the text" },
+    extra: { contract: "file", description: "written from 5 repetitions on", optional: true },
+  },
   random: true,
   async run({ params, inputs, outputs, seed, progress }) {
     if (params.fail) throw new RangeError("Failed on purpose: fail is true");
     progress({ step: 1, total: 1, fields: { words: params.times } });
     const start = inputs.text === undefined ? "" : await Deno.readTextFile(inputs.text);
+    if (params.times >= 5) await Deno.writeTextFile(outputs.extra, `${params.word}!`);
     await Deno.writeTextFile(
       outputs.text,
       `${start}${`${params.word} `.repeat(params.times)}${seed}${
