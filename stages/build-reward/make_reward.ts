@@ -74,6 +74,7 @@ export async function makeReward(directory: string, request: RewardRequest): Pro
     manifest,
     findings: {
       calibration: calibrated?.calibration,
+      ratio: calibrated?.ratio,
       preflight: preflight?.preflight,
       diagnosis: measured && diagnose(measured, manifest),
       choice: picked?.choice,

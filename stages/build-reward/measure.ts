@@ -14,7 +14,7 @@ import { permutation } from "@/lib/compute/random/shuffle.ts";
 import { makeKey } from "@/lib/compute/random/uniform.ts";
 import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
 import { rewardLogprobs, type RewardSources } from "@/lib/model/reward/reward_model.ts";
-import { type RewardLogprobs, scoredRows } from "@/lib/model/reward/scored_rows.ts";
+import { type RewardLogprobs, type RewardRule, scoredRows } from "@/lib/model/reward/scored_rows.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { type Calibration, checkCalibration, responseStatistics } from "./calibrate.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
@@ -93,6 +93,15 @@ function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows
   return measure(setup, sources, rows, manifest.combine === "soup" ? parts.members : []);
 }
 
+/** Result of the calibration. */
+export interface Calibrated {
+  /** statistics of the reward */
+  readonly calibration: Calibration;
+  /** those of the reward with base_weight 1, which is what the calibration checks */
+  readonly ratio: Calibration;
+  readonly measured: Measured;
+}
+
 /**
  * Compares the rewards of responses of the SFT model and of the baseline, which is the base unless another is given.
  * @throws {DataError} if SFT responses have a lower mean reward than the others, by more than chance
@@ -100,7 +109,7 @@ function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows
 export async function calibrate(
   setup: RewardSetup,
   prompts: readonly PromptRow[],
-): Promise<{ readonly calibration: Calibration; readonly measured: Measured }> {
+): Promise<Calibrated> {
   const { manifest, parts, params, seed, message, sft } = setup, { base, baseline = base } = parts;
   const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
     .slice(0, params.calibration_prompts).sort();
@@ -109,18 +118,24 @@ export async function calibrate(
     message(`calibration: sampling ${some.length} × ${samplesPerPrompt} responses from ${name}`);
     return sampleFrom(setup, part, { name: `calibration/${name}`, prompts: some, samplesPerPrompt });
   };
-  const statisticsOf = ({ rows, logprobs }: Measured) =>
-    responseStatistics(scoredRows(rows, logprobs, manifest), manifest);
-  const measured = await measureReward(setup, await sampled(sft, "sft")), ofSft = statisticsOf(measured);
-  const others = statisticsOf(await measure(setup, setup.sources, await sampled(baseline, baseline.role)));
-  const calibration: Calibration = baseline === base
-    ? { sft: ofSft, base: others }
-    : { sft: ofSft, baseline: others };
+  const measured = await measureReward(setup, await sampled(sft, "sft"));
+  const others = await measure(setup, setup.sources, await sampled(baseline, baseline.role));
+  const calibrationBy = (rule: RewardRule): Calibration => {
+    const statisticsOf = ({ rows, logprobs }: Measured) =>
+      responseStatistics(scoredRows(rows, logprobs, rule), rule);
+    const ofSft = statisticsOf(measured), ofOthers = statisticsOf(others);
+    return baseline === base ? { sft: ofSft, base: ofOthers } : { sft: ofSft, baseline: ofOthers };
+  };
+  const calibration = calibrationBy(manifest);
+  // Only the ratio must be higher on SFT responses: the base may find its own responses more likely than the members theirs.
+  const ratio = manifest.baseWeight === undefined
+    ? calibration
+    : calibrationBy({ ...manifest, baseWeight: 1 });
   const { members: [member], floor, floorBoth, tokenCap, eosBound } = manifest;
   const isPaperReward = manifest.members.length === 1 && member!.digest === sft.digest &&
     [floor, floorBoth ?? null, tokenCap ?? null, eosBound].every((guard) => guard === null);
-  checkCalibration(calibration, { isPaperReward });
-  return { calibration, measured };
+  checkCalibration(ratio, { isPaperReward });
+  return { calibration, ratio, measured };
 }
 
 /** Responses of the SFT model for a preflight, with their scores by a checker. */

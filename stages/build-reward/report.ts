@@ -13,6 +13,8 @@ import { diagnosisSentences, percent, rewardWarnings } from "./verdict.ts";
 /** What was measured; undefined if it was not requested or not possible. */
 export interface Findings {
   readonly calibration?: Calibration | undefined;
+  /** the calibration with base_weight 1; undefined: `calibration` */
+  readonly ratio?: Calibration | undefined;
   readonly preflight?: Preflight | undefined;
   readonly diagnosis?: Diagnosis | undefined;
   readonly choice?: Choice | undefined;
@@ -21,7 +23,7 @@ export interface Findings {
 /** Returns the object of report.json. The warnings are also shown while the stage runs. */
 export function rewardReport(
   manifest: RewardManifest,
-  { calibration, preflight, diagnosis, choice }: Findings,
+  { calibration, ratio = calibration, preflight, diagnosis, choice }: Findings,
 ): Readonly<Record<string, unknown>> & { readonly warnings: readonly string[] } {
   return {
     format: "build_reward_report@2",
@@ -40,7 +42,7 @@ export function rewardReport(
       ...(diagnosis ? diagnosisSentences(diagnosis) : []),
     ],
     warnings: [
-      ...(calibration ? calibrationWarnings(calibration) : []),
+      ...(ratio ? calibrationWarnings(ratio) : []),
       ...rewardWarnings(diagnosis, preflight),
     ],
   };

@@ -21,6 +21,7 @@ export function rewardRule(
     ...(floorBoth === null ? {} : { floorBoth }),
     ...(tokenCap === null ? {} : { tokenCap }),
     eosBound,
+    ...(params.base_weight === 1 ? {} : { baseWeight: params.base_weight }),
     ...(params.length_norm !== "target"
       ? { lengthNorm: params.length_norm }
       : lengthTarget === undefined

@@ -39,6 +39,8 @@ export interface RewardManifest {
   readonly tokenCap?: number;
   /** nats: the reward of EOS is clipped to ± eosBound; null = as any token */
   readonly eosBound: number | null;
+  /** weight w of target − baseline; the target itself has weight 1 − w. Absent = 1 */
+  readonly baseWeight?: number;
   /** divisor of the reward: 1, the length, its square root, or max(1, length / lengthTarget) */
   readonly lengthNorm: "none" | "mean" | "sqrt" | "target";
   /** tokens; of `lengthNorm` target */
@@ -62,7 +64,7 @@ const Model = z.strictObject({
 });
 
 /** Keys of version 2. */
-export const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "length_target"] as const;
+export const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "base_weight", "length_target"] as const;
 
 /** Schema of reward.json, versions 1 and 2: version 2 has more keys, and more values for two of them. */
 export const RewardSchema = z.strictObject({
@@ -76,6 +78,7 @@ export const RewardSchema = z.strictObject({
   floor_both: z.number().optional().describe("reward 0 if log π_base and target are both ≤ floor_both, nats"),
   token_cap: z.number().nonnegative().optional().describe("clips token rewards, nats"),
   eos_bound: z.number().nonnegative().nullable().describe("clips the reward of EOS, nats"),
+  base_weight: z.number().min(0).max(1).optional().describe("weight of target − baseline; 1 if absent"),
   length_norm: z.enum(["none", "mean", "sqrt", "target"]),
   length_target: z.number().positive().optional().describe("target length of length_norm target, tokens"),
   eos_ids: z.array(z.int().nonnegative()),

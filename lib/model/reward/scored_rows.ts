@@ -26,7 +26,15 @@ export interface RewardLogprobs {
 /** The part of a reward manifest that defines how log-probabilities become a reward. */
 export type RewardRule = Pick<
   RewardManifest,
-  "combine" | "floor" | "floorBoth" | "tokenCap" | "eosBound" | "lengthNorm" | "lengthTarget" | "eosIds"
+  | "combine"
+  | "floor"
+  | "floorBoth"
+  | "tokenCap"
+  | "eosBound"
+  | "baseWeight"
+  | "lengthNorm"
+  | "lengthTarget"
+  | "eosIds"
 >;
 
 /** Returns rows with all columns that `scored@1` adds. */
@@ -69,10 +77,10 @@ export function memberRewards(
 function rewardsBy(
   rows: readonly RolloutRow[],
   { base, baseline }: RewardLogprobs,
-  { floor, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,
+  { floor, floorBoth, tokenCap, eosBound, baseWeight = 1, eosIds }: RewardRule,
 ): (target: Row, i: number) => Float64Array<ArrayBuffer> {
   const ends = new Set(eosIds);
-  const guards = { floor, floorBoth: floorBoth ?? null, tokenCap: tokenCap ?? null, eosBound };
+  const guards = { floor, floorBoth: floorBoth ?? null, tokenCap: tokenCap ?? null, eosBound, baseWeight };
   return (target, i) => {
     const isEos = Array.from(rows[i]!.responseIds, (id) => ends.has(id) ? 1 : 0);
     return tokenRewards({ target, base: base[i]!, baseline: baseline[i]!, isEos }, guards);
