@@ -64,7 +64,14 @@ const Model = z.strictObject({
 });
 
 /** Keys of version 2. */
-export const NEW_KEYS = ["baseline", "soup_of", "floor_both", "token_cap", "base_weight", "length_target"] as const;
+export const NEW_KEYS = [
+  "baseline",
+  "soup_of",
+  "floor_both",
+  "token_cap",
+  "base_weight",
+  "length_target",
+] as const;
 
 /** Schema of reward.json, versions 1 and 2: version 2 has more keys, and more values for two of them. */
 export const RewardSchema = z.strictObject({

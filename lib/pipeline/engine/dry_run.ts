@@ -16,12 +16,14 @@ import { statOf } from "./tree.ts";
 import { listValues, type NodeValue, treeOf, walk } from "./walk.ts";
 import { append, largest } from "@/lib/compute/tensor/large_lists.ts";
 
-/** One node of a dry run. */
+/** One node of a dry run, or a loop with a condition. */
 export interface DryRunNode extends NodeName {
   /** `ppo.update[3]` */
   readonly id: string;
   readonly runs: boolean;
-  /** why it runs; "cached" if it does not */
+  /** `skip`: a loop that does not run; `maybe`: one whose condition is not known yet. Absent for stages */
+  readonly loop?: "skip" | "maybe";
+  /** why it runs; "cached" if it does not; of a loop, its condition */
   readonly reason: string;
   /** key of its action; absent if its inputs are not known yet */
   readonly key?: string;
@@ -70,6 +72,17 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       if (!tree || !store!.isSound(tree)) return undefined;
       return readLoopMetric(await store!.view(record, metric.port), metric);
     },
+    loopSkipped: (id, reason) =>
+      void nodes.push({ stage: id, uses: "", id, runs: false, loop: "skip", reason }),
+    loopUndecided: (id, condition) =>
+      void nodes.push({
+        stage: id,
+        uses: "",
+        id,
+        runs: false,
+        loop: "maybe",
+        reason: `only if ${condition}`,
+      }),
     loopEnded: () => {},
     loopBest: () => {},
   });
@@ -101,18 +114,18 @@ function missingOutputs(
   return reasons;
 }
 
-/** Returns the dry run as text: one line for each node that runs, and how many are cached. */
+/** Returns the dry run as text: one line for each node that runs and each loop with a condition, and how many are cached. */
 export function dryRunText(nodes: readonly DryRunNode[]): string {
   const width = largest(nodes.map(({ id }) => id.length), 0);
-  const lines = nodes.filter(({ runs }) => runs).map(({ id, reason }) =>
-    `run     ${id.padEnd(width)}  ${reason}`
+  const lines = nodes.filter(({ runs, loop }) => runs || loop !== undefined).map(({ id, loop, reason }) =>
+    `${(loop ?? "run").padEnd(6)}  ${id.padEnd(width)}  ${reason}`
   );
+  const stages = nodes.filter(({ loop }) => loop === undefined);
+  const toRun = stages.filter(({ runs }) => runs).length;
   return `${
     [
       ...lines,
-      `${lines.length} ${lines.length === 1 ? "stage" : "stages"} to run, ${
-        nodes.length - lines.length
-      } cached`,
+      `${toRun} ${toRun === 1 ? "stage" : "stages"} to run, ${stages.length - toRun} cached`,
     ].join("\n")
   }\n`;
 }

@@ -126,5 +126,6 @@ function stagesOf(reference: Reference | null): StagePlan[] {
 function sourceStages(entry: EntryPlan): StagePlan[] {
   if (!isBlock(entry)) return Object.values(entry.bindings).flatMap(referencesOf).flatMap(stagesOf);
   const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
-  return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];
+  const when = isLoop(entry) && entry.when ? [entry.when.metric.stage] : [];
+  return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf), ...when];
 }
