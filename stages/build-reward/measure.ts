@@ -51,7 +51,7 @@ export interface Measured {
 }
 
 /** Samples responses from a model at temperature 1. */
-function sampleFrom(
+export function sampleFrom(
   { params, seed, onPiece, eosIds }: Setup,
   { path, digest }: RewardPart,
   which: { readonly name: string; readonly prompts: readonly PromptRow[]; readonly samplesPerPrompt: number },
@@ -89,8 +89,40 @@ export async function measure(
 }
 
 /** Computes the log-probabilities of responses under the models of `setup`'s reward. */
-function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows: readonly RolloutRow[]) {
+export function measureReward(
+  { manifest, parts, sources, ...setup }: RewardSetup,
+  rows: readonly RolloutRow[],
+) {
   return measure(setup, sources, rows, manifest.combine === "soup" ? parts.members : []);
+}
+
+/** Prompts of the calibration, and the SFT model's responses to them. */
+export interface CalibrationResponses {
+  readonly prompts: readonly PromptRow[];
+  readonly rows: readonly RolloutRow[];
+}
+
+/** Draws the prompts of the calibration and samples responses of the SFT model. */
+export async function calibrationResponses(
+  setup: Setup,
+  prompts: readonly PromptRow[],
+): Promise<CalibrationResponses> {
+  const { params, seed } = setup;
+  const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
+    .slice(0, params.calibration_prompts).sort();
+  const some = Array.from(drawn, (i) => prompts[i]!);
+  return { prompts: some, rows: await sampleForCalibration(setup, setup.sft, "sft", some) };
+}
+
+function sampleForCalibration(
+  setup: Setup,
+  part: RewardPart,
+  name: string,
+  prompts: readonly PromptRow[],
+): Promise<RolloutRow[]> {
+  const samplesPerPrompt = setup.params.samples_per_prompt;
+  setup.message(`calibration: sampling ${prompts.length} × ${samplesPerPrompt} responses from ${name}`);
+  return sampleFrom(setup, part, { name: `calibration/${name}`, prompts, samplesPerPrompt });
 }
 
 /** Result of the calibration. */
@@ -108,18 +140,12 @@ export interface Calibrated {
  */
 export async function calibrate(
   setup: RewardSetup,
-  prompts: readonly PromptRow[],
+  { prompts, rows }: CalibrationResponses,
 ): Promise<Calibrated> {
-  const { manifest, parts, params, seed, message, sft } = setup, { base, baseline = base } = parts;
-  const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
-    .slice(0, params.calibration_prompts).sort();
-  const some = Array.from(drawn, (i) => prompts[i]!), samplesPerPrompt = params.samples_per_prompt;
-  const sampled = (part: RewardPart, name: string) => {
-    message(`calibration: sampling ${some.length} × ${samplesPerPrompt} responses from ${name}`);
-    return sampleFrom(setup, part, { name: `calibration/${name}`, prompts: some, samplesPerPrompt });
-  };
-  const measured = await measureReward(setup, await sampled(sft, "sft"));
-  const others = await measure(setup, setup.sources, await sampled(baseline, baseline.role));
+  const { manifest, parts, sft } = setup, { base, baseline = base } = parts;
+  const measured = await measureReward(setup, rows);
+  const ofBaseline = await sampleForCalibration(setup, baseline, baseline.role, prompts);
+  const others = await measure(setup, setup.sources, ofBaseline);
   const calibrationBy = (rule: RewardRule): Calibration => {
     const statisticsOf = ({ rows, logprobs }: Measured) =>
       responseStatistics(scoredRows(rows, logprobs, rule), rule);
