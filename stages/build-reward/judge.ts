@@ -10,7 +10,7 @@ import type { Preference } from "./held_out.ts";
 import type { Preflight } from "./preflight.ts";
 
 /** Whether PPO on a reward can help. */
-export type Verdict = "helps" | "no signal" | "harms";
+export type RewardVerdict = "helps" | "no signal" | "harms";
 
 /** Standard errors of the gain that chance explains. */
 const ERRORS = 2;
@@ -38,7 +38,7 @@ export interface Evidence {
 
 /** The verdict, and why. */
 export interface Judgement {
-  readonly verdict: Verdict;
+  readonly verdict: RewardVerdict;
   /** one sentence */
   readonly reason: string;
   /** measures by name, without those that are unknown */

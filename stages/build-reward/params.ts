@@ -44,7 +44,7 @@ export const params = z.strictObject({
     .describe("Clips the reward of EOS to ± eos_bound; null: no clipping.")
     .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); 10 in the quickstart" }),
   base_weight: z.union([z.number().min(0).max(1), z.literal("auto")]).default(1)
-    .describe("Weight w of the ratio to the base; 1 − w of the member.")
+    .describe("Weight w of the ratio; the members have 1 − w.")
     .meta({
       unit: "1",
       source: "1: the paper's reward (arXiv:2510.21090)",
