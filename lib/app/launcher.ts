@@ -14,8 +14,8 @@ import {
   BASE_ENVIRONMENT,
   COMMAND_ENVIRONMENT,
   DOWNLOAD_ENVIRONMENT,
-  EXECUTOR_ENVIRONMENT,
   environmentValue,
+  EXECUTOR_ENVIRONMENT,
 } from "@/lib/data/files/kept_environment.ts";
 import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";

@@ -15,7 +15,7 @@ import { placedExecutor } from "@/lib/pipeline/executors/placed_executor.ts";
 import { checkSite, readSite } from "@/lib/pipeline/executors/site.ts";
 import { allStages } from "@/lib/pipeline/engine/blueprint.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
-import { requireCached, forcedStages, selectPart } from "@/lib/pipeline/engine/selection.ts";
+import { forcedStages, requireCached, selectPart } from "@/lib/pipeline/engine/selection.ts";
 import { applySettings } from "@/lib/pipeline/engine/settings.ts";
 import { Store } from "@/lib/pipeline/engine/store.ts";
 import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";

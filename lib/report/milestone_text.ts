@@ -143,6 +143,8 @@ export function milestoneLine(
       return `${paint.cyan("●")} Best ${iterationName(e)}: ${e.iteration + 1} (${e.metric} = ${
         significant(e.value)
       })`;
+    case "loop_skipped":
+      return `${paint.yellow("■")} ${displayName(e.block)} did not run: ${e.reason}`;
     case "loop_ended":
       return `${paint.cyan("●")} ${displayName(e.block)} ended after ${
         counted(e.iteration + 1, "iteration")

@@ -24,10 +24,20 @@ export function checkRequest(params: Params, inputs: Context["inputs"], members:
     !isChecked || sft === undefined || eval_prompts !== undefined,
     "a checker requires the input eval_prompts or prompts",
   );
+  rule(
+    params.base_weight !== "auto" || params.samples_per_prompt >= 2,
+    `base_weight=auto requires samples_per_prompt of at least 2, got ${params.samples_per_prompt}`,
+  );
+  const files = inputs.held_out?.length ?? 1;
+  rule(
+    files === 1 || files === members,
+    `held_out must be one file, or one for each of the ${members} members in their order, got ${files}`,
+  );
   if (checkpoint === "auto") {
     rule(isChecked, "reward_checkpoint=auto requires a checker");
     rule(combine !== "soup", "reward_checkpoint=auto cannot be combined with combine=soup");
     rule(norm !== "target", "reward_checkpoint=auto cannot be combined with length_norm=target");
+    rule(params.base_weight !== "auto", "reward_checkpoint=auto cannot be combined with base_weight=auto");
   }
   if (problems.length > 0) throw new UsageError(`Invalid parameters and inputs: ${problems.join("; ")}`);
 }

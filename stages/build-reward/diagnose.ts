@@ -8,6 +8,7 @@ import { memberRewards, type RewardRule, scoredRows } from "@/lib/model/reward/s
 import {
   agreementWithin,
   correlationWithin,
+  deviationWithin,
   reliabilityOfMean,
   shareOfSpread,
 } from "@/lib/model/rl/within_groups.ts";
@@ -18,6 +19,8 @@ export interface Diagnosis {
   /** number of responses */
   readonly responses: number;
   readonly prompts: number;
+  /** standard deviation of the rewards of responses to one prompt, n − 1 in the denominator; null without two to one prompt */
+  readonly reward_spread: number | null;
   /** mean, over pairs of members, of the correlation of their rewards within prompts; null for one member */
   readonly member_agreement: number | null;
   /** share of the combined reward's variance within prompts that members share (Spearman-Brown); null for one member */
@@ -59,6 +62,7 @@ export function diagnosis(
   return {
     responses: rows.length,
     prompts: numbers.size,
+    reward_spread: deviationWithin(rewards, prompts),
     member_agreement: agreement,
     reliability: agreement === null ? null : reliabilityOfMean(agreement, perMember.length),
     top_token_share: topShare(rows, ends),

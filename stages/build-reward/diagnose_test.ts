@@ -40,6 +40,7 @@ Deno.test("diagnosis() by hand: two prompts with two responses each", () => {
   // rewards 2, −2, 7, 3; centred 2, −2, 2, −2
   const found = diagnosis(rows, [[1, 0, 1, 0], [5, 3, 0, 2]], [END]);
   assertEquals([found.responses, found.prompts], [4, 2]);
+  assertEquals(found.reward_spread, Math.sqrt(16 / 2)); // 4 responses, 2 prompts
   // second member centred: 1, −1, −1, 1; first: ½, −½, ½, −½: they cancel
   assertEquals([found.member_agreement, found.reliability], [0, 0]);
   assertEquals(found.top_token_share, 6 / 12); // 1 % of five tokens is one: |−6| of 1 + 1 + 6 + 2 + 2
@@ -53,6 +54,7 @@ Deno.test("diagnosis() of one member, one response each, and rewards of 0: undef
   assertEquals(found, {
     responses: 2,
     prompts: 2,
+    reward_spread: null,
     member_agreement: null,
     reliability: null,
     top_token_share: null,
@@ -67,6 +69,7 @@ Deno.test("diagnosis() of one member, one response each, and rewards of 0: undef
 const SOUND: Diagnosis = {
   responses: 128,
   prompts: 64,
+  reward_spread: 2,
   member_agreement: 0.5,
   reliability: 0.8,
   top_token_share: 0.2,

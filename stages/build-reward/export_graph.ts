@@ -154,7 +154,7 @@ interface Traced {
 /** Does `tokenRewards()` on values. */
 function guardTraced(
   { target, base, baseline, ends }: Traced,
-  { floor, floorPenalties, floorBoth, tokenCap, eosBound }: RewardManifest,
+  { floor, floorPenalties, floorBoth, tokenCap, eosBound, baseWeight = 1 }: RewardManifest,
 ): Value {
   const ratio = sub(target, baseline);
   const bounded = (bound: number | null | undefined) => bound == null ? ratio : clip(ratio, -bound, bound);
@@ -169,6 +169,6 @@ function guardTraced(
       : kept;
   }
   if (floorBoth !== undefined) rewards = mul(rewards, above(maximum(base, target), floorBoth));
-  if (!ends) return rewards;
-  return add(mul(rewards, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
+  if (ends) rewards = add(mul(rewards, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
+  return baseWeight === 1 ? rewards : add(mul(rewards, baseWeight), mul(target, 1 - baseWeight));
 }

@@ -117,7 +117,7 @@ async function checkExport(
   const scored = runSync(reward.score(ROWS.map(rolloutOf), { sft, bosId: 1 }));
   const expected = scored.map(({ tokenRewards }) => tokenRewards);
   assert(expected.flatMap((row) => [...row]).some((x) => Math.abs(x) > 0.01), "rewards must differ from 0");
-  if (given.floor || given.floorBoth) {
+  if ((given.floor || given.floorBoth) && given.baseWeight === undefined) {
     assert(expected.some((row) => row.includes(0)), "a token must be below the floor");
   }
   const batches = [batchOf(ROWS, 11), batchOf(ROWS, 17), batchOf([ROWS[2]!], 4)]; // one file, any shape
@@ -158,6 +158,11 @@ Deno.test("reward.onnx applies floor_both and token_cap, the cap at EOS too with
 
 Deno.test("reward.onnx subtracts the baseline; the floors compare with the base", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }, 2, false, true));
+
+Deno.test("reward.onnx applies base_weight after the guards, and without any", async () => {
+  await checkExport("llama", { floor: -4.6, eosBound: 0.05, tokenCap: 0.04, baseWeight: 0.75 });
+  await checkExport("llama", { baseWeight: 0, eosIds: [] }, 1);
+});
 
 Deno.test("reward.onnx combines by the minimum, with two EOS ids", () =>
   checkExport("llama", { combine: "min", eosIds: [2, 5], eosBound: 0.02 }));

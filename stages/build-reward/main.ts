@@ -5,10 +5,12 @@
 import { join } from "node:path";
 import { tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
 import { listModels } from "@/lib/data/contracts/model_list.ts";
+import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { type PromptRow, readPrompts } from "@/lib/data/contracts/prompts.ts";
 import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { checkStop } from "@/lib/data/contracts/stop.ts";
+import { readTokens, type TokenRow } from "@/lib/data/contracts/tokens.ts";
 import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
 import { loadChecker } from "@/lib/model/evals/load_checker.ts";
 import { writeJson } from "@/lib/data/files/json.ts";
@@ -17,6 +19,7 @@ import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { openParts } from "./check_models.ts";
 import { checkRequest } from "./check_request.ts";
+import { judgementMetrics } from "./judge.ts";
 import { type MadeReward, makeReward } from "./make_reward.ts";
 import { type CheckedResponses, checkedResponses, type Setup } from "./measure.ts";
 import { params } from "./params.ts";
@@ -32,7 +35,8 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "reward",
-  needs: ({ reward_checkpoint: checkpoint, length_norm: norm }) => ({
+  needs: ({ reward_checkpoint: checkpoint, length_norm: norm, base_weight: weight }) => ({
+    ...(weight === "auto" ? { sft: "base_weight=auto", prompts: "base_weight=auto" } : {}),
     ...(norm === "target" ? { sft: "length_norm=target", prompts: "length_norm=target" } : {}),
     ...(checkpoint === "auto"
       ? { sft: "reward_checkpoint=auto", checkpoints: "reward_checkpoint=auto" }
@@ -51,6 +55,7 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   const checkpoints = listModels("checkpoints", inputs.checkpoints ?? []);
   const parts = openParts({ members, base, baseline, sft, checkpoints });
   const prompts = readPort("prompts", inputs.prompts, base);
+  const heldOut = (inputs.held_out ?? []).map((path) => readHeldOut(path, base));
   const evalPrompts = readPort("eval_prompts", inputs.eval_prompts, base) ?? prompts;
   const { eosIds } = parts.sft ?? parts.members[0]!;
   const onPiece = () => checkStop(signal, "the reward");
@@ -59,11 +64,12 @@ async function run({ params, inputs, outputs, seed, signal, progress, threads }:
   const checked = setup && checker !== "" ? () => checkedBy(checker, setup, evalPrompts!, signal) : undefined;
   let made: MadeReward;
   await publishDirectory(outputs.reward, async (directory) => {
-    made = await makeReward(directory, { parts, params, eosIds, setup, prompts, checked, message });
+    made = await makeReward(directory, { parts, params, eosIds, setup, prompts, heldOut, checked, message });
   });
   const { manifest, findings } = made!, report = rewardReport(manifest, findings);
   await publishDirectory(outputs.report, (to) => writeJson(join(to, "report.json"), report));
-  if (findings.preflight) message(findings.preflight.verdict);
+  await writeMetrics(outputs.metrics, judgementMetrics(findings.judgement));
+  if (findings.judgement) message(findings.judgement.reason);
   for (const warning of report.warnings) progress({ warning });
 }
 
@@ -85,6 +91,13 @@ function readPort(port: string, path: string | undefined, base: string): readonl
   if (path === undefined) return undefined;
   const { rows, tokenizerDigest: digest } = readPrompts(path);
   checkSameTokenizer({ base: tokenizerDigest(base), [port]: digest });
+  return rows;
+}
+
+/** Returns the rows of a file of the input held_out. */
+function readHeldOut(path: string, base: string): readonly TokenRow[] {
+  const { rows, tokenizerDigest: digest } = readTokens(path);
+  checkSameTokenizer({ base: tokenizerDigest(base), held_out: digest });
   return rows;
 }
 

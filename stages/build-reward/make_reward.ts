@@ -6,12 +6,22 @@
 import { join } from "node:path";
 import type { PromptRow } from "@/lib/data/contracts/prompts.ts";
 import { type RewardManifest, writeReward } from "@/lib/data/contracts/reward_directory.ts";
+import type { TokenRow } from "@/lib/data/contracts/tokens.ts";
 import { RewardModel } from "@/lib/model/reward/reward_model.ts";
 import { flatStatistics } from "./calibrate.ts";
 import type { RewardParts } from "./check_models.ts";
 import { diagnose } from "./diagnose.ts";
 import { writeRewardGraph } from "./export_graph.ts";
-import { calibrate, type CheckedResponses, runPreflight, type Setup } from "./measure.ts";
+import { heldOut, repeatShare } from "./held_out.ts";
+import { judge } from "./judge.ts";
+import {
+  calibrate,
+  calibrationResponses,
+  type CheckedResponses,
+  runPreflight,
+  type Setup,
+} from "./measure.ts";
+import { measurePreference } from "./measure_demonstrations.ts";
 import type { Params } from "./params.ts";
 import { pickCheckpoint } from "./pick_checkpoint.ts";
 import { placeModels, placeSoup } from "./place_models.ts";
@@ -27,6 +37,8 @@ export interface RewardRequest {
   readonly setup: Setup | undefined;
   /** of the calibration */
   readonly prompts: readonly PromptRow[] | undefined;
+  /** demonstrations that the members have not seen: none, one list for all, or one per member */
+  readonly heldOut: readonly (readonly TokenRow[])[];
   /** samples and scores responses for the preflight; undefined without a checker. Called once */
   readonly checked: (() => Promise<CheckedResponses>) | undefined;
   /** shows what is being done */
@@ -51,19 +63,27 @@ export async function makeReward(directory: string, request: RewardRequest): Pro
     : undefined;
   const parts: RewardParts = picked ? { ...request.parts, members: picked.members } : request.parts;
   const placed = params.combine === "soup" ? placeSoup(directory, parts) : placeModels(directory, parts);
+  const responses = setup && prompts && await calibrationResponses(setup, prompts);
+  const repeats = responses ? repeatShare(responses.rows) : null;
+  const baseWeight = params.base_weight === "auto" ? 1 - repeats! : params.base_weight;
   const manifestWith = (lengthTarget?: number): RewardManifest => ({
     ...placed,
-    ...rewardRule(params, { eosIds, members: placed.members.length, lengthTarget }),
+    ...rewardRule(params, { eosIds, members: placed.members.length, lengthTarget, baseWeight }),
     calibration: {},
   });
   // The target length follows from the calibration, which uses raw rewards and so does not depend on it.
   const first = manifestWith(), reward = new RewardModel(directory, first), sources = reward.sources();
-  const calibrated = setup && prompts &&
-    await calibrate({ ...setup, sources, manifest: first, parts }, prompts);
+  const calibrated = setup && responses &&
+    await calibrate({ ...setup, sources, manifest: first, parts }, responses);
   const manifest = manifestWith(calibrated?.calibration.sft.response_length);
   if (setup && request.checked) checked ??= await request.checked();
   const preflight = setup && checked && await runPreflight({ ...setup, sources, manifest, parts }, checked);
   const measured = preflight?.measured ?? calibrated?.measured;
+  const diagnosis = measured && diagnose(measured, manifest);
+  const heldOutRows = heldOut(request.heldOut, request.parts.members.length);
+  const preference = setup && picked === undefined && heldOutRows.length > 0
+    ? await measurePreference({ ...setup, sources, manifest, parts }, heldOutRows)
+    : undefined;
   const calibration = calibrated ? flatStatistics(calibrated.calibration) : {};
   writeReward(directory, { ...manifest, calibration });
   if (params.export_onnx) {
@@ -74,8 +94,18 @@ export async function makeReward(directory: string, request: RewardRequest): Pro
     manifest,
     findings: {
       calibration: calibrated?.calibration,
+      ratio: calibrated?.ratio,
       preflight: preflight?.preflight,
-      diagnosis: measured && diagnose(measured, manifest),
+      diagnosis,
+      preference,
+      judgement: diagnosis && judge({
+        baseWeight,
+        sft: calibrated?.calibration.sft,
+        repeatShare: repeats,
+        diagnosis,
+        preference,
+        preflight: preflight?.preflight,
+      }),
       choice: picked?.choice,
     },
   };

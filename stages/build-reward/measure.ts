@@ -14,7 +14,7 @@ import { permutation } from "@/lib/compute/random/shuffle.ts";
 import { makeKey } from "@/lib/compute/random/uniform.ts";
 import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
 import { rewardLogprobs, type RewardSources } from "@/lib/model/reward/reward_model.ts";
-import { type RewardLogprobs, scoredRows } from "@/lib/model/reward/scored_rows.ts";
+import { type RewardLogprobs, type RewardRule, scoredRows } from "@/lib/model/reward/scored_rows.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { type Calibration, checkCalibration, responseStatistics } from "./calibrate.ts";
 import type { RewardPart, RewardParts } from "./check_models.ts";
@@ -51,7 +51,7 @@ export interface Measured {
 }
 
 /** Samples responses from a model at temperature 1. */
-function sampleFrom(
+export function sampleFrom(
   { params, seed, onPiece, eosIds }: Setup,
   { path, digest }: RewardPart,
   which: { readonly name: string; readonly prompts: readonly PromptRow[]; readonly samplesPerPrompt: number },
@@ -89,8 +89,49 @@ export async function measure(
 }
 
 /** Computes the log-probabilities of responses under the models of `setup`'s reward. */
-function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows: readonly RolloutRow[]) {
+export function measureReward(
+  { manifest, parts, sources, ...setup }: RewardSetup,
+  rows: readonly RolloutRow[],
+) {
   return measure(setup, sources, rows, manifest.combine === "soup" ? parts.members : []);
+}
+
+/** Prompts of the calibration, and the SFT model's responses to them. */
+export interface CalibrationResponses {
+  readonly prompts: readonly PromptRow[];
+  readonly rows: readonly RolloutRow[];
+}
+
+/** Draws the prompts of the calibration and samples responses of the SFT model. */
+export async function calibrationResponses(
+  setup: Setup,
+  prompts: readonly PromptRow[],
+): Promise<CalibrationResponses> {
+  const { params, seed } = setup;
+  const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
+    .slice(0, params.calibration_prompts).sort();
+  const some = Array.from(drawn, (i) => prompts[i]!);
+  return { prompts: some, rows: await sampleForCalibration(setup, setup.sft, "sft", some) };
+}
+
+function sampleForCalibration(
+  setup: Setup,
+  part: RewardPart,
+  name: string,
+  prompts: readonly PromptRow[],
+): Promise<RolloutRow[]> {
+  const samplesPerPrompt = setup.params.samples_per_prompt;
+  setup.message(`calibration: sampling ${prompts.length} × ${samplesPerPrompt} responses from ${name}`);
+  return sampleFrom(setup, part, { name: `calibration/${name}`, prompts, samplesPerPrompt });
+}
+
+/** Result of the calibration. */
+export interface Calibrated {
+  /** statistics of the reward */
+  readonly calibration: Calibration;
+  /** those of the reward with base_weight 1, which is what the calibration checks */
+  readonly ratio: Calibration;
+  readonly measured: Measured;
 }
 
 /**
@@ -99,28 +140,28 @@ function measureReward({ manifest, parts, sources, ...setup }: RewardSetup, rows
  */
 export async function calibrate(
   setup: RewardSetup,
-  prompts: readonly PromptRow[],
-): Promise<{ readonly calibration: Calibration; readonly measured: Measured }> {
-  const { manifest, parts, params, seed, message, sft } = setup, { base, baseline = base } = parts;
-  const drawn = permutation(prompts.length, makeKey(seed, "calibration"))
-    .slice(0, params.calibration_prompts).sort();
-  const some = Array.from(drawn, (i) => prompts[i]!), samplesPerPrompt = params.samples_per_prompt;
-  const sampled = (part: RewardPart, name: string) => {
-    message(`calibration: sampling ${some.length} × ${samplesPerPrompt} responses from ${name}`);
-    return sampleFrom(setup, part, { name: `calibration/${name}`, prompts: some, samplesPerPrompt });
+  { prompts, rows }: CalibrationResponses,
+): Promise<Calibrated> {
+  const { manifest, parts, sft } = setup, { base, baseline = base } = parts;
+  const measured = await measureReward(setup, rows);
+  const ofBaseline = await sampleForCalibration(setup, baseline, baseline.role, prompts);
+  const others = await measure(setup, setup.sources, ofBaseline);
+  const calibrationBy = (rule: RewardRule): Calibration => {
+    const statisticsOf = ({ rows, logprobs }: Measured) =>
+      responseStatistics(scoredRows(rows, logprobs, rule), rule);
+    const ofSft = statisticsOf(measured), ofOthers = statisticsOf(others);
+    return baseline === base ? { sft: ofSft, base: ofOthers } : { sft: ofSft, baseline: ofOthers };
   };
-  const statisticsOf = ({ rows, logprobs }: Measured) =>
-    responseStatistics(scoredRows(rows, logprobs, manifest), manifest);
-  const measured = await measureReward(setup, await sampled(sft, "sft")), ofSft = statisticsOf(measured);
-  const others = statisticsOf(await measure(setup, setup.sources, await sampled(baseline, baseline.role)));
-  const calibration: Calibration = baseline === base
-    ? { sft: ofSft, base: others }
-    : { sft: ofSft, baseline: others };
+  const calibration = calibrationBy(manifest);
+  // Only the ratio must be higher on SFT responses: the base may find its own responses more likely than the members theirs.
+  const ratio = manifest.baseWeight === undefined
+    ? calibration
+    : calibrationBy({ ...manifest, baseWeight: 1 });
   const { members: [member], floor, floorBoth, tokenCap, eosBound } = manifest;
   const isPaperReward = manifest.members.length === 1 && member!.digest === sft.digest &&
     [floor, floorBoth ?? null, tokenCap ?? null, eosBound].every((guard) => guard === null);
-  checkCalibration(calibration, { isPaperReward });
-  return { calibration, measured };
+  checkCalibration(ratio, { isPaperReward });
+  return { calibration, ratio, measured };
 }
 
 /** Responses of the SFT model for a preflight, with their scores by a checker. */

@@ -52,6 +52,16 @@ export const params = z.strictObject({
   eos_bound: z.number().nonnegative().nullable().default(null)
     .describe("Clips the reward of EOS to ± eos_bound; null: no clipping.")
     .meta({ unit: "nats", source: "null: the paper's reward (arXiv:2510.21090); 10 in the quickstart" }),
+  base_weight: z.union([z.number().min(0).max(1), z.literal("auto")]).default(1)
+    .describe("Weight w of the ratio; the members have 1 − w.")
+    .meta({
+      unit: "1",
+      source: "1: the paper's reward (arXiv:2510.21090)",
+      details:
+        "Token reward w·g + (1 − w)·log π_member, with g the ratio log π_member − log π_base after the guards. Without guards " +
+        "this is log π_member − w·log π_base. 0: the member alone, so that PPO sharpens SFT. auto: 1 − the share of pairs of SFT " +
+        "responses to one prompt that are equal, in the calibration; 1 in open-ended tasks.",
+    }),
   length_norm: z.enum(LENGTH_NORMS).default("none")
     .describe("Length normalisation of a response's reward.")
     .meta({

@@ -43,7 +43,8 @@ export async function pickCheckpoint(
   const candidates: Candidate[] = [];
   for (const [name, members] of offered) {
     const { logprobs } = await measure(setup, { members, base, baseline }, rows);
-    const rule = rewardRule(params, { eosIds, members: members.length });
+    const baseWeight = params.base_weight === "auto" ? 1 : params.base_weight; // auto is refused with reward_checkpoint
+    const rule = rewardRule(params, { eosIds, members: members.length, baseWeight });
     const found = preflight(rated(scoredRows(rows, logprobs, rule), scores));
     const { best_score, worst_score, gain, gain_stderr, within_prompt_correlation } = found;
     candidates.push({ name, best_score, worst_score, gain, gain_stderr, within_prompt_correlation });

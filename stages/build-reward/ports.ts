@@ -27,6 +27,12 @@ export const inputs = {
     optional: true,
   },
   prompts: { contract: "prompts@1", description: "prompts for calibration", optional: true },
+  held_out: {
+    contract: "tokens@1",
+    description: "demonstrations that members have not seen: one file for all, or one per member",
+    many: "list",
+    optional: true,
+  },
   eval_prompts: {
     contract: "prompts@1",
     description: "prompts for the preflight; default: those of prompts",
@@ -43,6 +49,11 @@ export const inputs = {
 export const outputs = {
   reward: { contract: "reward", description: "directory with reward.json and the models" },
   report: { contract: "report", description: "directory with report.json: calibration, preflight, warnings" },
+  metrics: {
+    contract: "metrics@1",
+    description: "verdict (1 helps, 0 no signal, −1 harms) and measures; empty without sft and prompts",
+    optional: true,
+  },
 } as const satisfies Ports;
 
 /** What the stage's function receives. */

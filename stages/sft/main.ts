@@ -5,17 +5,18 @@
 import { readMetrics, writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
+import { readTokens, writeTokens } from "@/lib/data/contracts/tokens.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
 import { writeModel } from "@/lib/model/models/checkpoint.ts";
 import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { supervisedSequences } from "./objective.ts";
-import { params } from "./params.ts";
+import { type Params, params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { checkObjective, readObjective, readRows } from "./read_objective.ts";
 import { startingModel } from "./starting_model.ts";
-import { matchedUpdates, plannedUpdates, train, validationLoss } from "./train.ts";
+import { leftOut, matchedUpdates, plannedUpdates, train, validationLoss } from "./train.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -26,7 +27,10 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "train",
-  omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
+  omits: (params) => ({
+    ...(params.checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {}),
+    ...whyNoLeftOut(params),
+  }),
   run,
 });
 
@@ -70,7 +74,19 @@ async function run(context: Context): Promise<void> {
   }
   await publishDirectory(outputs.policy, write);
   if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints, scratch === undefined);
+  if (Object.keys(whyNoLeftOut(params)).length === 0) {
+    const { rows, tokenizerDigest } = readTokens(inputs.tokens!);
+    const others = leftOut(rows, seed, params.subsample);
+    if (others.length > 0) await writeTokens(outputs.left_out, { rows: others, tokenizerDigest });
+  }
   await writeMetrics(outputs.metrics, metrics);
+}
+
+/** Returns the setting with which no demonstrations are left out, as for `omits`. */
+function whyNoLeftOut({ subsample, objective, pack }: Params): Readonly<Record<string, string>> {
+  if (subsample === 1) return { left_out: "subsample=1" };
+  if (objective !== "nll") return { left_out: `objective=${objective}` };
+  return pack ? { left_out: "pack=true" } : {};
 }
 
 if (import.meta.main) {

@@ -92,7 +92,7 @@ Deno.test("sft writes no optimizer state, which no stage reads (8 bytes per para
   using directory = new TemporaryDirectory();
   const home = directory.file("out");
   await runStage(home, { tokens: await write(directory), params: { max_updates: 1 } });
-  assertEquals(Object.keys(stage.outputs), ["policy", "checkpoints", "metrics"]);
+  assertEquals(Object.keys(stage.outputs), ["policy", "checkpoints", "left_out", "metrics"]);
   assertEquals([...Deno.readDirSync(home)].map(({ name }) => name).sort(), ["metrics", "policy"]);
 });
 

@@ -36,6 +36,11 @@ export const outputs = {
     description: "intermediate checkpoints by number of updates, if checkpoint_every > 0",
     optional: true,
   },
+  left_out: {
+    contract: "tokens@1",
+    description: "demonstrations that were not drawn, if subsample < 1",
+    optional: true,
+  },
   metrics: {
     contract: "metrics@1",
     description:

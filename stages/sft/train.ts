@@ -126,6 +126,12 @@ export function subsampled<Row>(rows: readonly Row[], seed: number, share: numbe
   return Array.from(drawn, (row) => rows[row]!);
 }
 
+/** Returns the rows that {@linkcode subsampled} does not keep, in their own order. */
+export function leftOut<Row>(rows: readonly Row[], seed: number, share: number): readonly Row[] {
+  const kept = new Set(subsampled(rows, seed, share));
+  return rows.filter((row) => !kept.has(row));
+}
+
 /** Returns the number of updates by the parameters, without match_updates. */
 export function plannedUpdates(
   rows: number,

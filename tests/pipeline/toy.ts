@@ -14,9 +14,9 @@ import { processExecutor } from "@/lib/pipeline/executors/process_executor.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
 import { dryRun } from "@/lib/pipeline/engine/dry_run.ts";
 import {
-  requireCached,
   forcedStages,
   type PartFlags,
+  requireCached,
   type SelectedPart,
   selectPart,
 } from "@/lib/pipeline/engine/selection.ts";

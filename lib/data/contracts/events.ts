@@ -98,6 +98,12 @@ export type RunEvent =
       readonly rows: readonly EvalRow[];
     }
     | {
+      /** a loop whose condition (`when`) does not hold: it has no iterations */
+      readonly type: "loop_skipped";
+      readonly block: string;
+      readonly reason: string;
+    }
+    | {
       readonly type: "loop_ended";
       readonly block: string;
       readonly iteration: number;

@@ -41,6 +41,8 @@ export interface RewardManifest {
   readonly tokenCap?: number;
   /** nats: the reward of EOS is clipped to ± eosBound; null = as any token */
   readonly eosBound: number | null;
+  /** weight w of target − baseline; the target itself has weight 1 − w. Absent = 1 */
+  readonly baseWeight?: number;
   /** divisor of the reward: 1, the length, its square root, or max(1, length / lengthTarget) */
   readonly lengthNorm: "none" | "mean" | "sqrt" | "target";
   /** tokens; of `lengthNorm` target */
@@ -70,6 +72,7 @@ export const NEW_KEYS = [
   "floor_penalties",
   "floor_both",
   "token_cap",
+  "base_weight",
   "length_target",
 ] as const;
 
@@ -87,6 +90,7 @@ export const RewardSchema = z.strictObject({
   floor_both: z.number().optional().describe("reward 0 if log π_base and target are both ≤ floor_both, nats"),
   token_cap: z.number().nonnegative().optional().describe("clips token rewards, nats"),
   eos_bound: z.number().nonnegative().nullable().describe("clips the reward of EOS, nats"),
+  base_weight: z.number().min(0).max(1).optional().describe("weight of target − baseline; 1 if absent"),
   length_norm: z.enum(["none", "mean", "sqrt", "target"]),
   length_target: z.number().positive().optional().describe("target length of length_norm target, tokens"),
   eos_ids: z.array(z.int().nonnegative()),

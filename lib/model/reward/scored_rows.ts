@@ -39,6 +39,7 @@ export type RewardRule = Pick<
   | "floorBoth"
   | "tokenCap"
   | "eosBound"
+  | "baseWeight"
   | "lengthNorm"
   | "lengthTarget"
   | "eosIds"
@@ -105,7 +106,7 @@ export function memberRewards(
 function rewardsBy(
   rows: readonly RolloutRow[],
   { base, baseline }: RewardLogprobs,
-  { floor, floorPenalties, floorBoth, tokenCap, eosBound, eosIds }: RewardRule,
+  { floor, floorPenalties, floorBoth, tokenCap, eosBound, baseWeight = 1, eosIds }: RewardRule,
 ): (target: Row, i: number) => Float64Array<ArrayBuffer> {
   const ends = new Set(eosIds);
   const guards = {
@@ -114,6 +115,7 @@ function rewardsBy(
     floorBoth: floorBoth ?? null,
     tokenCap: tokenCap ?? null,
     eosBound,
+    baseWeight,
   };
   return (target, i) => {
     const isEos = Array.from(rows[i]!.responseIds, (id) => ends.has(id) ? 1 : 0);

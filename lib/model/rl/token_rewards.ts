@@ -1,4 +1,8 @@
-/** The reward of each token: how much more likely the members find it than a baseline, under guards. @module */
+/**
+ * The reward of each token: how much more likely the members find it than a baseline, under guards, and how likely they find
+ * it.
+ * @module
+ */
 import { checkEqualLengths, type Row } from "./rows.ts";
 
 /** What `floor` does with negative rewards, as parameters spell it: it removes them too, or keeps them. */
@@ -19,6 +23,8 @@ export interface TokenGuards {
   readonly tokenCap: number | null;
   /** nats, positive: the reward of EOS is clipped to ± this */
   readonly eosBound: number | null;
+  /** w of {@linkcode tokenRewards}, 0 to 1; absent = 1 */
+  readonly baseWeight?: number;
 }
 
 /** Log-probabilities of one response, [R], nats. */
@@ -34,10 +40,13 @@ export interface TokenRewardInputs {
 }
 
 /**
- * Returns the reward of each response token, [R], nats: r = target − baseline, then
+ * Returns the reward of each response token, [R], nats: w·g + (1 − w)·target, with w = baseWeight and g the guarded ratio
+ * target − baseline:
  *
- * at EOS: clip(r, ±eosBound), or clip(r, ±tokenCap) without an eosBound;
- * elsewhere: 0 where base ≤ floor, 0 where base ≤ floorBoth and target ≤ floorBoth, else clip(r, ±tokenCap).
+ * at EOS: clip(target − baseline, ±eosBound), or ± tokenCap without an eosBound;
+ * elsewhere: 0 where base ≤ floor, 0 where base ≤ floorBoth and target ≤ floorBoth, else clip(target − baseline, ±tokenCap).
+ *
+ * Without guards this is target − w·baseline. With w = 0 it is the members' log-probability, so that PPO sharpens SFT.
  *
  * With floorPenalties `keep`, a token with base ≤ floor gets min(clip(r, ±tokenCap), 0) instead of 0: the floor then takes only the gain of text that
  * the base finds next to impossible, not the penalty of text that the members find even less likely.
@@ -46,10 +55,11 @@ export interface TokenRewardInputs {
  * ours: text that the base finds next to impossible would get most of the reward, and an EOS that the base never emits a constant that hides
  * everything else. `floorBoth` is the milder floor: it removes the reward of text that no model expects, where a ratio of two tiny probabilities is
  * noise, and keeps that of text that the members alone have learned. `tokenCap` keeps one token from outweighing the rest of a response, as PPO clips
- * a ratio.
+ * a ratio. `baseWeight` keeps what the base knows already: with w = 1, a token that SFT has made less likely than the base did has a negative
+ * reward even if it is right.
  *
  * @throws {ShapeError} if the lengths differ
- * @throws {RangeError} if a bound is negative
+ * @throws {RangeError} if a bound is negative, or baseWeight is not within 0 and 1
  * @example A token that only the base finds unlikely, one that both do, a capped token, and EOS
  * ```ts
  * import { tokenRewards } from "@/lib/model/rl/token_rewards.ts";
@@ -60,24 +70,30 @@ export interface TokenRewardInputs {
  * assertEquals([...tokenRewards(logprobs, off)], [8, 1, 2.5, 26]);
  * assertEquals([...tokenRewards(logprobs, { ...off, floorBoth: -6, tokenCap: 2 })], [2, 0, 2, 2]);
  * assertEquals([...tokenRewards(logprobs, { ...off, floor: -6, tokenCap: 2, eosBound: 5 })], [0, 0, 2, 5]);
+ * assertEquals([...tokenRewards(logprobs, { ...off, baseWeight: 0.5 })], [3.5, -3.5, 1, 12.5]);
  * ```
  */
 export function tokenRewards(
   { target, base, baseline, isEos }: TokenRewardInputs,
-  { floor, floorPenalties = "drop", floorBoth, tokenCap, eosBound }: TokenGuards,
+  { floor, floorPenalties = "drop", floorBoth, tokenCap, eosBound, baseWeight = 1 }: TokenGuards,
 ): Float64Array<ArrayBuffer> {
   checkEqualLengths({ target, base, baseline, isEos });
   const cap = tokenCap ?? Infinity, bound = eosBound ?? cap;
   if (!(cap >= 0 && bound >= 0)) {
     throw new RangeError(`tokenCap and eosBound must be at least 0, got ${tokenCap} and ${eosBound}`);
   }
+  if (!(baseWeight >= 0 && baseWeight <= 1)) {
+    throw new RangeError(`baseWeight must be within 0 and 1, got ${baseWeight}`);
+  }
+  // Not w·g + 0·target for w = 1: target may be −Infinity.
+  const weighted = (g: number, m: number) => baseWeight === 1 ? g : baseWeight * g + (1 - baseWeight) * m;
   const low = floor ?? -Infinity, lowBoth = floorBoth ?? -Infinity;
   return Float64Array.from(target, (m, t) => {
     const ratio = m - baseline[t]!, b = base[t]!;
-    if (isEos[t] !== 0) return clipped(ratio, bound);
-    if (Math.max(b, m) <= lowBoth) return 0;
-    if (b > low) return clipped(ratio, cap);
-    return floorPenalties === "keep" && ratio < 0 ? clipped(ratio, cap) : 0;
+    if (isEos[t] !== 0) return weighted(clipped(ratio, bound), m);
+    if (Math.max(b, m) <= lowBoth) return weighted(0, m);
+    if (b > low) return weighted(clipped(ratio, cap), m);
+    return weighted(floorPenalties === "keep" && ratio < 0 ? clipped(ratio, cap) : 0, m);
   });
 }
 

@@ -48,6 +48,39 @@ Deno.test("tokenRewards(): tokenCap clips on both sides, at EOS only without an 
   assertEquals(one(-1, -27, 1, { tokenCap: 8, eosBound: 5 }), 5);
 });
 
+Deno.test("tokenRewards(): baseWeight weighs the guarded ratio against the target, by hand", () => {
+  const guards = { floor: -6, tokenCap: 2, eosBound: 5 };
+  // ratio 1: 0.75 · 1 + 0.25 · −2 = 0.25
+  assertEquals(one(-2, -3, 0, { ...guards, baseWeight: 0.75 }), 0.25);
+  // capped: 0.75 · 2 + 0.25 · −1 · floored: 0.75 · 0 + 0.25 · −2 · EOS: 0.75 · 5 + 0.25 · −1
+  assertEquals(one(-1, -5, 0, { ...guards, baseWeight: 0.75 }), 1.25);
+  assertEquals(one(-2, -7, 0, { ...guards, baseWeight: 0.75 }), -0.5);
+  assertEquals(one(-1, -27, 1, { ...guards, baseWeight: 0.75 }), 3.5);
+  // without guards: target − w · base
+  assertEquals(one(-2, -4, 0, { baseWeight: 0.5 }), 0);
+  assertEquals([one(-2, -7, 0, { ...guards, baseWeight: 0 }), one(-2, -7, 1, { ...guards, baseWeight: 0 })], [
+    -2,
+    -2,
+  ]);
+});
+
+Deno.test("tokenRewards(): baseWeight 1 changes no bit, also where a log-probability is −Infinity", () => {
+  const logprob = fc.double({ min: -30, max: 0, noNaN: true });
+  fc.assert(
+    fc.property(logprob, logprob, fc.integer({ min: 0, max: 1 }), (m, b, end) => {
+      const guards = { floor: -4, tokenCap: 1, eosBound: 10 };
+      assertEquals(one(m, b, end, { ...guards, baseWeight: 1 }), one(m, b, end, guards));
+    }),
+    { seed: 5 },
+  );
+  assertEquals(one(-Infinity, -1, 0, { baseWeight: 1 }), -Infinity);
+  assertThrows(
+    () => one(-1, -1, 0, { baseWeight: 1.5 }),
+    RangeError,
+    "baseWeight must be within 0 and 1, got 1.5",
+  );
+});
+
 Deno.test("tokenRewards(): the baseline is subtracted, floors apply to the base", () => {
   assertEquals(one(-1, -5, 0, { floor: -6 }, -3), 2);
   assertEquals(one(-1, -7, 0, { floor: -6 }, -3), 0);

@@ -19,6 +19,16 @@ export function correlationWithin(a: Row, b: Row, groups: Row): number | null {
 }
 
 /**
+ * Returns the standard deviation within groups, √(Σ (x − mean of its group)² / Σ (size − 1)); null where no group has two.
+ */
+export function deviationWithin(values: Row, groups: Row): number | null {
+  let squares = 0;
+  for (const x of groupMeanBaseline(values, groups)) squares += x ** 2;
+  const free = groups.length - new Set(Array.from(groups)).size;
+  return free === 0 ? null : Math.sqrt(squares / free);
+}
+
+/**
  * Returns the mean of {@linkcode correlationWithin} over all pairs of judges: their agreement on which response to a prompt is the better one.
  * Null for a single judge, or where no pair is defined.
  * @param judges K rows of [B]: the score of each response by each judge

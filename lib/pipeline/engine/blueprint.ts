@@ -63,13 +63,23 @@ export interface ForeachPlan {
   readonly stages: StagePlan[];
 }
 
-/** A metric that a stage of a loop writes in an iteration; it decides when the loop ends or which iteration is best. */
+/**
+ * A metric that a stage of a loop writes in an iteration, or one outside: it decides when the loop ends, which iteration is
+ * best, or whether the loop runs.
+ */
 export interface LoopMetric {
   readonly stage: StagePlan;
   readonly port: string;
   readonly metric: string;
   /** the row of `evals@1` that holds it; absent for `metrics@1`. Without a model, only one row may fit */
   readonly row?: { readonly model?: string; readonly mode: DecodingMode };
+}
+
+/** A metric with a bound: the condition holds if the metric is above, or below it. */
+export interface Condition {
+  readonly metric: LoopMetric;
+  readonly above?: number;
+  readonly below?: number;
 }
 
 /** How the best iteration of a loop is chosen. */
@@ -88,7 +98,9 @@ export interface IteratePlan {
   readonly stages: StagePlan[];
   readonly carry: Record<string, Reference | null>;
   readonly next: Record<string, Reference>;
-  until?: { readonly metric: LoopMetric; readonly above?: number; readonly below?: number };
+  /** the loop runs only if it holds; the metric is that of a stage outside of blocks */
+  when?: Condition;
+  until?: Condition;
   best?: BestPlan;
   /** models and states are written in every so many iterations */
   readonly publish: number;

@@ -16,12 +16,14 @@ import { statOf } from "./tree.ts";
 import { listValues, type NodeValue, type OutputValues, treeOf, walk } from "./walk.ts";
 import { append, largest } from "@/lib/compute/tensor/large_lists.ts";
 
-/** One node of a dry run. */
+/** One node of a dry run, or a loop with a condition. */
 export interface DryRunNode extends NodeName {
   /** `ppo.update[3]` */
   readonly id: string;
   readonly runs: boolean;
-  /** why it runs; "cached" if it does not */
+  /** `skip`: a loop that does not run; `maybe`: one whose condition is not known yet. Absent for stages */
+  readonly loop?: "skip" | "maybe";
+  /** why it runs; "cached" if it does not; of a loop, its condition */
   readonly reason: string;
   /** key of its action; absent if its inputs are not known yet */
   readonly key?: string;
@@ -89,6 +91,17 @@ export async function dryRun(blueprint: Blueprint, options: DryRunOptions): Prom
       if (!tree || !store!.isSound(tree)) return undefined;
       return readLoopMetric(await store!.view(record, metric.port), metric);
     },
+    loopSkipped: (id, reason) =>
+      void nodes.push({ stage: id, uses: "", id, runs: false, loop: "skip", reason }),
+    loopUndecided: (id, condition) =>
+      void nodes.push({
+        stage: id,
+        uses: "",
+        id,
+        runs: false,
+        loop: "maybe",
+        reason: `only if ${condition}`,
+      }),
     loopEnded: () => {},
     loopBest: () => {},
   }).catch((error) => {
@@ -124,24 +137,24 @@ function missingOutputs(
 }
 
 /**
- * Returns the dry run as text: one line for each node that runs, and how many are cached.
+ * Returns the dry run as text: one line for each node that runs and each loop with a condition, and how many are cached.
  * @param explain adds a line with full digests for each changed part of a key
  */
 export function dryRunText(nodes: readonly DryRunNode[], explain = false): string {
   const width = largest(nodes.map(({ id }) => id.length), 0);
-  const running = nodes.filter(({ runs }) => runs);
-  const lines = running.flatMap(({ id, reason, key, changes = [] }) => [
-    `run     ${id.padEnd(width)}  ${reason}`,
+  const shown = nodes.filter(({ runs, loop }) => runs || loop !== undefined);
+  const lines = shown.flatMap(({ id, loop, reason, key, changes = [] }) => [
+    `${(loop ?? "run").padEnd(6)}  ${id.padEnd(width)}  ${reason}`,
     ...(explain
       ? [...changes, ...(key === undefined ? [] : [`key: ${key}`])].map((line) => `          ${line}`)
       : []),
   ]);
+  const stages = nodes.filter(({ loop }) => loop === undefined);
+  const toRun = stages.filter(({ runs }) => runs).length;
   return `${
     [
       ...lines,
-      `${running.length} ${running.length === 1 ? "stage" : "stages"} to run, ${
-        nodes.length - running.length
-      } cached`,
+      `${toRun} ${toRun === 1 ? "stage" : "stages"} to run, ${stages.length - toRun} cached`,
     ].join("\n")
   }\n`;
 }

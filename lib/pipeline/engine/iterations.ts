@@ -1,12 +1,18 @@
 /**
- * Runs the iterations of loops one after another, and finds where each loop ends and which of its iterations is best.
- * Both depend on metrics of finished iterations, which are in the store, so a resumed run decides the same.
+ * Runs the iterations of loops one after another, and finds whether each loop runs, where it ends and which of its iterations
+ * is best. These depend on metrics of finished stages, which are in the store, so a resumed run decides the same.
  * @module
  */
 import type { BestIteration } from "@/lib/data/contracts/events.ts";
 import type { ActionRecord } from "./action_record.ts";
-import { type IteratePlan, lastIteration, type LoopMetric, runsInIteration } from "./blueprint.ts";
-import { metricLabel } from "./loop_metrics.ts";
+import {
+  type Condition,
+  type IteratePlan,
+  lastIteration,
+  type LoopMetric,
+  runsInIteration,
+} from "./blueprint.ts";
+import { conditionHolds, conditionText, metricLabel } from "./loop_metrics.ts";
 import { unroll } from "./unroll.ts";
 import { makeNode, type Node, nodesOf } from "./nodes.ts";
 
@@ -16,6 +22,9 @@ export interface IterationsOptions {
   readonly visit: (node: Node) => Promise<ActionRecord | undefined>;
   /** returns the metric in a node's outputs; undefined if it is not available (a dry run) */
   readonly readMetric: (node: Node, record: ActionRecord, metric: LoopMetric) => Promise<number | undefined>;
+  /** called for a loop that does not run, and, if this is not known yet (a dry run), with the condition */
+  readonly loopSkipped: (block: string, reason: string) => void;
+  readonly loopUndecided?: (block: string, condition: string) => void;
   readonly loopEnded: (block: string, iteration: number, reason: string) => void;
   readonly loopBest: (best: BestIteration) => void;
   /** keeps a promise whose failure is reported when the walk ends */
@@ -37,14 +46,14 @@ export class Iterations {
 
   constructor(readonly options: IterationsOptions) {}
 
-  /** Returns the number of iterations of the loop; starts them if necessary. */
+  /** Returns the number of iterations of the loop, 0 if its condition does not hold; starts them if necessary. */
   count(block: IteratePlan): Promise<number> {
     const count = this.#counts.get(block.name) ?? this.options.later(this.#run(block));
     this.#counts.set(block.name, count);
     return count;
   }
 
-  /** Returns the best iteration of the loop. */
+  /** Returns the best iteration of the loop, −1 if it has none. */
   best(block: IteratePlan): Promise<Best> {
     const best = this.#bests.get(block.name) ?? this.options.later(this.#findBest(block));
     this.#bests.set(block.name, best);
@@ -52,7 +61,8 @@ export class Iterations {
   }
 
   async #run(block: IteratePlan): Promise<number> {
-    const { until } = block;
+    const { when, until } = block;
+    if (when && !await this.#holds(block, when)) return 0;
     if (!until) {
       await unroll(block.count, (i) => this.#visit(block, i));
       return block.count;
@@ -61,16 +71,26 @@ export class Iterations {
       this.#visit(block, i);
       if (!runsInIteration(until.metric.stage, i, lastIteration(block))) continue;
       const value = await this.#metric(until.metric, i);
-      const bound = until.above ?? until.below!;
-      if (value === undefined || (until.above !== undefined ? value <= bound : value >= bound)) continue;
+      if (value === undefined || !conditionHolds(until, value)) continue;
       const comparison = until.above !== undefined ? "above" : "below";
-      const reason = `${metricLabel(until.metric)} is ${value}, ${comparison} ${bound}`;
+      const reason = `${metricLabel(until.metric)} is ${value}, ${comparison} ${until.above ?? until.below!}`;
       this.options.loopEnded(block.name, i, reason);
       // Only now is it known that this iteration is the last, in which every stage runs.
       this.#visit(block, i, i);
       return i + 1;
     }
     return block.count;
+  }
+
+  /** Returns whether the loop runs: also if the metric is not known yet (a dry run). */
+  async #holds({ name }: IteratePlan, when: Condition): Promise<boolean> {
+    const value = await this.#metric(when.metric), { loopSkipped, loopUndecided } = this.options;
+    if (value === undefined) loopUndecided?.(name, conditionText(when));
+    else if (!conditionHolds(when, value)) {
+      loopSkipped(name, `it requires ${conditionText(when)}, got ${value}`);
+      return false;
+    }
+    return true;
   }
 
   /** Visits an iteration and reads its deciding metric, so that a missing metric fails in its first iteration. */
@@ -83,8 +103,8 @@ export class Iterations {
     });
   }
 
-  async #metric(metric: LoopMetric, iteration: number): Promise<number | undefined> {
-    const node = makeNode(metric.stage, { iteration });
+  async #metric(metric: LoopMetric, iteration?: number): Promise<number | undefined> {
+    const node = makeNode(metric.stage, iteration === undefined ? {} : { iteration });
     const record = await this.options.visit(node);
     return record && await this.options.readMetric(node, record, metric);
   }
@@ -92,6 +112,7 @@ export class Iterations {
   async #findBest(block: IteratePlan): Promise<Best> {
     const { metric, goal } = block.best!;
     const last = await this.count(block) - 1;
+    if (last < 0) return last;
     const waitsFor: string[] = [];
     let best: { iteration: number; value: number } | undefined;
     for (let i = 0; i <= last; i++) {

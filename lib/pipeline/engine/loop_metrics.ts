@@ -6,7 +6,7 @@
 import { readEvals } from "@/lib/data/contracts/evals.ts";
 import { readMetrics } from "@/lib/data/contracts/metrics.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
-import type { IteratePlan, LoopMetric, StagePlan } from "./blueprint.ts";
+import type { Condition, LoopMetric, StagePlan } from "./blueprint.ts";
 import type { MetricEntry, StageEntry } from "./manifest.ts";
 import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
 import { contractsOf } from "./ports.ts";
@@ -15,33 +15,37 @@ import { suggestion, unknownName } from "./suggest.ts";
 /** Where a metric is named, and where problems with it are added. */
 export interface MetricContext {
   readonly at: YamlPath;
-  readonly block: IteratePlan;
-  /** the block's stages as written */
-  readonly entries: Readonly<Record<string, StageEntry>>;
+  /** stages that may write it, and where they are: `block "ppo"` */
+  readonly stages: readonly StagePlan[];
+  readonly place: string;
+  /** the stages as written; without them, only metrics@1 may be named */
+  readonly entries?: Readonly<Record<string, StageEntry>>;
   readonly problems: PlacedProblem[];
 }
 
 /** Returns the metric that `written` names, or undefined if there is none: then the context has the problems. */
 export function resolveMetric(written: MetricEntry, context: MetricContext): LoopMetric | undefined {
-  const { at, block, problems } = context;
+  const { at, stages, problems } = context;
   const bad = (key: string, message: string) => {
     problems.push({ at: [...at, key], message });
     return undefined;
   };
   const [stageName = "", port = "", metric = "", ...rest] = written.metric.split(".");
-  const stage = block.stages.find((s) => s.name === stageName);
+  const stage = stages.find((s) => s.name === stageName);
   if (!stage) {
-    const names = block.stages.map((s) => s.name);
-    return bad("metric", `block "${block.name}": ${unknownName("stage", stageName, names)}`);
+    return bad("metric", `${context.place}: ${unknownName("stage", stageName, stages.map((s) => s.name))}`);
   }
+  const allowed = context.entries ? ["metrics@1", "evals@1"] : ["metrics@1"];
+  const isAllowed = (name: string) => allowed.includes(metricContract(stage, name) ?? "");
   const contract = metricContract(stage, port);
-  if (contract === undefined || metric === "" || rest.length > 0) {
-    const ports = Object.keys(stage.stage.outputs).filter((name) => metricContract(stage, name));
+  if (!isAllowed(port) || metric === "" || rest.length > 0) {
+    const ports = Object.keys(stage.stage.outputs).filter(isAllowed);
     const which = ports.length === 0 ? "which it does not have" : ports.join(", ");
     return bad(
       "metric",
-      `"metric" must name an output of "${stageName}" that is metrics@1 or evals@1 (${which}) as STAGE.OUTPUT.METRIC, ` +
-        `got "${written.metric}"`,
+      `"metric" must name an output of "${stageName}" that is ${
+        allowed.join(" or ")
+      } (${which}) as STAGE.OUTPUT.METRIC, ` + `got "${written.metric}"`,
     );
   }
   if (contract === "metrics@1") {
@@ -51,7 +55,7 @@ export function resolveMetric(written: MetricEntry, context: MetricContext): Loo
     }
     return extra.length > 0 ? undefined : { stage, port, metric };
   }
-  const models = modelNames(stage, context.entries[stageName]!);
+  const models = modelNames(stage, context.entries![stageName]!);
   const model = written.model ?? (models?.length === 1 ? models[0] : undefined);
   if (models !== undefined && model === undefined) {
     return bad("metric", `"model" is required, as "${stageName}" evaluates several: ${models.join(", ")}`);
@@ -90,6 +94,16 @@ export function metricLabel({ stage, metric, row }: LoopMetric): string {
   return `${stage.name}.${metric}${which}`;
 }
 
+/** Returns whether the condition holds for a value of its metric. */
+export function conditionHolds({ above, below }: Condition, value: number): boolean {
+  return above !== undefined ? value > above : value < below!;
+}
+
+/** Returns `ppo.kl above 5`. */
+export function conditionText({ metric, above, below }: Condition): string {
+  return `${metricLabel(metric)} ${above !== undefined ? `above ${above}` : `below ${below}`}`;
+}
+
 /**
  * Returns the value of `metric` in the file that its stage wrote: for `metrics@1` the last of its name, for `evals@1` the
  * mean of its row.
@@ -98,7 +112,8 @@ export function metricLabel({ stage, metric, row }: LoopMetric): string {
 export function readLoopMetric(path: string, { stage, metric, row }: LoopMetric): number {
   const bad = (required: string, found: readonly string[]) => {
     const names = [...new Set(found)].sort().join(", ") || "none";
-    const place = `Loop "${stage.block!.name}" requires that ${stage.path} ${required}`;
+    const reader = stage.block ? `Loop "${stage.block.name}"` : "The condition of a loop (when)";
+    const place = `${reader} requires that ${stage.path} ${required}`;
     return new DataError(`${place}, got ${names}`, { file: path });
   };
   if (row === undefined) {

@@ -2,7 +2,7 @@
  * Plans what an `iterate` block has beside its stages: carried values, `until` and `best`.
  * @module
  */
-import type { IteratePlan, Reference } from "./blueprint.ts";
+import type { Condition, IteratePlan, LoopMetric, Reference, StagePlan } from "./blueprint.ts";
 import { resolveMetric } from "./loop_metrics.ts";
 import type { IterateEntry } from "./manifest.ts";
 import type { PlacedProblem, YamlPath } from "./placed_yaml.ts";
@@ -22,16 +22,26 @@ export function emptyLoop(name: string, entry: IterateEntry): IteratePlan {
   };
 }
 
-/** Sets `until` and `best` of a loop that has its stages. */
-export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems: PlacedProblem[]): void {
+/** Sets `when`, `until` and `best` of a loop that has its stages. @param outside the stages that are in no block */
+export function resolveMetrics(
+  block: IteratePlan,
+  entry: IterateEntry,
+  outside: readonly StagePlan[],
+  problems: PlacedProblem[],
+): void {
   const at: YamlPath = ["stages", block.name];
-  const { until, best } = entry.iterate;
-  const context = { block, entries: entry.stages, problems };
+  const { when, until, best } = entry.iterate;
+  const whenMetric = when &&
+    resolveMetric(when, {
+      at: [...at, "iterate", "when"],
+      stages: outside,
+      place: "outside of blocks",
+      problems,
+    });
+  if (whenMetric) block.when = condition(whenMetric, when);
+  const context = { stages: block.stages, place: `block "${block.name}"`, entries: entry.stages, problems };
   const untilMetric = until && resolveMetric(until, { ...context, at: [...at, "iterate", "until"] });
-  if (untilMetric) {
-    const bound = until.above !== undefined ? { above: until.above } : { below: until.below! };
-    block.until = { metric: untilMetric, ...bound };
-  }
+  if (untilMetric) block.until = condition(untilMetric, until);
   if (best === undefined) return;
   // With an unresolved metric the plan is refused; without any, references to the best iteration would be problems too.
   const metric = resolveMetric(best, { ...context, at: [...at, "iterate", "best"] }) ??
@@ -50,6 +60,13 @@ export function resolveMetrics(block: IteratePlan, entry: IterateEntry, problems
   if (block.stages.some((stage) => stage.name === "best")) {
     problems.push({ at: [...at, "stages", "best"], message: `${reserved}: use another name for the stage` });
   }
+}
+
+function condition(
+  metric: LoopMetric,
+  { above, below }: { readonly above?: number | undefined; readonly below?: number | undefined },
+): Condition {
+  return { metric, ...(above !== undefined ? { above } : { below: below! }) };
 }
 
 /** Sets `carry` and `next`. @param resolve returns a reference as seen from inside `block`, or from outside without it */

@@ -68,6 +68,14 @@ const untilSchema = z.strictObject({
   below: z.number().optional().describe("end after an iteration whose metric is less"),
 }).refine((u) => (u.above === undefined) !== (u.below === undefined), "must have either above or below");
 
+const whenSchema = z.strictObject({
+  metric: z.string().min(1).describe(
+    "STAGE.OUTPUT.METRIC of a stage outside of blocks whose output is metrics@1",
+  ),
+  above: z.number().optional().describe("run the loop only if the metric is greater"),
+  below: z.number().optional().describe("run the loop only if the metric is less"),
+}).refine((w) => (w.above === undefined) !== (w.below === undefined), "must have either above or below");
+
 const bestSchema = z.strictObject({
   ...metricShape,
   goal: z.enum(["max", "min"]).default("max").describe(
@@ -84,6 +92,9 @@ export const iterateEntrySchema = z.strictObject({
     count: z.int().min(1).max(MAX_ITERATIONS).describe("number of iterations"),
     carry: z.record(name, z.union([reference, z.null()])).default({}).describe(
       "initial values for the first iteration; null: none",
+    ),
+    when: whenSchema.optional().describe(
+      "condition for the loop to run at all; else it has no iterations, and BLOCK.NAME is the initial value",
     ),
     until: untilSchema.optional().describe("condition that ends the loop early"),
     best: bestSchema.optional().describe(

@@ -90,5 +90,6 @@ export function sourceStages(entry: EntryPlan): StagePlan[] {
     return [...Object.values(entry.bindings).flatMap(referencesOf), entry.when ?? null].flatMap(stagesOf);
   }
   const carried = isLoop(entry) ? [...Object.values(entry.carry), ...Object.values(entry.next)] : [];
-  return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf)];
+  const when = isLoop(entry) && entry.when ? [entry.when.metric.stage] : [];
+  return [...entry.stages.flatMap(sourceStages), ...carried.flatMap(stagesOf), ...when];
 }

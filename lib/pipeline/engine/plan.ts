@@ -8,6 +8,7 @@ import {
   type BlockPlan,
   type Blueprint,
   type EntryPlan,
+  isBlock,
   isLoop,
   type Reference,
   referencesOf,
@@ -154,7 +155,8 @@ class Planner {
   resolveLoops(): void {
     const loops = [...this.entries.values()].filter(isLoop)
       .map((block) => [block, this.source.manifest.stages[block.name] as IterateEntry] as const);
-    for (const [block, entry] of loops) resolveMetrics(block, entry, this.problems);
+    const outside = [...this.entries.values()].flatMap((entry) => isBlock(entry) ? [] : [entry]);
+    for (const [block, entry] of loops) resolveMetrics(block, entry, outside, this.problems);
     for (const [block, entry] of loops) {
       resolveCarried(block, entry, (...args) => this.#resolve(...args), this.problems);
     }

@@ -166,6 +166,7 @@ class Run {
           inputTree: (path) => this.#digests.tree(path),
           visit: (ready) => this.#visit(ready, isFirst),
           readMetric: (node, record, metric) => this.#readMetric(node, record, metric),
+          loopSkipped: (block, reason) => this.#emit({ type: "loop_skipped", block, reason }),
           loopEnded: (block, iteration, reason) => {
             this.#pruner.publishLatest(block);
             this.#emit({ type: "loop_ended", block, iteration, reason });
@@ -207,7 +208,7 @@ class Run {
     try {
       await this.#maker.ensure({ from: "node", node, port: metric.port, record });
       const value = readLoopMetric(await this.store.view(record, metric.port), metric);
-      this.#pruner.noteMetric(metric, node.iteration!, value);
+      if (node.iteration !== undefined) this.#pruner.noteMetric(metric, node.iteration, value);
       return value;
     } catch (error) {
       // Without the metric nothing can be decided: more iterations would be wasted.

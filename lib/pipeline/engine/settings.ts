@@ -66,7 +66,7 @@ export function parseInputs(texts: readonly string[]): Record<string, string> {
 /**
  * Returns the manifest with `settings` applied: `STAGE.PARAM` and `BLOCK.STAGE.PARAM` set parameters, `BLOCK.count` the
  * number of copies or iterations, `BLOCK.publish` and `BLOCK.STAGE.every` how often a loop publishes and a stage of it
- * runs. Values of parameters are checked later with the rest of the plan.
+ * runs; `BLOCK.when=null` removes the condition of a loop. Values of parameters are checked later with the rest of the plan.
  * @throws {UsageError} listing all settings that do not fit
  */
 export function applySettings(manifest: Manifest, settings: readonly Setting[]): Manifest {
@@ -96,6 +96,12 @@ function applyOne(manifest: Manifest, { path, value }: Setting): string | undefi
   }
   const isLoop = "iterate" in entry;
   if (third === undefined) {
+    if (second === "when" && isLoop) {
+      if (value !== null) return `when can only be set to null, got ${JSON.stringify(value)}`;
+      const { when: _, ...iterate } = entry.iterate;
+      manifest.stages[first] = { ...entry, iterate };
+      return undefined;
+    }
     if (second !== "count" && !(second === "publish" && isLoop)) {
       return `"${first}" is a block: only ${first}.count and ${first}.STAGE.PARAM can be set`;
     }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ActionRecord } from "./action_record.ts";
-import { type Binding, type Blueprint, isBlock, type Reference } from "./blueprint.ts";
+import { type Binding, type Blueprint, isBlock, type IteratePlan, type Reference } from "./blueprint.ts";
 import { Iterations, type IterationsOptions } from "./iterations.ts";
 import { actionKey, type KeyParts, stageSeed } from "./key.ts";
 import { makeNode, type Node, nodesOf, type Position } from "./nodes.ts";
@@ -34,7 +34,8 @@ interface WaitingNode {
 }
 
 /** What the walk needs from its caller. */
-export interface WalkOptions extends Pick<IterationsOptions, "readMetric" | "loopEnded" | "loopBest"> {
+export interface WalkOptions
+  extends Pick<IterationsOptions, "readMetric" | "loopSkipped" | "loopUndecided" | "loopEnded" | "loopBest"> {
   /** returns the digest of a stage program's code */
   readonly code: (uses: string) => string;
   readonly inputTree: (path: string) => Tree;
@@ -46,13 +47,19 @@ export interface WalkOptions extends Pick<IterationsOptions, "readMetric" | "loo
   readonly skipped?: (node: Node) => void;
 }
 
-/** The target of a reference: the path of an input, an output of a node, or (in a dry run) something not known yet. */
-type Target = string | { readonly node: Node; readonly port: string } | {
+/** A node that is not visited because it reads what a loop without iterations would give. */
+const SKIPPED = Symbol("skipped");
+
+/**
+ * The target of a reference: the path of an input, an output of a node, (in a dry run) something not known yet, or an output
+ * of all iterations of a loop that has none.
+ */
+type Target = string | { readonly node: Node; readonly port: string } | typeof SKIPPED | {
   readonly waitsFor: readonly string[];
 };
 
 /** The record of a stage that does not run: it has no outputs. It is never stored. */
-const SKIPPED: ActionRecord = {
+const NO_OUTPUTS: ActionRecord = {
   version: 1,
   key: "",
   parts: { stage: "", code: "", params: {}, inputs: {} },
@@ -69,7 +76,8 @@ export type OutputValues = Readonly<Record<string, NodeValue | undefined>>;
 /**
  * Visits every node of `blueprint` and returns the values of its outputs. Nodes that do not depend on one another are
  * visited at the same time. If a visit fails, the nodes that depend on it are not visited; the first failure is thrown
- * when all others have ended.
+ * when all others have ended. A stage that reads the iterations of a loop that does not run is not visited either, nor are
+ * those that read this stage; in a map of values, only this value is missing.
  */
 export function walk(blueprint: Blueprint, options: WalkOptions): Promise<OutputValues> {
   return new Walk(blueprint, options).run();
@@ -77,14 +85,18 @@ export function walk(blueprint: Blueprint, options: WalkOptions): Promise<Output
 
 class Walk {
   readonly #iterations: Iterations;
-  readonly #visits = new Map<string, Promise<ActionRecord | undefined>>();
+  readonly #visits = new Map<string, Promise<ActionRecord | typeof SKIPPED | undefined>>();
   /** promises whose failures are reported at the end */
   readonly #started: Promise<unknown>[] = [];
 
   constructor(readonly blueprint: Blueprint, readonly options: WalkOptions) {
     this.#iterations = new Iterations({
       ...options,
-      visit: (node) => this.#visit(node),
+      visit: (node) => {
+        const visited = this.#visit(node).then((record) => record === SKIPPED ? undefined : record);
+        visited.catch(() => {}); // #visit reports it
+        return visited;
+      },
       later: (promise) => this.#later(promise),
     });
   }
@@ -102,7 +114,8 @@ class Walk {
     for (const promise of this.#started) await promise;
     const outputs: Record<string, NodeValue | undefined> = {};
     for (const [name, reference] of Object.entries(this.blueprint.outputs)) {
-      outputs[name] = (await this.#values(reference, {}, new Set()))[0];
+      const values = await this.#values(reference, {}, new Set());
+      outputs[name] = values === SKIPPED ? undefined : values[0];
     }
     return outputs;
   }
@@ -113,23 +126,26 @@ class Walk {
     return promise;
   }
 
-  #visit(node: Node): Promise<ActionRecord | undefined> {
+  #visit(node: Node): Promise<ActionRecord | typeof SKIPPED | undefined> {
     const visit = this.#visits.get(node.id) ?? this.#later(this.#prepareAndVisit(node));
     this.#visits.set(node.id, visit);
     return visit;
   }
 
-  async #prepareAndVisit(node: Node): Promise<ActionRecord | undefined> {
-    if (!await this.#isGiven(node)) return SKIPPED;
+  async #prepareAndVisit(node: Node): Promise<ActionRecord | typeof SKIPPED | undefined> {
+    if (!await this.#isGiven(node)) return NO_OUTPUTS;
     const inputs: Record<string, PortValues> = {};
+    let isSkipped = false;
     const waits = await Promise.all(
       Object.entries(node.plan.bindings).map(async ([port, binding]) => {
         const waitsFor = new Set<string>();
         const values = await this.#boundValues(binding, node, waitsFor);
-        if (values !== undefined) inputs[port] = values;
+        if (values === SKIPPED) isSkipped = true;
+        else if (values !== undefined) inputs[port] = values;
         return [...waitsFor];
       }),
     );
+    if (isSkipped) return SKIPPED;
     const waitsFor = [...new Set(waits.flat())];
     if (waitsFor.length > 0) {
       this.options.waiting?.({ node, waitsFor });
@@ -144,36 +160,53 @@ class Walk {
     const { when } = node.plan;
     if (!when) return true;
     const waitsFor = new Set<string>(), values = await this.#values(when, node, waitsFor);
-    if (values.length > 0 || waitsFor.size > 0) return true;
+    if (values !== SKIPPED && (values.length > 0 || waitsFor.size > 0)) return true;
     this.options.skipped?.(node);
     return false;
   }
 
   /** Returns the values of a port; undefined if there are none. Nodes that they wait for are added to `waitsFor`. */
-  async #boundValues(binding: Binding, at: Position, waitsFor: Set<string>): Promise<PortValues | undefined> {
+  async #boundValues(
+    binding: Binding,
+    at: Position,
+    waitsFor: Set<string>,
+  ): Promise<PortValues | typeof SKIPPED | undefined> {
     const valuesOf = (reference: Reference) => this.#values(reference, at, waitsFor);
-    if (binding.kind === "one") return (await valuesOf(binding.reference))[0];
+    if (binding.kind === "one") {
+      const values = await valuesOf(binding.reference);
+      return values === SKIPPED ? SKIPPED : values[0];
+    }
     if (binding.kind === "list") {
-      const list = (await Promise.all(binding.references.map(valuesOf))).flat();
-      return list.length > 0 ? list : undefined;
+      const lists = await Promise.all(binding.references.map(valuesOf));
+      const list = lists.flatMap((values) => values === SKIPPED ? [] : values);
+      return list.length > 0 ? list : lists.includes(SKIPPED) ? SKIPPED : undefined;
     }
     const pairs = await Promise.all(
-      Object.entries(binding.references).map(async ([name, r]) => [name, (await valuesOf(r))[0]] as const),
+      Object.entries(binding.references).map(async ([name, r]) => {
+        const values = await valuesOf(r);
+        return [name, values === SKIPPED ? undefined : values[0]] as const;
+      }),
     );
     const given = pairs.filter((pair): pair is readonly [string, NodeValue] => pair[1] !== undefined);
     return given.length > 0 ? Object.fromEntries(given) : undefined;
   }
 
   /** Returns the values of a reference. Nodes that must run before they are known are added to `waitsFor`. */
-  async #values(reference: Reference, at: Position, waitsFor: Set<string>): Promise<NodeValue[]> {
+  async #values(
+    reference: Reference,
+    at: Position,
+    waitsFor: Set<string>,
+  ): Promise<NodeValue[] | typeof SKIPPED> {
     const values: NodeValue[] = [];
     for (const target of await this.#targets(reference, at)) {
+      if (target === SKIPPED) return SKIPPED;
       if (typeof target === "string") {
         values.push({ from: "input", path: target, tree: this.options.inputTree(target) });
       } else if ("waitsFor" in target) {
         for (const id of target.waitsFor) waitsFor.add(id);
       } else {
         const record = await this.#visit(target.node);
+        if (record === SKIPPED) return SKIPPED;
         if (!record) waitsFor.add(target.node.id);
         else if (record.outputs[target.port]) values.push({ from: "node", ...target, record });
       }
@@ -194,28 +227,37 @@ class Walk {
         const { stage, port } = reference;
         const block = stage.block!;
         const count = block.kind === "foreach" ? block.count : await this.#iterations.count(block);
+        if (count === 0) return [SKIPPED];
         return Array.from({ length: count }, (_, i) => nodesOf(block, i, count - 1)).flat()
           .filter((node) => node.plan === stage).map((node) => ({ node, port }));
       }
       case "carry": {
-        const { reference: source, iteration } = carriedFrom(reference, at.iteration!);
-        if (source === null) return [];
-        return this.#targets(source, iteration === undefined ? {} : { iteration });
+        return this.#carried(reference.block, reference.name, at.iteration!);
       }
       case "next": {
-        const iteration = await this.#iterations.count(reference.block) - 1;
-        return this.#targets(reference.block.next[reference.name]!, { iteration });
+        const { block, name } = reference, iteration = await this.#iterations.count(block) - 1;
+        return iteration < 0
+          ? this.#carried(block, name, 0)
+          : this.#targets(block.next[name]!, { iteration });
       }
       case "best": {
         const { block, name } = reference;
         const iteration = await this.#iterations.best(block);
         if (typeof iteration !== "number") return [iteration];
+        if (iteration < 0) return this.#carried(block, name, 0);
         const source: Reference = block.best!.take === "carry"
           ? { from: "carry", block, name }
           : block.next[name]!;
         return this.#targets(source, { iteration });
       }
     }
+  }
+
+  /** Returns what a carried value of an iteration means; for iteration 0, the initial value. */
+  async #carried(block: IteratePlan, name: string, iteration: number): Promise<Target[]> {
+    const { reference, iteration: from } = carriedFrom({ from: "carry", block, name }, iteration);
+    if (reference === null) return [];
+    return await this.#targets(reference, from === undefined ? {} : { iteration: from });
   }
 }
 
