@@ -16,7 +16,7 @@ import {
   DOWNLOAD_ENVIRONMENT,
   environmentValue,
 } from "@/lib/data/files/kept_environment.ts";
-import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
+import { linkTargets, refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
@@ -96,7 +96,14 @@ async function launchStage(all: readonly string[]): Promise<number> {
   if (own.length === args.length) read.filter(isDirectory).forEach(refuseOutsideLinks);
   const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-    read: [...READ, ...read, ...write, ...checkers, ...modules.read],
+    read: [
+      ...READ,
+      ...read,
+      ...read.filter(isDirectory).flatMap(linkTargets),
+      ...write,
+      ...checkers,
+      ...modules.read,
+    ],
     write,
     ...network(stageHosts(local)),
     run: modules.run,
@@ -141,7 +148,15 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
     new URL("pipeline_command.ts", import.meta.url),
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
-      read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
+      read: [
+        ...READ,
+        flags.manifest,
+        ...files,
+        ...files.flatMap(linkTargets),
+        flags.runDir,
+        flags.storeDir,
+        ...modules.read,
+      ],
       write: [flags.runDir, flags.storeDir],
       ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts)),
       sys: ["systemMemoryInfo", "statfs"],
