@@ -17,7 +17,7 @@ import {
   environmentValue,
   EXECUTOR_ENVIRONMENT,
 } from "@/lib/data/files/kept_environment.ts";
-import { refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
+import { linkTargets, refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
@@ -100,7 +100,14 @@ async function launchStage(all: readonly string[]): Promise<number> {
   if (own.length === args.length) read.filter(isDirectory).forEach(refuseOutsideLinks);
   const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
-    read: [...READ, ...read, ...write, ...checkers, ...modules.read],
+    read: [
+      ...READ,
+      ...read,
+      ...read.filter(isDirectory).flatMap(linkTargets),
+      ...write,
+      ...checkers,
+      ...modules.read,
+    ],
     write,
     ...network(stageHosts(local)),
     run: modules.run,
@@ -155,6 +162,7 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
         ...(flags.site === undefined ? [] : [flags.site]),
         ...folders,
         ...files,
+        ...files.flatMap(linkTargets),
         flags.runDir,
         flags.storeDir,
         ...modules.read,

@@ -92,7 +92,8 @@ function fileDigest(path: string): FileDigest {
   reading(path, () => {
     checkRegular(path);
     using file = Deno.openSync(path, { read: true });
-    const chunk = new Uint8Array(CHUNK_BYTES);
+    // Most files are small, and a buffer is zeroed when it is made.
+    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, file.statSync().size + 1));
     for (let n = file.readSync(chunk); n !== null; n = file.readSync(chunk)) {
       hash.update(chunk.subarray(0, n));
       size += n;

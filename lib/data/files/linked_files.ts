@@ -27,6 +27,19 @@ export function refuseOutsideLinks(path: string): void {
   throw new DataError(`${required} (or use --follow-links), got ${listed(bad)}`, { file: path });
 }
 
+/** Returns the files that links in the directory `path` lead to: reading a link requires permission for its target. */
+export function linkTargets(path: string): string[] {
+  const targets: string[] = [];
+  reading(path, () => {
+    if (!Deno.statSync(path).isDirectory) return;
+    visit(Deno.realPathSync(path), (link) => {
+      const target = targetOf(link);
+      if (target !== undefined) targets.push(target);
+    });
+  });
+  return targets;
+}
+
 /** Calls `found` with every link below `folder`; names that begin with a dot are never read. */
 function visit(folder: string, found: (link: string) => void): void {
   for (const { name, isDirectory, isSymlink } of Deno.readDirSync(folder)) {

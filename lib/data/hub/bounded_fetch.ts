@@ -9,7 +9,7 @@ import { DataError, UnavailableError } from "@/lib/compute/tensor/errors.ts";
 export const SILENCE_MS = 60_000;
 
 /** Least bytes a second, over the longest wait for a byte: a byte now and then would hold a download for ever. */
-export const LEAST_RATE = 1024;
+const LEAST_RATE = 1024;
 
 /** A reply that keeps coming, but too slowly: another attempt would be as slow. */
 export class TooSlowError extends UnavailableError {

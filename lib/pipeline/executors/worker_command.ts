@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
+import { linkTargets } from "@/lib/data/files/linked_files.ts";
 import { allowFlags } from "@/lib/pipeline/engine/allow_flags.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import type { Task } from "@/lib/pipeline/engine/task.ts";
@@ -41,7 +42,8 @@ export function taskPermissions(task: Task, taskFile: string, { stages, root }: 
   const written = writtenPaths(task),
     modules = hasModules(task) ? modulePermissions() : { read: [], run: [] };
   const system = ["/proc/cpuinfo", "/sys/devices/system/cpu", ...modules.read];
-  const read = [...code, ...readPaths(task), ...written, taskFile, ...system];
+  const inputs = readPaths(task);
+  const read = [...code, ...inputs, ...inputs.flatMap(linkTargets), ...written, taskFile, ...system];
   const bad = [...read, ...written].filter((path) => path.includes(","));
   if (bad.length > 0) {
     throw new UsageError(
