@@ -9,6 +9,7 @@ import { reachedHosts, URL_TOKEN } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
 import { linkTargets } from "@/lib/data/files/linked_files.ts";
+import { isDirectory } from "@/lib/data/files/paths.ts";
 import { allowFlags } from "@/lib/pipeline/engine/allow_flags.ts";
 import type { StageSource } from "@/lib/pipeline/engine/blueprint.ts";
 import type { Task } from "@/lib/pipeline/engine/task.ts";
@@ -43,7 +44,14 @@ export function taskPermissions(task: Task, taskFile: string, { stages, root }: 
     modules = hasModules(task) ? modulePermissions() : { read: [], run: [] };
   const system = ["/proc/cpuinfo", "/sys/devices/system/cpu", ...modules.read];
   const inputs = readPaths(task);
-  const read = [...code, ...inputs, ...inputs.flatMap(linkTargets), ...written, taskFile, ...system];
+  const read = [
+    ...code,
+    ...inputs,
+    ...inputs.filter(isDirectory).flatMap(linkTargets),
+    ...written,
+    taskFile,
+    ...system,
+  ];
   const bad = [...read, ...written].filter((path) => path.includes(","));
   if (bad.length > 0) {
     throw new UsageError(
