@@ -16,7 +16,6 @@ import { runSync } from "@/lib/model/train/event_loop.ts";
 import { metricsOf, PROMPTS, promptsIn, reportOf, runStage } from "@/tests/support/build_reward_runs.ts";
 import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { stage } from "./main.ts";
 import { params } from "./params.ts";
 
 const LLAMA = "fixtures/goldens/families/llama";
