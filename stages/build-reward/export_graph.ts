@@ -154,14 +154,20 @@ interface Traced {
 /** Does `tokenRewards()` on values. */
 function guardTraced(
   { target, base, baseline, ends }: Traced,
-  { floor, floorBoth, tokenCap, eosBound, baseWeight = 1 }: RewardManifest,
+  { floor, floorPenalties, floorBoth, tokenCap, eosBound, baseWeight = 1 }: RewardManifest,
 ): Value {
   const ratio = sub(target, baseline);
   const bounded = (bound: number | null | undefined) => bound == null ? ratio : clip(ratio, -bound, bound);
   // 1 where x is above the bound: 1 − (bound ≥ x).
   const above = (x: Value, bound: number) => sub(1, greaterEqual(x.trace.scalar(bound, "f32"), x));
   let rewards = bounded(tokenCap);
-  if (floor !== null) rewards = mul(rewards, above(base, floor));
+  if (floor !== null) {
+    const counts = above(base, floor);
+    const kept = mul(rewards, counts);
+    rewards = floorPenalties === "keep"
+      ? add(kept, mul(minimum(rewards, mul(rewards, 0)), sub(1, counts)))
+      : kept;
+  }
   if (floorBoth !== undefined) rewards = mul(rewards, above(maximum(base, target), floorBoth));
   if (ends) rewards = add(mul(rewards, sub(1, ends)), mul(bounded(eosBound ?? tokenCap), ends));
   return baseWeight === 1 ? rewards : add(mul(rewards, baseWeight), mul(target, 1 - baseWeight));

@@ -148,6 +148,11 @@ Deno.test("reward.onnx of adapters contains their shared backbone once", () =>
 Deno.test("reward.onnx applies floor and eos_bound", () =>
   checkExport("llama", { floor: -4.6, eosBound: 0.05 }));
 
+Deno.test("reward.onnx keeps the penalties of tokens at or below the floor with floor_penalties=keep", async () => {
+  await checkExport("llama", { floor: -4.6, floorPenalties: "keep", eosBound: 0.05 });
+  await checkExport("llama", { floor: -4.6, floorPenalties: "keep", tokenCap: 0.02 });
+});
+
 Deno.test("reward.onnx applies floor_both and token_cap, the cap at EOS too without eos_bound", () =>
   checkExport("llama", { floorBoth: -4.55, tokenCap: 0.04 }));
 

@@ -97,6 +97,19 @@ Deno.test("a soup is one member, the mean of the members' weights; agreement is 
   assert(scored!.rawReward !== 0);
 });
 
+Deno.test("floor_penalties=keep is in reward.json, the default is not", async () => {
+  using directory = new TemporaryDirectory();
+  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02);
+  const keys = async (params: Record<string, unknown>) => {
+    const place = join(dir, crypto.randomUUID());
+    await runStage(place, { members: [sft] }, { floor: -9, ...params });
+    return JSON.parse(Deno.readTextFileSync(join(place, "reward", "reward.json")));
+  };
+  assertEquals((await keys({ floor_penalties: "keep" })).floor_penalties, "keep");
+  assertEquals((await keys({ floor_penalties: "drop" })).floor_penalties, undefined);
+  assertEquals((await keys({})).version, 1);
+});
+
 Deno.test("with a baseline, the calibration samples from it, and it is in the directory", async () => {
   using directory = new TemporaryDirectory();
   const dir = directory.path,

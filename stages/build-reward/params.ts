@@ -8,6 +8,7 @@ import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 import { COMBINATIONS } from "@/lib/model/rl/bagged_reward.ts";
 import { LENGTH_NORMS } from "@/lib/model/rl/length_norm.ts";
+import { FLOOR_PENALTIES } from "@/lib/model/rl/token_rewards.ts";
 
 /** Strict schema of the stage's parameters; the empty string means "not set". */
 export const params = z.strictObject({
@@ -25,6 +26,14 @@ export const params = z.strictObject({
       unit: "nats",
       source: "null: the paper's reward (arXiv:2510.21090); -4 in the quickstart",
       details: "Does not apply to EOS.",
+    }),
+  floor_penalties: z.enum(FLOOR_PENALTIES).default("drop")
+    .describe("Negative rewards of tokens at or below floor: drop or keep.")
+    .meta({
+      source: "ours: drop",
+      details:
+        "drop: the reward of such a token is 0. keep: it is min(r, 0), so that the floor removes rewards but not penalties. " +
+        "Has no effect without floor.",
     }),
   floor_both: z.number().nullable().default(null)
     .describe("Reward 0 if base and member log-probability both ≤ floor_both; null: off.")

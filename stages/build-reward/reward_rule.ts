@@ -20,6 +20,9 @@ export function rewardRule(
   return {
     combine: combine === "lcb" && members === 1 ? "mean" : combine,
     floor,
+    ...(floor === null || params.floor_penalties === "drop"
+      ? {}
+      : { floorPenalties: params.floor_penalties }),
     ...(floorBoth === null ? {} : { floorBoth }),
     ...(tokenCap === null ? {} : { tokenCap }),
     eosBound,

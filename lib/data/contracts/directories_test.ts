@@ -64,6 +64,7 @@ Deno.test("reading a reward of version 2 returns what was written; version 1 is 
     baseline: { path: "baseline", digest: "d".repeat(64) },
     combine: "soup",
     soupOf: ["e".repeat(64), "f".repeat(64)],
+    floorPenalties: "keep",
     floorBoth: -5,
     tokenCap: 2,
     lengthNorm: "target",
@@ -89,6 +90,7 @@ Deno.test("keys of version 2 in version 1 are an error, and so is an incomplete 
     return message.replace(`${file} must be a reward, version 1 or 2: `, "");
   };
   assertEquals(messageOf({ token_cap: 2 }), "/token_cap requires version 2");
+  assertEquals(messageOf({ floor_penalties: "keep" }), "/floor_penalties requires version 2");
   assertEquals(
     messageOf({ version: 2, combine: "soup", length_norm: "target" }),
     "/soup_of must be present for combine=soup, and only then; /members must be one model for combine=soup; " +

@@ -33,6 +33,8 @@ export interface RewardManifest {
   readonly soupOf?: readonly string[];
   /** nats: reward 0 for tokens with log π_base ≤ floor; null = no floor */
   readonly floor: number | null;
+  /** `keep`: tokens with log π_base ≤ floor keep a negative reward; absent: their reward is 0 */
+  readonly floorPenalties?: "drop" | "keep";
   /** nats: reward 0 for tokens with log π_base and target ≤ floorBoth; absent = off */
   readonly floorBoth?: number;
   /** nats: token rewards are clipped to ± tokenCap; absent = no clipping */
@@ -67,6 +69,7 @@ const Model = z.strictObject({
 export const NEW_KEYS = [
   "baseline",
   "soup_of",
+  "floor_penalties",
   "floor_both",
   "token_cap",
   "base_weight",
@@ -82,6 +85,8 @@ export const RewardSchema = z.strictObject({
   combine: z.enum(["mean", "min", "lcb", "soup"]),
   soup_of: z.array(digest).min(2).optional().describe("digests of the models that a soup averages"),
   floor: z.number().nullable().describe("reward 0 for tokens with log π_base ≤ floor, nats"),
+  floor_penalties: z.enum(["drop", "keep"]).optional()
+    .describe("negative rewards of tokens at or below floor: drop (as if absent) or keep"),
   floor_both: z.number().optional().describe("reward 0 if log π_base and target are both ≤ floor_both, nats"),
   token_cap: z.number().nonnegative().optional().describe("clips token rewards, nats"),
   eos_bound: z.number().nonnegative().nullable().describe("clips the reward of EOS, nats"),

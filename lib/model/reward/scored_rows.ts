@@ -28,6 +28,7 @@ export type RewardRule = Pick<
   RewardManifest,
   | "combine"
   | "floor"
+  | "floorPenalties"
   | "floorBoth"
   | "tokenCap"
   | "eosBound"
@@ -77,10 +78,17 @@ export function memberRewards(
 function rewardsBy(
   rows: readonly RolloutRow[],
   { base, baseline }: RewardLogprobs,
-  { floor, floorBoth, tokenCap, eosBound, baseWeight = 1, eosIds }: RewardRule,
+  { floor, floorPenalties, floorBoth, tokenCap, eosBound, baseWeight = 1, eosIds }: RewardRule,
 ): (target: Row, i: number) => Float64Array<ArrayBuffer> {
   const ends = new Set(eosIds);
-  const guards = { floor, floorBoth: floorBoth ?? null, tokenCap: tokenCap ?? null, eosBound, baseWeight };
+  const guards = {
+    floor,
+    floorPenalties,
+    floorBoth: floorBoth ?? null,
+    tokenCap: tokenCap ?? null,
+    eosBound,
+    baseWeight,
+  };
   return (target, i) => {
     const isEos = Array.from(rows[i]!.responseIds, (id) => ends.has(id) ? 1 : 0);
     return tokenRewards({ target, base: base[i]!, baseline: baseline[i]!, isEos }, guards);

@@ -38,6 +38,14 @@ Deno.test("scoredRows(): floor_both, token_cap and eos_bound", () => {
   assertEquals([...row!.tokenRewards], [1.5, 0, -2, 5]);
 });
 
+Deno.test("scoredRows(): floor_penalties=keep keeps negative rewards at or below the floor", () => {
+  const rewards = (floorPenalties?: "drop" | "keep") => [
+    ...scoredRows([ROW], LOGPROBS, { ...RULE, floor: -1, ...floorPenalties ? { floorPenalties } : {} })[0]!
+      .tokenRewards,
+  ];
+  assertEquals([rewards(), rewards("drop"), rewards("keep")], [[0, 0, 0, 18], [0, 0, 0, 18], [0, 0, -3, 18]]);
+});
+
 Deno.test("scoredRows() subtracts the baseline; the floors compare with the base", () => {
   const baseline = [f32(-2, -7, -4, -2)];
   const [row] = scoredRows([ROW], { ...LOGPROBS, baseline }, { ...RULE, floor: -6 });

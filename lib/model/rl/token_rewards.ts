@@ -5,10 +5,18 @@
  */
 import { checkEqualLengths, type Row } from "./rows.ts";
 
+/** What `floor` does with negative rewards, as parameters spell it: it removes them too, or keeps them. */
+export const FLOOR_PENALTIES = ["drop", "keep"] as const;
+
+/** One of {@linkcode FLOOR_PENALTIES}. */
+export type FloorPenalties = typeof FLOOR_PENALTIES[number];
+
 /** Guards of {@linkcode tokenRewards}; null = off. */
 export interface TokenGuards {
   /** nats, negative: a token whose base log-probability is at most this gets reward 0 (EOS excepted) */
   readonly floor: number | null;
+  /** `keep`: such a token keeps a negative reward. Default `drop` */
+  readonly floorPenalties?: FloorPenalties | undefined;
   /** nats, negative: the same for a token whose base and target log-probability are both at most this */
   readonly floorBoth: number | null;
   /** nats, positive: a token's reward is clipped to ± this; at EOS only where `eosBound` is null */
@@ -40,6 +48,9 @@ export interface TokenRewardInputs {
  *
  * Without guards this is target − w·baseline. With w = 0 it is the members' log-probability, so that PPO sharpens SFT.
  *
+ * With floorPenalties `keep`, a token with base ≤ floor gets min(clip(r, ±tokenCap), 0) instead of 0: the floor then takes only the gain of text that
+ * the base finds next to impossible, not the penalty of text that the members find even less likely.
+ *
  * Source: the ratio is that of Zhang et al. 2025, Self-Rewarding PPO (arXiv:2510.21090), after Watson et al. 2023 (arXiv:2305.16498). The guards are
  * ours: text that the base finds next to impossible would get most of the reward, and an EOS that the base never emits a constant that hides
  * everything else. `floorBoth` is the milder floor: it removes the reward of text that no model expects, where a ratio of two tiny probabilities is
@@ -64,7 +75,7 @@ export interface TokenRewardInputs {
  */
 export function tokenRewards(
   { target, base, baseline, isEos }: TokenRewardInputs,
-  { floor, floorBoth, tokenCap, eosBound, baseWeight = 1 }: TokenGuards,
+  { floor, floorPenalties = "drop", floorBoth, tokenCap, eosBound, baseWeight = 1 }: TokenGuards,
 ): Float64Array<ArrayBuffer> {
   checkEqualLengths({ target, base, baseline, isEos });
   const cap = tokenCap ?? Infinity, bound = eosBound ?? cap;
@@ -80,7 +91,9 @@ export function tokenRewards(
   return Float64Array.from(target, (m, t) => {
     const ratio = m - baseline[t]!, b = base[t]!;
     if (isEos[t] !== 0) return weighted(clipped(ratio, bound), m);
-    return weighted(b > low && Math.max(b, m) > lowBoth ? clipped(ratio, cap) : 0, m);
+    if (Math.max(b, m) <= lowBoth) return weighted(0, m);
+    if (b > low || floorPenalties === "keep" && ratio < 0) return weighted(clipped(ratio, cap), m);
+    return weighted(0, m);
   });
 }
 

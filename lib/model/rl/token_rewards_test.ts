@@ -97,6 +97,25 @@ Deno.test("tokenRewards(): at the floor itself a token has reward 0, just above 
   assertEquals([...rewards], [0, 4.999, 5]);
 });
 
+Deno.test("tokenRewards(): a floor that keeps penalties removes gains only", () => {
+  const keep = { floor: -6, floorPenalties: "keep" } as const;
+  assertEquals([one(-1, -7, 0, keep), one(-9, -7, 0, keep), one(-9, -6, 0, keep)], [0, -2, -3]);
+  assertEquals([one(-9, -7, 0, { floor: -6 }), one(-9, -7, 0, { ...keep, floorPenalties: "drop" })], [0, 0]);
+  assertEquals([one(-1, -5, 0, keep), one(-9, -5, 0, keep)], [4, -4], "above the floor nothing changes");
+  assertEquals(one(-20, -7, 0, { ...keep, tokenCap: 1 }), -1);
+  assertEquals(
+    one(-9, -7, 0, { ...keep, floorBoth: -6.5 }),
+    0,
+    "floorBoth removes the penalty of its tokens",
+  );
+  assertEquals([one(-1, -7, 1, keep), one(-9, -7, 1, keep)], [6, -2], "EOS has no floor");
+  assertEquals(
+    [one(-9, -7, 0, keep, -8), one(-9, -7, 0, keep, -10)],
+    [-1, 0],
+    "penalties are against the baseline",
+  );
+});
+
 Deno.test("tokenRewards(): eosBound clips EOS on both sides, and no other token", () => {
   const at = (target: number, base: number, isEos: number) => one(target, base, isEos, { eosBound: 2 });
   assertEquals([at(-1, -27, 1), at(-27, -1, 1), at(-1, -2, 1)], [2, -2, 1]);
