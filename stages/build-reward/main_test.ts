@@ -2,92 +2,23 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { copyTokenizerFiles, tokenizerDigest } from "@/lib/data/contracts/model_directory.ts";
-import { readMetrics } from "@/lib/data/contracts/metrics.ts";
-import { writePrompts } from "@/lib/data/contracts/prompts.ts";
 import { readReward } from "@/lib/data/contracts/reward_directory.ts";
 import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import type { ScoredRow } from "@/lib/data/contracts/scored.ts";
 import type { InputPaths } from "@/lib/data/contracts/stage.ts";
-import { writeTokens } from "@/lib/data/contracts/tokens.ts";
 import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { linkTree } from "@/lib/data/files/publish.ts";
 import { loadModel, writeModel } from "@/lib/model/models/checkpoint.ts";
-import { checkNeeds } from "@/lib/pipeline/engine/task.ts";
 import { RewardModel } from "@/lib/model/reward/reward_model.ts";
 import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { runSync } from "@/lib/model/train/event_loop.ts";
+import { metricsOf, PROMPTS, promptsIn, reportOf, runStage } from "@/tests/support/build_reward_runs.ts";
 import { BASE, writeRelative } from "@/tests/support/relatives.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
-import { stage } from "./main.ts";
-import { type Params, params } from "./params.ts";
+import { params } from "./params.ts";
 
 const LLAMA = "fixtures/goldens/families/llama";
-const PROMPTS = [
-  "Once upon a time, there was a girl named Lucy. She had a book.",
-  "Tim saw a big dog. He",
-  "One day",
-];
-const SMALL = { max_new_tokens: 12, samples_per_prompt: 8, preflight_samples: 4 };
-
-async function promptsIn(directory: string): Promise<string> {
-  const path = join(directory, "prompts.arrow"), tokenizer = loadTokenizer(BASE);
-  const rows = (await tokenizer.encodeAll(PROMPTS)).map((promptIds, i) => ({
-    id: `p${i}`,
-    promptIds,
-    meta: '{"words":["was","and"]}',
-  }));
-  await writePrompts(path, { rows, tokenizerDigest: tokenizerDigest(BASE) });
-  return path;
-}
-
-async function runStage(
-  dir: string,
-  inputs: InputPaths,
-  given: Partial<Params> = {},
-  options: { seed?: number; signal?: AbortSignal; messages?: string[] } = {},
-): Promise<void> {
-  const parsed = params.parse({ ...SMALL, ...given });
-  checkNeeds(stage, parsed, inputs);
-  await stage.run({
-    params: parsed,
-    inputs: { base: BASE, ...inputs },
-    outputs: {
-      reward: join(dir, "reward"),
-      report: join(dir, "report"),
-      metrics: join(dir, "metrics.arrow"),
-    },
-    seed: options.seed ?? 3,
-    iteration: 0,
-    threads: navigator.hardwareConcurrency,
-    signal: options.signal ?? new AbortController().signal,
-    progress: ({ message, warning }) => {
-      if (message !== undefined) options.messages?.push(message);
-      if (warning !== undefined) options.messages?.push(`warning: ${warning}`);
-    },
-  });
-}
-
-interface Report {
-  readonly calibration: Readonly<Record<"sft" | "base", Readonly<Record<string, number>>>> | null;
-  readonly preflight: Readonly<Record<string, unknown>> | null;
-  readonly diagnosis: Readonly<Record<string, number>> | null;
-  readonly preference: Readonly<Record<string, number>> | null;
-  readonly choice: { chosen: string; candidates: { name: string; gain: number }[]; reason: string } | null;
-  readonly sentences: readonly string[];
-  readonly warnings: readonly string[];
-}
-
-function reportOf(dir: string): Report {
-  return JSON.parse(Deno.readTextFileSync(join(dir, "report", "report.json")));
-}
-
-function metricsOf(dir: string): Readonly<Record<string, number>> {
-  return Object.fromEntries(
-    readMetrics(join(dir, "metrics.arrow")).map(({ name, value }) => [name, value]),
-  );
-}
-
 async function rollout(response: readonly number[]): Promise<RolloutRow> {
   const promptIds = await loadTokenizer(BASE).encode(PROMPTS[0]!), responseIds = Int32Array.from(response);
   const logprobs = new Float32Array(response.length);
@@ -238,58 +169,6 @@ Deno.test("reward_checkpoint=auto takes the checkpoint with the largest gain, an
     ["checkpoints[0]/000126", ofLate],
     ["checkpoints[1]", ofEarly],
   ]);
-});
-
-Deno.test("base_weight is in reward.json, auto is 1 − the share of equal SFT responses, and the check is that of the ratio", async () => {
-  using directory = new TemporaryDirectory();
-  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
-  const inputs = { members: [sft], sft, prompts };
-  await runStage(dir, inputs, { base_weight: 0 });
-  const none = readReward(join(dir, "reward"));
-  assertEquals(none.baseWeight, 0);
-  assert(none.calibration.sft_reward_mean! < 0, "log-probabilities are at most 0");
-  const [scored] = scoredBy(new RewardModel(join(dir, "reward")), sft, [await rollout([400, 410, 420, 2])]);
-  scored!.tokenRewards.forEach((r, t) => assertAlmostEquals(r, scored!.sftLogprobs[t]!, 1e-6));
-  // Responses of one token repeat themselves.
-  await runStage(dir, inputs, { base_weight: "auto", max_new_tokens: 1 });
-  const { repeat_share: repeats, base_weight: weight } = metricsOf(dir);
-  assert(repeats! > 0 && repeats! < 1, `${repeats}`);
-  assertAlmostEquals(weight!, 1 - repeats!, 1e-12);
-  assertEquals(readReward(join(dir, "reward")).baseWeight, weight);
-  await assertRejects(
-    () => runStage(dir, inputs, { base_weight: "auto", samples_per_prompt: 1 }),
-    UsageError,
-    "Invalid parameters and inputs: base_weight=auto requires samples_per_prompt of at least 2, got 1",
-  );
-});
-
-Deno.test("held-out demonstrations are compared with SFT responses by the members that have not seen them", async () => {
-  using directory = new TemporaryDirectory();
-  const dir = directory.path, sft = writeRelative(dir, "sft", 0.02), prompts = await promptsIn(dir);
-  const members = ["a", "b"].map((name) => writeRelative(dir, name, 0.01));
-  const tokenizer = loadTokenizer(BASE), digest = tokenizerDigest(BASE);
-  const promptIds = await tokenizer.encode("One day"), response = await tokenizer.encode(" she was sad.");
-  const row = (id: string) => ({
-    id,
-    inputIds: Int32Array.from([...promptIds, ...response.slice(1), 2]),
-    lossMask: Uint8Array.from([...promptIds.map(() => 0), ...response.slice(1).map(() => 1), 1]),
-    source: "test",
-  });
-  const files = await Promise.all(["d0", "d1"].map(async (id) => {
-    const path = directory.file(`${id}.arrow`);
-    await writeTokens(path, { rows: [row(id)], tokenizerDigest: digest });
-    return path;
-  }));
-  await runStage(dir, { members, sft, prompts, held_out: files });
-  const found = metricsOf(dir), { preference } = reportOf(dir);
-  assertEquals(preference!.demonstrations, 2);
-  assertEquals(preference!.samples_per_prompt, SMALL.preflight_samples);
-  assert(found.preference! >= 0 && found.preference! <= 1 && Number.isFinite(found.best_of_4_loglik));
-  await assertRejects(
-    () => runStage(dir, { members, sft, prompts, held_out: [files[0]!, files[1]!, files[0]!] }),
-    UsageError,
-    "Invalid parameters and inputs: held_out must be one file, or one for each of the 2 members in their order, got 3",
-  );
 });
 
 Deno.test("members may be a directory of models: it makes the same soup as its models given one by one", async () => {

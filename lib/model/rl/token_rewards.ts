@@ -48,7 +48,7 @@ export interface TokenRewardInputs {
  *
  * Without guards this is target − w·baseline. With w = 0 it is the members' log-probability, so that PPO sharpens SFT.
  *
- * With floorPenalties `keep`, a token with base ≤ floor gets min(clip(r, ±tokenCap), 0) instead of 0: the floor then takes only the gain of text that
+ * With floorPenalties `keep`, a token with base ≤ floor gets min(clip(target − baseline, ±tokenCap), 0) instead of 0: the floor then takes only the gain of text that
  * the base finds next to impossible, not the penalty of text that the members find even less likely.
  *
  * Source: the ratio is that of Zhang et al. 2025, Self-Rewarding PPO (arXiv:2510.21090), after Watson et al. 2023 (arXiv:2305.16498). The guards are
@@ -92,8 +92,8 @@ export function tokenRewards(
     const ratio = m - baseline[t]!, b = base[t]!;
     if (isEos[t] !== 0) return weighted(clipped(ratio, bound), m);
     if (Math.max(b, m) <= lowBoth) return weighted(0, m);
-    if (b > low) return weighted(clipped(ratio, cap), m);
-    return weighted(floorPenalties === "keep" && ratio < 0 ? clipped(ratio, cap) : 0, m);
+    if (b > low || floorPenalties === "keep" && ratio < 0) return weighted(clipped(ratio, cap), m);
+    return weighted(0, m);
   });
 }
 
