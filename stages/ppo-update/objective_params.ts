@@ -157,7 +157,7 @@ export const OBJECTIVE_PARAMS = {
         "The critic then predicts only the reward of the remaining tokens. With gamma 1 the advantages are exactly those of dense rewards.",
     }),
   critic_trunk: z.enum(["separate", "shared"]).default("separate")
-    .describe("Critic: a network of its own, or a value head on the policy.")
+    .describe("Critic: a separate network, or a value head on the policy.")
     .meta({
       source: "OpenRLHF and verl: a network of its own; TRL's value-head models: shared",
       details:
