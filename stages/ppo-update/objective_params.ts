@@ -19,7 +19,7 @@ export const OBJECTIVE_PARAMS = {
     .describe("β in units of reward spread over √entropy; null: use beta.")
     .meta({
       unit: "1",
-      source: "ours; 1.35 in align.yaml, which is β 0.7 in the quickstart",
+      source: "ours; 1.4 in align.yaml, which is β 0.7 in the quickstart",
       details:
         "β = relative_beta · σ/√H, with σ the standard deviation of the rewards and H the entropy of the responses (nats per response) in " +
         "the first iteration. At this β the optimal policy has a KL to SFT of about H/(2·relative_beta²), whatever the reward's scale, the " +
@@ -157,7 +157,7 @@ export const OBJECTIVE_PARAMS = {
         "The critic then predicts only the reward of the remaining tokens. With gamma 1 the advantages are exactly those of dense rewards.",
     }),
   critic_trunk: z.enum(["separate", "shared"]).default("separate")
-    .describe("Critic: a network of its own, or a value head on the policy.")
+    .describe("Critic: a separate network, or a value head on the policy.")
     .meta({
       source: "OpenRLHF and verl: a network of its own; TRL's value-head models: shared",
       details:

@@ -6,6 +6,9 @@ import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { openSafetensors } from "@/lib/data/files/safetensors.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { loadLanguageModel } from "@/lib/model/models/checkpoint.ts";
+import { params as schema } from "./params.ts";
+import { resolvedParams } from "./presets.ts";
+import { loadTrainer, saveTrainer } from "./trainer.ts";
 import {
   CRITIC,
   type Iteration,
@@ -97,6 +100,26 @@ Deno.test("after an early stop the value head is still updated, the policy is no
   const [after] = await iterations(directory, 1, { target_kl: 1e-12, epochs: 3 }), { metrics } = after!;
   assertEquals([metrics.early_stopped, metrics.critic_updates], [1, 6]);
   assert(metrics.policy_updates! < 6);
+});
+
+Deno.test("an adapter with a shared critic is trained and written as an adapter, and continues from its state", async () => {
+  using directory = new TemporaryDirectory();
+  const policy = "fixtures/goldens/lora/adapter", params = resolvedParams(schema.parse(SHARED));
+  const outputs = (name: string) => ({
+    policy: directory.file(`${name}/policy`),
+    critic: directory.file(`${name}/critic`),
+    state: directory.file(`${name}/state`),
+    ema: directory.file(`${name}/ema`),
+  });
+  const trainer = loadTrainer({ policy }, params), first = outputs("first");
+  trainer.critic!.parameters.data.fill(0.5);
+  trainer.policy.optimizer.firstMoment.data.fill(0.25);
+  await saveTrainer(trainer, { policy }, first);
+  assertEquals(loadLanguageModel(first.policy).parameters.data, loadLanguageModel(policy).parameters.data);
+  const again = loadTrainer({ policy: first.policy, state: first.state }, params), second = outputs("second");
+  assertEquals(again.critic!.parameters.data, trainer.critic!.parameters.data);
+  await saveTrainer(again, { policy: first.policy }, second);
+  assertEquals(digestDirectory(second.state), digestDirectory(first.state));
 });
 
 Deno.test("a given critic is copied, and a state of a separate critic is refused by name", async () => {

@@ -13,6 +13,16 @@ import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { counts, firstRows, ran } from "./small_quickstart.ts";
 
+/** Settings of a small run of a method that compares responses to one prompt. */
+const inGroups = (name: string) => [
+  `${name}.count=2`,
+  `${name}.rollout.prompts_per_iteration=4`,
+  `${name}.rollout.samples_per_prompt=4`,
+  `${name}.rollout.max_new_tokens=12`,
+  `${name}.update.minibatch_size=8`,
+  `${name}.update.epochs=1`,
+];
+
 /** By name: the stages that the quickstart does not have, and settings for a small run. */
 const CONTROLS: Readonly<
   Record<string, { readonly own: readonly string[]; readonly settings: readonly string[] }>
@@ -39,6 +49,9 @@ const CONTROLS: Readonly<
       "reinforce.update.epochs=1",
     ],
   },
+  grpo: { own: ["grpo"], settings: inGroups("grpo") },
+  dr_grpo: { own: ["dr_grpo"], settings: [...inGroups("dr_grpo"), "dr_grpo.update.max_new_tokens=12"] },
+  dapo: { own: ["dapo"], settings: inGroups("dapo") },
 };
 
 const SHARED = [
@@ -111,6 +124,7 @@ Deno.test("every control runs to its end, and SFT, members and reward are cached
     const kl = evals.find(({ model, metric }) => model === name && metric === "kl_to_sft");
     assert(kl!.mean !== 0, `${name} must differ from SFT`);
   }
-  // tokenize, SFT, two members and the reward; dpo also uses best_of_n's responses and their rewards.
-  assertEquals(cached, { best_of_n: 0, dpo: 7, spin: 2, reinforce: 5 });
+  // tokenize, SFT, two members and the reward; dpo also uses best_of_n's responses and their rewards, dr_grpo and dapo the first
+  // iteration's of grpo.
+  assertEquals(cached, { best_of_n: 0, dpo: 7, spin: 2, reinforce: 5, grpo: 5, dr_grpo: 7, dapo: 7 });
 });
