@@ -98,7 +98,7 @@ Deno.test("align.yaml without a checker audits the result with demonstrations th
   }
   const paired = report.differences.filter(({ method }) => method !== "unpaired");
   assertEquals(paired.length, report.differences.length);
-  assertEquals(report.findings.filter((f) => f.includes("is over-optimization")).length, 2);
+  assertEquals(report.findings.filter((f) => f.includes("over-optimization")).length, 2);
   assertEquals(report.warnings.filter(({ message }) => message.startsWith("too few")), []);
   assertEquals(out.includes("skipped"), false);
 
