@@ -29,7 +29,7 @@ Deno.test("POST /stages/<id> refuses user modules unless the server was started 
     const body = JSON.stringify({
       params: { checker },
       inputs,
-      outputs: { evals: "evals", samples: "samples" },
+      outputs: { evals: "evals", differences: "differences", samples: "samples" },
     });
     const headers = { Host: "localhost", "Content-Type": "application/json" };
     const address = `http://server/stages/${id}`;

@@ -147,6 +147,11 @@ Deno.test("headline() without a checker is about the audit reward or held-out de
       "SRPPO − SFT, greedy decoding: trained reward +8.00, audit reward −1.00; the gap of +9.00 is over-optimization",
     ],
   });
+  const higher = [row("sft", 5, { metric: "audit_reward" }), row("srppo", 15, { metric: "audit_reward" })];
+  assertEquals(
+    headline(compared([...reward, ...higher])).findings.at(-1),
+    "SRPPO − SFT, greedy decoding: trained reward +8.00, audit reward +10.00; no over-optimization",
+  );
   assertEquals(headline(compared(reward)), {
     headline:
       "No verdict, as only the trained reward was measured, which PPO maximizes: 38.00 for SRPPO vs. 30.00 for SFT " +

@@ -172,7 +172,9 @@ function overoptimization(compared: Compared, { mode, against, model }: Differen
     differencesIn(compared, metric).find((d) => d.mode === mode && d.against === against)?.mean
   );
   if (trained === undefined || audit === undefined) return undefined;
+  const gap = trained - audit;
+  const verdict = gap > 0 ? `the gap of ${signed(gap, 2)} is over-optimization` : "no over-optimization";
   return `${displayName(model)} − ${displayName(against)}, ${DECODING[mode].toLowerCase()}: trained reward ${
     signed(trained, 2)
-  }, audit reward ${signed(audit, 2)}; the gap of ${signed(trained - audit, 2)} is over-optimization`;
+  }, audit reward ${signed(audit, 2)}; ${verdict}`;
 }

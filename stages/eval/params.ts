@@ -50,8 +50,7 @@ export const params = z.strictObject({
     .meta({
       unit: "prompts",
       source: "ours: few enough to read",
-      details:
-        "The first prompts are stored. If all are, the report computes paired differences between models.",
+      details: "The first prompts are stored. Means and differences are over all prompts, whatever is stored.",
     }),
 });
 

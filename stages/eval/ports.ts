@@ -43,6 +43,7 @@ export const outputs = {
   differences: {
     contract: "differences@1",
     description: "differences between models on the same prompts, with 95 % intervals",
+    optional: true,
   },
   samples: { contract: "samples@1", description: "responses to the first prompts, with their metrics" },
 } as const satisfies Ports;

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { readPrompts } from "@/lib/data/contracts/prompts.ts";
+import { readTokens } from "@/lib/data/contracts/tokens.ts";
 import type { Report } from "@/lib/report/report_schema.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
@@ -60,6 +61,9 @@ for (
     const unscored = "No score: no evaluation prompt has the field that checker words reads";
     assertEquals(report.findings.filter((f) => f.startsWith("No score")), name === "align" ? [] : [unscored]);
     assertEquals(out.includes(unscored), name === "quickstart");
+    const tooFew = report.warnings.filter(({ message }) => message.startsWith("too few for an audit"));
+    assertEquals(tooFew.map(({ stage }) => stage), name === "align" ? ["tokenize"] : []);
+    assertEquals(out.includes("audit skipped: tokenize did not write audit"), name === "align");
 
     const rows = (port: string) => readPrompts(view(dir.file("run"), port)).rows;
     const heldOut = new Set(rows("eval_prompts").map(({ id }) => id));
@@ -71,6 +75,42 @@ for (
     );
   });
 }
+
+Deno.test("align.yaml without a checker audits the result with demonstrations that no other stage reads", async () => {
+  using dir = new TemporaryDirectory();
+  const demonstrations = dir.write("own.jsonl", firstRows("fixtures/quickstart/demos.jsonl", 200));
+  const settings = [...SMALL, "sft.lr=1e-3", "audit.max_updates=4", "audit.batch_size=8", "audit.lr=1e-3"];
+  const { code, out } = await finish(launch([
+    "pipeline",
+    "pipelines/align.yaml",
+    "--run-dir",
+    dir.file("run"),
+    "--input=base=fixtures/stories260k",
+    "--input=judge=fixtures/stories260k",
+    `--input=demonstrations=${demonstrations}`,
+    ...settings.map((setting) => `--set=${setting}`),
+  ]));
+  assertEquals(code, 0);
+  const report = JSON.parse(Deno.readTextFileSync(dir.file("run/report.json"))) as Report;
+  for (const metric of ["audit_reward", "audit_reward_without_eos", "judge_nll"]) {
+    const rows = report.comparison.filter((row) => row.metric === metric);
+    assertEquals([metric, rows.length], [metric, 8], "four models in two modes");
+  }
+  const paired = report.differences.filter(({ method }) => method !== "unpaired");
+  assertEquals(paired.length, report.differences.length);
+  assertEquals(report.findings.filter((f) => f.includes("over-optimization")).length, 2);
+  assertEquals(report.warnings.filter(({ message }) => message.startsWith("too few")), []);
+  assertEquals(out.includes("skipped"), false);
+
+  const idsOf = (port: string) => new Set(readTokens(view(dir.file("run"), port)).rows.map(({ id }) => id));
+  const [train, validation, audit] = ["train", "validation", "audit"].map(idsOf) as [
+    Set<string>,
+    Set<string>,
+    Set<string>,
+  ];
+  assertEquals([train, validation].map((other) => audit.isDisjointFrom(other)), [true, true]);
+  assertEquals(audit.size >= 32 && train.size + validation.size + audit.size, 200);
+});
 
 /** Returns the path of an output of tokenize, the only stage here that writes prompts. */
 function view(runDir: string, port: string): string {

@@ -11,6 +11,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { decodeArrow } from "@/lib/data/arrow/decode_arrow.ts";
 import type { TableSchema } from "@/lib/data/arrow/column_schema.ts";
+import { writeDifferences } from "@/lib/data/contracts/differences.ts";
 import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { writePairs } from "@/lib/data/contracts/pairs.ts";
@@ -55,6 +56,17 @@ const SCHEMAS: Readonly<Record<string, TableSchema>> = {
   },
   pairs: { prompt_ids: "list<i32>", chosen_ids: "list<i32>", rejected_ids: "list<i32>" },
   evals: { model: "utf8", mode: "utf8", metric: "utf8", mean: "f64", stderr: "f64", n: "i64" },
+  differences: {
+    model: "utf8",
+    against: "utf8",
+    mode: "utf8",
+    metric: "utf8",
+    mean: "f64",
+    low: "f64?",
+    high: "f64?",
+    n: "i64",
+    method: "utf8",
+  },
   metrics: { step: "i64", name: "utf8", value: "f64" },
   samples: {
     model: "utf8",
@@ -125,6 +137,18 @@ async function writeContracts(directory: string): Promise<void> {
     n: 2 ** 40 + i,
   }));
   await writeEvals(path("evals"), evals);
+  const differences = each((i) => ({
+    model: "m",
+    against: "o",
+    mode: "greedy" as const,
+    metric: `x${i}`,
+    mean: i / 8,
+    low: i % 3 === 0 ? null : i / 8 - 1,
+    high: i % 3 === 0 ? null : i / 8 + 1,
+    n: i,
+    method: "paired" as const,
+  }));
+  await writeDifferences(path("differences"), differences);
   await writeMetrics(path("metrics"), each((i) => ({ step: i, name: "loss", value: i / 8 })));
   const samples = each((i) => ({
     model: "m",

@@ -103,7 +103,8 @@ async function pass(server: Server, data: string, run: number): Promise<void> {
   await (await send(server, "/stages/none", {})).text();
   await (await send(server, "/stages/tokenize", { inputs: { model: "../outside" } })).text();
   const folder = `out${run}`, leave = new AbortController();
-  const ports = ["train", "validation", "prompts", "eval_prompts", "pairs", "report"];
+  const sets = ["train", "validation", "audit", "prompts", "eval_prompts", "selection_prompts"];
+  const ports = [...sets, "pairs", "report"];
   const request = {
     inputs: { demonstrations: "demos.jsonl", model: "model" },
     outputs: Object.fromEntries(ports.map((port) => [port, `${folder}/${port}`])),

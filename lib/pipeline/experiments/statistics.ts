@@ -12,11 +12,11 @@ type Interval = readonly [low: number, high: number];
 
 /** A mean difference over pairs, with its uncertainty. */
 export interface PairedDifference extends Spread {
-  /** by Student's t with n − 1 degrees of freedom; null for one pair */
+  /** by Student's t with n − 1 degrees of freedom; null for one pair, or if all differences are equal */
   readonly interval: Interval | null;
-  /** by the bootstrap; null for one pair */
+  /** by the bootstrap; null where `interval` is */
   readonly bootstrap: Interval | null;
-  /** two-sided, of the t test that the true difference is 0; null for one pair */
+  /** two-sided, of the t test that the true difference is 0 (of the sign test if all are equal); null for one pair */
   readonly p: number | null;
   /** pairs whose difference is above 0 */
   readonly above: number;
@@ -29,8 +29,8 @@ const CONFIDENCE = 0.95;
 const RESAMPLES = 10_000;
 
 /**
- * Returns the mean of a − b over pairs. Interval: mean ± t(0.975, n − 1) · std/√n (Student 1908); where all differences are equal
- * it is that one value, and p is 1 or 0.
+ * Returns the mean of a − b over pairs. Interval: mean ± t(0.975, n − 1) · std/√n (Student 1908). Where all differences are equal,
+ * an interval would have no width, so there is none, and p is that of the sign test: 2⁻ⁿ⁺¹, or 1 if they are 0.
  * @throws {RangeError} unless both have the same number of values, at least one
  */
 export function pairedDifference(a: readonly number[], b: readonly number[]): PairedDifference {
@@ -43,7 +43,10 @@ export function pairedDifference(a: readonly number[], b: readonly number[]): Pa
   if (n === 1) return { mean, std, n, above, interval: null, bootstrap: null, p: null };
   const stderr = std / Math.sqrt(n);
   const half = studentQuantile((1 + CONFIDENCE) / 2, n - 1) * stderr;
-  const p = stderr === 0 ? (mean === 0 ? 1 : 0) : 2 * upperTail(mean / stderr, n - 1);
+  if (!(stderr > 1e-12 * Math.abs(mean))) {
+    return { mean, std, n, above, interval: null, bootstrap: null, p: mean === 0 ? 1 : 2 ** (1 - n) };
+  }
+  const p = 2 * upperTail(mean / stderr, n - 1);
   const interval = [mean - half, mean + half] as const;
   return { mean, std, n, above, interval, bootstrap: bootstrapInterval(differences), p };
 }
