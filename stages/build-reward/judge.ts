@@ -23,6 +23,9 @@ const EXCESS = 0.25;
 /** Share of what members learned that is memorised above which the reward is mostly about seen rows. */
 const MEMORISED = 0.75;
 
+/** Weight of the base below which the reward is mostly the members' likelihood. */
+const MOSTLY_LIKELIHOOD = 0.75;
+
 /** What is known about a reward; undefined or null where it was not measured. */
 export interface Evidence {
   /** w of the reward */
@@ -51,7 +54,13 @@ export interface Judgement {
  */
 export function judge(evidence: Evidence): Judgement {
   const { verdict, reason } = evidence.preflight ? byScore(evidence.preflight) : byMeasures(evidence);
-  return { verdict, reason: `Verdict: ${verdict}. ${reason}`, measures: measuresOf(evidence) };
+  const { baseWeight: w } = evidence;
+  const advice = verdict === "helps" && w < MOSTLY_LIKELIHOOD
+    ? ` With base_weight ${
+      w.toFixed(2)
+    }, PPO mostly sharpens the SFT model: compare it with SFT at a lower temperature.`
+    : "";
+  return { verdict, reason: `Verdict: ${verdict}. ${reason}${advice}`, measures: measuresOf(evidence) };
 }
 
 function byScore(

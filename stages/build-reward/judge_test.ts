@@ -58,6 +58,13 @@ Deno.test("without a checker, a measure out of its range decides", () => {
   );
 });
 
+Deno.test("a reward that is mostly likelihood helps with advice: a lower temperature sharpens too", () => {
+  const advice =
+    " With base_weight 0.30, PPO mostly sharpens the SFT model: compare it with SFT at a lower temperature.";
+  assert(judge({ ...SOUND, repeatShare: 0.7, baseWeight: 0.3 }).reason.endsWith(advice));
+  assert(!judge(SOUND).reason.includes("sharpens"));
+});
+
 Deno.test("the metrics are the verdict as a number and the measures that are known", () => {
   const found = judgementMetrics(
     judge({ ...SOUND, preference: PREFERENCE, preflight: preflight(-0.5, 0.1) }),
