@@ -23,6 +23,9 @@ const EXCESS = 0.25;
 /** Share of what members learned that is memorised above which the reward is mostly about seen rows. */
 const MEMORISED = 0.75;
 
+/** Weight of the base below which the reward is mostly the members' likelihood. */
+const MOSTLY_LIKELIHOOD = 0.75;
+
 /** What is known about a reward; undefined or null where it was not measured. */
 export interface Evidence {
   /** w of the reward */
@@ -46,37 +49,62 @@ export interface Judgement {
 }
 
 /**
- * Returns the verdict. With a checker, it follows from the score of the best response by reward alone; without one, from measures
- * whose limits were fixed on development seeds (EXPERIMENTS.md has them, and how often they are right).
+ * Returns the verdict. With a checker, it follows from the score of the best response by reward, and from what the members have
+ * memorised; without one, from measures whose limits were fixed on development seeds (EXPERIMENTS.md has them, and how often they
+ * are right).
  */
 export function judge(evidence: Evidence): Judgement {
-  const { verdict, reason } = evidence.preflight ? byScore(evidence.preflight) : byMeasures(evidence);
-  return { verdict, reason: `Verdict: ${verdict}. ${reason}`, measures: measuresOf(evidence) };
+  const { verdict, reason } = evidence.preflight
+    ? byScore(evidence.preflight, evidence.preference)
+    : byMeasures(evidence);
+  const { baseWeight: w } = evidence;
+  const advice = verdict === "helps" && w < MOSTLY_LIKELIHOOD
+    ? ` With base_weight ${
+      w.toFixed(2)
+    }, PPO mostly sharpens the SFT model: compare it with SFT at a lower temperature.`
+    : "";
+  return { verdict, reason: `Verdict: ${verdict}. ${reason}${advice}`, measures: measuresOf(evidence) };
 }
 
 function byScore(
   { gain, gain_stderr: error, samples_per_prompt: n }: Preflight,
+  preference: Preference | undefined,
 ): Omit<Judgement, "measures"> {
   const change = `selecting the best of ${n} SFT responses by reward changes the mean score by ${
     signed(gain)
   } ± ${error.toFixed(3)}`;
-  if (gain > ERRORS * error) {
-    return { verdict: "helps", reason: `The checker confirms the reward: ${change}.` };
-  }
   if (gain < -ERRORS * error) {
     return { verdict: "harms", reason: `By the checker, PPO would make the model worse: ${change}.` };
   }
+  if (gain <= ERRORS * error) {
+    return {
+      verdict: "no signal",
+      reason: `By the checker, the reward says nothing about the score: ${change}.`,
+    };
+  }
+  return byMemory(preference) ?? { verdict: "helps", reason: `The checker confirms the reward: ${change}.` };
+}
+
+/** Returns "no signal" for a reward that is mostly about demonstrations that its members have seen. */
+function byMemory(preference: Preference | undefined): Omit<Judgement, "measures"> | undefined {
+  const memorised = preference?.memorised_share ?? null;
+  if (memorised === null || memorised <= MEMORISED) return undefined;
   return {
     verdict: "no signal",
-    reason: `By the checker, the reward says nothing about the score: ${change}.`,
+    reason: `${
+      share(memorised)
+    } of what the members have learned holds only for demonstrations they were trained on.`,
   };
+}
+
+function share(x: number): string {
+  return `${(100 * x).toFixed(0)} %`;
 }
 
 /** The rule without a checker: the first problem decides. */
 function byMeasures(
   { baseWeight: w, sft, repeatShare, diagnosis, preference }: Evidence,
 ): Omit<Judgement, "measures"> {
-  const share = (x: number) => `${(100 * x).toFixed(0)} %`;
   if (repeatShare !== null && w - (1 - repeatShare) > EXCESS) {
     return {
       verdict: "harms",
@@ -101,16 +129,8 @@ function byMeasures(
       reason: `${share(sft.floor_share)} of the tokens are at or below the floor.`,
     };
   }
-  const memorised = preference?.memorised_share ?? null;
-  if (memorised !== null && memorised > MEMORISED) {
-    return {
-      verdict: "no signal",
-      reason: `${
-        share(memorised)
-      } of what the members have learned holds only for demonstrations they were trained on.`,
-    };
-  }
-  return { verdict: "helps", reason: "No measure speaks against the reward; a checker would confirm it." };
+  return byMemory(preference) ??
+    { verdict: "helps", reason: "No measure speaks against the reward; a checker would confirm it." };
 }
 
 function measuresOf({ baseWeight, sft, repeatShare, diagnosis, preference, preflight }: Evidence) {

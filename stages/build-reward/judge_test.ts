@@ -33,12 +33,14 @@ function preflight(gain: number, gain_stderr: number): Preflight {
 
 const verdictOf = (evidence: Partial<Evidence>) => judge({ ...SOUND, ...evidence }).verdict;
 
-Deno.test("with a checker, the gain of the best response decides alone, at two standard errors", () => {
+Deno.test("with a checker, the gain of the best response decides, at two standard errors, unless members memorised", () => {
   assertEquals(verdictOf({ preflight: preflight(0.05, 0.02) }), "helps");
   assertEquals(verdictOf({ preflight: preflight(0.04, 0.02) }), "no signal");
   assertEquals(verdictOf({ preflight: preflight(-0.05, 0.02) }), "harms");
   assertEquals(verdictOf({ preflight: preflight(0, 0) }), "no signal");
   assertEquals(verdictOf({ preflight: preflight(0.05, 0.02), repeatShare: 0.9 }), "helps");
+  assertEquals(verdictOf({ preflight: preflight(0.05, 0.02), preference: PREFERENCE }), "no signal");
+  assertEquals(verdictOf({ preflight: preflight(-0.05, 0.02), preference: PREFERENCE }), "harms");
 });
 
 Deno.test("without a checker, a measure out of its range decides", () => {
@@ -56,6 +58,13 @@ Deno.test("without a checker, a measure out of its range decides", () => {
       "Verdict: harms. 70 % of the SFT model's responses",
     ),
   );
+});
+
+Deno.test("a reward that is mostly likelihood helps with advice: a lower temperature sharpens too", () => {
+  const advice =
+    " With base_weight 0.30, PPO mostly sharpens the SFT model: compare it with SFT at a lower temperature.";
+  assert(judge({ ...SOUND, repeatShare: 0.7, baseWeight: 0.3 }).reason.endsWith(advice));
+  assert(!judge(SOUND).reason.includes("sharpens"));
 });
 
 Deno.test("the metrics are the verdict as a number and the measures that are known", () => {
