@@ -30,6 +30,7 @@ import {
   rolloutStatistics,
   UpdateStatistics,
 } from "./statistics.ts";
+import { followingRate, peakRates } from "./peak_rates.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
@@ -55,6 +56,11 @@ const inputs = {
   tokens: {
     contract: "tokens@1",
     description: "demonstrations for demo_mix",
+    optional: true,
+  },
+  lr_of: {
+    contract: "metrics@1",
+    description: "metrics of the training whose learning rate auto follows",
     optional: true,
   },
 } as const satisfies Ports;
@@ -99,6 +105,7 @@ export const stage = defineStage({
   role: "update",
   needs: (params) => ({
     ...(isCriticFree(params) ? {} : { critic: `advantage_estimator=${params.advantage_estimator}` }),
+    ...(followingRate(params) === undefined ? {} : { lr_of: followingRate(params)! }),
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
   }),
   omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
@@ -172,7 +179,7 @@ async function learn(
 ): Promise<{ readonly after: Trainer; readonly learned: Readonly<Record<string, number>> }> {
   const { params, seed, iteration } = context, { policy, critic, state } = trainer;
   const control = klControlOf(state, params), beta = effectiveBeta(control);
-  const rates = learningRates(trainer, params);
+  const rates = learningRates(trainer, peakRates(params, context.inputs.lr_of), params);
 
   const { scale, kept } = fitScale(rollouts, state, params);
   const rewarded = withRewards(rollouts, { scale, beta }, params);

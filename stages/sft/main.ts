@@ -15,7 +15,12 @@ import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { checkObjective, readObjective, readRows } from "./read_objective.ts";
 import { startingModel } from "./starting_model.ts";
-import { matchedUpdates, plannedUpdates, train, validationLoss } from "./train.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
+import { learningRateOf } from "./learning_rate.ts";
+import { Selection } from "./selection.ts";
+import { matchedUpdates, plannedUpdates, train } from "./train.ts";
+import { TrainingProgress } from "./training_progress.ts";
+import { validationLoss } from "./validation_loss.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -26,6 +31,10 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "train",
+  needs: ({ lr, eval_every }, given) => ({
+    ...(lr === "auto" && !given.includes("lr_of") ? { validation: "lr=auto" } : {}),
+    ...(eval_every > 0 ? { validation: `eval_every=${eval_every}` } : {}),
+  }),
   omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
   run,
 });
@@ -46,31 +55,46 @@ async function run(context: Context): Promise<void> {
     : plannedUpdates(objective.rows, params);
 
   const network = new Network(loaded.model, loaded.parameters, { trainable: true });
+  const shown = new TrainingProgress(progress);
+  const common = { params, seed, total, scratch, signal };
+  const { lr, rows: trials } = await learningRateOf(context, {
+    network,
+    objective,
+    validation,
+    ...common,
+    shown,
+  });
   const checkpoints = new CheckpointList(scratch ?? `${outputs.checkpoints}.partial`);
   const write = (to: string) => {
     writeModel(to, loaded);
     copyTokenizerFiles(inputs.model, to);
   };
-  const startedAt = performance.now();
+  const selection = params.eval_every > 0 && validation && total > 0
+    ? new Selection(validation, params, scratch ?? `${outputs.policy}.partial`)
+    : undefined;
   const metrics = await train(network, objective, {
-    params,
-    seed,
-    total,
-    scratch,
-    signal,
-    onUpdate(step, metrics, tokens) {
-      const tokens_per_second = tokens * 1000 / (performance.now() - startedAt);
-      progress({ step, total, fields: { ...metrics, tokens, tokens_per_second } });
-    },
+    ...common,
+    lr,
+    onUpdate: (step, metrics, tokens) => shown.update({ step, total, metrics, tokens }),
     checkpoint: (update) => checkpoints.add(update, write),
+    selection,
+    onValidation: (step, validation_loss) => progress({ step, total, fields: { validation_loss } }),
   });
-  metrics.push({ step: total, name: "updates", value: total });
-  if (validation) {
-    metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, validation) });
+  const made = metrics.filter(({ name }) => name === "loss").length;
+  metrics.push({ step: made, name: "updates", value: made });
+  if (selection) {
+    selection.useBest(network);
+    append(metrics, selection.metrics(made));
+  } else if (validation) {
+    const value = await validationLoss(network, validation, made);
+    metrics.push({ step: made, name: "validation_loss", value });
   }
+  if (selection || params.lr === "auto") metrics.push({ step: made, name: "peak_lr", value: lr });
+  append(metrics, trials);
   await publishDirectory(outputs.policy, write);
   if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints, scratch === undefined);
   await writeMetrics(outputs.metrics, metrics);
+  if (scratch === undefined) selection?.close();
 }
 
 if (import.meta.main) {

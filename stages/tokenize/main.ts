@@ -29,6 +29,8 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "data",
+  omits: ({ validation_fraction }) =>
+    validation_fraction === 0 ? { validation: "validation_fraction=0" } : {},
   run,
 });
 

@@ -128,9 +128,10 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   readonly random: boolean;
   /**
    * inputs that are optional but needed with these parameters, each with the setting that needs it:
-   * `{ critic: "advantage_estimator=gae" }`. Who plans and who runs a stage refuse parameters without them
+   * `{ critic: "advantage_estimator=gae" }`. Who plans and who runs a stage refuse parameters without them. `given` has the
+   * names of the inputs that are given, for parameters that need one of two
    */
-  readonly needs?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
+  readonly needs?: (params: z.output<Schema>, given: readonly string[]) => Readonly<Record<string, string>>;
   /** optional outputs that these parameters leave out whatever the inputs, each with the setting that does */
   readonly omits?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
   readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
