@@ -5,6 +5,7 @@ import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
 import { labelInSentence, metricText, shortLabel } from "./metric_catalogue.ts";
+import { trainingLines } from "./training_text.ts";
 import {
   blockOf,
   type Iteration,
@@ -17,7 +18,7 @@ import {
 import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Metrics in the line of a running stage. */
-const RUNNING = ["loss", "reward", "kl_to_sft"];
+const RUNNING = ["loss", "validation_loss", "reward", "kl_to_sft"];
 /** Metrics of a finished iteration, each with the width of its column. */
 const FINISHED = [["reward", 8], ["kl_to_sft", 11], ["response_length", 17], ["eos_rate", 10]] as const;
 
@@ -105,6 +106,7 @@ export function milestoneLine(
     const { nodes } = milestone;
     return `${paint.cyan("●")} ${counted(nodes.length, "stage")} cached: ${paint.dim(foldedNames(nodes))}`;
   }
+  if (milestone.kind === "training") return trainingLines(milestone.training, paint);
   if (milestone.kind === "earlier_warning") {
     return `${warningText(milestone.node, milestone.warning, paint)} ${paint.dim("(cached)")}`;
   }

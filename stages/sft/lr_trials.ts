@@ -27,7 +27,7 @@ export interface Trial {
 /** What the trials need beside the network and the objective. */
 export interface TrialOptions extends Pick<Training, "params" | "seed" | "total" | "scratch" | "signal"> {
   readonly validation: readonly Sequence[];
-  /** called after every update of a trial */
+  /** called after every update with the number of it among those of all trials, and the tokens of this trial */
   readonly onUpdate: (
     update: number,
     total: number,
@@ -82,7 +82,8 @@ async function runTrial(
       scratch,
       onUpdate(update, metrics, tokens) {
         updates = update;
-        onUpdate(update, total, metrics, tokens);
+        // One count for all trials, so that their progress is one bar.
+        onUpdate(number * total + update, options.params.lr_values.length * total, metrics, tokens);
       },
       checkpoint: () => Promise.resolve(),
     });
