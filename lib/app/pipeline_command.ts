@@ -25,6 +25,7 @@ import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot, stages } from "./registry.ts";
 import { stopOnSignals } from "./stopping.ts";
+import { timeSteps } from "./timed_steps.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
@@ -72,6 +73,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         ? processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv, kill: stop.kill })
         : inlineExecutor(stages),
       threads: flags.threads,
+      ...(flags.estimate && { timeSteps }),
       signal: stop.signal,
       warn: (message) => warn(`Warning: ${message}`),
       listener: (event) => {

@@ -26,6 +26,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
   --fresh                    ignore the cache and run every stage
+  --no-estimate              do not time a few steps before the first stage to estimate how long the run takes
   --verify                   hash the store first; delete damaged files and results made from them
   --grace SECONDS            time from SIGTERM until running processes are killed; default 25
   --keep-env NAME            additional environment variable for the stages; repeatable
@@ -69,6 +70,8 @@ export interface PipelineFlags extends ChildFlags {
   readonly json: boolean;
   readonly fresh: boolean;
   readonly verify: boolean;
+  /** whether the time of the run is estimated */
+  readonly estimate: boolean;
   readonly dryRun: boolean;
   /** set by the launcher: end when standard input does */
   readonly launched: boolean;
@@ -84,7 +87,7 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "verify", "follow-links"],
+    booleans: ["json", "fresh", "dry-run", "verify", "follow-links", "no-estimate"],
     strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor", ...CHILD_FLAGS.strings],
     lists: ["input", "set", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 1,
@@ -114,6 +117,7 @@ export function readPipelineFlags(
     json: flags.has("json"),
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),
+    estimate: !flags.has("no-estimate"),
     dryRun: flags.has("dry-run"),
     launched: flags.has("launched"),
     ...childFlags,

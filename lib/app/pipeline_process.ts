@@ -52,6 +52,7 @@ export async function runPipelineProcess(
     "pipeline",
     ...args,
     ...keepEnv.map((name) => `--keep-env=${name}`),
+    "--no-estimate", // an experiment's runs are too many to look at, and each estimate takes time
     "--json",
   ], {
     keep: [...COMMAND_ENVIRONMENT, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN, ...keepEnv],

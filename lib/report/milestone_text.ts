@@ -5,6 +5,7 @@ import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
 import { labelInSentence, metricText, shortLabel } from "./metric_catalogue.ts";
+import { estimateText } from "./time_left.ts";
 import { trainingLines } from "./training_text.ts";
 import {
   blockOf,
@@ -124,6 +125,8 @@ export function milestoneLine(
         `  estimated memory: ${bytes(e.memory_bytes)} (${bytes(e.memory_free_bytes)} available); ` +
           `disk: ${bytes(e.disk_bytes)} (${bytes(e.disk_free_bytes)} available)`,
       );
+    case "time_estimated":
+      return paint.dim(`  ${estimateText(e)}`);
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
     case "stage_finished":

@@ -3,6 +3,7 @@
  * moments that deserve a line; the displays decide how they look. Time comes from the events, never from a clock.
  * @module
  */
+import { TimeLeft } from "./time_left.ts";
 import { smallest } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName, RunEvent } from "@/lib/data/contracts/events.ts";
 
@@ -111,6 +112,8 @@ export class RunTracker {
   /** by label, in the order in which they started */
   readonly running = new Map<string, Running>();
   readonly loops = new Map<string, Loop>();
+  /** what is left of the run, once it was estimated */
+  readonly timeLeft = new TimeLeft();
   /** numbers of stages by iteration, by block */
   readonly #planned = new Map<string, number[]>();
   /** iterations of the loops of a plan that is too long to list */
@@ -123,6 +126,7 @@ export class RunTracker {
 
   /** Takes the next event and returns the milestones that follow from it. */
   accept(event: RunEvent): Milestone[] {
+    this.timeLeft.accept(event);
     this.#update(event);
     const iterations = this.#finishedIterations(event);
     if (event.type === "stage_cached") this.#cached.push(event);

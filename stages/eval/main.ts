@@ -12,6 +12,7 @@ import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { readInputs } from "./read_inputs.ts";
+import { workload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -22,6 +23,7 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "evaluate",
+  workload,
   run,
 });
 

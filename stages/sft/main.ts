@@ -21,6 +21,7 @@ import { Selection } from "./selection.ts";
 import { matchedUpdates, plannedUpdates, train } from "./train.ts";
 import { TrainingProgress } from "./training_progress.ts";
 import { validationLoss } from "./validation_loss.ts";
+import { workload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -36,6 +37,7 @@ export const stage = defineStage({
     ...(eval_every > 0 ? { validation: `eval_every=${eval_every}` } : {}),
   }),
   omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
+  workload,
   run,
 });
 

@@ -5,6 +5,7 @@
  */
 import type { z } from "zod";
 import type { HandOver } from "@/lib/data/files/hand_over.ts";
+import type { WorkContext, Workload } from "./workload.ts";
 
 /** What flows through a port: an Arrow contract, a directory layout, or a user's file. */
 export type Contract =
@@ -134,6 +135,8 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   readonly needs?: (params: z.output<Schema>, given: readonly string[]) => Readonly<Record<string, string>>;
   /** optional outputs that these parameters leave out whatever the inputs, each with the setting that does */
   readonly omits?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
+  /** the work of one run, for the estimate of a run's time; undefined: not known, or too little to count */
+  readonly workload?: (context: WorkContext<z.output<Schema>>) => Workload | undefined;
   readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
 }
 
