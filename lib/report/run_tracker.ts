@@ -43,7 +43,7 @@ export interface Loop {
 }
 
 /** What a training reported about its learning rate and its validation losses. */
-export interface Training {
+export interface TrainingResult {
   readonly name: NodeName;
   /** trials of learning rates in order; a loss is undefined where the trial diverged */
   readonly trials: readonly { readonly lr: number; readonly loss: number | undefined }[];
@@ -59,7 +59,7 @@ export type Milestone =
   | { readonly kind: "cached"; readonly nodes: readonly NodeName[] }
   /** a warning of a cached stage, from when it ran */
   | { readonly kind: "earlier_warning"; readonly node: NodeName; readonly warning: string }
-  | { readonly kind: "training"; readonly training: Training }
+  | { readonly kind: "training"; readonly training: TrainingResult }
   | { readonly kind: "iteration"; readonly loop: Loop; readonly iteration: Iteration };
 
 /** Returns `members.sft[2]`, the path with the number of the copy. */
@@ -121,7 +121,7 @@ export class RunTracker {
   /** iterations without a milestone so far */
   readonly #waiting = new Set<Iteration>();
   /** trainings with trials or validation losses, by label */
-  readonly #trainings = new Map<string, Training>();
+  readonly #trainings = new Map<string, TrainingResult>();
   #cached: (RunEvent & { readonly type: "stage_cached" })[] = [];
 
   /** Takes the next event and returns the milestones that follow from it. */

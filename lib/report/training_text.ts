@@ -2,7 +2,7 @@
 import type { Paint } from "./ansi.ts";
 import { decimal } from "./format.ts";
 import { metricText } from "./metric_catalogue.ts";
-import type { Training } from "./run_tracker.ts";
+import type { TrainingResult } from "./run_tracker.ts";
 import { sparkline } from "./sparkline.ts";
 
 /** Characters of a curve, at most. */
@@ -18,7 +18,7 @@ const lossText = (loss: number | undefined) =>
   loss === undefined ? "diverged" : metricText("validation_loss", loss);
 
 /** Returns the lines, joined; undefined for a training without trials and with fewer than two validation losses. */
-export function trainingLines({ trials, losses, values }: Training, paint: Paint): string | undefined {
+export function trainingLines({ trials, losses, values }: TrainingResult, paint: Paint): string | undefined {
   const lines: string[] = [];
   if (trials.length > 0) {
     const list = trials.map(({ lr, loss }) =>

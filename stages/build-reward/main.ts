@@ -22,7 +22,7 @@ import { type CheckedResponses, checkedResponses, type Setup } from "./measure.t
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { rewardReport } from "./report.ts";
-import { workload } from "./workload.ts";
+import { rewardWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -39,7 +39,7 @@ export const stage = defineStage({
       ? { sft: "reward_checkpoint=auto", checkpoints: "reward_checkpoint=auto" }
       : {}),
   }),
-  workload,
+  workload: rewardWorkload,
   run,
 });
 

@@ -4,7 +4,7 @@ import { sampledLength, times, type WorkContext, type Workload } from "@/lib/dat
 import type { Params } from "./params.ts";
 
 /** Returns the tokens that are sampled and scored; none without prompts and an SFT model. */
-export function workload({ params, inputs, counts, expected }: WorkContext<Params>): Workload {
+export function rewardWorkload({ params, inputs, counts, expected }: WorkContext<Params>): Workload {
   const members = params.combine === "soup" ? 1 : counts.members ?? 1;
   const rewardModels = members + 1;
   const promptsOf = (port: string) => inputs[port] === undefined ? 0 : readPrompts(inputs[port]).rows.length;

@@ -12,7 +12,7 @@ import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { readInputs } from "./read_inputs.ts";
-import { workload } from "./workload.ts";
+import { evalWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -23,7 +23,7 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "evaluate",
-  workload,
+  workload: evalWorkload,
   run,
 });
 

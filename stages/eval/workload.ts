@@ -5,7 +5,7 @@ import { sampledLength, times, type WorkContext, type Workload } from "@/lib/dat
 import type { Params } from "./params.ts";
 
 /** Returns the tokens that are sampled and scored; undefined if the prompts do not exist yet. */
-export function workload(
+export function evalWorkload(
   { params, inputs, counts, expected }: WorkContext<Params>,
 ): Workload | undefined {
   if (inputs.prompts === undefined) return undefined;

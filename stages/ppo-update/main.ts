@@ -34,7 +34,7 @@ import { followingRate, peakRates } from "./peak_rates.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
-import { workload } from "./workload.ts";
+import { ppoWorkload } from "./workload.ts";
 
 const inputs = {
   scored: {
@@ -110,7 +110,7 @@ export const stage = defineStage({
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
   }),
   omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
-  workload,
+  workload: ppoWorkload,
   run,
 });
 

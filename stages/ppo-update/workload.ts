@@ -3,7 +3,7 @@ import { times, type WorkContext, type Workload } from "@/lib/data/contracts/wor
 import { isCriticFree, type Params } from "./params.ts";
 
 /** Returns the tokens of an iteration; undefined without an expected number of rollouts. */
-export function workload({ params, iterations, expected }: WorkContext<Params>): Workload | undefined {
+export function ppoWorkload({ params, iterations, expected }: WorkContext<Params>): Workload | undefined {
   const { rollouts, rolloutTokens } = expected;
   if (rollouts === undefined || rolloutTokens === undefined) return undefined;
   const critics = isCriticFree(params) ? 0 : 1, warmup = critics * params.critic_warmup_iterations;

@@ -4,7 +4,7 @@ import { sampledLength, times, type WorkContext, type Workload } from "@/lib/dat
 import type { Params } from "./params.ts";
 
 /** Returns the tokens of an iteration; undefined if the prompts do not exist yet. */
-export function workload({ params, inputs, expected }: WorkContext<Params>): Workload | undefined {
+export function rolloutWorkload({ params, inputs, expected }: WorkContext<Params>): Workload | undefined {
   if (inputs.prompts === undefined) return undefined;
   const { rows } = readPrompts(inputs.prompts);
   const prompt = rows.reduce((sum, { promptIds }) => sum + promptIds.length, 0) / rows.length;

@@ -21,7 +21,7 @@ import { endpointReward } from "./endpoint_reward.ts";
 import { addExternalReward, type ExternalReward } from "./external_reward.ts";
 import { moduleReward } from "./module_reward.ts";
 import { type Params, params } from "./params.ts";
-import { workload } from "./workload.ts";
+import { scoreWorkload } from "./workload.ts";
 
 const inputs = {
   rollouts: { contract: "rollouts@1", description: "responses to score" },
@@ -48,7 +48,7 @@ export const stage = defineStage({
   inputs,
   outputs,
   random: false,
-  workload,
+  workload: scoreWorkload,
   run,
 });
 

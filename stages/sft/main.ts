@@ -17,11 +17,11 @@ import { checkObjective, readObjective, readRows } from "./read_objective.ts";
 import { startingModel } from "./starting_model.ts";
 import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { learningRateOf } from "./learning_rate.ts";
-import { Selection } from "./selection.ts";
+import { ModelSelection } from "./selection.ts";
 import { matchedUpdates, plannedUpdates, train } from "./train.ts";
 import { TrainingProgress } from "./training_progress.ts";
 import { validationLoss } from "./validation_loss.ts";
-import { workload } from "./workload.ts";
+import { sftWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -37,7 +37,7 @@ export const stage = defineStage({
     ...(eval_every > 0 ? { validation: `eval_every=${eval_every}` } : {}),
   }),
   omits: ({ checkpoint_every }) => checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {},
-  workload,
+  workload: sftWorkload,
   run,
 });
 
@@ -72,7 +72,7 @@ async function run(context: Context): Promise<void> {
     copyTokenizerFiles(inputs.model, to);
   };
   const selection = params.eval_every > 0 && validation && total > 0
-    ? new Selection(validation, params, scratch ?? `${outputs.policy}.partial`)
+    ? new ModelSelection(validation, params, scratch ?? `${outputs.policy}.partial`)
     : undefined;
   const metrics = await train(network, objective, {
     ...common,

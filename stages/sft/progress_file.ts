@@ -10,7 +10,7 @@ import { publishDirectory } from "@/lib/data/files/publish.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
 import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
-import type { Selection, SelectionState } from "./selection.ts";
+import type { ModelSelection, SelectionState } from "./selection.ts";
 
 /** Content of progress.json. */
 interface Progress {
@@ -41,7 +41,7 @@ export function saveProgress(
   optimizer: AdamW,
   { metrics, selection }: {
     readonly metrics: readonly MetricRow[];
-    readonly selection: Selection | undefined;
+    readonly selection: ModelSelection | undefined;
   },
 ): Promise<void> {
   return publishDirectory(join(scratch, "training"), (directory) => {
@@ -65,7 +65,7 @@ export function restoreProgress(
   scratch: string,
   parameters: ParameterVector,
   optimizer: AdamW,
-  selection: Selection | undefined,
+  selection: ModelSelection | undefined,
 ): Progress | undefined {
   const directory = join(scratch, "training");
   const saved = readProgress(directory);

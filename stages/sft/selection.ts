@@ -35,7 +35,7 @@ type SelectionParams = Pick<Params, "eval_every" | "load_best_model_at_end" | "e
 const WEIGHTS = "weights.safetensors";
 
 /** Validation losses of one training. */
-export class Selection {
+export class ModelSelection {
   #state: SelectionState = { misses: 0 };
 
   /** @param home a directory, created if needed; it may contain the best checkpoint of the same training already */
@@ -64,7 +64,7 @@ export class Selection {
 
   /**
    * Computes the validation loss after `updates` updates, in nats per supervised token. Writes the weights if it is a new minimum and
-   * the training goes on.
+   * the training continues.
    * @throws {NonFiniteError} if the loss is not finite
    */
   async evaluate(

@@ -15,7 +15,7 @@ import { quickstartFactor, warmupStepsOf } from "@/lib/model/train/schedule.ts";
 import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
-import type { Selection } from "./selection.ts";
+import type { ModelSelection } from "./selection.ts";
 import { NonFiniteError } from "./validation_loss.ts";
 import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
@@ -38,7 +38,7 @@ export interface Training {
   /** writes the model after `update` updates as an intermediate checkpoint */
   readonly checkpoint: (update: number) => Promise<void>;
   /** validation losses during training; undefined: none */
-  readonly selection?: Selection | undefined;
+  readonly selection?: ModelSelection | undefined;
   /** called after a validation loss */
   readonly onValidation?: (update: number, loss: number) => void;
 }

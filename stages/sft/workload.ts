@@ -5,7 +5,7 @@ import type { Params } from "./params.ts";
 import { plannedUpdates } from "./train.ts";
 
 /** Returns the tokens of a training on demonstrations; undefined for pairs, or if the demonstrations do not exist yet. */
-export function workload({ params, inputs, counts, expected }: WorkContext<Params>): Workload | undefined {
+export function sftWorkload({ params, inputs, counts, expected }: WorkContext<Params>): Workload | undefined {
   const { tokens, validation } = inputs;
   if (params.objective !== "nll" || tokens === undefined) return undefined;
   const { rows } = readTokens(tokens);
