@@ -26,7 +26,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
   --fresh                    ignore the cache and run every stage
-  --no-estimate              do not time a few steps before the first stage to estimate how long the run takes
+  --no-estimate              do not estimate how long the run takes
   --verify                   hash the store first; delete damaged files and results made from them
   --grace SECONDS            time from SIGTERM until running processes are killed; default 25
   --keep-env NAME            additional environment variable for the stages; repeatable
