@@ -24,13 +24,14 @@ export function sftWorkload({ params, inputs, counts, expected }: WorkContext<Pa
   const hasTrials = params.lr === "auto" && counts.lr_of === undefined;
   const trials = hasTrials ? params.lr_values.length : 0;
   const { eval_every: every, early_stopping_patience: patience } = params;
-  const period = every === 0 ? updates : every < 1 ? Math.max(1, Math.ceil(every * updates)) : every;
+  const period = every < 1 ? Math.max(1, Math.ceil(every * updates)) : every;
   const least = every > 0 && patience > 0 ? Math.min(updates, period * (patience + 1)) : updates;
+  const evaluations = (made: number) => every === 0 ? 1 : Math.ceil(made / period);
   const tried = trials * Math.min(params.lr_trial_updates, updates);
   const response = rows.reduce((sum, row) => sum + supervisedTokens(row).length, 0) / rows.length;
   return {
     trained: times([tried + least, tried + updates], perUpdate),
-    scored: times([trials + Math.ceil(least / period), trials + Math.ceil(updates / period)], held),
+    scored: times([trials + evaluations(least), trials + evaluations(updates)], held),
     expected: { responseTokens: response, promptTokens: perRow - response },
   };
 }
