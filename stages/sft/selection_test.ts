@@ -169,6 +169,17 @@ Deno.test("without a scratch directory the best checkpoint leaves nothing behind
   ]);
 });
 
+Deno.test("of an adapter, the policy is the adapter with the best validation loss", async () => {
+  using directory = new TemporaryDirectory();
+  const outputs = await train(directory, "out", { eval_every: 1, lora_rank: 4, lora_alpha: 8, lr: 5e-2 });
+  const { model, parameters } = loadModel(outputs.policy!);
+  assert(model.adapter !== undefined);
+  const rows = supervisedSequences(countingRows(9, 40), "response", "test");
+  const least = rowsOf(outputs, "validation_loss").reduce((best, row) => row.value < best.value ? row : best);
+  assertEquals(await validationLoss(new Network(model, parameters), rows, 0), least.value);
+  assertEquals(rowsOf(outputs, "best_step")[0]!.value, least.step);
+});
+
 Deno.test("a run of no updates to match writes the model unchanged, with its validation loss", async () => {
   using directory = new TemporaryDirectory();
   const metrics = directory.file("iteration.arrow");
