@@ -29,7 +29,10 @@ export class TimeLeft {
   accept(event: RunEvent): void {
     switch (event.type) {
       case "run_started":
-        for (const { stage } of event.nodes) this.#of(stage).planned++;
+        // Of a very long plan, not all nodes are listed.
+        for (const { stage } of event.nodes) {
+          this.#of(stage).planned += event.more === undefined ? 1 : Infinity;
+        }
         break;
       case "time_estimated":
         this.#stages = event.stages;

@@ -98,6 +98,14 @@ Deno.test("stages that were cached when the time was estimated do not count", ()
   assertEquals(at.at(0), [20, 40], "another run has made it meanwhile");
 });
 
+Deno.test("of a plan that is too long to list, all estimated runs are left", () => {
+  const at = new TimeLeft();
+  at.accept({ ...START, nodes: NODES.slice(0, 2), more: { nodes: 5, iterations: { ppo: 4 } } });
+  at.accept(ESTIMATE);
+  at.accept(finished(update(0), 2, 30));
+  assertEquals(at.at(2), [100, 102]);
+});
+
 Deno.test("the estimate is one line, and a log repeats what is left every half minute", () => {
   assertEquals(
     estimateText(ESTIMATE),
