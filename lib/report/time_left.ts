@@ -9,8 +9,10 @@ import { duration } from "./format.ts";
 
 /** Runs of one stage. */
 interface Runs {
-  /** in the plan; fewer when its loop ends early */
+  /** in the plan, if no loop ends early */
   planned: number;
+  /** its loop has ended */
+  hasEnded: boolean;
   /** finished or cached */
   visited: number;
   /** finished since the estimate, and their seconds */
@@ -24,22 +26,22 @@ interface Runs {
 export class TimeLeft {
   readonly #runs = new Map<string, Runs>();
   #stages: readonly StageTime[] = [];
+  /** whether the plan listed all of its nodes: of a very long one only the first are */
+  #isListed = true;
 
   /** Takes the next event. */
   accept(event: RunEvent): void {
     switch (event.type) {
       case "run_started":
-        // Of a very long plan, not all nodes are listed.
-        for (const { stage } of event.nodes) {
-          this.#of(stage).planned += event.more === undefined ? 1 : Infinity;
-        }
+        for (const { stage } of event.nodes) this.#of(stage).planned++;
+        this.#isListed = event.more === undefined;
         break;
       case "time_estimated":
         this.#stages = event.stages;
         break;
       case "loop_ended":
         for (const [stage, runs] of this.#runs) {
-          if (stage.startsWith(`${event.block}.`)) runs.planned = runs.visited;
+          if (stage.startsWith(`${event.block}.`)) runs.hasEnded = true;
         }
         break;
       case "stage_started":
@@ -67,7 +69,8 @@ export class TimeLeft {
     let [least, most] = [0, 0];
     for (const { stage, runs: toRun, seconds_least, seconds_most } of this.#stages) {
       const runs = this.#of(stage);
-      const left = Math.max(0, Math.min(toRun - runs.finished, runs.planned - runs.visited));
+      const planned = this.#isListed ? runs.planned - runs.visited : Infinity;
+      const left = runs.hasEnded ? 0 : Math.max(0, Math.min(toRun - runs.finished, planned));
       const mean = runs.finished > 0 ? runs.seconds / runs.finished : undefined;
       const [fast, slow] = mean === undefined ? [seconds_least, seconds_most] : [mean, mean];
       let [ranLeast, ranMost] = [0, 0];
@@ -83,7 +86,7 @@ export class TimeLeft {
 
   #of(stage: string): Runs {
     const found = this.#runs.get(stage) ??
-      { planned: 0, visited: 0, finished: 0, seconds: 0, running: new Map() };
+      { planned: 0, hasEnded: false, visited: 0, finished: 0, seconds: 0, running: new Map() };
     this.#runs.set(stage, found);
     return found;
   }
