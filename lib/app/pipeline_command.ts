@@ -28,6 +28,7 @@ import { endWithParent, workingDirectory } from "./parent.ts";
 import { PIPELINE_HELP, type PipelineFlags, readPipelineFlags } from "./pipeline_flags.ts";
 import { projectRoot, stages } from "./registry.ts";
 import { stopOnSignals } from "./stopping.ts";
+import { timeSteps } from "./timed_steps.ts";
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readPipelineFlags(args, { workingDirectory: workingDirectory(), root: projectRoot });
@@ -87,6 +88,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         warn: warnUser,
       }),
       threads: flags.threads,
+      ...(flags.estimate && { timeSteps }),
       signal: stop.signal,
       warn: warnUser,
       listener: (event) => {

@@ -35,6 +35,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --explain                  with --dry-run: all changed parts of the keys, with full digests
   --mermaid                  with --dry-run: print the plan as a Mermaid flowchart
   --fresh                    ignore the cache and run every stage
+  --no-estimate              do not estimate how long the run takes
   --verify                   hash the store first; delete damaged files and results made from them
   --grace SECONDS            time from SIGTERM until running processes are killed; default 25
   --keep-env NAME            additional environment variable for the stages; repeatable
@@ -82,6 +83,8 @@ export interface PipelineFlags extends ChildFlags, PartFlags {
   readonly json: boolean;
   readonly fresh: boolean;
   readonly verify: boolean;
+  /** whether the time of the run is estimated */
+  readonly estimate: boolean;
   readonly dryRun: boolean;
   readonly detach: boolean;
   /** how a dry run is printed */
@@ -101,7 +104,17 @@ export function readPipelineFlags(
   places: { readonly workingDirectory: string; readonly root: string },
 ): PipelineFlags {
   const flags = readFlags(args, {
-    booleans: ["json", "fresh", "dry-run", "detach", "explain", "mermaid", "verify", "follow-links"],
+    booleans: [
+      "json",
+      "fresh",
+      "dry-run",
+      "detach",
+      "explain",
+      "mermaid",
+      "verify",
+      "follow-links",
+      "no-estimate",
+    ],
     strings: [
       "run-dir",
       "store",
@@ -153,6 +166,7 @@ export function readPipelineFlags(
     json: flags.has("json"),
     fresh: flags.has("fresh"),
     verify: flags.has("verify"),
+    estimate: !flags.has("no-estimate"),
     dryRun: flags.has("dry-run"),
     detach: flags.has("detach"),
     explain: flags.has("explain"),

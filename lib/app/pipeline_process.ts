@@ -57,6 +57,7 @@ export async function runPipelineProcess(
     ...keepEnv.map((name) => `--keep-env=${name}`),
     ...allowHosts.map((host) => `--allow-host=${host}`),
     ...(followLinks ? ["--follow-links"] : []),
+    "--no-estimate", // an experiment's runs are too many to look at, and each estimate takes time
     "--json",
   ], {
     keep: [...COMMAND_ENVIRONMENT, ...DOWNLOAD_ENVIRONMENT, URL_TOKEN, ...keepEnv],

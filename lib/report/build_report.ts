@@ -93,6 +93,34 @@ function training({ nodes }: RunResult, { metrics }: RunTables): Report["trainin
   });
 }
 
+/** Returns the validation losses of training stages. */
+function validation({ nodes }: RunResult, { metrics }: RunTables): Report["validation"] {
+  return nodes.filter((node) => node.role === "train").flatMap((node) => {
+    const rows = metrics.get(node) ?? [], { best_step } = lastValues(rows);
+    return rows.filter((v) => v.name === "validation_loss").map(({ step, value }) => ({
+      stage: node.stage,
+      index: node.index ?? null,
+      step,
+      loss: value,
+      best: step === best_step,
+    }));
+  });
+}
+
+/** Returns the trials of learning rates. */
+function learningRates({ nodes }: RunResult, { metrics }: RunTables): Report["learning_rates"] {
+  return nodes.flatMap((node) => {
+    const rows = metrics.get(node) ?? [], { peak_lr } = lastValues(rows);
+    return rows.filter((v) => v.name === "trial_lr").map(({ step, value: lr }) => ({
+      stage: node.stage,
+      index: node.index ?? null,
+      lr,
+      loss: rows.find((v) => v.name === "trial_loss" && v.step === step)?.value ?? null,
+      chosen: lr === peak_lr,
+    }));
+  });
+}
+
 /** Returns the optimizer updates of every training stage; a loop's metrics count them from its first iteration on. */
 function updates({ nodes }: RunResult, { metrics }: RunTables): Report["updates"] {
   const rows = new Map<string, Report["updates"][number]>();
@@ -103,7 +131,7 @@ function updates({ nodes }: RunResult, { metrics }: RunTables): Report["updates"
     const last = lastValues(values);
     const own = role === "update"
       ? last["policy_updates"]
-      : last["updates"] ?? values.filter((v) => v.name === "loss").length;
+      : (last["updates"] ?? values.filter((v) => v.name === "loss").length) + (last["trial_updates"] ?? 0);
     if (own === undefined) continue;
     const key = `${stage}/${index}`;
     const before = iteration === undefined ? 0 : rows.get(key)?.updates ?? 0;
@@ -166,6 +194,8 @@ export function buildReport(
     evaluations: [...tables.evaluations],
     best: result.best.map(({ block, iteration, metric, value }) => ({ block, iteration, metric, value })),
     training: training(result, tables),
+    validation: validation(result, tables),
+    learning_rates: learningRates(result, tables),
     timings,
     phases: phasesOf(timings),
     samples: chosenSamples(tables.samples),

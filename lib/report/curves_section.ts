@@ -5,6 +5,7 @@ import { lineChart, type Series } from "./line_chart.ts";
 import { inOrder, metricInfo, metricText, trainingLabel } from "./metric_catalogue.ts";
 import type { Report } from "./report_schema.ts";
 import { labelOf } from "./run_tracker.ts";
+import { rateText } from "./training_text.ts";
 
 /** Metrics of iterations that get a chart, in this order. */
 export const ITERATION_CHARTS = [
@@ -61,16 +62,52 @@ function evaluationCharts({ evaluations }: Report): (Html | undefined)[] {
   });
 }
 
-/** Returns the losses of all training stages: single ones stand out, copies within a foreach are faint. */
-function lossChart({ training }: Report): Html | undefined {
+/** Returns a curve for each training stage: single ones stand out, copies within a foreach are faint. */
+function seriesOf(rows: Report["training"] | Report["validation"], firstUpdate: number): Series[] {
   let single = 0;
-  const series = [...new Set(training.map(labelOf))].map((name): Series => {
-    const rows = training.filter((r) => labelOf(r) === name);
-    const look = rows[0]!.index === null ? lookOf(Math.min(single++, 1)) : "faint";
-    return { name, look, points: rows.map((r) => ({ x: r.step + 1, y: r.loss })) };
+  const series = [...new Set(rows.map(labelOf))].map((name): Series => {
+    const own = rows.filter((r) => labelOf(r) === name);
+    const look = own[0]!.index === null ? lookOf(Math.min(single++, 1)) : "faint";
+    return { name, look, points: own.map((r) => ({ x: r.step + firstUpdate, y: r.loss })) };
   });
-  series.sort((a, b) => LOOKS.indexOf(b.look) - LOOKS.indexOf(a.look)); // the most important one on top
-  return lineChart({ metric: "loss", title: "Training loss", xLabel: "update", series });
+  return series.sort((a, b) => LOOKS.indexOf(b.look) - LOOKS.indexOf(a.look)); // the most important one on top
+}
+
+/** Returns the training losses of all stages, and the validation losses of those that computed several. */
+function lossCharts({ training, validation }: Report): (Html | undefined)[] {
+  const series = seriesOf(validation, 0).filter(({ points }) => points.length > 1);
+  const best = validation.filter((row) => row.best).map((row) =>
+    `${labelOf(row)} uses the weights after update ${row.step}.`
+  );
+  return [
+    lineChart({ metric: "loss", title: "Training loss", xLabel: "update", series: seriesOf(training, 1) }),
+    lineChart({ metric: "validation_loss", xLabel: "update", series, note: best.join(" ") }),
+  ];
+}
+
+/** Returns the trials of learning rates as a table; undefined without any. */
+function learningRatesTable({ learning_rates: rows }: Report): Html | undefined {
+  if (rows.length === 0) return undefined;
+  return markup`
+    <details open>
+      <summary>Learning rates that were tried</summary>
+      <table>
+        <thead>
+          <tr><th>Stage</th><th scope="col">Learning rate</th><th scope="col">Validation loss</th></tr>
+        </thead>
+        <tbody>
+    ${
+    rows.map((row) =>
+      markup`
+        <tr><th scope="row">${labelOf(row)}</th><td>${rateText(row.lr)}${
+        row.chosen ? " (chosen)" : ""
+      }</td><td>${row.loss === null ? "diverged" : metricText("validation_loss", row.loss)}</td></tr>
+      `
+    )
+  }</tbody>
+      </table>
+    </details>
+  `;
 }
 
 function iterationsTable({ iterations }: Report): Html | undefined {
@@ -107,7 +144,7 @@ function iterationsTable({ iterations }: Report): Html | undefined {
 
 /** Returns the section; undefined for a run without training. */
 export function curvesSection(report: Report): Html | undefined {
-  const charts = [...evaluationCharts(report), ...iterationCharts(report), lossChart(report)]
+  const charts = [...evaluationCharts(report), ...iterationCharts(report), ...lossCharts(report)]
     .filter((chart) => chart !== undefined);
   if (charts.length === 0) return undefined;
   const best = report.best.map(({ block, iteration, metric, value }) =>
@@ -117,6 +154,6 @@ export function curvesSection(report: Report): Html | undefined {
     <h2>Training</h2>
     <p class="lead">Metrics of an iteration are means over its rollouts, before the policy is updated on them.${best}</p>
     <div class="charts">${charts}</div>
-    ${iterationsTable(report)}
+    ${learningRatesTable(report)}${iterationsTable(report)}
   `;
 }

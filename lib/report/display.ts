@@ -24,6 +24,7 @@ import {
   RunTracker,
   stageSecondsLeft,
 } from "./run_tracker.ts";
+import { rangeText } from "./time_left.ts";
 import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Takes the events of one run, in order. */
@@ -49,6 +50,8 @@ type Write = (text: string) => void;
 
 /** Milliseconds between two lines of progress without a terminal. */
 const LOG_INTERVAL = 5000;
+/** Milliseconds between two lines about the time left of the whole run without a terminal. */
+const LEFT_INTERVAL = 30_000;
 /** Milliseconds between two drawings of the moving block. */
 const FRAME = 100;
 /** Milliseconds after which the moving block is drawn again without an event. */
@@ -72,6 +75,8 @@ class LogDisplay implements Display {
   readonly #tracker = new RunTracker();
   readonly #write: Write;
   #last = -Infinity;
+  /** when the time left of the whole run was shown last */
+  #leftAt = -Infinity;
 
   constructor(write: Write) {
     this.#write = write;
@@ -84,6 +89,8 @@ class LogDisplay implements Display {
     }
     this.#show(this.#tracker.accept(event));
     if (event.type === "stage_progress") this.#progress(event);
+    if (event.type === "time_estimated") this.#leftAt = event.time;
+    if (event.type === "stage_finished" || event.type === "metrics") this.#timeLeft(event.time);
   }
 
   end(): void {
@@ -99,6 +106,13 @@ class LogDisplay implements Display {
         : milestoneLine(m, paint(false));
       if (line !== undefined) this.#write(`${line}\n`);
     }
+  }
+
+  #timeLeft(now: number): void {
+    const left = now - this.#leftAt < LEFT_INTERVAL ? undefined : this.#tracker.timeLeft.at(now);
+    if (left === undefined || left[1] < 1) return;
+    this.#leftAt = now;
+    this.#write(`  whole run: ${rangeText(left)} left\n`);
   }
 
   #progress(event: RunEvent & { type: "stage_progress" }): void {

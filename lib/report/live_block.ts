@@ -14,6 +14,7 @@ import {
   stageSecondsLeft,
 } from "./run_tracker.ts";
 import { progressBar, sparkline } from "./sparkline.ts";
+import { rangeText } from "./time_left.ts";
 import { append } from "@/lib/compute/tensor/large_lists.ts";
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
@@ -86,5 +87,7 @@ export function liveBlock(tracker: RunTracker, options: LiveOptions): string[] {
       append(lines, loopCurves(loop, options));
     }
   }
+  const left = lines.length === 0 ? undefined : tracker.timeLeft.at(options.now);
+  if (left !== undefined) lines.push(options.paint.dim(`  whole run: ${rangeText(left)} left`));
   return lines;
 }

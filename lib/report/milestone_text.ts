@@ -4,6 +4,8 @@ import type { Paint } from "./ansi.ts";
 import { bytes, counted, decimal, displayName, duration, MISSING, significant } from "./format.ts";
 import { leadingMetric } from "./headline.ts";
 import { labelInSentence, metricText, trainingLabel } from "./metric_catalogue.ts";
+import { estimateText } from "./time_left.ts";
+import { trainingLines } from "./training_text.ts";
 import {
   blockOf,
   type Iteration,
@@ -16,7 +18,7 @@ import {
 import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Metrics in the line of a running stage. */
-const RUNNING = ["loss", "reward", "kl_to_sft"];
+const RUNNING = ["loss", "validation_loss", "reward", "kl_to_sft"];
 /** Metrics of a finished iteration, each with the width of its column. */
 const FINISHED = [["reward", 8], ["kl_to_sft", 11], ["response_length", 17], ["eos_rate", 10]] as const;
 
@@ -104,6 +106,7 @@ export function milestoneLine(
     const { nodes } = milestone;
     return `${paint.cyan("●")} ${counted(nodes.length, "stage")} cached: ${paint.dim(foldedNames(nodes))}`;
   }
+  if (milestone.kind === "training") return trainingLines(milestone.training, paint);
   if (milestone.kind === "earlier_warning") {
     return `${warningText(milestone.node, milestone.warning, paint)} ${paint.dim("(cached)")}`;
   }
@@ -121,6 +124,8 @@ export function milestoneLine(
         `  estimated memory: ${bytes(e.memory_bytes)} (${bytes(e.memory_free_bytes)} available); ` +
           `disk: ${bytes(e.disk_bytes)} (${bytes(e.disk_free_bytes)} available)`,
       );
+    case "time_estimated":
+      return paint.dim(`  ${estimateText(e)}`);
     case "stage_progress":
       return e.warning === undefined ? undefined : warningText(e, e.warning, paint);
     case "stage_skipped":

@@ -73,6 +73,22 @@ const TrainingRow = z.strictObject({
   loss: z.number().describe("nats per supervised token"),
 });
 
+const ValidationRow = z.strictObject({
+  stage: z.string(),
+  index,
+  step: count.describe("number of updates before it"),
+  loss: z.number().describe("nats per supervised token of the held-out demonstrations"),
+  best: z.boolean().describe("the lowest one during training"),
+}).describe("a validation loss of a training stage");
+
+const LearningRateRow = z.strictObject({
+  stage: z.string(),
+  index,
+  lr: z.number().positive(),
+  loss: z.number().nullable().describe("validation loss after the trial; null: it diverged"),
+  chosen: z.boolean(),
+}).describe("a trial of a learning rate, with lr=auto of sft");
+
 const TimingRow = z.strictObject({
   stage: z.string().describe("the manifest's path, for example ppo.update"),
   uses: z.string().describe("stage id"),
@@ -124,7 +140,7 @@ const WarningRow = z.strictObject({
 const UpdatesRow = z.strictObject({
   stage: z.string().describe("the manifest's path of the stage that trains"),
   index,
-  updates: count.describe("optimizer updates; of a stage in a loop, those of all iterations"),
+  updates: count.describe("optimizer updates, with those of trials; of a loop, those of all iterations"),
 });
 
 /** Machine and software of a run; null where not known. */
@@ -157,6 +173,8 @@ export const ReportSchema = z.strictObject({
   evaluations: z.array(EvaluationRow),
   best: z.array(BestRow),
   training: z.array(TrainingRow),
+  validation: z.array(ValidationRow),
+  learning_rates: z.array(LearningRateRow),
   timings: z.array(TimingRow),
   phases: z.array(PhaseRow),
   samples: z.array(SampleSchema),

@@ -3,6 +3,7 @@
  * moments that deserve a line; the displays decide how they look. Time comes from the events, never from a clock.
  * @module
  */
+import { TimeLeft } from "./time_left.ts";
 import { smallest } from "@/lib/compute/tensor/large_lists.ts";
 import type { NodeName, RunEvent } from "@/lib/data/contracts/events.ts";
 
@@ -41,12 +42,24 @@ export interface Loop {
   readonly iterations: Iteration[];
 }
 
+/** What a training reported about its learning rate and its validation losses. */
+export interface TrainingResult {
+  readonly name: NodeName;
+  /** trials of learning rates in order; a loss is undefined where the trial diverged */
+  readonly trials: readonly { readonly lr: number; readonly loss: number | undefined }[];
+  /** validation losses during training, in order */
+  readonly losses: readonly number[];
+  /** the last value of every metric; empty until it has finished */
+  readonly values: Readonly<Record<string, number>>;
+}
+
 /** A moment that deserves a line. */
 export type Milestone =
   | { readonly kind: "event"; readonly event: RunEvent }
   | { readonly kind: "cached"; readonly nodes: readonly NodeName[] }
   /** a warning of a cached stage, from when it ran */
   | { readonly kind: "earlier_warning"; readonly node: NodeName; readonly warning: string }
+  | { readonly kind: "training"; readonly training: TrainingResult }
   | { readonly kind: "iteration"; readonly loop: Loop; readonly iteration: Iteration };
 
 /** Returns `members.sft[2]`, the path with the number of the copy. */
@@ -101,16 +114,21 @@ export class RunTracker {
   readonly loops = new Map<string, Loop>();
   /** by block and number: a loop may have a million */
   readonly #known = new Map<string, Iteration>();
+  /** what is left of the run, once it was estimated */
+  readonly timeLeft = new TimeLeft();
   /** numbers of stages by iteration, by block */
   readonly #planned = new Map<string, number[]>();
   /** iterations of the loops of a plan that is too long to list */
   #iterations: Readonly<Record<string, number>> = {};
   /** iterations without a milestone so far */
   readonly #waiting = new Set<Iteration>();
+  /** trainings with trials or validation losses, by label */
+  readonly #trainings = new Map<string, TrainingResult>();
   #cached: (RunEvent & { readonly type: "stage_cached" })[] = [];
 
   /** Takes the next event and returns the milestones that follow from it. */
   accept(event: RunEvent): Milestone[] {
+    this.timeLeft.accept(event);
     this.#update(event);
     const iterations = this.#finishedIterations(event);
     if (event.type === "stage_cached") this.#cached.push(event);
@@ -120,7 +138,7 @@ export class RunTracker {
       last.iteration === event.iteration;
     const isQuiet = event.type === "stage_progress" && event.warning === undefined;
     if (event.type === "stage_cached" || event.type === "metrics" || isQuiet || isCachedEvaluation) {
-      return iterations;
+      return [...iterations, ...this.#finishedTraining(event)];
     }
     return [...this.#cachedStages(), ...iterations, { kind: "event", event }];
   }
@@ -194,9 +212,12 @@ export class RunTracker {
     const stage = this.running.get(label) ?? { name: event, since: event.time, fields: {} };
     this.running.set(label, stage);
     if (event.step !== undefined) {
+      // A stage that counts from 1 again has begun another task.
+      if (event.step < (stage.step ?? 0)) delete stage.firstStep;
       stage.step = event.step;
       stage.firstStep ??= { step: event.step, time: event.time };
     }
+    this.#training(event);
     if (event.total !== undefined) stage.total = event.total;
     if (event.message !== undefined) stage.message = event.message;
     stage.fields = { ...stage.fields, ...event.fields };
@@ -205,6 +226,27 @@ export class RunTracker {
     if (iteration !== undefined && event.role === "sample" && rate !== undefined) {
       iteration.tokensPerSecond = rate;
     }
+  }
+
+  #training({ fields = {}, ...name }: RunEvent & { readonly type: "stage_progress" }): void {
+    const { trial_lr: lr, trial_loss: loss, validation_loss: validation } = fields;
+    if (lr === undefined && validation === undefined) return;
+    const label = labelOf(name), before = this.#trainings.get(label);
+    this.#trainings.set(label, {
+      name,
+      trials: [...before?.trials ?? [], ...(lr === undefined ? [] : [{ lr, loss }])],
+      losses: [...before?.losses ?? [], ...(validation === undefined ? [] : [validation])],
+      values: {},
+    });
+  }
+
+  /** Returns the training whose metrics `event` has, if it reported trials or validation losses in this run. */
+  #finishedTraining(event: RunEvent): Milestone[] {
+    if (event.type !== "metrics") return [];
+    const label = labelOf(event), training = this.#trainings.get(label);
+    if (training === undefined) return [];
+    this.#trainings.delete(label);
+    return [{ kind: "training", training: { ...training, values: event.values } }];
   }
 
   /** Returns the iterations whose stages are all done and whose metrics are known, or cannot come any more. */

@@ -25,6 +25,7 @@ import { type CheckedResponses, checkedResponses, type Setup } from "./measure.t
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { rewardReport } from "./report.ts";
+import { rewardWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -42,6 +43,7 @@ export const stage = defineStage({
       ? { sft: "reward_checkpoint=auto", checkpoints: "reward_checkpoint=auto" }
       : {}),
   }),
+  workload: rewardWorkload,
   run,
 });
 

@@ -13,6 +13,7 @@ import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { readInputs } from "./read_inputs.ts";
+import { evalWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -23,6 +24,7 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "evaluate",
+  workload: evalWorkload,
   run,
 });
 

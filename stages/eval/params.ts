@@ -50,7 +50,8 @@ export const params = z.strictObject({
     .meta({
       unit: "prompts",
       source: "ours: few enough to read",
-      details: "The first prompts are stored. Means and differences are over all prompts, whatever is stored.",
+      details:
+        "The first prompts are stored. Means and differences are over all prompts, whatever is stored.",
     }),
 });
 

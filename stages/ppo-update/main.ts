@@ -37,10 +37,12 @@ import {
   rolloutStatistics,
   UpdateStatistics,
 } from "./statistics.ts";
+import { followingRate, peakRates } from "./peak_rates.ts";
 import { updateStep } from "./update_step.ts";
 import { learningRates, loadTrainer, nextState, saveTrainer, type Trainer } from "./trainer.ts";
 import type { Rollout } from "./trajectory.ts";
 import { firstIterationOf, keptSamples, rewardHackingWarnings } from "./warnings.ts";
+import { ppoWorkload } from "./workload.ts";
 
 const inputs = {
   scored: {
@@ -64,6 +66,11 @@ const inputs = {
   tokens: {
     contract: "tokens@1",
     description: "demonstrations for demo_mix",
+    optional: true,
+  },
+  lr_of: {
+    contract: "metrics@1",
+    description: "metrics of the training whose learning rate auto follows",
     optional: true,
   },
 } as const satisfies Ports;
@@ -110,9 +117,11 @@ export const stage = defineStage({
     ...(isCriticFree(params) || hasSharedCritic(params)
       ? {}
       : { critic: `advantage_estimator=${params.advantage_estimator}` }),
+    ...(followingRate(params) === undefined ? {} : { lr_of: followingRate(params)! }),
     ...(params.demo_mix === 0 ? {} : { tokens: `demo_mix=${params.demo_mix}` }),
   }),
   omits: ({ ema_decay }) => ema_decay === null ? { ema: "ema_decay=null" } : {},
+  workload: ppoWorkload,
   run,
 });
 
@@ -189,7 +198,7 @@ async function learn(
 ): Promise<{ readonly after: Trainer; readonly learned: Readonly<Record<string, number>> }> {
   const { seed, iteration } = context, { policy, critic, state } = trainer;
   const control = klControlOf(state, params, units), beta = effectiveBeta(control);
-  const rates = learningRates(trainer, params);
+  const rates = learningRates(trainer, peakRates(params, context.inputs.lr_of), params);
 
   const { scale, kept } = fitScale(rollouts, state, params);
   const rewarded = withRewards(rollouts, { scale, beta }, params);

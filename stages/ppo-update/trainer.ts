@@ -29,6 +29,7 @@ import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedu
 import type { KlControl, RelativeUnits } from "./kl_control.ts";
 import type { Learner } from "./minibatch.ts";
 import { hasSharedCritic, isCriticFree, type Params } from "./params.ts";
+import type { PeakRates } from "./peak_rates.ts";
 import type { ScaleState } from "./rewards.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 import { firstIterationOf } from "./warnings.ts";
@@ -160,7 +161,11 @@ export interface LearningRates {
  * Returns the learning rates of an iteration. Warm-ups and schedules count the state's iterations, not the loop's: a run that continues
  * elsewhere does not warm up again. Without a critic there is no warm-up of it.
  */
-export function learningRates({ critic, state: { iteration } }: Trainer, params: Params): LearningRates {
+export function learningRates(
+  { critic, state: { iteration } }: Trainer,
+  peaks: PeakRates,
+  params: Params,
+): LearningRates {
   const criticWarmupIterations = critic ? params.critic_warmup_iterations : 0;
   const warmup = policyWarmupFactor(iteration, {
     criticWarmupIterations,
@@ -172,8 +177,8 @@ export function learningRates({ critic, state: { iteration } }: Trainer, params:
     ? 1
     : transformersFactor(Math.min(iteration, totalSteps), { kind, totalSteps, warmupSteps: 0 });
   return {
-    policy: params.lr * warmup * decay,
-    critic: params.critic_lr * decay,
+    policy: peaks.policy * warmup * decay,
+    critic: peaks.critic * decay,
     updatesPolicy: iteration >= criticWarmupIterations,
   };
 }

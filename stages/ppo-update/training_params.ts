@@ -10,12 +10,21 @@ export const TRAINING_PARAMS = {
   minibatch_size: z.int().positive().max(1_000_000).default(32)
     .describe("Rollouts per update; the last minibatch may be smaller.")
     .meta({ unit: "rollouts", source: "PPO-max (arXiv:2307.04964): 32" }),
-  lr: z.number().min(0).default(1e-6)
-    .describe("Learning rate of the policy.")
+  lr: z.union([z.number().min(0), z.literal("auto")]).default(1e-6)
+    .describe("Learning rate of the policy; auto: lr_ratio times that of lr_of.")
     .meta({ unit: "1", source: "OpenRLHF: 1e-6" }),
-  critic_lr: z.number().min(0).default(9e-6)
-    .describe("Learning rate of the critic.")
+  lr_ratio: z.number().positive().default(0.15)
+    .describe("Policy's learning rate divided by that of lr_of, with lr=auto.")
+    .meta({
+      unit: "1",
+      source: "as in the quickstart; defaults of OpenRLHF: 1e-6 to 5e-6, TRL's GRPO: 1e-6 to 2e-5",
+    }),
+  critic_lr: z.union([z.number().min(0), z.literal("auto")]).default(9e-6)
+    .describe("Learning rate of the critic; auto: critic_lr_ratio times that of lr_of.")
     .meta({ unit: "1", source: "OpenRLHF: 9e-6" }),
+  critic_lr_ratio: z.number().positive().default(1)
+    .describe("Critic's learning rate divided by that of lr_of, with critic_lr=auto.")
+    .meta({ unit: "1", source: "as in the quickstart; defaults of OpenRLHF: 9e-6 to 5e-6" }),
   critic_warmup_iterations: z.int().min(0).default(2)
     .describe("Number of first iterations in which only the critic is trained.")
     .meta({ unit: "iterations", source: "ours; CSIL (arXiv:2305.16498) also trains its critic first" }),

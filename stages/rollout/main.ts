@@ -23,6 +23,7 @@ import { checkFits } from "@/lib/model/train/fit_model.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type Params, params } from "./params.ts";
 import { largest } from "@/lib/compute/tensor/large_lists.ts";
+import { rolloutWorkload } from "./workload.ts";
 
 const inputs = {
   prompts: { contract: "prompts@1", description: "prompts to sample responses to" },
@@ -43,6 +44,7 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "sample",
+  workload: rolloutWorkload,
   run,
 });
 

@@ -22,6 +22,7 @@ import { endpointReward } from "./endpoint_reward.ts";
 import { addExternalReward, type ExternalReward } from "./external_reward.ts";
 import { moduleReward } from "./module_reward.ts";
 import { type Params, params } from "./params.ts";
+import { scoreWorkload } from "./workload.ts";
 
 const inputs = {
   rollouts: { contract: "rollouts@1", description: "responses to score" },
@@ -48,6 +49,7 @@ export const stage = defineStage({
   inputs,
   outputs,
   random: false,
+  workload: scoreWorkload,
   run,
 });
 

@@ -16,7 +16,13 @@ import { type Params, params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
 import { checkObjective, readObjective, readRows } from "./read_objective.ts";
 import { startingModel } from "./starting_model.ts";
-import { leftOut, matchedUpdates, plannedUpdates, train, validationLoss } from "./train.ts";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
+import { learningRateOf } from "./learning_rate.ts";
+import { ModelSelection } from "./selection.ts";
+import { leftOut, matchedUpdates, plannedUpdates, train } from "./train.ts";
+import { TrainingProgress } from "./training_progress.ts";
+import { validationLoss } from "./validation_loss.ts";
+import { sftWorkload } from "./workload.ts";
 
 /** The stage; see its README. */
 export const stage = defineStage({
@@ -27,10 +33,15 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "train",
+  needs: ({ lr, eval_every }, given) => ({
+    ...(lr === "auto" && !given.includes("lr_of") ? { validation: "lr=auto" } : {}),
+    ...(eval_every > 0 ? { validation: `eval_every=${eval_every}` } : {}),
+  }),
   omits: (params) => ({
     ...(params.checkpoint_every === 0 ? { checkpoints: "checkpoint_every=0" } : {}),
     ...whyNoLeftOut(params),
   }),
+  workload: sftWorkload,
   run,
 });
 
@@ -50,28 +61,42 @@ async function run(context: Context): Promise<void> {
     : plannedUpdates(objective.rows, params);
 
   const network = new Network(loaded.model, loaded.parameters, { trainable: true });
+  const shown = new TrainingProgress(progress);
+  const common = { params, seed, total, scratch, signal };
+  const { lr, rows: trials } = await learningRateOf(context, {
+    network,
+    objective,
+    validation,
+    ...common,
+    shown,
+  });
   const checkpoints = new CheckpointList(scratch ?? `${outputs.checkpoints}.partial`);
   const write = (to: string) => {
     writeModel(to, loaded);
     copyTokenizerFiles(inputs.model, to);
   };
-  const startedAt = performance.now();
+  const selection = params.eval_every > 0 && validation && total > 0
+    ? new ModelSelection(validation, params, scratch ?? `${outputs.policy}.partial`)
+    : undefined;
   const metrics = await train(network, objective, {
-    params,
-    seed,
-    total,
-    scratch,
-    signal,
-    onUpdate(step, metrics, tokens) {
-      const tokens_per_second = tokens * 1000 / (performance.now() - startedAt);
-      progress({ step, total, fields: { ...metrics, tokens, tokens_per_second } });
-    },
+    ...common,
+    lr,
+    onUpdate: (step, metrics, tokens) => shown.update({ step, total, metrics, tokens }),
     checkpoint: (update) => checkpoints.add(update, write),
+    selection,
+    onValidation: (step, validation_loss) => progress({ step, total, fields: { validation_loss } }),
   });
-  metrics.push({ step: total, name: "updates", value: total });
-  if (validation) {
-    metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, validation) });
+  const made = metrics.filter(({ name }) => name === "loss").length;
+  metrics.push({ step: made, name: "updates", value: made });
+  if (selection) {
+    selection.useBest(network);
+    append(metrics, selection.metrics(made));
+  } else if (validation) {
+    const value = await validationLoss(network, validation, made);
+    metrics.push({ step: made, name: "validation_loss", value });
   }
+  if (selection || params.lr === "auto") metrics.push({ step: made, name: "peak_lr", value: lr });
+  append(metrics, trials);
   await publishDirectory(outputs.policy, write);
   if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints, scratch === undefined);
   if (Object.keys(whyNoLeftOut(params)).length === 0) {
@@ -80,6 +105,7 @@ async function run(context: Context): Promise<void> {
     if (others.length > 0) await writeTokens(outputs.left_out, { rows: others, tokenizerDigest });
   }
   await writeMetrics(outputs.metrics, metrics);
+  if (scratch === undefined) selection?.close();
 }
 
 /** Returns the setting with which no demonstrations are left out, as for `omits`. */

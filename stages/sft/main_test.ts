@@ -12,7 +12,7 @@ import { runStage as run, type StageRun } from "@/tests/support/run_stage.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 import { stage } from "./main.ts";
 import { supervisedSequences } from "./objective.ts";
-import { validationLoss } from "./train.ts";
+import { validationLoss } from "./validation_loss.ts";
 
 /** 96 ids, a context of 64 tokens, two blocks. */
 const MODEL = "fixtures/goldens/srppo/base";
@@ -104,7 +104,8 @@ Deno.test("only supervised tokens count in the loss, or all with loss: all", asy
     const outputs = await runStage(directory.file(loss), { tokens, params: { loss, max_updates: 1 } });
     // One batch holds all rows; its loss is the mean over all their supervised tokens, taken before the update.
     const [found] = valuesOf(readMetrics(outputs.metrics!), "loss");
-    assertAlmostEquals(found!, validationLoss(network, supervisedSequences(rows, loss, "test")), 1e-5, loss);
+    const expected = await validationLoss(network, supervisedSequences(rows, loss, "test"), 0);
+    assertAlmostEquals(found!, expected, 1e-5, loss);
   }
 });
 
@@ -139,9 +140,10 @@ Deno.test("validation_loss is that of the final weights", async () => {
     params: { max_updates: 3 },
   });
   const { model, parameters } = loadModel(outputs.policy!);
-  const expected = validationLoss(
+  const expected = await validationLoss(
     new Network(model, parameters),
     supervisedSequences(held, "response", "test"),
+    3,
   );
   assertEquals(valuesOf(readMetrics(outputs.metrics!), "validation_loss"), [expected]);
 });

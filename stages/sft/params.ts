@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { SCHEDULES } from "@/lib/model/train/schedule.ts";
 
-/** Strict schema of the stage's parameters. */
-export const params = z.strictObject({
+/** Fields of the schema. */
+const FIELDS = {
   objective: z.enum(["nll", "dpo", "spin"]).default("nll")
     .describe("Training objective: nll (SFT), dpo or spin.")
     .meta({
@@ -49,9 +49,27 @@ export const params = z.strictObject({
   batch_size: z.int().positive().max(1_000_000).default(32)
     .describe("Demonstrations or pairs per update.")
     .meta({ unit: "rows", source: "Tulu 2 (arXiv:2311.10702) uses 128, InstructGPT 32 for small sets" }),
-  lr: z.number().positive().default(2e-5)
-    .describe("Peak learning rate.")
-    .meta({ unit: "1", source: "Zephyr (arXiv:2310.16944) and Tulu 2: 2e-5, and 5e-7 for DPO" }),
+  lr: z.union([z.number().positive(), z.literal("auto")]).default(2e-5)
+    .describe("Peak learning rate; auto: chosen by trials, or that of lr_of.")
+    .meta({
+      unit: "1",
+      source: "Zephyr (arXiv:2310.16944) and Tulu 2: 2e-5, and 5e-7 for DPO",
+      details:
+        "auto with the input lr_of: lr_ratio times the learning rate of that training. auto without it: the value of " +
+        "lr_values with the lowest validation loss after a trial of lr_trial_updates updates; requires validation.",
+    }),
+  lr_ratio: z.number().positive().default(1)
+    .describe("Learning rate divided by that of lr_of, with lr=auto.")
+    .meta({ unit: "1", source: "1: continued SFT trains like SFT; members of a reward use 0.5" }),
+  lr_values: z.array(z.number().positive()).min(2).max(20).default([1e-5, 3e-5, 1e-4, 3e-4, 1e-3])
+    .describe("Learning rates that lr=auto tries.")
+    .meta({
+      unit: "1",
+      source: "ours: from 1e-5 (7B parameters, Tulu 2: 2e-5) to 1e-3 (the quickstart's 260,000)",
+    }),
+  lr_trial_updates: z.int().positive().max(1_000_000).default(30)
+    .describe("Updates of a trial of lr=auto; at most those of the training.")
+    .meta({ unit: "updates", source: "ours: EXPERIMENTS.md compares trials with whole trainings" }),
   schedule: z.enum(SCHEDULES).default("cosine")
     .describe("Learning-rate schedule after the warmup.")
     .meta({ source: "Zephyr: cosine" }),
@@ -109,18 +127,61 @@ export const params = z.strictObject({
   use_rslora: z.boolean().default(false)
     .describe("Rank-stabilized LoRA: scale the adapter by α/√r.")
     .meta({ source: "PEFT; arXiv:2312.03732" }),
+  eval_every: z.number().min(0).max(1_000_000_000).refine((value) => value < 1 || Number.isInteger(value), {
+    error: ({ input }) => `must be a whole number or below 1, got ${input}`,
+  }).default(0)
+    .describe("Updates between validation losses; below 1: fraction of all; 0: off.")
+    .meta({
+      unit: "updates",
+      source: "off, as eval_strategy of transformers; its eval_steps has the same values",
+      details:
+        "With 0, the validation loss is computed once, at the end. Otherwise also after the last update. Requires " +
+        "validation, and objective nll.",
+    }),
+  load_best_model_at_end: z.boolean().default(true)
+    .describe("Output the checkpoint with the lowest validation loss, with eval_every.")
+    .meta({
+      source: "ours: true; transformers: false",
+      details: "false: output the final weights. Has no effect with eval_every=0.",
+    }),
+  early_stopping_patience: z.int().min(0).max(1_000_000).default(0)
+    .describe("Stop after this many validation losses without a new minimum; 0: never.")
+    .meta({
+      unit: "evaluations",
+      source: "off; transformers' EarlyStoppingCallback: 1",
+      details: "Counted as by EarlyStoppingCallback with threshold 0. Requires eval_every.",
+    }),
   checkpoint_every: z.int().min(0).default(0)
     .describe("Number of updates between intermediate checkpoints; 0: no checkpoints.")
     .meta({ unit: "updates", source: "off" }),
   micro_batch_tokens: z.int().positive().max(100_000_000).default(1024)
     .describe("Maximum tokens per forward and backward pass, padding included.")
     .meta({ unit: "tokens", source: "ours: larger micro-batches exceed the CPU cache and are slower" }),
-}).superRefine(({ pack, loss }, context) => {
-  if (!pack || loss === "all") return;
-  const message =
-    `must be false with loss=${loss}: the documents of a block attend to each other, which is for pretraining (loss=all)`;
-  context.addIssue({ code: "custom", path: ["pack"], message });
+} as const;
+
+/** Strict schema of the stage's parameters. */
+export const params = z.strictObject(FIELDS).superRefine((given, context) => {
+  for (const [name, message] of conflicts(given)) {
+    context.addIssue({ code: "custom", path: [name], message });
+  }
 });
 
 /** Checked parameters. */
 export type Params = z.output<typeof params>;
+
+/** Returns the parameters that exclude each other: the one to change, and what it must be. */
+function conflicts(
+  { objective, pack, loss, eval_every, early_stopping_patience }: Params,
+): [keyof Params, string][] {
+  const packed =
+    `must be false with loss=${loss}: the documents of a block attend to each other, which is for pretraining (loss=all)`;
+  return [
+    ...(pack && loss !== "all" ? [["pack", packed] as const] : []),
+    ...(objective !== "nll" && eval_every > 0
+      ? [["eval_every", `must be 0 with objective=${objective}: validation losses are those of nll`] as const]
+      : []),
+    ...(early_stopping_patience > 0 && eval_every === 0
+      ? [["early_stopping_patience", "must be 0 with eval_every=0: nothing is evaluated"] as const]
+      : []),
+  ].map(([name, message]) => [name, message]);
+}

@@ -14,13 +14,18 @@ export const inputs = {
   model: { contract: "model", description: "initial model; if it is a LoRA adapter, the adapter is trained" },
   validation: {
     contract: "tokens@1",
-    description: "held-out demonstrations for validation_loss",
+    description: "held-out demonstrations for validation_loss, eval_every and lr=auto",
     optional: true,
   },
   match_updates: {
     contract: "metrics@1",
     description: "metrics of PPO iterations: train for as many updates as PPO made",
     many: "list",
+    optional: true,
+  },
+  lr_of: {
+    contract: "metrics@1",
+    description: "metrics of a training whose learning rate lr=auto follows",
     optional: true,
   },
 } as const satisfies Ports;
@@ -44,7 +49,7 @@ export const outputs = {
   metrics: {
     contract: "metrics@1",
     description:
-      "loss, grad_norm, lr and, for pairs, accuracy, margin, … per update; number of updates; validation_loss",
+      "loss, grad_norm, lr, for pairs accuracy, … per update; updates; validation_loss; best checkpoint; trials of lr",
   },
 } as const satisfies Ports;
 

@@ -10,11 +10,14 @@ import { publishDirectory } from "@/lib/data/files/publish.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
 import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
+import type { ModelSelection, SelectionState } from "./selection.ts";
 
 /** Content of progress.json. */
 interface Progress {
   readonly updates: number;
   readonly metrics: readonly MetricRow[];
+  /** absent without validation losses during training */
+  readonly selection?: SelectionState;
 }
 
 /** The file progress.json. */
@@ -36,11 +39,18 @@ export function saveProgress(
   scratch: string,
   parameters: ParameterVector,
   optimizer: AdamW,
-  metrics: readonly MetricRow[],
+  { metrics, selection }: {
+    readonly metrics: readonly MetricRow[];
+    readonly selection: ModelSelection | undefined;
+  },
 ): Promise<void> {
   return publishDirectory(join(scratch, "training"), (directory) => {
     writeVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
-    const progress: Progress = { updates: optimizer.step, metrics };
+    const progress: Progress = {
+      updates: optimizer.step,
+      metrics,
+      ...(selection && { selection: selection.state }),
+    };
     const digests = {
       progress: digestBytes(JSON.stringify(progress)),
       vectors: digestFile(join(directory, VECTORS)),
@@ -50,15 +60,17 @@ export function saveProgress(
   });
 }
 
-/** Restores a saved state; returns its metrics, or undefined if none was saved or it is damaged. */
+/** Restores a saved state; returns its metrics, or undefined if none was saved or it is damaged, as is the best checkpoint. */
 export function restoreProgress(
   scratch: string,
   parameters: ParameterVector,
   optimizer: AdamW,
+  selection: ModelSelection | undefined,
 ): Progress | undefined {
   const directory = join(scratch, "training");
   const saved = readProgress(directory);
   if (saved === undefined) return undefined;
+  if (selection && !selection.restore(saved.selection ?? { misses: 0 })) return undefined;
   readVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
   optimizer.step = saved.updates;
   return saved;

@@ -23,7 +23,7 @@ interface DataSource extends Pick<Context, "inputs" | "params" | "seed"> {
  * Checks that the objective has the inputs that it needs and no others.
  * @throws {UsageError} listing missing inputs, unused inputs, and parameters that apply to demonstrations only
  */
-export function checkObjective(inputs: Context["inputs"], { objective, loss, pack }: Params): void {
+export function checkObjective(inputs: Context["inputs"], { objective, loss, pack, lr }: Params): void {
   const isPairs = objective !== "nll";
   const needed = isPairs ? ["pairs"] as const : ["tokens"] as const;
   const unused = isPairs ? ["tokens"] as const : ["pairs", "reference"] as const;
@@ -31,6 +31,9 @@ export function checkObjective(inputs: Context["inputs"], { objective, loss, pac
     ...needed.filter((port) => inputs[port] === undefined).map((port) => `input ${port} is missing`),
     ...unused.filter((port) => inputs[port] !== undefined).map((port) => `input ${port} must not be given`),
     ...(isPairs && loss !== "response" ? [`loss must be response, got ${loss}`] : []),
+    ...(isPairs && lr === "auto" && inputs.lr_of === undefined
+      ? ["lr must be a number without the input lr_of, got auto: its trials compare losses of nll"]
+      : []),
     ...(isPairs && pack ? ["pack must be false, got true"] : []),
   ];
   if (problems.length === 0) return;

@@ -8,15 +8,15 @@ import { permutation } from "@/lib/compute/random/shuffle.ts";
 import { makeKey } from "@/lib/compute/random/uniform.ts";
 import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { AdamW } from "@/lib/model/train/adamw.ts";
-import type { Sequence } from "@/lib/model/train/batching.ts";
 import { yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
 import { batchRows } from "@/lib/model/train/epoch_order.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { quickstartFactor, warmupStepsOf } from "@/lib/model/train/schedule.ts";
-import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import type { BatchMetrics, Objective } from "./objective.ts";
 import type { Params } from "./params.ts";
 import { restoreProgress, saveProgress } from "./progress_file.ts";
+import type { ModelSelection } from "./selection.ts";
+import { NonFiniteError } from "./validation_loss.ts";
 import { largest } from "@/lib/compute/tensor/large_lists.ts";
 
 /** Milliseconds between saves to the scratch directory, for a run that is killed. */
@@ -26,7 +26,9 @@ const SAVE_EVERY_MS = 60_000;
 export interface Training {
   readonly params: Params;
   readonly seed: number;
-  /** number of updates */
+  /** peak learning rate */
+  readonly lr: number;
+  /** number of updates, if early stopping does not end it */
   readonly total: number;
   /** directory that outlives an interruption */
   readonly scratch: string | undefined;
@@ -35,11 +37,15 @@ export interface Training {
   readonly onUpdate: (update: number, metrics: Readonly<Record<string, number>>, tokens: number) => void;
   /** writes the model after `update` updates as an intermediate checkpoint */
   readonly checkpoint: (update: number) => Promise<void>;
+  /** validation losses during training; undefined: none */
+  readonly selection?: ModelSelection | undefined;
+  /** called after a validation loss */
+  readonly onValidation?: (update: number, loss: number) => void;
 }
 
 /**
- * Trains the network and returns the metrics of every update.
- * @throws {DataError} if loss or gradient norm is not finite
+ * Trains the network and returns the metrics of every update and every validation loss.
+ * @throws {NonFiniteError} if loss or gradient norm is not finite
  * @throws {TryAgainError} if a stop was requested; progress is then saved in `scratch`
  */
 export async function train(
@@ -47,9 +53,9 @@ export async function train(
   objective: Objective,
   training: Training,
 ): Promise<MetricRow[]> {
-  const { params, total, scratch, signal, onUpdate, checkpoint } = training;
+  const { params, total, scratch, signal, onUpdate, checkpoint, selection } = training;
   const optimizer = optimizerOf(network, params);
-  const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
+  const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer, selection) : undefined;
   const rows: MetricRow[] = [...saved?.metrics ?? []];
   let savedAt = performance.now(), tokens = 0;
   for (let index = saved?.updates ?? 0; index < total; index++) {
@@ -65,12 +71,16 @@ export async function train(
     if (params.checkpoint_every > 0 && (index + 1) % params.checkpoint_every === 0) {
       await checkpoint(index + 1);
     }
+    const isBest = await validated(network, training, index + 1, rows);
     await yieldToEventLoop();
-    if (index + 1 === total) break;
-    if (scratch && (signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS)) {
-      await saveProgress(scratch, network.parameters, optimizer, rows);
+    if (index + 1 === total || selection?.stops) break;
+    const isDue = isBest || signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS;
+    if (scratch && isDue) {
+      await saveProgress(scratch, network.parameters, optimizer, { metrics: rows, selection });
       savedAt = performance.now();
     }
+    // What is saved names the best weights of now only.
+    if (isBest) selection?.prune();
     if (signal.aborted) {
       const fate = scratch
         ? "saved. Run the same command to resume"
@@ -79,6 +89,20 @@ export async function train(
     }
   }
   return rows;
+}
+
+/** Computes the validation loss if it is due, and returns whether it is a new minimum. */
+async function validated(
+  network: Network,
+  { selection, total, onValidation }: Training,
+  updates: number,
+  rows: MetricRow[],
+): Promise<boolean> {
+  if (!selection?.isDue(updates, total)) return false;
+  const { loss, isBest } = await selection.evaluate(network, { updates, total });
+  rows.push({ step: updates, name: "validation_loss", value: loss });
+  onValidation?.(updates, loss);
+  return isBest;
 }
 
 function optimizerOf(network: Network, params: Params): AdamW {
@@ -97,10 +121,12 @@ function trainingUpdate(
   network: Network,
   optimizer: AdamW,
   objective: Objective,
-  { index, total, seed, params }: Pick<Training, "total" | "seed" | "params"> & { readonly index: number },
+  { index, total, seed, params, lr: peak }:
+    & Pick<Training, "total" | "seed" | "params" | "lr">
+    & { readonly index: number },
 ): BatchMetrics & { readonly gradNorm: number; readonly lr: number } {
   const metrics = objective.accumulate(network, batchRows(seed, objective.rows, params.batch_size, index));
-  const lr = params.lr * quickstartFactor(index, {
+  const lr = peak * quickstartFactor(index, {
     kind: params.schedule,
     totalSteps: total,
     warmupSteps: warmupStepsOf(params.warmup_ratio, total),
@@ -108,7 +134,7 @@ function trainingUpdate(
   });
   const gradNorm = optimizer.update(lr);
   if (!Number.isFinite(metrics.loss) || !Number.isFinite(gradNorm)) {
-    throw new DataError(
+    throw new NonFiniteError(
       `Loss and gradient norm must be finite: update ${
         index + 1
       } has loss ${metrics.loss} and gradient norm ${gradNorm} ` +
@@ -152,14 +178,4 @@ export function matchedUpdates(iterations: readonly (readonly MetricRow[])[]): n
   const counts = iterations.flat().filter(({ name }) => name === "policy_updates").map(({ value }) => value);
   if (counts.length > 0) return largest(counts);
   throw new DataError("match_updates requires the metric policy_updates, got none in its files");
-}
-
-/** Returns the mean nats per supervised token of demonstrations. */
-export function validationLoss(network: Network, rows: readonly Sequence[]): number {
-  let sum = 0, count = 0;
-  for (const logprobs of tokenLogprobs(network, rows)) {
-    for (const x of logprobs) sum -= x;
-    count += logprobs.length;
-  }
-  return sum / count;
 }

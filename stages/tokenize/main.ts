@@ -29,7 +29,8 @@ export const stage = defineStage({
   outputs,
   random: true,
   role: "data",
-  omits: ({ audit_fraction, selection_fraction }) => ({
+  omits: ({ validation_fraction, audit_fraction, selection_fraction }) => ({
+    ...(validation_fraction === 0 ? { validation: "validation_fraction=0" } : {}),
     ...(audit_fraction === 0 ? { audit: "audit_fraction=0" } : {}),
     ...(selection_fraction === 0 ? { selection_prompts: "selection_fraction=0" } : {}),
   }),

@@ -10,14 +10,15 @@ export function splitPoint(prompt: string, seed: number): number {
   return parseInt(digestBytes(`${seed}\n${prompt}`).slice(0, 12), 16) / 2 ** 48;
 }
 
-/** The fraction for validation_fraction null, if it holds out a prompt. */
-const DEFAULT_FRACTION = 0.05;
+/** The fraction for validation_fraction null. */
+export const DEFAULT_FRACTION = 0.05;
 
-/** Returns the fraction for validation_fraction null: 0.05, or more if that is needed to hold out one of `prompts`. */
-export function automaticFraction(prompts: readonly string[], seed: number): number {
+/** Returns `fraction`, or more if that is needed to hold out one of `prompts`; 0 stays 0. */
+export function sufficientFraction(fraction: number, prompts: readonly string[], seed: number): number {
+  if (fraction === 0) return 0;
   const least = prompts.reduce((point, prompt) => Math.min(point, splitPoint(prompt, seed)), 1);
   // A fraction holds out points below it, so it must be the next number after the least point.
-  return Math.max(DEFAULT_FRACTION, least + 2 ** -48);
+  return Math.max(fraction, least + 2 ** -48);
 }
 
 /** Returns whether `prompt` is held out with `fraction`. A larger fraction holds out these prompts and more. */

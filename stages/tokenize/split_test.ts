@@ -1,7 +1,7 @@
 /** The split by prompt: disjoint, stable, of the required size. @module */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { automaticFraction, isValidation, splitPoint } from "./split.ts";
+import { isValidation, splitPoint, sufficientFraction } from "./split.ts";
 
 Deno.test("splitPoint() is the hash of seed and prompt", () => {
   // printf '7\nOnce' | sha256sum | cut -c1-12
@@ -36,14 +36,21 @@ Deno.test("a fraction of 0 holds out nothing", () => {
   });
 });
 
-Deno.test("automaticFraction() is 0.05, or as much as holds out one prompt", () => {
+Deno.test("sufficientFraction() is the fraction, or as much as holds out one prompt; 0 holds out none", () => {
+  const prompts = fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 40 });
   fc.assert(
-    fc.property(fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 40 }), fc.nat(), (prompts, seed) => {
-      const fraction = automaticFraction(prompts, seed);
-      const heldOut = prompts.filter((prompt) => isValidation(prompt, seed, fraction));
-      const usual = prompts.filter((prompt) => isValidation(prompt, seed, 0.05));
-      assertEquals(heldOut.length, Math.max(1, usual.length));
-    }),
+    fc.property(
+      prompts,
+      fc.nat(),
+      fc.double({ min: 1e-12, max: 0.5, noNaN: true }),
+      (prompts, seed, fraction) => {
+        const sufficient = sufficientFraction(fraction, prompts, seed);
+        const heldOut = prompts.filter((prompt) => isValidation(prompt, seed, sufficient));
+        const usual = prompts.filter((prompt) => isValidation(prompt, seed, fraction));
+        assertEquals(heldOut.length, Math.max(1, usual.length));
+        assertEquals(sufficientFraction(0, prompts, seed), 0);
+      },
+    ),
     { seed: 3 },
   );
 });

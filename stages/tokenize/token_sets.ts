@@ -15,7 +15,7 @@ import { prefixLength } from "./encode_rows.ts";
 import { fitDemonstration } from "./fit.ts";
 import type { Params } from "./params.ts";
 import { type Sample, samplesOfDemonstrations, samplesOfRollouts, type Source } from "./samples.ts";
-import { automaticFraction, isValidation } from "./split.ts";
+import { DEFAULT_FRACTION, isValidation, sufficientFraction } from "./split.ts";
 
 /** Sources of demonstrations; either, both or none. */
 export interface DemonstrationInput {
@@ -77,7 +77,18 @@ export async function tokenSets(
   const file = fileNames(input), samples = [...user.samples, ...model];
   refuseEqualIds(file, samples);
 
-  const fraction = params.validation_fraction ?? automaticFraction(samples.map(splitKey), seed);
+  const fraction = sufficientFraction(
+    params.validation_fraction ?? DEFAULT_FRACTION,
+    samples.map(splitKey),
+    seed,
+  );
+  if (fraction > 0 && new Set(samples.map(splitKey)).size === 1) {
+    throw new DataError(
+      `${file}: a validation split requires demonstrations of at least 2 prompts, got 1 ` +
+        "(validation_fraction=0 holds out none)",
+      { file },
+    );
+  }
   const train = { samples: [] as FittedSample[], dropped: 0, unsupervised: 0 };
   const validation = { samples: [] as FittedSample[], dropped: 0, unsupervised: 0 };
   const setOf = (key: string) => isValidation(key, seed, fraction) ? validation : train;

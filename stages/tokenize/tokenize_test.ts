@@ -1,5 +1,5 @@
 /** The stage's function without files: splits, masks, derived prompts, refusals. @module */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { UserRow } from "@/lib/data/demonstrations/user_rows.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
@@ -127,6 +127,19 @@ Deno.test("validation_fraction null holds out at least one prompt unless there a
   assertEquals([all.train!.samples.length, all.validation], [6, undefined]);
 });
 
+Deno.test("20 prompts are enough for a validation split of 0.05, with every seed", async () => {
+  const input = demonstrations(Array.from({ length: 20 }, (_, k) => ({ prompt: `Q${k}?` })));
+  for (let seed = 0; seed < 20; seed++) {
+    const { train, validation } = await tokenize(
+      tokenizer,
+      input,
+      settings({ validation_fraction: 0.05 }, { seed }),
+    );
+    const [kept, held] = [train!.samples.length, validation!.samples.length];
+    assert(held >= 1 && kept >= 15 && kept + held === 20, `seed ${seed}: ${kept} and ${held}`);
+  }
+});
+
 Deno.test("given prompts are kept with repetitions and all their fields", async () => {
   const rows = ["a", "b"].map((id, k) => promptRow(id, k + 1, "Same.", { words: [id] }));
   const { prompts, train } = await tokenize(tokenizer, { prompts: { file: "p.jsonl", rows } }, settings());
@@ -164,10 +177,10 @@ const refusals: readonly (readonly [string, TokenizeInput, TokenizeSettings, str
     "d.jsonl: the train set must not be empty, got no rows (1 dropped as too long)",
   ],
   [
-    "a validation split that is empty",
-    demonstrations([{ prompt: "A?" }]),
+    "a validation split of one prompt",
+    demonstrations([{ prompt: "A?" }, { prompt: "A?", response: " No." }]),
     settings({ validation_fraction: 1e-9 }),
-    "d.jsonl: the validation set must not be empty, got no rows with validation_fraction 1e-9 (0 dropped as too long)",
+    "d.jsonl: a validation split requires demonstrations of at least 2 prompts, got 1 (validation_fraction=0 holds out none)",
   ],
   [
     "prompts that are all dropped",

@@ -8,6 +8,7 @@ import { table } from "./markdown.ts";
 /** The part of a parameter's JSON Schema that the page shows. */
 interface Property {
   readonly type?: string;
+  readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Property[];
   readonly items?: Property;
@@ -101,6 +102,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 function typeOf(property: Property): string {
+  if (property.const !== undefined) return `\`${property.const}\``;
   if (property.enum) return property.enum.map((value) => `\`${value}\``).join(", ");
   if (property.anyOf) return property.anyOf.map(typeOf).join(" or ");
   if (property.items) return `list of ${typeOf(property.items)}`;

@@ -37,6 +37,19 @@ export interface BestIteration {
   readonly value: number;
 }
 
+/** Estimated time of the runs of a stage that are not cached. */
+export interface StageTime {
+  /** the manifest's path, for example `ppo.update` */
+  readonly stage: string;
+  /** number of its copies and iterations to run */
+  readonly runs: number;
+  /** bounds of the seconds of each */
+  readonly seconds_least: number;
+  readonly seconds_most: number;
+  /** it is in a loop that a metric may end before */
+  readonly may_end_early?: boolean;
+}
+
 /** One event. `time` is milliseconds since the epoch. */
 export type RunEvent =
   & { readonly time: number }
@@ -59,6 +72,15 @@ export type RunEvent =
       readonly disk_bytes: number;
       readonly memory_free_bytes: number;
       readonly disk_free_bytes: number;
+    }
+    | {
+      /** not written to run.jsonl: the measured times are of this moment only */
+      readonly type: "time_estimated";
+      readonly stages: readonly StageTime[];
+      /** stages to run that are not estimated */
+      readonly unknown: readonly string[];
+      /** seconds that the estimate took */
+      readonly seconds: number;
     }
     | NodeName & { readonly type: "stage_started"; readonly key: string; readonly reason: string }
     /** a stage with `when` that does not run */

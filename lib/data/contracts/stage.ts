@@ -5,6 +5,7 @@
  */
 import type { z } from "zod";
 import type { HandOver } from "@/lib/data/files/hand_over.ts";
+import type { WorkContext, Workload } from "./workload.ts";
 
 /** What flows through a port: an Arrow contract, a directory layout, or a user's file. */
 export type Contract =
@@ -134,11 +135,14 @@ export interface Stage<Schema extends z.ZodObject = z.ZodObject> {
   readonly random: boolean;
   /**
    * inputs that are optional but needed with these parameters, each with the setting that needs it:
-   * `{ critic: "advantage_estimator=gae" }`. Who plans and who runs a stage refuse parameters without them
+   * `{ critic: "advantage_estimator=gae" }`. Who plans and who runs a stage refuse parameters without them. `given` has the
+   * names of the inputs that are given, for parameters that need one of two
    */
-  readonly needs?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
+  readonly needs?: (params: z.output<Schema>, given: readonly string[]) => Readonly<Record<string, string>>;
   /** optional outputs that these parameters leave out whatever the inputs, each with the setting that does */
   readonly omits?: (params: z.output<Schema>) => Readonly<Record<string, string>>;
+  /** the work of one run, for the estimate of a run's time; undefined: not known, or too little to count */
+  readonly workload?: (context: WorkContext<z.output<Schema>>) => Workload | undefined;
   readonly run: (context: StageContext<z.output<Schema>>) => Promise<void>;
 }
 

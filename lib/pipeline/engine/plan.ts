@@ -143,7 +143,7 @@ class Planner {
       ...(block ? { block } : {}),
       // As JSON, which is what keys, tasks and lock files hold.
       params: JSON.parse(JSON.stringify(params ?? {})) as Record<string, unknown>,
-      needs: params && stage.needs?.(params) || {},
+      needs: params && stage.needs?.(params, givenInputs(entry, this.inputs)) || {},
       omits: params && stage.omits?.(params) || {},
       bindings: {},
       seedLabel: entry.seed ?? name,
@@ -225,6 +225,14 @@ class Planner {
 
 function atOf({ block, name }: StagePlan): YamlPath {
   return block ? ["stages", block.name, "stages", name] : ["stages", name];
+}
+
+/** Returns the inputs that an entry binds to something that is given. */
+function givenInputs(entry: StageEntry, inputs: PlanOptions["inputs"]): string[] {
+  const isGiven = (source: unknown) =>
+    source !== null && !(typeof source === "string" && source.startsWith("inputs.") &&
+      inputs[source.slice("inputs.".length)] === null);
+  return Object.entries(entry.in).filter(([, source]) => isGiven(source)).map(([name]) => name);
 }
 
 function unusedInputs(

@@ -29,6 +29,7 @@ import { Store } from "./store.ts";
 import { StoreUsers } from "./store_users.ts";
 import type { Executor } from "./task.ts";
 import { ThreadBudget } from "./thread_budget.ts";
+import { estimateTime, type TimeSteps } from "./time_estimate.ts";
 import type { Tree } from "./tree.ts";
 import { type KeyedNode, type OutputValues, walk } from "./walk.ts";
 
@@ -49,6 +50,8 @@ export interface RunOptions {
   /** aborted: save after the current step and end */
   readonly signal?: AbortSignal;
   readonly listener?: (event: RunEvent) => void;
+  /** measures the time of steps for an estimate of the run's time; undefined: no estimate */
+  readonly timeSteps?: TimeSteps;
   /** called with warnings */
   readonly warn?: (message: string) => void;
 }
@@ -88,6 +91,9 @@ class Run {
   /** trees of the manifest's inputs */
   readonly #inputs: Record<string, Tree | null> = {};
   #spaceCheck: Promise<void> | undefined;
+  #timeEstimate: Promise<void> | undefined;
+  /** how many actions of each stage (by its path) are not cached; known after the check of the space */
+  #toRun: ReadonlyMap<string, number> = new Map();
   #hasWarnedOfHost = false;
 
   constructor(
@@ -220,6 +226,10 @@ class Run {
   async #started({ node, key, parts }: KeyedNode): Promise<void> {
     this.#spaceCheck ??= this.#checkSpace();
     await this.#spaceCheck;
+    // Before the first stage with much work: what it and later stages read has been tokenised.
+    if (this.options.timeSteps && node.plan.stage.workload) {
+      await (this.#timeEstimate ??= this.#estimateTime(this.options.timeSteps));
+    }
     const forced = forcedReason(this.options, node.plan.path);
     const reason = forced ?? reasonToRun(parts, this.directory.before(node.id));
     this.#emit({ ...nodeName(node), type: "stage_started", key, reason });
@@ -231,12 +241,37 @@ class Run {
       most: LISTED_NODES,
     });
     const toRun = nodesToRun(this.blueprint, nodes);
+    this.#toRun = toRun;
     const space = checkSpace(this.blueprint, this.#inputs, toRun, this.options.storeDir);
     this.#emit({ type: "estimated", ...space });
     const { memory_bytes: needed, memory_free_bytes: free } = space;
     if (needed <= free) return;
     const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
     this.#warn(`the run may need ${gib(needed)} GiB of memory, ${gib(free)} GiB are available`);
+  }
+
+  /** Announces the estimated time. A failure is one warning: the run does not need the estimate. */
+  async #estimateTime(timeSteps: TimeSteps): Promise<void> {
+    const begun = performance.now();
+    try {
+      const estimate = await estimateTime(this.blueprint, {
+        timeSteps,
+        toRun: this.#toRun,
+        threads: this.options.threads,
+        signal: this.#signal,
+        outputOf: async ({ path }, port) => {
+          const record = this.#finished.get(path)?.record;
+          const tree = record?.outputs[port];
+          return record && tree && this.store.holds(tree) ? await this.store.view(record, port) : undefined;
+        },
+      });
+      if (estimate === undefined || this.#signal.aborted) return;
+      const seconds = (performance.now() - begun) / 1000;
+      // Not in the log of the run: nothing of an estimate is recorded.
+      this.options.listener?.({ time: Date.now(), type: "time_estimated", ...estimate, seconds });
+    } catch (error) {
+      if (!this.#signal.aborted) this.#warn(`the run's time is not estimated: ${messageOf(error)}`);
+    }
   }
 
   async #announce(node: Node, record: ActionRecord, ran: boolean): Promise<void> {

@@ -97,9 +97,9 @@ export function checkNeeds<Schema extends z.ZodObject>(
   params: z.output<Schema>,
   inputs: InputPaths,
 ): void {
-  const missing = Object.entries(stage.needs?.(params) ?? {}).filter(([port]) =>
-    Object.keys(inputs[port] ?? []).length === 0
-  );
+  const isMissing = (port: string) => Object.keys(inputs[port] ?? []).length === 0;
+  const given = Object.keys(stage.inputs).filter((port) => !isMissing(port));
+  const missing = Object.entries(stage.needs?.(params, given) ?? {}).filter(([port]) => isMissing(port));
   if (missing.length === 0) return;
   const list = missing.map(([port, setting]) => `${setting} requires ${port}`).join("; ");
   throw new UsageError(`Missing inputs of ${stage.id}: ${list}`);

@@ -33,14 +33,17 @@ export function phraseOf(issue: z.core.$ZodIssue): string {
     case "invalid_key":
       return issue.issues.map((inner) => inner.message).join(", ");
     case "invalid_union": {
-      const kinds = issue.errors.flatMap((branch) =>
-        branch[0]?.code === "invalid_type" ? [kind(branch[0].expected)] : []
-      );
-      return `must be ${[...new Set(kinds)].join(" or ")}${found}`;
+      const allowed = issue.errors.flatMap((branch) => branch[0] === undefined ? [] : [allowedBy(branch[0])]);
+      return `must be ${[...new Set(allowed)].join(" or ")}${found}`;
     }
     default:
       return issue.message.replace(/^Invalid input: /, "");
   }
+}
+
+/** Returns what one branch of a union allows: `a number`, `> 0`, `"auto"`. */
+function allowedBy({ input: _, ...issue }: z.core.$ZodIssue): string {
+  return phraseOf(issue as z.core.$ZodIssue).replace(/^must be /, "");
 }
 
 function kind(expected: string): string {
