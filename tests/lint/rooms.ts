@@ -64,6 +64,15 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "model/models",
     "model/train",
   ],
+  "lib/model/serve": [
+    "compute/tensor",
+    "compute/random",
+    "compute/autodiff",
+    "data/text",
+    "model/models",
+    "model/train",
+    "model/generate",
+  ],
   "lib/model/reward": [
     "compute/tensor",
     "data/files",
@@ -99,6 +108,7 @@ export const TEST_PACKAGES: readonly string[] = [
   "@std/assert",
   "fast-check",
   "onnx-buf",
+  "openai",
 ];
 
 /**
