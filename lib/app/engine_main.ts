@@ -5,7 +5,7 @@
  */
 import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
-import type { Choice } from "@/lib/model/serve/completion.ts";
+import type { CompletionChoice } from "@/lib/model/serve/completion.ts";
 import { Engine } from "@/lib/model/serve/engine.ts";
 import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import type { EngineInput, EngineOutput, EngineSettings } from "./engine_messages.ts";
@@ -46,7 +46,7 @@ async function main(): Promise<void> {
     }
     const { id, request } = input, controller = new AbortController(), { signal } = controller;
     active.set(id, controller);
-    const onPart = (part: Choice) => send({ id, part });
+    const onPart = (part: CompletionChoice) => send({ id, part });
     engine.complete(request, { signal, onPart })
       .then((completion) => send({ id, completion }))
       .catch((error) => {

@@ -1,5 +1,5 @@
 /** What the server and the process of a model send to each other: one JSON object per line. @module */
-import type { Choice, Completion, CompletionRequest } from "@/lib/model/serve/completion.ts";
+import type { Completion, CompletionChoice, CompletionRequest } from "@/lib/model/serve/completion.ts";
 
 /** The only argument of the process. */
 export interface EngineSettings {
@@ -23,6 +23,6 @@ export type EngineOutput =
   | { readonly ready: true }
   /** the model cannot be loaded */
   | { readonly failed: string; readonly exitCode: number }
-  | { readonly id: number; readonly part: Choice }
+  | { readonly id: number; readonly part: CompletionChoice }
   | { readonly id: number; readonly completion: Completion }
   | { readonly id: number; readonly error: string; readonly exitCode: number };

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { DataError, EXIT, TryAgainError, UnavailableError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { childCommand, sendSignal } from "@/lib/data/files/child_command.ts";
-import type { Choice, Completion, CompletionRequest } from "@/lib/model/serve/completion.ts";
+import type { Completion, CompletionChoice, CompletionRequest } from "@/lib/model/serve/completion.ts";
 import type { CompletionControl } from "@/lib/model/serve/engine.ts";
 import { linesOf } from "@/lib/pipeline/engine/lines_of.ts";
 import type { EngineInput, EngineOutput, EngineSettings } from "./engine_messages.ts";
@@ -14,7 +14,7 @@ import { projectRoot } from "./project_root.ts";
 import { permissionFlags } from "./relaunch.ts";
 
 interface Call {
-  readonly onPart: ((part: Choice) => void) | undefined;
+  readonly onPart: ((part: CompletionChoice) => void) | undefined;
   readonly resolve: (completion: Completion) => void;
   readonly reject: (error: unknown) => void;
 }

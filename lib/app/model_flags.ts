@@ -6,7 +6,7 @@ import type { Flags } from "./flags.ts";
 import { spellBytes } from "./machine.ts";
 import { ModelPool } from "./model_pool.ts";
 import { type OpenAiRoutes, openAiRoutes } from "./openai_routes.ts";
-import { inspectModels, type NamedModel, readNamedModels, type ServedModel } from "./served_models.ts";
+import { inspectModels, type ModelPlace, readModelPlaces, type ServedModel } from "./served_models.ts";
 
 /** Names of the flags. */
 export const MODEL_FLAGS = {
@@ -17,7 +17,7 @@ export const MODEL_FLAGS = {
 /** What the flags say, checked. */
 export interface ModelFlags {
   /** not empty */
-  readonly models: readonly NamedModel[];
+  readonly models: readonly ModelPlace[];
   /** bound of all loaded models, in bytes; undefined: a part of the machine's memory */
   readonly memory?: number;
   /** responses of a model that decode at the same time */
@@ -38,7 +38,7 @@ const MEMORY_SHARE = 3 / 4;
  * @param cwd directory of relative paths
  */
 export function readModelFlags(flags: Flags, cwd: string): ModelFlags | undefined {
-  const { models, problems } = readNamedModels(flags.list("model"), cwd);
+  const { models, problems } = readModelPlaces(flags.list("model"), cwd);
   append(flags.problems, problems);
   const idle = MODEL_FLAGS.strings.filter((name) => models.length === 0 && flags.text(name) !== undefined);
   if (idle.length > 0) {

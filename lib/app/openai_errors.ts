@@ -1,5 +1,6 @@
 /** Errors of the OpenAI-compatible routes: `{"error": {"message", "type", "param", "code"}}` with a status. @module */
 import { EXIT, exitCodeOf, UsageError } from "@/lib/compute/tensor/errors.ts";
+import { QueueFullError } from "./model_pool.ts";
 
 /** Statuses of these routes. */
 export type OpenAiStatus = 400 | 401 | 403 | 404 | 413 | 415 | 429 | 500 | 503;
@@ -43,7 +44,7 @@ export function openAiStatusOf(
     const isLong = message.startsWith("This model's maximum context length");
     return { status: 400, param, code: isLong ? "context_length_exceeded" : null };
   }
-  if (error instanceof Error && error.name === "QueueFullError") {
+  if (error instanceof QueueFullError) {
     return { status: 429, param, code: "queue_full" };
   }
   const status = exitCode === EXIT.unavailable || exitCode === EXIT.tryAgain ? 503 : 500;

@@ -7,7 +7,7 @@ import { listed } from "@/lib/compute/tensor/listed.ts";
 import { InvalidFieldError } from "./openai_errors.ts";
 
 /** Fields about the caller, its account or a cache: ignored. */
-export const IGNORED_FIELDS: readonly string[] = [
+const IGNORED_FIELDS: readonly string[] = [
   ...["metadata", "parallel_tool_calls", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"],
   ...["service_tier", "store", "user"],
 ];

@@ -1,5 +1,5 @@
 /** Bodies of responses in OpenAI's format, whole and in chunks. @module */
-import type { Choice, Completion, TokenScore } from "@/lib/model/serve/completion.ts";
+import type { Completion, CompletionChoice, TokenScore } from "@/lib/model/serve/completion.ts";
 import type { OpenAiRequest } from "./openai_requests.ts";
 
 /** How one route writes its responses. */
@@ -7,7 +7,7 @@ export interface ResponseFormat {
   readonly whole: (completion: Completion) => Record<string, unknown>;
   /** chunks before the first part of each choice */
   readonly first: (choices: number) => Record<string, unknown>[];
-  readonly chunk: (part: Choice) => Record<string, unknown>;
+  readonly chunk: (part: CompletionChoice) => Record<string, unknown>;
   /** the last chunk, with the number of tokens */
   readonly usage: (completion: Completion) => Record<string, unknown>;
 }
@@ -26,7 +26,7 @@ function usageOf({ promptTokens: prompt, completionTokens: completion }: Complet
 /** Returns the format of `/v1/completions`. */
 export function completionFormat({ model, topLogprobs, includeUsage }: OpenAiRequest): ResponseFormat {
   const head = headOf("cmpl", "text_completion", model);
-  const choice = ({ index, text, scores, finishReason }: Choice) => ({
+  const choice = ({ index, text, scores, finishReason }: CompletionChoice) => ({
     index,
     text,
     logprobs: scores && topLogprobs !== null ? logprobLists(scores, topLogprobs) : null,
@@ -57,7 +57,7 @@ export function chatFormat({ model, topLogprobs, includeUsage }: OpenAiRequest):
   const id = "chatcmpl", head = headOf(id, "chat.completion", model);
   const chunkHead = { ...head, object: "chat.completion.chunk" };
   const nothing = includeUsage ? { usage: null } : {};
-  const logprobs = ({ scores }: Choice) =>
+  const logprobs = ({ scores }: CompletionChoice) =>
     scores && topLogprobs !== null
       ? { content: scores.map((score) => chatScore(score, topLogprobs)), refusal: null }
       : null;

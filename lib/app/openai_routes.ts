@@ -6,7 +6,7 @@
 import { type Context, Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
-import type { Choice, Completion } from "@/lib/model/serve/completion.ts";
+import type { Completion, CompletionChoice } from "@/lib/model/serve/completion.ts";
 import type { ModelPool } from "./model_pool.ts";
 import { InvalidFieldError, openAiError, openAiStatusOf } from "./openai_errors.ts";
 import { type OpenAiRequest, readChatBody, readCompletionBody } from "./openai_requests.ts";
@@ -110,9 +110,9 @@ async function respond(
     () => controller.abort(new TryAgainError(`Interrupted: the request did not end within ${timeout} s`)),
     1000 * timeout,
   );
-  const parts: Choice[] = [];
+  const parts: CompletionChoice[] = [];
   let wake: () => void = () => {};
-  const onPart = (part: Choice) => {
+  const onPart = (part: CompletionChoice) => {
     parts.push(part);
     wake();
   };
@@ -131,7 +131,7 @@ async function respond(
 /** Completes a request with the model that it names. */
 async function complete(
   { model, request }: OpenAiRequest,
-  control: { readonly signal: AbortSignal; readonly onPart: (part: Choice) => void },
+  control: { readonly signal: AbortSignal; readonly onPart: (part: CompletionChoice) => void },
   { pool, sequences: most }: OpenAiOptions,
 ): Promise<Completion> {
   const sequences = (request.prompts?.length ?? 1) * request.n;
@@ -155,7 +155,7 @@ interface Streamed {
   readonly asked: OpenAiRequest;
   readonly completion: Promise<Completion>;
   /** parts that were not yet sent */
-  readonly parts: Choice[];
+  readonly parts: CompletionChoice[];
   readonly gone: () => void;
   /** sets what is called at the next part */
   readonly onWake: (then: () => void) => void;

@@ -2,21 +2,21 @@
 import { basename, join, resolve } from "node:path";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { isFile } from "@/lib/data/files/paths.ts";
 import { readModel } from "@/lib/model/models/checkpoint.ts";
 import { baseDirectoryOf, isAdapterDirectory } from "@/lib/model/models/lora/adapter_directory.ts";
 import { engineBytes } from "@/lib/model/serve/engine_memory.ts";
+import { textDirectory } from "@/lib/model/serve/text_directory.ts";
 import { spellBytes } from "./machine.ts";
 
 /** A model by the name that requests use. */
-export interface NamedModel {
+export interface ModelPlace {
   readonly name: string;
   /** absolute path */
   readonly directory: string;
 }
 
 /** A model that can be loaded. */
-export interface ServedModel extends NamedModel {
+export interface ServedModel extends ModelPlace {
   /** most memory that it takes */
   readonly bytes: number;
   /** most tokens of prompt and response */
@@ -41,11 +41,11 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}$/;
  * @param cwd directory of relative paths
  * @returns the models, and what is wrong with the values
  */
-export function readNamedModels(
+export function readModelPlaces(
   values: readonly string[],
   cwd: string,
-): { readonly models: readonly NamedModel[]; readonly problems: readonly string[] } {
-  const models = values.map((value): NamedModel => {
+): { readonly models: readonly ModelPlace[]; readonly problems: readonly string[] } {
+  const models = values.map((value): ModelPlace => {
     const at = value.indexOf("="), directory = resolve(cwd, value.slice(at + 1));
     return { name: at < 0 ? basename(directory) : value.slice(0, at), directory };
   });
@@ -69,10 +69,10 @@ export function readNamedModels(
  * @throws {DataError} if a directory is not that of a language model with a tokenizer
  * @throws {UsageError} if a model alone exceeds the memory
  */
-export function inspectModels(models: readonly NamedModel[], limits: ModelLimits): ServedModel[] {
+export function inspectModels(models: readonly ModelPlace[], limits: ModelLimits): ServedModel[] {
   const served = models.map(({ name, directory }): ServedModel => {
     const model = readModel(directory);
-    if (!isFile(join(directory, "tokenizer.json"))) {
+    if (textDirectory(directory) === undefined) {
       throw new DataError(`${directory}: a served model requires tokenizer.json, got none`, {
         file: directory,
       });

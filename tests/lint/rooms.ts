@@ -68,6 +68,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "compute/tensor",
     "compute/random",
     "compute/autodiff",
+    "data/files",
     "data/text",
     "model/models",
     "model/train",

@@ -44,22 +44,22 @@ export interface TokenScore {
 }
 
 /** Why a response has ended. */
-export type FinishReason = "stop" | "length";
+export type CompletionFinish = "stop" | "length";
 
 /** One response, or a part of one. */
-export interface Choice {
+export interface CompletionChoice {
   /** prompt · n + number of the response */
   readonly index: number;
   readonly text: string;
   readonly scores?: readonly TokenScore[];
   /** null: more follows */
-  readonly finishReason: FinishReason | null;
+  readonly finishReason: CompletionFinish | null;
 }
 
 /** All responses to a request. */
 export interface Completion {
   /** without text where the request streams */
-  readonly choices: readonly Choice[];
+  readonly choices: readonly CompletionChoice[];
   /** of all prompts, each counted once */
   readonly promptTokens: number;
   /** of all responses, end tokens included */

@@ -16,9 +16,10 @@ import { type Work, yieldToEventLoop } from "@/lib/model/train/event_loop.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { uniform } from "@/lib/compute/random/uniform.ts";
 import { streamDecoder } from "@/lib/data/text/stream_decoder.ts";
-import type { Choice, Completion, CompletionRequest, TokenScore } from "./completion.ts";
+import type { Completion, CompletionChoice, CompletionRequest, TokenScore } from "./completion.ts";
 import { type PromptScores, promptScores, type PromptToScore } from "./prompt_scores.ts";
 import { ResponseInProgress, tokenScore } from "./response.ts";
+import { textDirectory } from "./text_directory.ts";
 import { type TokenText, tokenTexts } from "./token_texts.ts";
 
 /** Size of an engine. */
@@ -38,7 +39,7 @@ export interface CompletionControl {
   /** aborted when the caller is gone: its slots become free */
   readonly signal?: AbortSignal;
   /** called with new parts of the responses, if the request streams */
-  readonly onPart?: (part: Choice) => void;
+  readonly onPart?: (part: CompletionChoice) => void;
 }
 
 /** A prompt that waits for its scores. */
@@ -85,11 +86,11 @@ export class Engine {
    * @throws {DataError} if a file is missing or invalid
    */
   static async load(directory: string, { slots, tokens, template, clock }: EngineOptions): Promise<Engine> {
-    const tokenizer = loadTokenizer(directory),
-      { model, parameters } = mergedModel(loadLanguageModel(directory));
-    const own = loadChatTemplate(directory, { template: "model", clock: clock() });
+    const { model, parameters } = mergedModel(loadLanguageModel(directory));
+    const texts = textDirectory(directory) ?? directory, tokenizer = loadTokenizer(texts);
+    const own = loadChatTemplate(texts, { template: "model", clock: clock() });
     const chat = own ??
-      (template === undefined ? undefined : loadChatTemplate(directory, { template, clock: clock() }));
+      (template === undefined ? undefined : loadChatTemplate(texts, { template, clock: clock() }));
     const textOf = await tokenTexts(tokenizer);
     const most = Math.min(tokens, model.contextLength);
     return new Engine(tokenizer, chat, new Network(model, parameters), textOf, most, slots);
@@ -110,7 +111,7 @@ export class Engine {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let open = prompts.length * request.n;
     const onEnd = () => --open === 0 && resolve();
-    const onPart = (part: Choice) => control.onPart?.(part);
+    const onPart = (part: CompletionChoice) => control.onPart?.(part);
     for (const [p, ids] of prompts.entries()) {
       const { text, scores, last } = echoes[p]!;
       for (let sample = 0; sample < request.n; sample++) {
@@ -267,7 +268,7 @@ export class Engine {
 }
 
 /** Returns the choice with the echoed prompt before it. */
-function wholeChoice(choice: Choice, { text, scores }: Echo): Choice {
+function wholeChoice(choice: CompletionChoice, { text, scores }: Echo): CompletionChoice {
   return {
     ...choice,
     text: text + choice.text,

@@ -2,7 +2,7 @@
 import { type Key, makeKey } from "@/lib/compute/random/uniform.ts";
 import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { RunningSequence } from "@/lib/model/generate/running_batch.ts";
-import type { Choice, CompletionRequest, FinishReason, TokenScore } from "./completion.ts";
+import type { CompletionChoice, CompletionFinish, CompletionRequest, TokenScore } from "./completion.ts";
 import { TextStream } from "./text_stream.ts";
 import type { TokenText } from "./token_texts.ts";
 import { logSumExp, type ScoredToken, topTokens } from "./top_tokens.ts";
@@ -20,7 +20,7 @@ export interface ResponseSetting {
   readonly offset: number;
   readonly isCancelled: () => boolean;
   /** called with a new part of the text */
-  readonly onPart: (part: Choice) => void;
+  readonly onPart: (part: CompletionChoice) => void;
   readonly onEnd: () => void;
 }
 
@@ -36,7 +36,7 @@ export class ResponseInProgress implements RunningSequence {
   /** scores that were not yet passed on */
   #sent = 0;
   tokens = 0;
-  #reason: FinishReason | null = null;
+  #reason: CompletionFinish | null = null;
 
   constructor(readonly request: CompletionRequest, readonly setting: ResponseSetting) {
     this.ids = setting.ids;
@@ -48,7 +48,7 @@ export class ResponseInProgress implements RunningSequence {
   }
 
   /** The whole response. */
-  get choice(): Choice {
+  get choice(): CompletionChoice {
     return {
       index: this.setting.index,
       text: this.#stream.text,
@@ -69,7 +69,7 @@ export class ResponseInProgress implements RunningSequence {
     return false;
   };
 
-  #end(reason: FinishReason): true {
+  #end(reason: CompletionFinish): true {
     this.#reason = reason;
     this.#stream.finish();
     if (this.request.stream) this.#pass(true);
