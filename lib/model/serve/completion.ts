@@ -30,6 +30,8 @@ export interface CompletionRequest {
   readonly ignoreEos: boolean;
   /** whether parts of the text are returned as they arrive */
   readonly stream: boolean;
+  /** whether choices have the ids of prompt and response. Default: false */
+  readonly returnIds?: boolean;
 }
 
 /** A token with its log-probability at temperature 1, without top-k and top-p. */
@@ -52,6 +54,8 @@ export interface CompletionChoice {
   readonly index: number;
   readonly text: string;
   readonly scores?: readonly TokenScore[];
+  /** of prompt and response, end token included */
+  readonly ids?: { readonly prompt: readonly number[]; readonly response: readonly number[] };
   /** null: more follows */
   readonly finishReason: CompletionFinish | null;
 }

@@ -35,7 +35,8 @@ export class ResponseInProgress implements RunningSequence {
   readonly #ends: ReadonlySet<number>;
   /** scores that were not yet passed on */
   #sent = 0;
-  tokens = 0;
+  /** ids so far, end token included */
+  readonly #drawn: number[] = [];
   #reason: CompletionFinish | null = null;
 
   constructor(readonly request: CompletionRequest, readonly setting: ResponseSetting) {
@@ -47,19 +48,26 @@ export class ResponseInProgress implements RunningSequence {
     this.#ends = new Set(request.ignoreEos ? [] : setting.tokenizer.eosIds);
   }
 
+  /** Number of tokens so far, end token included. */
+  get tokens(): number {
+    return this.#drawn.length;
+  }
+
   /** The whole response. */
   get choice(): CompletionChoice {
+    const { logprobs, returnIds } = this.request;
     return {
       index: this.setting.index,
       text: this.#stream.text,
-      ...(this.request.logprobs !== null && { scores: this.#scoresUntil(true) }),
+      ...(logprobs !== null && { scores: this.#scoresUntil(true) }),
+      ...(returnIds && { ids: { prompt: Array.from(this.ids), response: this.#drawn } }),
       finishReason: this.#reason,
     };
   }
 
   accept = (id: number, logits: Float32Array): boolean => {
     const { request: { logprobs, stream }, setting } = this;
-    this.tokens++;
+    this.#drawn.push(id);
     if (this.#ends.has(id)) return this.#end("stop");
     const offset = setting.offset + this.#stream.push(id);
     if (logprobs !== null) this.#scores.push(scoreOf({ id, offset }, logits, logprobs, setting.textOf));
