@@ -31,7 +31,7 @@ export async function scoreResponses(
   sources: MetricSources,
 ): Promise<EvaluatedResponse[]> {
   const { tokenizer, checker, promptsPath } = sources;
-  const { metrics, fluency } = await modelMetrics(responses.map(({ row }) => row), sources);
+  const { metrics, fluency, tokenRewards } = await modelMetrics(responses.map(({ row }) => row), sources);
   const texts = responses.map(({ row }) => tokenizer.decode(row.responseIds, { skipSpecial: true }));
   const checkedMetrics = await checker?.(responses.map(({ row }, i) => ({
     meta: parsedMeta(row, promptsPath),
@@ -55,6 +55,7 @@ export async function scoreResponses(
       response,
       metrics: { ...checked, ...counted, ...metrics[i] },
       baseNll: fluency[i],
+      tokenRewards: tokenRewards?.[i],
     };
   });
 }
@@ -73,6 +74,8 @@ const RESERVED = new Set([
 interface ModelMetrics {
   readonly metrics: readonly { readonly kl_to_sft?: number; readonly reward?: number }[];
   readonly fluency: readonly EvaluatedResponse["baseNll"][];
+  /** undefined without a reward */
+  readonly tokenRewards: readonly Float32Array[] | undefined;
 }
 
 /**
@@ -84,12 +87,14 @@ async function modelMetrics(
   { reward, sft, base, eosIds, tokenizer: { bosId }, onPiece }: MetricSources,
 ): Promise<ModelMetrics> {
   let sftLogprobs: readonly Float32Array[] | undefined, rewards: readonly number[] | undefined;
+  let tokenRewards: readonly Float32Array[] | undefined;
   let fluency: EvaluatedResponse["baseNll"][] = rows.map(() => undefined);
   if (reward) {
     // Without an SFT model the first member takes its place: it is scored anyway, and KL is left out below.
     const reference = sft ?? reward.sources().members[0]!;
     const scored = await runYielding(stoppable(reward.score(rows, { sft: reference, bosId }), onPiece));
     rewards = scored.map(({ rawReward }) => rawReward);
+    tokenRewards = scored.map((row) => row.tokenRewards);
     sftLogprobs = scored.map((row) => row.sftLogprobs);
     const ends = new Set(reward.manifest.eosIds);
     fluency = scored.map(({ baseNll: mean, responseIds }) => {
@@ -110,7 +115,7 @@ async function modelMetrics(
     ...(sft ? { kl_to_sft: sumOf(row.logprobsT1 ?? row.logprobs) - sumOf(sftLogprobs![i]!) } : {}),
     ...(rewards ? { reward: rewards[i]! } : {}),
   }));
-  return { metrics, fluency };
+  return { metrics, fluency, tokenRewards };
 }
 
 function sumOf(values: Float32Array): number {
