@@ -98,7 +98,9 @@ export function createServer(options: ServerOptions): StageServer {
     refuse(
       c,
       404,
-      `Unknown path ${c.req.path}, known are /healthz, /stages, /stages/<id>${models ? " and /v1/…" : ""}`,
+      `Unknown path ${c.req.path}, known are /healthz, /stages${
+        models ? ", /stages/<id> and /v1/…" : " and /stages/<id>"
+      }`,
     )
   );
   app.use("*", checkSender(options, refuse));
