@@ -34,7 +34,8 @@ const MAX_CONNECTIONS = 512;
 const CLOSE_MS = 2000;
 
 /**
- * Listens and responds with `respond`. A client that disconnects cancels the body of its response. The URL of a request has
+ * Listens and responds with `respond`. A client that disconnects aborts the signal of its request and cancels the body of
+ * its response. The URL of a request has
  * the port at which it arrived; its `Host` header is as sent.
  * @throws {UsageError} if the port is in use
  */
@@ -81,9 +82,10 @@ async function exchange(
 ): Promise<void> {
   incoming.on("error", () => {});
   outgoing.on("error", () => {});
-  const { method = "GET", url: path = "" } = incoming;
+  const { method = "GET", url: path = "" } = incoming, left = new AbortController();
+  outgoing.once("close", () => outgoing.writableFinished || left.abort());
   const response = path.startsWith("/") && URL.canParse(`http://server${path}`)
-    ? await respond(requestOf(incoming, method, path))
+    ? await respond(requestOf(incoming, method, path, left.signal))
     : new Response(null, { status: 400, headers: SAFE_HEADERS });
   // These belong to the connection, not to the response.
   for (const name of ["connection", "transfer-encoding"]) response.headers.delete(name);
@@ -105,7 +107,7 @@ async function exchange(
   outgoing.end();
 }
 
-function requestOf(incoming: IncomingMessage, method: string, path: string): Request {
+function requestOf(incoming: IncomingMessage, method: string, path: string, signal: AbortSignal): Request {
   const headers = new Headers();
   for (let i = 0; i + 1 < incoming.rawHeaders.length; i += 2) {
     headers.append(incoming.rawHeaders[i]!, incoming.rawHeaders[i + 1]!);
@@ -114,6 +116,7 @@ function requestOf(incoming: IncomingMessage, method: string, path: string): Req
   return new Request(`http://server:${incoming.socket.localPort}${path}`, {
     method,
     headers,
+    signal,
     ...(hasBody && { body: Readable.toWeb(incoming) as ReadableStream<Uint8Array<ArrayBuffer>> }),
   });
 }

@@ -53,10 +53,16 @@ export function checkSender({ token, allowedOrigins = [] }: GuardSettings, refus
     c.header("Vary", "Origin");
     if (c.req.method !== "OPTIONS") return await next();
     c.header("Access-Control-Allow-Methods", "GET, POST");
-    c.header("Access-Control-Allow-Headers", "Authorization, Content-Type");
+    c.header("Access-Control-Allow-Headers", ["Authorization, Content-Type", ...sdkHeaders(c)].join(", "));
     c.header("Access-Control-Max-Age", "600");
     return c.body(null, 204);
   };
+}
+
+/** Returns those headers of a preflight request that OpenAI's clients send: they describe the client, and are not read. */
+function sdkHeaders(c: Context): string[] {
+  const names = (c.req.header("Access-Control-Request-Headers") ?? "").split(",").map((name) => name.trim());
+  return names.filter((name) => /^(?:x-stainless-[a-z-]+|openai-[a-z]+)$/i.test(name));
 }
 
 /** Returns whether a `Host` header names this machine and the port of `url`, at which the request arrived. */

@@ -1,5 +1,5 @@
 /**
- * `deno task serve`: the stages over HTTP. It reads its flags and starts itself again with permission for the data root and
+ * `deno task serve`: the stages and, with `--model`, models over HTTP. It reads its flags and starts itself again with permission for the data root and
  * one socket; that process listens until SIGTERM or SIGINT. Every run is a separate process with permission for its inputs
  * and outputs only, so that the server responds while stages compute, and a crash of native code ends only the run.
  * @module
@@ -25,22 +25,31 @@ import { runCommand } from "./command.ts";
 import { openDataRoot } from "./data_root.ts";
 import { readFlags } from "./flags.ts";
 import { listen } from "./http_listener.ts";
+import { filesOfModels, MODEL_FLAGS, type ModelFlags, modelRoutes, readModelFlags } from "./model_flags.ts";
 import { endWithParent, endWithTask, workingDirectory } from "./parent.ts";
 import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { isLoopback } from "./request_guard.ts";
 import { createServer } from "./server.ts";
+import { shownText } from "./shown_text.ts";
 import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
 
 const HELP = `Serves the stages over HTTP: GET /healthz, /stages, /stages/ID; POST /stages/ID runs a stage.
+With --model, also models by OpenAI's API: GET /v1/models; POST /v1/completions, /v1/chat/completions.
 
-Usage: deno task serve [flags]
+Usage: deno task serve [--model NAME=DIR]… [flags]
 
   --data DIR              directory for all files that requests read or write; default runs
   --host HOST             address to listen on; non-loopback addresses require SRPPO_TOKEN; default 127.0.0.1
   --port N                port; 0: any free port; default PORT, else 8000
-  --threads N             CPU threads of one run; default all cores
+  --model NAME=DIR        model or adapter to serve, loaded at its first request; repeatable; default none
+  --memory SIZE           memory of all loaded models, such as 8GB; default 3/4 of the machine's
+  --max-sequences N       responses of a model that decode at the same time; default 32
+  --max-queue N           responses of a model that may wait; default 256
+  --max-tokens N          tokens of a prompt and its response; default 4096, at most the model's context
+  --chat-template T       for models without their own: built-in name or .jinja file; default none
+  --threads N             CPU threads of one run or model; default all cores
   --cores N               CPU cores of all runs; number of parallel runs: N / threads; default all cores
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
@@ -54,6 +63,7 @@ Usage: deno task serve [flags]
 
 Examples:
   SRPPO_TOKEN=secret deno task serve --data data
+  deno task serve --model sft=runs/quickstart/sft/model --model srppo=runs/quickstart/policy
   SRPPO_TOKEN=$(openssl rand -hex 32) deno task serve --host 0.0.0.0 --port 8000 --cores 8 --threads 2
 
 Environment: SRPPO_TOKEN, the bearer token that requests must send, at least 32 characters where other machines reach
@@ -81,6 +91,8 @@ export interface ServeFlags extends ChildFlags {
   readonly timeout?: number;
   /** whether requests may have user modules */
   readonly allowModules: boolean;
+  /** models to serve */
+  readonly served?: ModelFlags;
   /** started by this command itself, with a pipe as standard input that ends when the first process does */
   readonly launched?: boolean;
 }
@@ -94,8 +106,11 @@ export function readServeFlags(
   env: { readonly PORT?: string | undefined },
 ): ServeFlags {
   const flags = readFlags(args, {
-    strings: ["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
-    lists: ["allow-origin", "allow-host", ...CHILD_FLAGS.lists],
+    strings: [
+      ...["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
+      ...MODEL_FLAGS.strings,
+    ],
+    lists: ["allow-origin", "allow-host", ...MODEL_FLAGS.lists, ...CHILD_FLAGS.lists],
     booleans: ["allow-modules"],
     maxWords: 0,
   });
@@ -119,8 +134,10 @@ export function readServeFlags(
   }
   const all = navigator.hardwareConcurrency;
   const timeout = flags.integer("timeout", { min: 1, max: 1e6 });
+  const served = readModelFlags(flags, workingDirectory());
   const read = {
     ...readChildFlags(flags),
+    ...(served && { served }),
     ...(timeout !== undefined && { timeout }),
     data: flags.text("data"),
     // The permission to listen names an address.
@@ -162,13 +179,18 @@ export async function serve(
   const { host, port } = flags;
   checkToken(flags, world.token);
   const root = openDataRoot(flags.data);
+  const { token } = world;
+  const shown = (text: string) => shownText(text, root, token === undefined ? [] : [token]);
+  const { served, threads, timeout } = flags;
+  const models = served && modelRoutes(served, { threads, timeout, shown, print: world.print });
   const server = createServer({
     ...flags,
+    ...(models && { models }),
     grace: innerGrace(flags.grace),
     root,
     stages: world.stages,
     executor: world.executor,
-    ...(world.token !== undefined && { token: world.token }),
+    ...(token !== undefined && { token }),
     log: (ended) => world.print(JSON.stringify(ended)),
   });
   const { length: count } = await world.stages.list();
@@ -222,13 +244,20 @@ async function main(args: readonly string[]): Promise<number> {
     const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules"].map((name) =>
       join(projectRoot, name)
     );
+    const models = flags.served ? filesOfModels(flags.served) : [];
     const permissions = {
       // Every run has its own permission to start what confines its module; this process only looks for it.
-      read: [...code, ...data, ...(flags.allowModules ? modulePermissions().read : [])],
+      read: [
+        ...code,
+        ...data,
+        ...models,
+        ...(flags.allowModules ? modulePermissions().read : []),
+      ],
       write: data,
       net: [socket],
       env: [...BASE_ENVIRONMENT, ...COMMAND_ENVIRONMENT, "PORT", "SRPPO_TOKEN", URL_TOKEN],
       run: childPrograms(),
+      ...(models.length > 0 && { sys: ["systemMemoryInfo"] }),
     };
     return await relaunch(new URL(import.meta.url), [...args, "--launched"], permissions, {
       lifeline: true,

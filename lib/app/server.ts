@@ -11,6 +11,7 @@
  * An error before a run starts is a status: 400 invalid request, 401 wrong token, 403 wrong Host or Origin, 404 unknown
  * stage, 409 the same run or one with the same outputs is in progress, 413 body too large, 415 not JSON, 422 invalid data,
  * 429 all slots in use, 503 stopping or something required is missing. An error during a run is its `failed` event.
+ * `/v1/…` are the OpenAI-compatible routes of `openai_routes.ts`, whose errors have OpenAI's format.
  * @module
  */
 import { Hono } from "hono";
@@ -24,6 +25,8 @@ import type { Executor } from "@/lib/pipeline/engine/task.ts";
 import { EXIT, exitCodeOf, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { type ActiveRun, ActiveRuns } from "./active_runs.ts";
 import type { DataRoot } from "./data_root.ts";
+import { openAiError } from "./openai_errors.ts";
+import type { OpenAiRoutes } from "./openai_routes.ts";
 import { checkSender, requireJson, requireToken, SAFE_HEADERS } from "./request_guard.ts";
 import { readRunRequest, RunBody, type RunRequest } from "./run_request.ts";
 import { shownText } from "./shown_text.ts";
@@ -54,6 +57,8 @@ export interface ServerOptions {
   readonly grace?: number;
   /** seconds that a run may take; then it is interrupted. Default: no limit */
   readonly timeout?: number;
+  /** models behind the OpenAI-compatible routes. Default: none, and no such routes */
+  readonly models?: OpenAiRoutes;
   /** called with the last event of every run */
   readonly log?: (
     ended: Extract<ServedEvent, { event: "finished" | "failed" }>["data"] & { stage: string },
@@ -82,7 +87,7 @@ const STATUS = {
 
 /** Builds the server. */
 export function createServer(options: ServerOptions): StageServer {
-  const { root, stages, grace = DEFAULT_GRACE } = options;
+  const { root, stages, models, grace = DEFAULT_GRACE } = options;
   const runs = new ActiveRuns(Math.max(1, Math.floor(options.cores / options.threads)), 1000 * grace);
   const app = new Hono<{ Variables: { stage: Stage } }>();
   app.onError((error, c) => {
@@ -90,15 +95,29 @@ export function createServer(options: ServerOptions): StageServer {
     return refuse(c, STATUS[code as keyof typeof STATUS] ?? 500, shown(options, error.message), code);
   });
   app.notFound((c) =>
-    refuse(c, 404, `Unknown path ${c.req.path}, known are /healthz, /stages and /stages/<id>`)
+    refuse(
+      c,
+      404,
+      `Unknown path ${c.req.path}, known are /healthz, /stages${
+        models ? ", /stages/<id> and /v1/…" : " and /stages/<id>"
+      }`,
+    )
   );
   app.use("*", checkSender(options, refuse));
   app.get("/healthz", (c) => {
-    const health = { status: runs.isStopping ? "stopping" : "ok", running: runs.count, slots: runs.slots };
+    const health = {
+      status: runs.isStopping ? "stopping" : "ok",
+      running: runs.count,
+      slots: runs.slots,
+      ...(models && { requests: models.count() }),
+    };
     return c.json(health, runs.isStopping ? 503 : 200);
   });
-  app.use("/stages/*", requireToken(options.token, refuse), requireJson(refuse));
-  app.use("/stages/*", limitBody(options.maxBodyBytes ?? 1 << 20));
+  for (const path of ["/stages/*", "/v1/*"]) {
+    app.use(path, requireToken(options.token, refuse), requireJson(refuse));
+    app.use(path, limitBody(options.maxBodyBytes ?? 1 << 20));
+  }
+  if (models) app.route("/v1", models.app);
   app.get("/stages", async (c) => {
     const all = await Promise.all((await stages.list()).map(stages.load));
     return c.json({ stages: all.map(describe), request: z.toJSONSchema(RunBody, { io: "input" }) });
@@ -126,7 +145,11 @@ export function createServer(options: ServerOptions): StageServer {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) response.headers.set(name, value);
     return response;
   }
-  return { fetch, stop: () => runs.stop() };
+  async function stop(): Promise<number> {
+    const counts = await Promise.all([runs.stop(), models?.stop(1000 * grace) ?? 0]);
+    return counts[0] + counts[1];
+  }
+  return { fetch, stop };
 }
 
 /** Runs the stage and responds with its events. A client that disconnects interrupts the run. */
@@ -179,7 +202,11 @@ function refuse(
   exitCode: number = EXIT.usage,
 ): Response {
   if (exitCode === EXIT.tryAgain) c.header("Retry-After", RETRY_SECONDS);
-  return c.json({ error: { message, exit_code: exitCode } }, status);
+  const isOpenAi = c.req.path.startsWith("/v1/") && status !== 409 && status !== 422;
+  return c.json(
+    isOpenAi ? openAiError(status, message) : { error: { message, exit_code: exitCode } },
+    status,
+  );
 }
 
 async function readJson(c: Context): Promise<unknown> {

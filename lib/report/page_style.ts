@@ -65,6 +65,11 @@ td.best{background:var(--best)}td.best b{color:var(--good)}
 .responses i{display:block;font-style:normal;color:var(--soft);font-size:.75rem}
 mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 .15em}
 .truncated{color:var(--soft)}
+details.rewards{border:0;background:none;padding:0;margin:.2rem 0 .4rem}.rewards summary{font-size:.75rem;font-weight:500;color:var(--soft);padding:.1rem 0}
+.token{display:inline-block;text-align:center;font-size:.875rem;line-height:1.25;border-radius:3px;padding:0 .2em;margin:.1em 0}.token small{display:block;font-size:.65rem;color:var(--soft)}
+.up1{background:color-mix(in srgb,var(--good) 12%,transparent)}.up2{background:color-mix(in srgb,var(--good) 24%,transparent)}.up3{background:color-mix(in srgb,var(--good) 38%,transparent)}.up4{background:color-mix(in srgb,var(--good) 54%,transparent)}
+.down1{background:color-mix(in srgb,var(--bad) 12%,transparent)}.down2{background:color-mix(in srgb,var(--bad) 24%,transparent)}.down3{background:color-mix(in srgb,var(--bad) 38%,transparent)}.down4{background:color-mix(in srgb,var(--bad) 54%,transparent)}
+.up3 small,.up4 small,.down3 small,.down4 small{color:inherit}
 .times{padding:.6rem 1.1rem;display:grid;grid-template-columns:max-content 1fr max-content;gap:.3rem .9rem;align-items:center;font-size:.94rem}
 .times div{background:var(--line);height:.6rem;border-radius:.3rem}.times div i{display:block;height:100%;background:var(--accent);border-radius:.3rem}
 .times span:nth-child(3n){text-align:right}.times small{color:var(--soft)}

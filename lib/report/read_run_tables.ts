@@ -82,6 +82,17 @@ function numbersIn(scores: Readonly<Record<string, unknown>>): Record<string, nu
   return numbers;
 }
 
+/** Returns texts and rewards of a response's tokens, if its scores have them. */
+function tokenRewardsIn(
+  { token_rewards: tokens }: Readonly<Record<string, unknown>>,
+): [string, number][] | undefined {
+  const isPair = (value: unknown): value is [string, number] =>
+    Array.isArray(value) && typeof value[0] === "string" && Number.isFinite(value[1]);
+  return Array.isArray(tokens) && tokens.every(isPair)
+    ? tokens.map(([text, reward]) => [text, reward])
+    : undefined;
+}
+
 /** Reads what was found out about a reward; reports of earlier versions have no warnings. */
 function readRewardReport(directory: string, node: FinishedNode): RunTables["rewards"] {
   const file = join(directory, "report.json");
@@ -120,16 +131,21 @@ export function readRunTables({ nodes }: RunResult): RunTables {
     )
       .sort((a, b) => a.iteration - b.iteration),
     samples: rowsOf(compared, "samples", (file) =>
-      readSamples(file).map((s, row) => ({
-        model: s.model,
-        mode: s.mode,
-        prompt_id: s.promptId,
-        prompt: s.prompt,
-        words: words.get(s.promptId) ?? [],
-        response: s.response,
-        finish_reason: s.finishReason,
-        scores: s.scores === "" ? {} : numbersIn(parseObject(s.scores, { file, column: "scores", row })),
-      }))),
+      readSamples(file).map((s, row) => {
+        const scores = s.scores === "" ? {} : parseObject(s.scores, { file, column: "scores", row });
+        const rewards = tokenRewardsIn(scores);
+        return {
+          model: s.model,
+          mode: s.mode,
+          prompt_id: s.promptId,
+          prompt: s.prompt,
+          words: words.get(s.promptId) ?? [],
+          response: s.response,
+          finish_reason: s.finishReason,
+          scores: numbersIn(scores),
+          ...(rewards && { token_rewards: rewards }),
+        };
+      })),
     metrics: new Map(
       rowsOf(having("train", "update"), "metrics", (path, node) => [[node, readMetrics(path)] as const]),
     ),

@@ -121,6 +121,9 @@ export const SampleSchema = z.strictObject({
   response: z.string(),
   finish_reason: z.string(),
   scores: z.record(z.string(), z.number()),
+  token_rewards: z.array(z.tuple([z.string(), z.number()])).optional().describe(
+    "text and reward, in nats, of each token of the response; absent without a reward",
+  ),
 });
 
 const RewardRow = z.strictObject({

@@ -47,6 +47,9 @@ const EXAMPLE_DIFFERENCE: DifferenceOfModels = {
   method: "paired",
 };
 
+/** Rewards of the tokens of every response. */
+const TOKENS: [string, number][] = [[" Tim", 0.5], ["</s>", -0.75]];
+
 /** Calls `use` with the invented run and real files for its outputs, in a temporary directory. */
 async function withRun(use: (result: RunResult) => Promise<void>): Promise<void> {
   const runDir = await Deno.makeTempDir({ prefix: "report-" });
@@ -87,7 +90,7 @@ async function withRun(use: (result: RunResult) => Promise<void>): Promise<void>
           prompt: s.prompt,
           response: s.response,
           finishReason: s.finish_reason as "eos" | "length",
-          scores: JSON.stringify({ ...s.scores, note: "no number", right: true }),
+          scores: JSON.stringify({ ...s.scores, note: "no number", right: true, token_rewards: TOKENS }),
         }));
         await writeSamples(path("samples"), rows);
       }
@@ -109,6 +112,12 @@ Deno.test("writeReport() writes a report.json that follows its schema and holds 
     const report = ReportSchema.parse(JSON.parse(await Deno.readTextFile(`${result.runDir}/report.json`)));
     assertEquals(report.comparison, exampleComparison());
     assertEquals(report.samples[0]!.words, ["Tim", "plane"]);
+    assertEquals(report.samples[0]!.token_rewards, TOKENS);
+    const html = await Deno.readTextFile(`${result.runDir}/report.html`);
+    assertStringIncludes(
+      html,
+      '<details class="rewards" open><summary>Reward per token: −0.25 in 2 tokens</summary>',
+    );
     assertEquals(report.samples[0]!.scores, { both_words: 0, right: 1, score: 0 });
     assertEquals(report.iterations.length, 20);
     assertEquals(report.iterations[0]!["reward"], 32);

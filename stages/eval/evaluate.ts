@@ -13,6 +13,7 @@ import { sampleResponses } from "@/lib/model/generate/sample_responses.ts";
 import type { Sampling } from "@/lib/model/generate/sampler.ts";
 import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import { tokenPieces } from "@/lib/data/text/stream_decoder.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
@@ -89,6 +90,7 @@ export async function evaluateModels(
   const evals = measured.flatMap(({ rows }) => rows), differences = differencesOf(measured);
   const samples = evaluationSamples(evaluated, prompts.map(({ id }) => id), {
     keptPrompts: params.kept_samples,
+    tokenTexts: ({ responseIds }) => tokenPieces(tokenizer, responseIds),
     promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });
   return { evals, differences, samples };

@@ -19,7 +19,12 @@ export interface EvaluatedResponse extends SampledResponse {
   readonly metrics: Readonly<Record<string, number>>;
   /** metrics that are averaged over tokens, in nats per token; without those that were not measured or have no token */
   readonly nlls: Readonly<Record<string, Nll>>;
+  /** nats per token of the response; undefined without a reward */
+  readonly tokenRewards?: Float32Array | undefined;
 }
+
+/** Prompts whose responses are stored with the reward of each token: those that the report shows. */
+const REWARDED_PROMPTS = 8;
 
 /**
  * Returns rows of `samples@1`: the responses to the first `keptPrompts` prompts (0: all), grouped by prompt.
@@ -29,22 +34,38 @@ export interface EvaluatedResponse extends SampledResponse {
 export function evaluationSamples(
   responses: readonly EvaluatedResponse[],
   promptIds: readonly string[],
-  options: { readonly keptPrompts: number; readonly promptText: (row: RolloutRow) => string },
+  options: {
+    readonly keptPrompts: number;
+    readonly promptText: (row: RolloutRow) => string;
+    /** returns the text of each token of a response */
+    readonly tokenTexts: (row: RolloutRow) => readonly string[];
+  },
 ): SampleRow[] {
   const kept = options.keptPrompts === 0 ? promptIds : promptIds.slice(0, options.keptPrompts);
   const byPrompt = Map.groupBy(responses, ({ row }) => row.promptId);
-  return kept.flatMap((promptId) =>
-    (byPrompt.get(promptId) ?? []).map(({ model, mode, row, response, metrics, nlls }): SampleRow => ({
-      model,
-      mode,
-      promptId,
-      prompt: options.promptText(row),
-      response,
-      finishReason: row.finishReason,
-      scores: JSON.stringify({
-        ...metrics,
-        ...Object.fromEntries(Object.entries(nlls).map(([metric, { mean }]) => [metric, mean])),
-      }),
-    }))
+  return kept.flatMap((promptId, at) =>
+    (byPrompt.get(promptId) ?? []).map(
+      ({ model, mode, row, response, metrics, nlls, tokenRewards }): SampleRow => {
+        const tokens = tokenRewards && at < REWARDED_PROMPTS ? options.tokenTexts(row) : undefined;
+        return {
+          model,
+          mode,
+          promptId,
+          prompt: options.promptText(row),
+          response,
+          finishReason: row.finishReason,
+          scores: JSON.stringify({
+            ...metrics,
+            ...Object.fromEntries(Object.entries(nlls).map(([metric, { mean }]) => [metric, mean])),
+            ...(tokens && { token_rewards: tokens.map((text, t) => [text, rounded(tokenRewards![t]!)]) }),
+          }),
+        };
+      },
+    )
   );
+}
+
+/** Rounds a reward to what a person reads. */
+function rounded(reward: number): number {
+  return Math.round(reward * 1e4) / 1e4;
 }

@@ -52,6 +52,24 @@ Deno.test("every model has every metric in every mode, and samples of all prompt
   assertEquals(samples[0]!.prompt, PROMPTS[0]);
 });
 
+Deno.test("responses to the first prompts have the reward of each token, whose sum is their reward", async () => {
+  using directory = new TemporaryDirectory();
+  const { dir, sft, policy, prompts, reward } = await makeEvalSetting(directory.path);
+  await runEval(dir, { prompts, reward, sft, base: BASE, models: { policy } }, { max_new_tokens: 24 });
+  const samples = readSamples(join(dir, "samples.arrow"));
+  assertEquals(samples.length, 2 * PROMPTS.length);
+  for (const { response, finishReason, scores } of samples) {
+    const { token_rewards: tokens, reward: sum } = JSON.parse(scores) as {
+      token_rewards: [string, number][];
+      reward: number;
+    };
+    assertAlmostEquals(tokens.reduce((total, [, value]) => total + value, 0), sum, 1e-4 * tokens.length);
+    const text = tokens.map(([piece]) => piece).join("");
+    assertEquals(text.replace("</s>", "").trim(), response.trim());
+    assertEquals(text.endsWith("</s>"), finishReason === "eos");
+  }
+});
+
 Deno.test("means are those of the responses' metrics, confirmed by another computation of the log-probabilities", async () => {
   using directory = new TemporaryDirectory();
   const setting = await makeEvalSetting(directory.path);

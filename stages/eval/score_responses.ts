@@ -36,7 +36,7 @@ export async function scoreResponses(
   sources: MetricSources,
 ): Promise<EvaluatedResponse[]> {
   const { tokenizer, checker, promptsPath } = sources;
-  const { metrics, fluency } = await modelMetrics(responses.map(({ row }) => row), sources);
+  const { metrics, fluency, tokenRewards } = await modelMetrics(responses.map(({ row }) => row), sources);
   const texts = responses.map(({ row }) => tokenizer.decode(row.responseIds, { skipSpecial: true }));
   const judged = sources.judge && await judgeNll(sources.judge, texts, sources.onPiece);
   const checkedMetrics = await checker?.(responses.map(({ row }, i) => ({
@@ -61,6 +61,7 @@ export async function scoreResponses(
       response,
       metrics: { ...checked, ...counted, ...metrics[i] },
       nlls: given({ base_nll: fluency[i], judge_nll: judged?.[i] }),
+      tokenRewards: tokenRewards?.[i],
     };
   });
 }
@@ -86,6 +87,8 @@ const RESERVED = new Set([
 interface ModelMetrics {
   readonly metrics: readonly Readonly<Record<string, number>>[];
   readonly fluency: readonly (Nll | undefined)[];
+  /** undefined without a reward */
+  readonly tokenRewards: readonly Float32Array[] | undefined;
 }
 
 /**
@@ -97,6 +100,7 @@ async function modelMetrics(
   { reward, sft, base, audit, eosIds, tokenizer: { bosId }, onPiece }: MetricSources,
 ): Promise<ModelMetrics> {
   let sftLogprobs: readonly Float32Array[] | undefined, rewards: readonly number[] | undefined;
+  let tokenRewards: readonly Float32Array[] | undefined;
   let audited: readonly AuditMetrics[] | undefined;
   let fluency: (Nll | undefined)[] = rows.map(() => undefined);
   if (reward) {
@@ -104,6 +108,7 @@ async function modelMetrics(
     const reference = sft ?? reward.sources().members[0]!;
     const scored = await runYielding(stoppable(reward.score(rows, { sft: reference, bosId }), onPiece));
     rewards = scored.map(({ rawReward }) => rawReward);
+    tokenRewards = scored.map((row) => row.tokenRewards);
     sftLogprobs = scored.map((row) => row.sftLogprobs);
     const ends = new Set(reward.manifest.eosIds);
     fluency = scored.map(({ baseNll: mean, responseIds }) => {
@@ -130,7 +135,7 @@ async function modelMetrics(
     ...(rewards ? { reward: rewards[i]! } : {}),
     ...audited?.[i],
   }));
-  return { metrics, fluency };
+  return { metrics, fluency, tokenRewards };
 }
 
 function sumOf(values: Float32Array): number {

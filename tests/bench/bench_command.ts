@@ -4,8 +4,10 @@
  * @module
  */
 import { join } from "node:path";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { type CaseSpec, type Kind, KINDS } from "./bench_case.ts";
+import { benchServe, serveLines } from "./serve_case.ts";
 import { benchLoad, LOAD_SHAPES } from "./load_case.ts";
 import { type ProfileLine, renderProfile } from "./profile.ts";
 import { type BenchRecord, tableHead, tableLine } from "./record.ts";
@@ -24,12 +26,14 @@ const HELP = `Measures speed on random weights, compared with the maximum speed 
 Usage: deno task bench [train|generate|iteration]… [flags]     default: all three
        deno task bench load [--json]
        deno task bench tokenize [--json]
+       deno task bench serve [--shape S] [--threads N] [--steps N] [--json]
 
   train        one training step: forward, backward, gradient clipping, AdamW
   generate     one decoding step: a new token for each of B sequences
   iteration    one PPO iteration: rollout, score, ppo-update (4 epochs of one minibatch)
   load         load checkpoints of 135 M and 494 M parameters; needs 3 GB of memory
   tokenize     stage tokenize on a million tokens
+  serve        the server's tokens/s with 32 clients, compared with the offline generator; --steps rounds, default 3
   --shape S    model size: ${SHAPE_NAMES.join(", ")}; default 3m
   --batch B    batch size; default set by --shape (train), 1 (generate), 64 (iteration)
   --seq T      sequence length in tokens; default set by --shape (train), 64 (generate), 128 (iteration)
@@ -139,6 +143,21 @@ async function measureTokenizing(json: boolean): Promise<number> {
   return EXIT.ok;
 }
 
+/** Measures the server and prints its lines. */
+async function measureServing(args: readonly string[]): Promise<number> {
+  const flags = readFlags(args, { booleans: ["json"], strings: ["shape", "threads", "steps"], maxWords: 0 });
+  const spec = {
+    shape: flags.oneOf("shape", SHAPE_NAMES) ?? "135m",
+    threads: flags.integer("threads", { min: 1 }) ?? navigator.hardwareConcurrency,
+    rounds: flags.integer("steps", { min: 1 }) ?? 3,
+  };
+  flags.check();
+  configureRuntime({ threads: spec.threads });
+  const found = await benchServe({ ...spec, clients: 32, tokens: 128 });
+  console.log(flags.has("json") ? JSON.stringify(found) : serveLines(found));
+  return EXIT.ok;
+}
+
 /** Cases without a shape. */
 const SEPARATE: Readonly<Record<string, (json: boolean) => Promise<number>>> = {
   load: measureLoading,
@@ -147,6 +166,7 @@ const SEPARATE: Readonly<Record<string, (json: boolean) => Promise<number>>> = {
 
 async function main(args: readonly string[]): Promise<number> {
   const [first = "", ...rest] = args;
+  if (first === "serve") return await measureServing(rest);
   const separate = Object.hasOwn(SEPARATE, first) ? SEPARATE[first] : undefined;
   if (separate && rest.every((arg) => arg === "--json")) return await separate(rest.length > 0);
   const { cases, json, profile } = readBenchFlags(args, navigator.hardwareConcurrency);

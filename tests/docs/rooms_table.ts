@@ -25,6 +25,7 @@ const CONTENT: Readonly<Record<string, string>> = {
   "lib/model/train":
     "networks (compiled blocks and head with their buffers), micro-batches, AdamW, learning-rate schedules, log-probabilities of tokens",
   "lib/model/generate": "decoding graph, key/value cache, continuous batching, samplers",
+  "lib/model/serve": "a loaded model that completes prompts of many callers in one running batch",
   "lib/model/reward": "log-probabilities and rewards of rollouts, computed with a reward directory",
   "lib/model/evals": "checkers: functions that score responses",
   "lib/data/contracts":

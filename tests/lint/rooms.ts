@@ -64,6 +64,16 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "model/models",
     "model/train",
   ],
+  "lib/model/serve": [
+    "compute/tensor",
+    "compute/random",
+    "compute/autodiff",
+    "data/files",
+    "data/text",
+    "model/models",
+    "model/train",
+    "model/generate",
+  ],
   "lib/model/reward": [
     "compute/tensor",
     "data/files",
@@ -101,6 +111,7 @@ export const TEST_PACKAGES: readonly string[] = [
   "@std/assert",
   "fast-check",
   "onnx-buf",
+  "openai",
 ];
 
 /**

@@ -5,6 +5,18 @@
  * @module
  */
 
+/**
+ * Returns the text that each id adds to the text of `ids`, special tokens included; a character of several tokens belongs to
+ * its last one.
+ */
+export function tokenPieces(
+  { decode }: { readonly decode: Parameters<typeof streamDecoder>[0] },
+  ids: ArrayLike<number>,
+): string[] {
+  const decoder = streamDecoder(decode);
+  return Array.from(ids, (id) => decoder.push(id));
+}
+
 /** Decodes one text id by id. */
 export interface StreamDecoder {
   /** Returns the text that `id` adds; "" if it adds none or a character is incomplete. */

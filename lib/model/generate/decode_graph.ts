@@ -40,7 +40,7 @@ export function readsPosition({ blocks, embeddings }: Model): boolean {
 /**
  * Compiles the graph of a step.
  * Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (the same: the row's length minus one), total i32[1]
- * (the longest row of the batch), temperature f32[], key.<l> and value.<l>. Outputs: `outputs`, next_key.<l>, next_value.<l>.
+ * (the longest row of the batch), temperature f32[B,1], key.<l> and value.<l>. Outputs: `outputs`, next_key.<l>, next_value.<l>.
  * @param options.capacity longest sequence: prompt and response
  */
 export function decodeSession(
@@ -53,12 +53,13 @@ export function decodeSession(
   const position = trace.input("position", "i64", [rows, 1]);
   const lastIndex = trace.input("last_index", "i32", [rows]);
   const total = trace.input("total", "i32", [1]);
-  const temperature = trace.input("temperature", "f32", []);
+  const temperature = trace.input("temperature", "f32", [rows, 1]);
   const inputs = [ids, position, lastIndex, total, temperature];
   const symbolic: Record<string, readonly (number | string)[]> = {
     ids: ["B"],
     position: ["B", 1],
     last_index: ["B"],
+    temperature: ["B", 1],
   };
   const named = new Map<string, Value>();
   for (const { name, shape } of parametersOf(model)) named.set(name, trace.input(name, "f32", shape));

@@ -7,16 +7,12 @@
 import { mergedModel } from "@/lib/model/models/lora/merge.ts";
 import type { Model } from "@/lib/model/models/model.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
-import { type PreparedRun, Session } from "@/lib/compute/ort/session.ts";
-import { float32Of, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
 import { type Key, makeKey, uniform } from "@/lib/compute/random/uniform.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 import { runSync, type Work } from "@/lib/model/train/event_loop.ts";
-import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
-import { KeyValueCache } from "./key_value_cache.ts";
-import { prefill } from "./prefill.ts";
+import type { StepOutput } from "./decode_graph.ts";
+import { Decoder } from "./decoder.ts";
 import { checkSampling, draw, mostProbable, type Sampling } from "./sampler.ts";
 
 /** A prompt to generate a response to. */
@@ -69,24 +65,12 @@ interface Slot {
   position: number; // position of that token in the sequence
 }
 
-/** A decoding step of one batch size, with all inputs and outputs bound. */
-interface Step {
-  readonly run: PreparedRun;
-  readonly ids: BigInt64Array;
-  readonly position: BigInt64Array;
-  readonly lastIndex: Int32Array;
-  readonly outputs: Readonly<Record<string, Float32Array>>;
-}
+/** Outputs of a step by name, [rows,V] each. */
+type StepOutputs = Readonly<Record<string, Float32Array>>;
 
 /** Generates from one set of weights; compiled at first use. The weights must not change while it is in use. */
 export class Generator {
-  readonly #total = TensorValue.zeros("i32", [1]);
-  readonly #temperature = TensorValue.zeros("f32", []);
-  #session: { readonly key: string; readonly session: Session; readonly capacity: number } | undefined;
-  #cache: KeyValueCache | undefined;
-  #steps = new Map<number, Step>();
-  /** outputs by name, of all slots; the steps of fewer rows use their beginnings: one each would take the square of the slots */
-  #outputs = new Map<StepOutput, Float32Array<ArrayBuffer>>();
+  readonly #decoder: Decoder;
 
   readonly model: Model;
   readonly parameters: ParameterVector;
@@ -94,6 +78,7 @@ export class Generator {
   /** Merges an adapter into its base, so that a step is no slower than without one. */
   constructor(model: Model, parameters: ParameterVector) {
     ({ model: this.model, parameters: this.parameters } = mergedModel({ model, parameters }));
+    this.#decoder = new Decoder(this.model, this.parameters);
   }
 
   /**
@@ -110,11 +95,12 @@ export class Generator {
     checkSampling(sampling);
     this.#checkPrompts(prompts, maxNewTokens);
     const results: Generated[] = new Array(prompts.length);
-    const outputs = this.#prepare(options);
+    this.#prepare(options);
+    const decoder = this.#decoder, { temperature } = sampling;
     const slots: Slot[] = [];
     const ends = new Set(eosIds);
     let next = 0, tokens = 0, finished = 0;
-    const most = this.#cache!.slots, refillAt = Math.max(1, most >> 3);
+    const most = decoder.slots, refillAt = Math.max(1, most >> 3);
     while (next < prompts.length || slots.length > 0) {
       // Prefilling a few prompts at a time costs more than leaving a few slots idle.
       const free = most - slots.length, waiting = prompts.length - next;
@@ -123,13 +109,13 @@ export class Generator {
           ids: joined(prompt),
           slot: slots.length + i,
         }));
-        prefill(this.model, this.parameters, taken, this.#cache!);
+        decoder.prefill(taken);
         for (const { ids } of taken) {
           const { id, begun } = prompts[next]!;
           slots.push(newSlot(next++, ids, makeKey(options.seed, "rollout", id), begun));
         }
       }
-      const step = this.#run(slots, outputs);
+      const step = decoder.run(slots.map(({ next, position }) => ({ next, position, temperature })));
       for (let row = slots.length - 1; row >= 0; row--) { // from the end: a slot that moves to this row was processed already
         const slot = slots[row]!;
         this.#choose(slot, row, step, options);
@@ -146,7 +132,7 @@ export class Generator {
         finished++;
         const last = slots.pop()!;
         if (last !== slot) {
-          this.#cache!.move(slots.length, row, last.position);
+          decoder.move(slots.length, row, last.position);
           slots[row] = last;
         }
       }
@@ -169,90 +155,31 @@ export class Generator {
     }
   }
 
-  /** Compiles the decoding graph for the requested outputs and length, and makes the cache. */
+  /** Prepares the decoder for the requested outputs and length. */
   #prepare(
     { prompts, sampling, maxNewTokens, batchSize, logprobsT1, onLogits }: GenerationOptions,
-  ): StepOutput[] {
+  ): void {
     const outputs: StepOutput[] = ["probabilities"];
     if (logprobsT1 && sampling.temperature !== 1 && sampling.temperature !== 0) {
       outputs.push("probabilities_t1");
     }
     if (onLogits) outputs.push("logits");
     const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 1) + maxNewTokens;
-    const capacity = Math.min(this.model.contextLength, Math.ceil(longest / 32) * 32);
-    const key = outputs.join();
-    if (this.#session?.key !== key || this.#session.capacity < capacity) {
-      const session = decodeSession(this.model, this.parameters, { capacity, outputs });
-      this.#session = { key, session, capacity };
-      this.#cache = undefined;
-    }
     const slots = Math.max(1, Math.min(batchSize, prompts.length));
-    if (!this.#cache || this.#cache.slots < slots) {
-      this.#cache = new KeyValueCache(this.model, slots, this.#session.capacity);
-      this.#steps = new Map();
-      this.#outputs = new Map();
-    }
-    float32Of(this.#temperature)[0] = sampling.temperature === 0 ? 1 : sampling.temperature;
-    return outputs;
+    this.#decoder.prepare({ slots, tokens: longest, outputs });
   }
 
-  #step(rows: number, outputs: readonly StepOutput[]): Step {
-    let step = this.#steps.get(rows);
-    if (step) return step;
-    const ids = TensorValue.zeros("i64", [rows]), position = TensorValue.zeros("i64", [rows, 1]);
-    const lastIndex = TensorValue.zeros("i32", [rows]);
-    const cache = this.#cache!.bindings(rows);
-    const size = this.model.vocabSize;
-    const chosen = Object.fromEntries(outputs.map((name) => {
-      const all = this.#outputs.get(name) ?? new Float32Array(this.#cache!.slots * size);
-      this.#outputs.set(name, all);
-      return [name, new TensorValue(hostTensor("f32", [rows, size], all.subarray(0, rows * size)))] as const;
-    }));
-    const updated = Object.fromEntries(Object.entries(cache).map(([name, value]) => [`next_${name}`, value]));
-    const inputs = {
-      ids,
-      ...(readsPosition(this.model) ? { position } : {}),
-      last_index: lastIndex,
-      total: this.#total,
-      temperature: this.#temperature,
-      ...cache,
-    };
-    step = {
-      run: this.#session!.session.prepare(inputs, { ...chosen, ...updated }),
-      ids: ids.data as BigInt64Array,
-      position: position.data as BigInt64Array,
-      lastIndex: lastIndex.data as Int32Array,
-      outputs: Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, float32Of(value)])),
-    };
-    this.#steps.set(rows, step);
-    return step;
-  }
-
-  #run(slots: readonly Slot[], outputs: readonly StepOutput[]): Step {
-    const step = this.#step(slots.length, outputs);
-    let longest = 0;
-    slots.forEach(({ next, position }, row) => {
-      step.ids[row] = BigInt(next);
-      step.position[row] = BigInt(position);
-      step.lastIndex[row] = position;
-      longest = Math.max(longest, position + 1);
-    });
-    (this.#total.data as Int32Array)[0] = longest;
-    step.run.run();
-    return step;
-  }
-
-  #choose(slot: Slot, row: number, step: Step, { sampling, onLogits }: GenerationOptions): void {
+  #choose(slot: Slot, row: number, outputs: StepOutputs, { sampling, onLogits }: GenerationOptions): void {
     const size = this.model.vocabSize, from = row * size;
-    const probabilities = step.outputs.probabilities!.subarray(from, from + size);
+    const probabilities = outputs.probabilities!.subarray(from, from + size);
     const at = slot.ids.length;
-    onLogits?.(slot.prompt, at, step.outputs.logits!.subarray(from, from + size));
+    onLogits?.(slot.prompt, at, outputs.logits!.subarray(from, from + size));
     const chosen = sampling.temperature === 0
       ? mostProbable(probabilities)
       : draw(probabilities, uniform(slot.key, at), sampling);
     slot.ids.push(chosen.id);
     slot.logprobs.push(chosen.logprob);
-    const probabilitiesT1 = step.outputs.probabilities_t1?.subarray(from, from + size) ?? probabilities;
+    const probabilitiesT1 = outputs.probabilities_t1?.subarray(from, from + size) ?? probabilities;
     slot.logprobsT1.push(Math.log(probabilitiesT1[chosen.id]!));
     slot.next = chosen.id;
     slot.position++;

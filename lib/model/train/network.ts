@@ -48,6 +48,11 @@ export interface Pass {
   readonly scalars?: Readonly<Record<string, number>>;
   /** adds the gradient of the loss to `gradients` */
   readonly train?: boolean;
+  /**
+   * called with the per-token outputs of each chunk and the first position of `positions` that it has; the outputs are then
+   * not collected. For outputs of a whole vocabulary per token
+   */
+  readonly onChunk?: (start: number, tokens: Readonly<Record<string, Float32Array>>) => void;
 }
 
 /** Results of a pass. */
@@ -191,9 +196,14 @@ export class Network {
         Object.assign(outputs, { dx, ...this.#bind("a.", trained) });
       }
       graph.prepare(inputs, outputs).run();
-      for (const { name, shape } of tokenOutputs) {
-        const size = sizeOf(shape) / n, all = tokens[name] ??= new Float32Array(total * size);
-        all.set(float32Of(outputs[`o.${name}`]!).subarray(0, count * size), start * size);
+      const chunk = Object.fromEntries(tokenOutputs.map(({ name, shape }) => {
+        const size = sizeOf(shape) / n;
+        return [name, float32Of(outputs[`o.${name}`]!).subarray(0, count * size)] as const;
+      }));
+      pass.onChunk?.(start, chunk);
+      for (const [name, values] of Object.entries(pass.onChunk ? {} : chunk)) {
+        const size = values.length / count, all = tokens[name] ??= new Float32Array(total * size);
+        all.set(values, start * size);
       }
       if (outputs.loss) loss += float32Of(outputs.loss)[0]!;
       if (!train) continue;
