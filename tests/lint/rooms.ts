@@ -73,6 +73,7 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "model/train",
   ],
   "lib/model/evals": ["compute/tensor", "data/files", "data/text"],
+  "lib/model/benchmarks": ["compute/tensor", "compute/random", "data/files", "data/text", "model/evals"],
   "lib/data/contracts": ["compute/tensor", "data/arrow", "data/files"],
   "lib/data/hub": ["compute/tensor", "data/contracts", "data/files"],
   "lib/pipeline/engine": ["compute/tensor", "data/contracts", "data/files"],
@@ -124,6 +125,7 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "zod": [
     "lib/app",
     "lib/data/contracts",
+    "lib/model/benchmarks",
     "lib/model/evals",
     "lib/pipeline/experiments",
     "lib/model/models",
