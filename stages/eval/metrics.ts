@@ -3,7 +3,7 @@
  * @module
  */
 import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
-import { clusterMean, clustersOf } from "./cluster_mean.ts";
+import { clusterMean, clustersOf } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import type { EvaluatedResponse } from "./evaluated_response.ts";
 
 /**

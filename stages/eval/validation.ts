@@ -3,7 +3,7 @@ import type { Sequence } from "@/lib/model/train/batching.ts";
 import type { Work } from "@/lib/model/train/event_loop.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
-import { clusterMean, type MeanError } from "./cluster_mean.ts";
+import { clusterMean, type MeanError } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 
 /**
  * Computes the mean nats per supervised token, pooled over all demonstrations; the standard error is over demonstrations.

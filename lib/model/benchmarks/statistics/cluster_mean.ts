@@ -5,7 +5,7 @@
  */
 
 /** One prompt's part of a mean: the sum of the values, and their number (responses, or tokens). */
-interface Cluster {
+export interface Cluster {
   readonly sum: number;
   readonly weight: number;
 }
