@@ -116,6 +116,7 @@ export const TEST_PACKAGES: readonly string[] = [
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@bufbuild/protobuf": ["lib/compute/onnx"],
+  "@cfworker/json-schema": ["lib/model/benchmarks"],
   "@huggingface/hub": ["lib/data/hub"],
   "@huggingface/jinja": ["lib/data/text"],
   "@std/cli": ["lib/app"],
