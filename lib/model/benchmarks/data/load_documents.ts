@@ -1,7 +1,9 @@
 /** Loads the rows of a task: bundled ones, or a local file or directory of files. @module */
-import { dataFiles, readDataFile as readRows } from "@/lib/data/demonstrations/data_files.ts";
+import { readDataFile as readRows } from "@/lib/data/demonstrations/data_files.ts";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
-import { basename } from "node:path";
+import { listed } from "@/lib/compute/tensor/listed.ts";
+import { isDirectory } from "@/lib/data/files/paths.ts";
+import { basename, join, relative } from "node:path";
 import { readDataFile } from "../data_file.ts";
 import type { BenchmarkDocument, BenchmarkTask, TaskSource } from "../tasks/task.ts";
 
@@ -43,9 +45,10 @@ async function rowsOf(
     return readDataFile(source.file).split("\n").filter((line) => line !== "")
       .map((line) => JSON.parse(line) as BenchmarkDocument);
   }
-  const all = dataFiles(path), files = all.length === 1 && all[0] === path ? all : splitFiles(all, source);
+  const isOne = !isDirectory(path);
+  const all = isOne ? [path] : filesBelow(path), files = isOne ? all : splitFiles(path, all, source);
   if (files.length === 0) {
-    const names = all.map((file) => basename(file)).join(", ");
+    const names = listed(all.map((file) => relative(path, file)), { separator: ", " }) || "no data files";
     throw new DataError(`${path} must hold a file of the split ${source.split}, got ${names}`, {
       file: path,
     });
@@ -55,10 +58,33 @@ async function rowsOf(
   return rows;
 }
 
-/** Returns the files of a split: `test.jsonl`, `test-00000-of-00001.parquet`, `gsm8k_test.jsonl`, `gpqa_main.csv`. */
-function splitFiles(files: readonly string[], { split, configuration }: TaskSource): string[] {
-  const has = (part: string) => files.filter((file) => basename(file).split(/[-._]/).includes(part));
-  const bySplit = has(split);
-  if (bySplit.length > 0 || configuration === undefined) return bySplit;
-  return files.filter((file) => basename(file).startsWith(configuration));
+const DATA_FILE = /\.(jsonl|ndjson|json|csv|tsv|parquet|arrow)$/;
+
+function filesBelow(folder: string): string[] {
+  const entries = [...Deno.readDirSync(folder)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries.flatMap(({ name, isDirectory: isFolder }) => {
+    const path = join(folder, name);
+    return isFolder ? filesBelow(path) : DATA_FILE.test(name) ? [path] : [];
+  });
+}
+
+/**
+ * Returns the files of a split, by their names: `test.jsonl`, `main/test-00000-of-00001.parquet`, `gsm8k_test.jsonl`, or those that
+ * begin with the configuration, as `gpqa_main.csv`.
+ */
+function splitFiles(
+  folder: string,
+  files: readonly string[],
+  { split, configuration }: TaskSource,
+): readonly string[] {
+  const partsOf = (file: string) => relative(folder, file).split("/");
+  const inFolder = files.filter((file) =>
+    configuration !== undefined && partsOf(file).slice(0, -1).includes(configuration)
+  );
+  const candidates = inFolder.length > 0 ? inFolder : files;
+  const named = candidates.filter((file) =>
+    configuration !== undefined && basename(file).startsWith(configuration)
+  );
+  if (named.length > 0) return named;
+  return candidates.filter((file) => basename(file).split(/[-._]/).includes(split));
 }

@@ -12,7 +12,7 @@ import type { BenchmarkDocument, BenchmarkTask, FewShot } from "./task.ts";
 const FEW_SHOT_SEED = 1234;
 
 /** A message of a prompt. */
-export interface PromptMessage {
+export interface PromptMessage extends Readonly<Record<string, unknown>> {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
 }

@@ -1,4 +1,5 @@
 /** The built-in tasks by their names. @module */
+import { ALPACA_EVAL } from "./alpaca_eval.ts";
 import { GPQA_MAIN_COT_ZEROSHOT, GPQA_MAIN_ZEROSHOT } from "./gpqa.ts";
 import { GSM8K, GSM8K_COT_ZEROSHOT } from "./gsm8k.ts";
 import { IFEVAL } from "./ifeval.ts";
@@ -7,7 +8,9 @@ import type { BenchmarkTask } from "./task.ts";
 
 /** Built-in tasks by name. */
 export const BENCHMARK_TASKS: ReadonlyMap<string, BenchmarkTask> = new Map(
-  [IFEVAL, GSM8K, GSM8K_COT_ZEROSHOT, MMLU_PRO, GPQA_MAIN_ZEROSHOT, GPQA_MAIN_COT_ZEROSHOT].map((task) => [
+  [ALPACA_EVAL, IFEVAL, GSM8K, GSM8K_COT_ZEROSHOT, MMLU_PRO, GPQA_MAIN_ZEROSHOT, GPQA_MAIN_COT_ZEROSHOT].map((
+    task,
+  ) => [
     task.name,
     task,
   ]),

@@ -34,7 +34,9 @@ export function ownSetTask(
   { checker, maxNewTokens = 256, stops = [] }: OwnSetOptions = {},
 ): BenchmarkTask {
   const hasChoices = checker === undefined && rows.some((row) => row.choices !== undefined);
-  const problems = rows.flatMap((row, i) => problemsOf(row, i + 1, { hasChoices, isChecked: checker !== undefined }));
+  const problems = rows.flatMap((row, i) =>
+    problemsOf(row, i + 1, { hasChoices, isChecked: checker !== undefined })
+  );
   if (problems.length > 0) throw new DataError(`${path}: ${listed(problems)}`, { file: path });
   return {
     name: basename(path).replace(/\.[^.]+$/, ""),
@@ -58,13 +60,19 @@ function problemsOf(
   if (hasChoices) {
     const isList = Array.isArray(row.choices) && row.choices.length > 1;
     if (!isList) problems.push(`row ${line}: requires a list "choices" of at least 2, as other rows`);
-    else if (goldOf(row) < 0) problems.push(`row ${line}: requires "answer", a position in choices or one of them`);
+    else if (goldOf(row) < 0) {
+      problems.push(`row ${line}: requires "answer", a position in choices or one of them`);
+    }
   } else if (!isChecked) {
     const given = KINDS.filter((kind) => row[kind] !== undefined);
     if (given.length !== 1) {
-      problems.push(`row ${line}: requires one of answer, regex, schema, choices, got ${given.join(", ") || "none"}`);
+      problems.push(
+        `row ${line}: requires one of answer, regex, schema, choices, got ${given.join(", ") || "none"}`,
+      );
     }
-    if (row.schema !== undefined && !isJsonObject(row.schema)) problems.push(`row ${line}: schema must be an object`);
+    if (row.schema !== undefined && !isJsonObject(row.schema)) {
+      problems.push(`row ${line}: schema must be an object`);
+    }
     if (row.regex !== undefined) compilePattern(String(row.regex));
   }
   return problems;
@@ -76,15 +84,23 @@ function goldOf(doc: BenchmarkDocument): number {
   return choices.indexOf(doc.answer);
 }
 
-async function score(doc: BenchmarkDocument, response: string, checker: Checker | undefined): Promise<Outcome> {
+async function score(
+  doc: BenchmarkDocument,
+  response: string,
+  checker: Checker | undefined,
+): Promise<Outcome> {
   if (checker !== undefined) {
     return { metrics: (await checker([{ meta: doc, response, ended: true }]))[0]! };
   }
   if (doc.regex !== undefined) {
     return { metrics: { regex_match: Number(compilePattern(String(doc.regex)).test(response)) } };
   }
-  if (doc.schema !== undefined) return { metrics: { valid_json: Number(isValid(response, doc.schema as Schema)) } };
-  const answers = (Array.isArray(doc.answer) ? doc.answer : [doc.answer]).map((answer) => strip(String(answer)));
+  if (doc.schema !== undefined) {
+    return { metrics: { valid_json: Number(isValid(response, doc.schema as Schema)) } };
+  }
+  const answers = (Array.isArray(doc.answer) ? doc.answer : [doc.answer]).map((answer) =>
+    strip(String(answer))
+  );
   return { metrics: { exact_match: Number(answers.includes(strip(response))) } };
 }
 
