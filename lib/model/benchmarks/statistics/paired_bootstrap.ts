@@ -18,17 +18,18 @@ export interface BootstrapDifference {
 /**
  * Returns the difference Σ sum / Σ weight of `a` minus that of `b`, with the percentile interval over resampled documents.
  * Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; Koehn 2004 for pairs.
- * @param a one cluster per document
+ * @param a one cluster per document; documents without a value of both models are left out, at least one has them
  * @param b of the same documents, in the same order
  */
 export function pairedBootstrap(a: readonly Cluster[], b: readonly Cluster[]): BootstrapDifference {
-  const count = a.length, random = new PythonRandom(0), differences = new Float64Array(RESAMPLES);
-  const difference = meanOf(a) - meanOf(b);
+  const kept = a.flatMap((_, i) => a[i]!.weight > 0 && b[i]!.weight > 0 ? [i] : []);
+  const count = kept.length, random = new PythonRandom(0), differences = new Float64Array(RESAMPLES);
+  const difference = meanOf(kept.map((i) => a[i]!)) - meanOf(kept.map((i) => b[i]!));
   let notBetter = 0, notWorse = 0;
   for (let k = 0; k < RESAMPLES; k++) {
     let sumA = 0, weightA = 0, sumB = 0, weightB = 0;
     for (let i = 0; i < count; i++) {
-      const at = random.below(count);
+      const at = kept[random.below(count)]!;
       sumA += a[at]!.sum;
       weightA += a[at]!.weight;
       sumB += b[at]!.sum;

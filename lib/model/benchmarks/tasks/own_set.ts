@@ -25,7 +25,7 @@ const KINDS = ["answer", "regex", "schema"] as const;
 /**
  * Returns a task of a user's rows. With `choices`, `answer` is a position or one of their texts, and log-likelihoods are compared.
  * Else the whole response without white space around it must equal `answer` (or one of a list), the `regex` must match somewhere,
- * or the response must be JSON of the `schema`.
+ * or the response must be JSON of the `schema`: the metric `correct`.
  * @throws {DataError} listing the rows that say not, or not in one way, how they are scored
  */
 export function ownSetTask(
@@ -93,15 +93,15 @@ async function score(
     return { metrics: (await checker([{ meta: doc, response, ended: true }]))[0]! };
   }
   if (doc.regex !== undefined) {
-    return { metrics: { regex_match: Number(compilePattern(String(doc.regex)).test(response)) } };
+    return { metrics: { correct: Number(compilePattern(String(doc.regex)).test(response)) } };
   }
   if (doc.schema !== undefined) {
-    return { metrics: { valid_json: Number(isValid(response, doc.schema as Schema)) } };
+    return { metrics: { correct: Number(isValid(response, doc.schema as Schema)) } };
   }
   const answers = (Array.isArray(doc.answer) ? doc.answer : [doc.answer]).map((answer) =>
     strip(String(answer))
   );
-  return { metrics: { exact_match: Number(answers.includes(strip(response))) } };
+  return { metrics: { correct: Number(answers.includes(strip(response))) } };
 }
 
 function isValid(response: string, schema: Schema): boolean {
