@@ -47,9 +47,9 @@ import {
 
 /** What every command reads: of the project, and of the system. */
 const READ = [
-  ...["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"].map((name) =>
-    join(projectRoot, name)
-  ),
+  ...["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules", "fixtures/benchmarks"].map((
+    name,
+  ) => join(projectRoot, name)),
   ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
 ];
 /** What a run without user modules may start and read for them. */
@@ -147,7 +147,6 @@ async function launchEvaluate(args: readonly string[]): Promise<number> {
   return await relaunch(new URL("evaluate_command.ts", import.meta.url), resolved, {
     read: [
       ...READ,
-      join(projectRoot, "fixtures/benchmarks"),
       ...given,
       ...(flags.out ? [flags.out] : []),
       ...modules.read,

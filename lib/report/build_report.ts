@@ -11,6 +11,7 @@ import { runWarnings } from "./warnings_section.ts";
 /** Tables of a run that the report needs. */
 export interface RunTables {
   readonly comparison: readonly ComparisonRow[];
+  readonly benchmarks: Report["benchmarks"];
   /** of the evaluations inside loops */
   readonly evaluations: Report["evaluations"];
   /** all samples of the comparison, with the words that a checker looks for */
@@ -159,6 +160,7 @@ export function buildReport(
     headline: text,
     findings: [...findings, ...withoutScore(result, tables.comparison)],
     ...compared,
+    benchmarks: [...tables.benchmarks],
     iterations: iterations(result, tables, events),
     evaluations: [...tables.evaluations],
     best: result.best.map(({ block, iteration, metric, value }) => ({ block, iteration, metric, value })),

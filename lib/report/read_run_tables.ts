@@ -1,7 +1,7 @@
 /** Reads the tables of a run that the report needs. @module */
 import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
-import { readEvals } from "@/lib/data/contracts/evals.ts";
+import { benchmarkOf, readEvals } from "@/lib/data/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/data/contracts/events.ts";
 import { readMetrics } from "@/lib/data/contracts/metrics.ts";
 import { readPrompts } from "@/lib/data/contracts/prompts.ts";
@@ -102,8 +102,15 @@ export function readRunTables({ nodes }: RunResult): RunTables {
   // Evaluations inside a loop show its progress; the comparison is of the final models.
   const compared = nodes.filter(isComparison);
   const words = wordsOfPrompts(having("data"));
+  const rows = rowsOf(compared, "evals", readEvals).map((row) => ({
+    row,
+    benchmark: benchmarkOf(row.metric),
+  }));
   return {
-    comparison: rowsOf(compared, "evals", readEvals).map((row) => ({ ...row })),
+    comparison: rows.filter(({ benchmark }) => !benchmark).map(({ row }) => ({ ...row })),
+    benchmarks: rows.flatMap(({ row: { model, mean, stderr, n }, benchmark }) =>
+      benchmark ? [{ model, ...benchmark, mean, stderr, n }] : []
+    ),
     evaluations: rowsOf(
       having("evaluate"),
       "evals",

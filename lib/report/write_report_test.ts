@@ -294,7 +294,7 @@ Deno.test("summaryOf() shows what is known about the reward where there are no m
 Deno.test("buildReport() keeps the responses to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
-  const tables = { comparison: [], evaluations: [], samples, metrics, rewards: [] };
+  const tables = { comparison: [], benchmarks: [], evaluations: [], samples, metrics, rewards: [] };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
 });

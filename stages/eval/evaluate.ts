@@ -14,6 +14,7 @@ import { frozenNetwork } from "@/lib/model/reward/frozen_networks.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
+import { benchmarkMetrics } from "./benchmarks.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
 import { metricRows } from "./metrics.ts";
 import type { Params } from "./params.ts";
@@ -40,6 +41,7 @@ export async function evaluateModels(
   const { models, prompts, tokenizer, validation } = evaluation;
   const modes = [...new Set(params.modes)], total = models.length * modes.length;
   const responses: SampledResponse[] = [], allEosIds = new Set<number>();
+  const benchmarkRows: EvalRow[] = [];
   const validationRows: Omit<EvalRow, "mode">[] = [];
   let step = 0;
   for (const [model, { path, digest }] of models) {
@@ -63,6 +65,15 @@ export async function evaluateModels(
       append(responses, rows.map((row) => ({ model, mode, row })));
       progress({ step: ++step, total });
     }
+    append(
+      benchmarkRows,
+      await benchmarkMetrics({ model, network, path }, evaluation, {
+        params,
+        seed,
+        onPiece,
+        progress: (message) => progress({ step, total, message }),
+      }),
+    );
     if (validation) {
       const metric = "validation_nll",
         value = await runYielding(stoppable(validationNll(network, validation), onPiece));
@@ -81,7 +92,7 @@ export async function evaluateModels(
     keptPrompts: params.kept_samples,
     promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });
-  return { evals, samples };
+  return { evals: [...evals, ...benchmarkRows], samples };
 }
 
 function samplingOf(mode: DecodingMode, { temperature, top_k: topK, top_p: topP }: Params): Sampling {

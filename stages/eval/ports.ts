@@ -18,6 +18,11 @@ export const inputs = {
     description: "held-out demonstrations, for validation_nll",
     optional: true,
   },
+  benchmark_rows: {
+    contract: "file",
+    description: "rows of the benchmark own or of GPQA, as deno task evaluate reads them",
+    optional: true,
+  },
   checker: {
     contract: "file",
     description: "module that exports check(), instead of the parameter checker",

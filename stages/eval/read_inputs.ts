@@ -14,7 +14,10 @@ import { type ModelSource, RewardModel } from "@/lib/model/reward/reward_model.t
 import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Sequence } from "@/lib/model/train/batching.ts";
+import { benchmarksOf, benchmarkTemplate } from "./benchmarks.ts";
 import { checkInputs } from "./check_inputs.ts";
+import type { ChatTemplate } from "@/lib/data/text/chat_template.ts";
+import type { LoadedTask } from "@/lib/model/benchmarks/data/resolve_task.ts";
 import { checkerFor } from "./checker.ts";
 import type { Params } from "./params.ts";
 import type { Context } from "./ports.ts";
@@ -33,6 +36,10 @@ export interface Evaluation {
   readonly base: Required<ModelSource> | undefined;
   /** for kl_to_sft */
   readonly sft: Required<ModelSource> | undefined;
+  /** with their documents */
+  readonly benchmarks: readonly LoadedTask[];
+  /** of benchmark prompts; undefined: plain text */
+  readonly benchmarkTemplate: ChatTemplate | undefined;
   /** held-out demonstrations, each with targets */
   readonly validation: readonly Sequence[] | undefined;
 }
@@ -87,6 +94,8 @@ export async function readInputs(
     reward,
     base: base === undefined ? undefined : sourceOf(base),
     sft: sft === undefined ? undefined : sourceOf(sft),
+    benchmarks: await benchmarksOf(params, inputs.benchmark_rows),
+    benchmarkTemplate: benchmarkTemplate(params, models[0]![1]),
     validation: sequences,
   };
 }

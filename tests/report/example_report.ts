@@ -173,6 +173,7 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
     result,
     {
       comparison: exampleComparison(),
+      benchmarks: [],
       evaluations: [],
       samples: exampleSamples(),
       metrics,

@@ -28,7 +28,7 @@ interface ProcessOptions {
 }
 
 /** Parts of the project that a stage may read. */
-const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules"];
+const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules", "fixtures/benchmarks"];
 
 /** Returns an executor that starts `deno run` for each task. */
 export function processExecutor(options: ProcessOptions): Executor {
