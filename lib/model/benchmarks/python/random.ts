@@ -12,15 +12,16 @@ export class PythonRandom {
   #index = SIZE;
   #nextGauss: number | undefined;
 
-  /** @param seed an integer of at most 32 bits, without a sign */
-  constructor(seed: number) {
+  /** @param seed an integer of at most 32 bits, without a sign; or the 32-bit words of a larger one, the lowest first */
+  constructor(seed: number | Uint32Array) {
     this.#fill(19650218);
-    const state = this.#state, key = seed >>> 0;
+    const state = this.#state, key = typeof seed === "number" ? Uint32Array.of(seed) : seed;
     let i = 1;
-    for (let k = 0; k < SIZE; k++) {
+    for (let k = 0, j = 0; k < Math.max(SIZE, key.length); k++) {
       const before = state[i - 1]! ^ (state[i - 1]! >>> 30);
-      state[i] = (state[i]! ^ Math.imul(before, 1664525)) + key;
+      state[i] = (state[i]! ^ Math.imul(before, 1664525)) + key[j]! + j;
       if (++i >= SIZE) [state[0], i] = [state[SIZE - 1]!, 1];
+      if (++j >= key.length) j = 0;
     }
     for (let k = 0; k < SIZE - 1; k++) {
       const before = state[i - 1]! ^ (state[i - 1]! >>> 30);
@@ -28,6 +29,15 @@ export class PythonRandom {
       if (++i >= SIZE) [state[0], i] = [state[SIZE - 1]!, 1];
     }
     state[0] = 0x80000000;
+  }
+
+  /** Returns the generator of the integer with these bytes, the highest first. */
+  static ofBytes(bytes: Uint8Array): PythonRandom {
+    const words = new Uint32Array(Math.ceil(bytes.length / 4));
+    for (const [k, byte] of [...bytes].reverse().entries()) words[k >> 2]! |= byte << (8 * (k & 3));
+    let length = words.length;
+    while (length > 1 && words[length - 1] === 0) length--;
+    return new PythonRandom(words.slice(0, length));
   }
 
   #fill(seed: number): void {
