@@ -19,6 +19,8 @@ import { alpacaOutputs } from "@/lib/model/benchmarks/alpaca/alpaca_outputs.ts";
 import type { BenchmarkModel } from "@/lib/model/benchmarks/run/benchmark_model.ts";
 import { type NamedRun, type TaskReport, taskReport } from "@/lib/model/benchmarks/run/compare_models.ts";
 import { type Perplexity, perplexityOf } from "@/lib/model/benchmarks/run/perplexity.ts";
+import type { WinRates } from "@/lib/model/benchmarks/alpaca/win_rates.ts";
+import { judgeModels } from "./judge_models.ts";
 import { type BenchmarkRun, runBenchmark } from "@/lib/model/benchmarks/run/run_benchmark.ts";
 import { sharedDocuments } from "@/lib/model/benchmarks/statistics/shared_grams.ts";
 import { BENCHMARK_TASKS } from "@/lib/model/benchmarks/tasks/named_tasks.ts";
@@ -37,6 +39,8 @@ interface EvaluationReport {
   readonly tasks: readonly TaskReport[];
   /** by model */
   readonly perplexity?: Readonly<Record<string, Perplexity>>;
+  /** of alpaca_eval against the baseline, by model */
+  readonly win_rates?: Readonly<Record<string, WinRates>>;
   readonly warnings: readonly string[];
 }
 
@@ -59,14 +63,23 @@ async function main(args: readonly string[]): Promise<number> {
   return EXIT.ok;
 }
 
-function textOf({ tasks, perplexity = {} }: EvaluationReport): string {
+function textOf({ tasks, perplexity = {}, win_rates: rates = {} }: EvaluationReport): string {
   const lines = Object.entries(perplexity).map(([model, found]) =>
     `${model}: token perplexity ${found.token_perplexity.toFixed(3)}, word perplexity ${
       found.word_perplexity.toFixed(3)
     }, ` +
     `bits per byte ${found.bits_per_byte.toFixed(4)} (${found.texts} texts, ${found.tokens} tokens)`
   );
+  for (const [model, found] of Object.entries(rates)) lines.push(winRateLine(model, found));
   return `${[...tasks.map(benchmarkTable), ...(lines.length > 0 ? [lines.join("\n")] : [])].join("\n\n")}\n`;
+}
+
+function winRateLine(model: string, rates: WinRates): string {
+  const text = (value: number, error: number) => `${value.toFixed(2)} ± ${error.toFixed(2)} %`;
+  return `${model}: win rate ${
+    text(rates.win_rate, rates.standard_error)
+  }, length-controlled win rate (${rates.glm}) ` +
+    `${text(rates.length_controlled_winrate, rates.lc_standard_error)}, n = ${rates.n_total}`;
 }
 
 async function evaluate(flags: EvaluateFlags, onStep: () => void): Promise<EvaluationReport> {
@@ -91,7 +104,11 @@ async function evaluate(flags: EvaluateFlags, onStep: () => void): Promise<Evalu
   const tasks = loaded.map(({ task, docs }, k) =>
     taskReport(task, docs, runs[k]!, templateOf(flags.models[0]!.path, flags.chatTemplate))
   );
-  return { tasks, ...(texts ? { perplexity } : {}), warnings };
+  const alpaca = loaded.findIndex(({ task }) => task.name === "alpaca_eval");
+  const rates = flags.judgeUrl === undefined || alpaca < 0
+    ? undefined
+    : await judgeModels(flags, loaded[alpaca]!.docs, runs[alpaca]!, onStep);
+  return { tasks, ...(texts ? { perplexity } : {}), ...(rates ? { win_rates: rates } : {}), warnings };
 }
 
 function modelOf(name: string, path: string): BenchmarkModel {

@@ -1,5 +1,6 @@
 /** The flags of `deno task evaluate`, read once by the launcher and once by the command. @module */
 import { basename, resolve } from "node:path";
+import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 import { isModelReference } from "@/lib/data/hub/model_reference.ts";
 import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
 import { readFlags } from "./flags.ts";
@@ -26,6 +27,11 @@ Usage: deno task evaluate MODEL… --task NAME|FILE [flags]
   --reward DIR             reward directory: mean reward, its correlation with length, best-of-n by reward
   --perplexity FILE        also compute the perplexity of the texts of a file
   --demonstrations FILE    warn about documents that share a 13-gram with these demonstrations
+  --judge-url URL          OpenAI-compatible endpoint that compares responses of alpaca_eval with --baseline; its token
+                           is SRPPO_URL_TOKEN=HOST:PORT=TOKEN
+  --judge-model NAME       model of the judge; default gpt-4-1106-preview
+  --baseline FILE          AlpacaEval outputs of the baseline (JSON)
+  --gamed FILE             AlpacaEval's df_gamed.csv, for length_controlled_v1; default: length_controlled_minimal
   --out DIR                write report.json, a file of samples per task and model, and AlpacaEval's outputs
   --threads N              CPU threads; default all cores
   --hub-cache DIR          cache of models and data sets from the Hugging Face Hub; default ~/.cache/srppo/hub
@@ -70,6 +76,10 @@ export interface EvaluateFlags extends ChildFlags {
   readonly reward: string | undefined;
   readonly perplexity: string | undefined;
   readonly demonstrations: string | undefined;
+  readonly judgeUrl: string | undefined;
+  readonly judgeModel: string;
+  readonly baseline: string | undefined;
+  readonly gamed: string | undefined;
   readonly out: string | undefined;
   readonly threads: number;
   readonly hubCache: string | undefined;
@@ -88,6 +98,10 @@ const STRINGS = [
   "reward",
   "perplexity",
   "demonstrations",
+  "judge-url",
+  "judge-model",
+  "baseline",
+  "gamed",
   "out",
   "threads",
   "hub-cache",
@@ -144,7 +158,13 @@ export function readEvaluateFlags(
     const text = flags.text(name);
     return text === undefined ? undefined : resolve(workingDirectory, text);
   };
-  const chatTemplate = flags.text("chat-template");
+  const chatTemplate = flags.text("chat-template"), judgeUrl = flags.text("judge-url");
+  if (judgeUrl !== undefined && hostOf(judgeUrl) === undefined) {
+    problems.push(`--judge-url must be an http or https address, got ${judgeUrl}`);
+  }
+  if (judgeUrl !== undefined && flags.text("baseline") === undefined) {
+    problems.push("--judge-url requires --baseline");
+  }
   const read: EvaluateFlags = {
     ...readChildFlags(flags),
     models,
@@ -162,6 +182,10 @@ export function readEvaluateFlags(
     reward: pathOf("reward"),
     perplexity: pathOf("perplexity"),
     demonstrations: pathOf("demonstrations"),
+    judgeUrl,
+    judgeModel: flags.text("judge-model") ?? "gpt-4-1106-preview",
+    baseline: pathOf("baseline"),
+    gamed: pathOf("gamed"),
     out: pathOf("out"),
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? navigator.hardwareConcurrency,
     hubCache: pathOf("hub-cache"),

@@ -6,7 +6,7 @@
  * @module
  */
 import { join } from "node:path";
-import { reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { hostOf, reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
@@ -137,7 +137,15 @@ async function launchEvaluate(args: readonly string[]): Promise<number> {
       (whole, before, text) => local[text] === undefined ? whole : `${before}${local[text]}`,
     )
   );
-  const files = [flags.checker, flags.reward, flags.perplexity, flags.demonstrations, flags.chatTemplate];
+  const files = [
+    flags.baseline,
+    flags.gamed,
+    flags.checker,
+    flags.reward,
+    flags.perplexity,
+    flags.demonstrations,
+    flags.chatTemplate,
+  ];
   const given = [
     ...named.map((path) => local[path] ?? path),
     ...flags.tasks.filter((task) => task.startsWith("/")),
@@ -152,7 +160,7 @@ async function launchEvaluate(args: readonly string[]): Promise<number> {
       ...modules.read,
     ],
     write: flags.out === undefined ? [] : [flags.out],
-    ...network([]),
+    ...network(flags.judgeUrl === undefined ? [] : [hostOf(flags.judgeUrl)!]),
     run: modules.run,
     ffi: true,
   }, { grace: flags.grace, set: await keptByFlag(flags.keepEnv) });
