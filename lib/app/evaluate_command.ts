@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 import { EXIT, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
-import { readDataFile as readRows } from "@/lib/data/demonstrations/data_files.ts";
+import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
 import { readDemonstrations } from "@/lib/data/demonstrations/user_rows.ts";
 import { writeJson } from "@/lib/data/files/json.ts";
 import { publishFile } from "@/lib/data/files/publish.ts";
@@ -207,7 +207,7 @@ async function rewardsOf(
 }
 
 async function textsOf(path: string): Promise<string[]> {
-  const rows = (await readRows(path)).rows.map(({ value }) => value.text);
+  const rows = (await readDataFile(path)).rows.map(({ value }) => value.text);
   const texts = rows.filter((text): text is string => typeof text === "string" && text !== "");
   if (texts.length === 0) {
     throw new UsageError(`--perplexity requires rows with a text in "text", got none in ${path}`);

@@ -1,5 +1,6 @@
 /** The flags of `deno task evaluate`, read once by the launcher and once by the command. @module */
 import { basename, resolve } from "node:path";
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { hostOf } from "@/lib/data/contracts/reached_hosts.ts";
 import { isModelReference } from "@/lib/data/hub/model_reference.ts";
 import { CHILD_FLAGS, type ChildFlags, readChildFlags } from "./child_flags.ts";
@@ -15,8 +16,8 @@ Usage: deno task evaluate MODEL… --task NAME|FILE [flags]
                            alpaca_eval, or a file with your own rows; repeatable
   --data NAME=PATH         data of a task: file, directory or hf:datasets/ORG/NAME[@REVISION]; repeatable
   --limit N                only the first N documents of each task
-  --chat-template NAME     render prompts as a conversation: model, chatml, llama3, mistral, zephyr, plain or a .jinja
-                           file; default: no template, as lm-evaluation-harness
+  --chat-template NAME     prompts as conversations: model, a built-in template, or a .jinja file;
+                           default no template, as lm-evaluation-harness
   --max-new-tokens N       maximum response length; default the task's
   --samples N              responses per document, for best-of-n curves; requires --temperature; default 1
   --temperature T          sampling temperature; default 0 (greedy)
@@ -32,7 +33,7 @@ Usage: deno task evaluate MODEL… --task NAME|FILE [flags]
   --judge-model NAME       model of the judge; default gpt-4-1106-preview
   --baseline FILE          AlpacaEval outputs of the baseline (JSON)
   --gamed FILE             AlpacaEval's df_gamed.csv, for length_controlled_v1; default: length_controlled_minimal
-  --out DIR                write report.json, a file of samples per task and model, and AlpacaEval's outputs
+  --out DIR                write report.json, samples and AlpacaEval's outputs
   --threads N              CPU threads; default all cores
   --hub-cache DIR          cache of models and data sets from the Hugging Face Hub; default ~/.cache/srppo/hub
   --grace SECONDS          time from SIGTERM until it is killed; default 25
@@ -126,16 +127,8 @@ export function readEvaluateFlags(
   });
   const { problems } = flags;
   const located = (path: string) => isModelReference(path) ? path : resolve(workingDirectory, path);
-  const models = flags.words.map((word): EvaluatedModel => {
-    const at = /^[\w.-]+=/.exec(word)?.[0].length ?? 0, path = word.slice(at);
-    return { name: at > 0 ? word.slice(0, at - 1) : basename(path), path: located(path) };
-  });
-  if (models.length === 0) problems.push("at least one MODEL is required");
-  const names = models.map(({ name }) => name);
-  const twice = [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
-  if (twice.length > 0) {
-    problems.push(`names of models must differ (use NAME=MODEL), got twice ${twice.join(", ")}`);
-  }
+  const models = modelsOf(flags.words, located);
+  append(problems, modelProblems(models));
   const perplexity = flags.text("perplexity");
   const tasks = flags.list("task").map((task) => isTask(task) ? task : resolve(workingDirectory, task));
   if (tasks.length === 0 && perplexity === undefined) problems.push("--task is required");
@@ -193,4 +186,20 @@ export function readEvaluateFlags(
   };
   flags.check();
   return read;
+}
+
+function modelsOf(words: readonly string[], located: (path: string) => string): EvaluatedModel[] {
+  return words.map((word) => {
+    const at = /^[\w.-]+=/.exec(word)?.[0].length ?? 0, path = word.slice(at);
+    return { name: at > 0 ? word.slice(0, at - 1) : basename(path), path: located(path) };
+  });
+}
+
+function modelProblems(models: readonly EvaluatedModel[]): string[] {
+  if (models.length === 0) return ["at least one MODEL is required"];
+  const names = models.map(({ name }) => name);
+  const twice = [...new Set(names.filter((name, i) => names.indexOf(name) !== i))];
+  return twice.length === 0
+    ? []
+    : [`names of models must differ (use NAME=MODEL), got twice ${twice.join(", ")}`];
 }

@@ -7,13 +7,13 @@ import { stoppable } from "@/lib/data/contracts/stop.ts";
 import type { ChatTemplate } from "@/lib/data/text/chat_template.ts";
 import { loadChatTemplate } from "@/lib/data/text/load_chat_template.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
+import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { type LoadedTask, resolveTask } from "@/lib/model/benchmarks/data/resolve_task.ts";
 import { runBenchmark } from "@/lib/model/benchmarks/run/run_benchmark.ts";
 import { summarize } from "@/lib/model/benchmarks/run/summarize.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import type { Params } from "./params.ts";
-import type { Evaluation } from "./read_inputs.ts";
 
 /**
  * Returns the benchmarks with their documents.
@@ -62,7 +62,11 @@ export function benchmarkTemplate(
 /** Runs the benchmarks on a model with greedy decoding and returns a row for each metric. */
 export async function benchmarkMetrics(
   { model, network, path }: { readonly model: string; readonly network: Network; readonly path: string },
-  { benchmarks, benchmarkTemplate: chatTemplate, tokenizer }: Evaluation,
+  { benchmarks, benchmarkTemplate: chatTemplate, tokenizer }: {
+    readonly benchmarks: readonly LoadedTask[];
+    readonly benchmarkTemplate: ChatTemplate | undefined;
+    readonly tokenizer: Tokenizer;
+  },
   { params, seed, onPiece, progress }: {
     readonly params: Params;
     readonly seed: number;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { readFlags } from "@/lib/app/flags.ts";
 import { readJsonl } from "@/lib/data/files/jsonl.ts";
-import { readDataFile } from "@/lib/model/benchmarks/data_file.ts";
+import { bundledText } from "@/lib/model/benchmarks/data_file.ts";
 import { detectLanguage } from "@/lib/model/benchmarks/ifeval/detect_language.ts";
 import { buildPrompts } from "@/lib/model/benchmarks/tasks/build_prompts.ts";
 import { BENCHMARK_TASKS } from "@/lib/model/benchmarks/tasks/named_tasks.ts";
@@ -26,7 +26,7 @@ async function makeExpected(python: string, count: number, seed: number): Promis
   }
   Deno.mkdirSync(OUT, { recursive: true });
   const files = DATA.map((name) => {
-    Deno.writeTextFileSync(join(OUT, name), readDataFile(name));
+    Deno.writeTextFileSync(join(OUT, name), bundledText(name));
     return join(OUT, name);
   });
   const { code } = await new Deno.Command(python, {

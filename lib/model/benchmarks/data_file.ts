@@ -13,7 +13,7 @@ const DIGESTS = {
 } as const;
 
 /** Returns the text of `fixtures/benchmarks/NAME.gz`. @throws {DataError} if the file is damaged */
-export function readDataFile(name: string): string {
+export function bundledText(name: string): string {
   const url = new URL(`../../../fixtures/benchmarks/${name}.gz`, import.meta.url),
     bytes = Deno.readFileSync(url);
   const expected = (DIGESTS as Readonly<Record<string, string>>)[name], found = digestBytes(bytes);

@@ -31,10 +31,10 @@ export function fitLassoCv(rows: readonly LassoRow[]): number[] {
 }
 
 /**
- * Minimises Σ |w| + C Σ weight · cross-entropy(label, sigmoid(w·x)) by proximal Newton steps with coordinate descent and a line
+ * Minimises Σ |w| + C Σ weight · cross-entropy(label, logistic(w·x)) by proximal Newton steps with coordinate descent and a line
  * search, to a relative change of 1e-10 (liblinear stops at 1e-4, so its weights differ in the fourth digit).
  */
-export function fitLasso(rows: readonly LassoRow[], inversePenalty: number): number[] {
+function fitLasso(rows: readonly LassoRow[], inversePenalty: number): number[] {
   const size = rows[0]?.features.length ?? 0;
   let weights = new Array<number>(size).fill(0), value = objective(rows, weights, inversePenalty);
   for (let step = 0; step < MAX_STEPS; step++) {
@@ -57,7 +57,7 @@ function newtonDirection(rows: readonly LassoRow[], weights: readonly number[], 
   const size = weights.length, gradient = new Array<number>(size).fill(0);
   const hessian = Array.from({ length: size }, () => new Array<number>(size).fill(0));
   for (const { features, label, weight } of rows) {
-    const p = sigmoid(dot(features, weights)), curvature = c * weight * p * (1 - p);
+    const p = logistic(dot(features, weights)), curvature = c * weight * p * (1 - p);
     for (let j = 0; j < size; j++) {
       gradient[j]! += c * weight * (p - label) * features[j]!;
       for (let k = 0; k < size; k++) hessian[j]![k]! += curvature * features[j]! * features[k]!;
@@ -93,14 +93,14 @@ function objective(rows: readonly LassoRow[], weights: readonly number[], c: num
 function meanLoss(weights: readonly number[], rows: readonly LassoRow[]): number {
   let sum = 0;
   for (const { features, label, weight } of rows) {
-    const p = Math.min(1 - 1e-15, Math.max(1e-15, sigmoid(dot(features, weights))));
+    const p = Math.min(1 - 1e-15, Math.max(1e-15, logistic(dot(features, weights))));
     sum -= weight * (label * Math.log(p) + (1 - label) * Math.log(1 - p));
   }
   return sum / rows.length;
 }
 
 /** Returns 1/(1 + e^−z). */
-export function sigmoid(z: number): number {
+export function logistic(z: number): number {
   return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { DataError } from "@/lib/compute/tensor/errors.ts";
-import { fitLassoCv, type LassoRow, sigmoid } from "./logistic_lasso.ts";
+import { fitLassoCv, type LassoRow, logistic } from "./logistic_lasso.ts";
 
 /** One comparison; its position is the instruction's index. */
 export interface AlpacaAnnotation {
@@ -91,7 +91,7 @@ function lengthControlled(
   }));
   const weights = fitLassoCv([...others, ...own]);
   return difficulties.map((difficulty) =>
-    sigmoid([0, ...difficulty, 1].reduce((sum, x, j) => sum + x * weights[j]!, 0))
+    logistic([0, ...difficulty, 1].reduce((sum, x, j) => sum + x * weights[j]!, 0))
   );
 }
 

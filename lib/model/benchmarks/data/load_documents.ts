@@ -1,10 +1,10 @@
 /** Loads the rows of a task: bundled ones, or a local file or directory of files. @module */
-import { readDataFile as readRows } from "@/lib/data/demonstrations/data_files.ts";
+import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
 import { basename, join, relative } from "node:path";
-import { readDataFile } from "../data_file.ts";
+import { bundledText } from "../data_file.ts";
 import type { BenchmarkDocument, BenchmarkTask, TaskSource } from "../tasks/task.ts";
 
 /** The documents of a task and its few-shot examples. */
@@ -42,7 +42,7 @@ async function rowsOf(
         `Task ${task.name} requires --data ${task.name}=PATH or --data ${task.name}=hf:datasets/${source.dataset}@REVISION`,
       );
     }
-    return readDataFile(source.file).split("\n").filter((line) => line !== "")
+    return bundledText(source.file).split("\n").filter((line) => line !== "")
       .map((line) => JSON.parse(line) as BenchmarkDocument);
   }
   const isOne = !isDirectory(path);
@@ -54,7 +54,7 @@ async function rowsOf(
     });
   }
   const rows: BenchmarkDocument[] = [];
-  for (const file of files) for (const { value } of (await readRows(file)).rows) rows.push(value);
+  for (const file of files) for (const { value } of (await readDataFile(file)).rows) rows.push(value);
   return rows;
 }
 

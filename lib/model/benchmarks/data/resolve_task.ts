@@ -1,5 +1,5 @@
 /** Finds a task by its name, or reads a user's own set, with its documents. @module */
-import { readDataFile as readRows } from "@/lib/data/demonstrations/data_files.ts";
+import { readDataFile } from "@/lib/data/demonstrations/data_files.ts";
 import { exists } from "@/lib/data/files/paths.ts";
 import type { Checker } from "@/lib/model/evals/checker.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
@@ -39,7 +39,7 @@ export async function resolveTask(
     const names = [...BENCHMARK_TASKS.keys()].join(", ");
     throw new UsageError(`task must be one of ${names}, or the path of a file, got "${name}"`);
   }
-  const rows = (await readRows(name)).rows.map(({ value }) => value);
+  const rows = (await readDataFile(name)).rows.map(({ value }) => value);
   const task = ownSetTask(name, rows, { checker, ...(stops ? { stops } : {}) });
   return { task, docs: rows.slice(0, limit), examples: [] };
 }

@@ -4,7 +4,7 @@
  * Source: langdetect, a port of Nakatani Shuyo's language-detection, Apache License 2.0 (fixtures/benchmarks/README.md).
  * @module
  */
-import { readDataFile } from "../data_file.ts";
+import { bundledText } from "../data_file.ts";
 import { PythonRandom } from "../python/random.ts";
 import { isUpper } from "../python/text.ts";
 
@@ -42,7 +42,7 @@ let loaded: Tables | undefined;
 
 function tables(): Tables {
   if (loaded) return loaded;
-  const data = JSON.parse(readDataFile("langdetect.json")) as DetectionData;
+  const data = JSON.parse(bundledText("langdetect.json")) as DetectionData;
   const frequencies = new Map<string, Float64Array>();
   for (const [k, { n_words: counts, freq }] of data.profiles.entries()) {
     for (const [gram, count] of Object.entries(freq)) {

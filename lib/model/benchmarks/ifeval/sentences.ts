@@ -4,7 +4,7 @@
  * Boundary Detection. Section numbers below are those of the paper.
  * @module
  */
-import { readDataFile } from "../data_file.ts";
+import { bundledText } from "../data_file.ts";
 import {
   isLower,
   isUpper,
@@ -60,7 +60,7 @@ let loaded: Parameters | undefined;
 
 function parameters(): Parameters {
   if (loaded) return loaded;
-  const data = JSON.parse(readDataFile("punkt_english.json")) as {
+  const data = JSON.parse(bundledText("punkt_english.json")) as {
     readonly abbreviations: readonly string[];
     readonly collocations: readonly (readonly string[])[];
     readonly sentence_starters: readonly string[];

@@ -9,7 +9,7 @@ export const PYTHON_SPACE =
   "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 
 /** Python's `\w`, as the inside of a character class: str.isalnum() or the underscore. */
-export const PYTHON_WORD = "\\p{L}\\p{N}_";
+const PYTHON_WORD = "\\p{L}\\p{N}_";
 
 /** Python's `\b`, for a pattern with the flag u. */
 export const PYTHON_BOUNDARY = boundary(PYTHON_WORD);

@@ -10,6 +10,7 @@ import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
 import type { Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
+import { stripEnd } from "../python/text.ts";
 
 /** A model with its tokenizer. */
 export interface BenchmarkModel {
@@ -120,7 +121,7 @@ export async function logLikelihoods(
   },
 ): Promise<number[]> {
   const moved = continuations.map(({ context, continuation }) => {
-    const kept = context.trimEnd();
+    const kept = stripEnd(context);
     return { context: kept, whole: context + continuation };
   });
   const wholes = await tokenizer.encodeAll(moved.map(({ whole }) => whole), { special });

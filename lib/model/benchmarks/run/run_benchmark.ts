@@ -16,7 +16,7 @@ import {
 } from "./benchmark_model.ts";
 
 /** How a task is run; undefined: the task's own. */
-export interface RunOptions extends Omit<ResponseOptions, "stops" | "maxNewTokens"> {
+export interface BenchmarkOptions extends Omit<ResponseOptions, "stops" | "maxNewTokens"> {
   readonly maxNewTokens?: number | undefined;
   /** renders prompts as conversations; undefined: plain text, the harness's default */
   readonly chatTemplate?: ChatTemplate | undefined;
@@ -46,7 +46,7 @@ export async function runBenchmark(
   model: BenchmarkModel,
   task: BenchmarkTask,
   { docs, examples }: TaskDocuments,
-  options: RunOptions,
+  options: BenchmarkOptions,
 ): Promise<BenchmarkRun> {
   const prompts = buildPrompts(task, docs, examples).map((prompt) => textOf(prompt, options.chatTemplate));
   const { output } = task, special = options.chatTemplate === undefined;
