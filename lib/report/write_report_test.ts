@@ -284,6 +284,7 @@ Deno.test("summaryOf() replaces control characters of a response and truncates l
 Deno.test("summaryOf() shows what is known about the reward where there are no models to compare", () => {
   const found = "Members agree by 0.50 on which of two responses to a prompt is better.";
   const text = summaryOf(exampleReport({ comparison: [], samples: [] }), "runs/x");
+  assertEquals(text.includes("benchmarks: mean"), false);
   assertStringIncludes(
     text,
     `reward\n  ${found}\n  Warning: the reward correlates with response length by 0.85`,

@@ -103,7 +103,7 @@ async function preferenceOf(
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const reply = await fetch(address, { method: "POST", headers, body, signal, redirect: "error" });
-      const text = (await reply.text()).slice(0, MOST_BYTES);
+      const text = await textWithin(reply, address);
       if (reply.ok) return parsePreference(text, address);
       reason = `status ${reply.status}`;
       if (reply.status < 500 && reply.status !== 429) break;
@@ -113,6 +113,18 @@ async function preferenceOf(
     }
   }
   throw new UnavailableError(`Judge ${address} must reply with status 200, got ${reason}`);
+}
+
+/** @throws {DataError} if the reply has more than 1 MiB */
+async function textWithin(reply: Response, address: string): Promise<string> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const part of reply.body ?? []) {
+    bytes += part.length;
+    if (bytes > MOST_BYTES) throw new DataError(`Judge ${address} must reply with at most 1 MiB, got more`);
+    parts.push(part);
+  }
+  return await new Blob(parts).text();
 }
 
 /**

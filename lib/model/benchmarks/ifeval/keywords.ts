@@ -1,5 +1,4 @@
 /** IFEval's instructions on keywords and letters. @module */
-import { escapePattern } from "@/lib/model/evals/checker.ts";
 import { countMatches, PYTHON_BOUNDARY, strip } from "../python/text.ts";
 import {
   argumentError,
@@ -41,7 +40,6 @@ const DOTTED_I = "[iI\\u0130\\u0131]";
 
 /** Returns a pattern that finds a keyword in any case, between `edge` and `edge`. */
 function keywordPattern(word: string, edge = ""): RegExp {
-  const pattern = patternArgument(word);
-  const letters = pattern === escapePattern(word) ? word.replace(/[iI\u0130\u0131]/g, DOTTED_I) : pattern;
+  const letters = patternArgument(word).replace(/[iI\u0130\u0131]/g, DOTTED_I);
   return new RegExp(`${edge}${letters}${edge}`, "giu");
 }
