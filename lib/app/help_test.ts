@@ -8,6 +8,7 @@ const COMMANDS: readonly (readonly [command: string, program: string, ...args: s
   ["pipeline", "lib/app/launcher.ts", "pipeline"],
   ["stage", "lib/app/launcher.ts", "stage"],
   ["experiment", "lib/app/launcher.ts", "experiment"],
+  ["evaluate", "lib/app/launcher.ts", "evaluate"],
   ["serve", "lib/app/serve_command.ts"],
   ["golden", "tests/goldens/golden_command.ts"],
   ["bench", "tests/bench/bench_command.ts"],

@@ -6,7 +6,7 @@
  * @module
  */
 import { delimiter, join } from "node:path";
-import { reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
+import { hostOf, reachedHosts, URL_TOKEN, urlToken } from "@/lib/data/contracts/reached_hosts.ts";
 import { modulePermissions, usedModules } from "@/lib/data/contracts/user_modules.ts";
 import { childPrograms } from "@/lib/data/files/child_command.ts";
 import { namedPaths } from "@/lib/data/files/file_pattern.ts";
@@ -20,6 +20,8 @@ import {
 import { linkTargets, refuseOutsideLinks } from "@/lib/data/files/linked_files.ts";
 import { isDirectory } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
+import { isModelReference } from "@/lib/data/hub/model_reference.ts";
+import { BENCHMARK_TASKS } from "@/lib/model/benchmarks/tasks/named_tasks.ts";
 import { checkInputsExist, inputRoot, resolveInputs } from "@/lib/pipeline/engine/inputs.ts";
 import { executorPrograms, usedExecutors } from "@/lib/pipeline/executors/placed_executor.ts";
 import { readSite } from "@/lib/pipeline/executors/site.ts";
@@ -30,6 +32,7 @@ import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { CHILD_FLAGS, keptByFlag, readChildFlags, takeChildFlags } from "./child_flags.ts";
 import { isHelp, runCommand } from "./command.ts";
 import { detach } from "./detach.ts";
+import { EVALUATE_HELP, readEvaluateFlags } from "./evaluate_flags.ts";
 import { EXPERIMENT_HELP, readExperimentFlags } from "./experiment_flags.ts";
 import { readFlags } from "./flags.ts";
 import { downloadReferences, hubInputs, withInputs } from "./hub_inputs.ts";
@@ -49,9 +52,9 @@ import {
 
 /** What every command reads: of the project, and of the system. */
 const READ = [
-  ...["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules"].map((name) =>
-    join(projectRoot, name)
-  ),
+  ...["deno.json", "deno.lock", "lib", "stages", "pipelines", "node_modules", "fixtures/benchmarks"].map((
+    name,
+  ) => join(projectRoot, name)),
   ...["/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"],
 ];
 /** What a run without user modules may start and read for them. */
@@ -65,6 +68,7 @@ const COMMANDS: Readonly<
   pipeline: { help: PIPELINE_HELP, launch: launchPipeline },
   stage: { launch: launchStage },
   experiment: { help: EXPERIMENT_HELP, launch: launchExperiment },
+  evaluate: { help: EVALUATE_HELP, launch: launchEvaluate },
 };
 
 async function launch([name = "", ...args]: readonly string[]): Promise<number> {
@@ -129,6 +133,49 @@ async function launchExperiment(args: readonly string[]): Promise<number> {
     },
     { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
   );
+}
+
+/** An evaluation reads its models and data, and writes the directory of `--out`. */
+async function launchEvaluate(args: readonly string[]): Promise<number> {
+  const flags = readEvaluateFlags(args, {
+    workingDirectory: workingDirectory(),
+    isTask: (name) => BENCHMARK_TASKS.has(name),
+  });
+  const named = [...flags.models.map(({ path }) => path), ...Object.values(flags.data)];
+  const local = await downloadReferences(named.filter(isModelReference), flags.hubCache);
+  const resolved = args.map((arg) =>
+    arg.replace(
+      /^((?:--data=)?(?:[\w.-]+=)?)(hf:.*)$/,
+      (whole, before, text) => local[text] === undefined ? whole : `${before}${local[text]}`,
+    )
+  );
+  const files = [
+    flags.baseline,
+    flags.gamed,
+    flags.checker,
+    flags.reward,
+    flags.perplexity,
+    flags.demonstrations,
+    flags.chatTemplate,
+  ];
+  const given = [
+    ...named.map((path) => local[path] ?? path),
+    ...flags.tasks.filter((task) => task.startsWith("/")),
+    ...files.filter((path): path is string => path?.startsWith("/") ?? false),
+  ];
+  const modules = flags.checker === undefined ? NO_MODULES : modulePermissions();
+  return await relaunch(new URL("evaluate_command.ts", import.meta.url), resolved, {
+    read: [
+      ...READ,
+      ...given,
+      ...(flags.out ? [flags.out] : []),
+      ...modules.read,
+    ],
+    write: flags.out === undefined ? [] : [flags.out],
+    ...network(flags.judgeUrl === undefined ? [] : [hostOf(flags.judgeUrl)!]),
+    run: modules.run,
+    ffi: true,
+  }, { grace: flags.grace, set: await keptByFlag(flags.keepEnv) });
 }
 
 async function launchPipeline(args: readonly string[]): Promise<number> {

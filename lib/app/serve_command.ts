@@ -241,9 +241,9 @@ async function main(args: readonly string[]): Promise<number> {
     if (flags.data === undefined) Deno.mkdirSync(place, { recursive: true });
     // Both spellings if a link leads to the data root: Deno checks a path as it is written.
     const data = [...new Set([place, openDataRoot(place).path])];
-    const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules"].map((name) =>
-      join(projectRoot, name)
-    );
+    const code = ["deno.json", "deno.lock", "lib", "stages", "node_modules", "fixtures/benchmarks"].map((
+      name,
+    ) => join(projectRoot, name));
     const models = flags.served ? filesOfModels(flags.served) : [];
     const permissions = {
       // Every run has its own permission to start what confines its module; this process only looks for it.

@@ -20,6 +20,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   pipeline: [...COMMAND, ...DOWNLOAD_ENVIRONMENT, ...EXECUTOR_ENVIRONMENT],
   stage: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
   experiment: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
+  evaluate: [...COMMAND, ...DOWNLOAD_ENVIRONMENT],
   serve: [...COMMAND, "PORT", "SRPPO_TOKEN"],
   bench: BASE_ENVIRONMENT,
 };

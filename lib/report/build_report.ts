@@ -14,6 +14,7 @@ export interface RunTables {
   readonly comparison: readonly ComparisonRow[];
   /** of all pairs of compared models, on the same prompts */
   readonly differences: readonly DifferenceOfModels[];
+  readonly benchmarks: Report["benchmarks"];
   /** of the evaluations inside loops */
   readonly evaluations: Report["evaluations"];
   /** all samples of the comparison, with the words that a checker looks for */
@@ -190,6 +191,7 @@ export function buildReport(
     headline: text,
     findings: [...findings, ...withoutScore(result, tables.comparison)],
     ...compared,
+    benchmarks: [...tables.benchmarks],
     iterations: iterations(result, tables, events),
     evaluations: [...tables.evaluations],
     best: result.best.map(({ block, iteration, metric, value }) => ({ block, iteration, metric, value })),

@@ -2,7 +2,7 @@
 import { isMissing } from "@/lib/data/files/paths.ts";
 import { join } from "node:path";
 import { readDifferences } from "@/lib/data/contracts/differences.ts";
-import { readEvals } from "@/lib/data/contracts/evals.ts";
+import { benchmarkOf, readEvals } from "@/lib/data/contracts/evals.ts";
 import type { FinishedNode, RunResult } from "@/lib/data/contracts/events.ts";
 import { readMetrics } from "@/lib/data/contracts/metrics.ts";
 import { readPrompts } from "@/lib/data/contracts/prompts.ts";
@@ -120,9 +120,16 @@ export function readRunTables({ nodes }: RunResult): RunTables {
   // Evaluations inside a loop show its progress; the comparison is of the final models.
   const compared = nodes.filter(isComparison);
   const words = wordsOfPrompts(having("data"));
+  const rows = rowsOf(compared, "evals", readEvals).map((row) => ({
+    row,
+    benchmark: benchmarkOf(row.metric),
+  }));
   return {
-    comparison: rowsOf(compared, "evals", readEvals).map((row) => ({ ...row })),
+    comparison: rows.filter(({ benchmark }) => !benchmark).map(({ row }) => ({ ...row })),
     differences: rowsOf(compared, "differences", readDifferences),
+    benchmarks: rows.flatMap(({ row: { model, mean, stderr, n }, benchmark }) =>
+      benchmark ? [{ model, ...benchmark, mean, stderr, n }] : []
+    ),
     evaluations: rowsOf(
       having("evaluate"),
       "evals",

@@ -1,5 +1,6 @@
 /** report.html: one file that shows the whole report and loads nothing. Sections without data are left out. @module */
 import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
+import { benchmarksSection } from "./benchmarks_section.ts";
 import { bestOf, DECODING, find, modelsOf, MODES } from "./comparison.ts";
 import { curvesSection } from "./curves_section.ts";
 import { counted, displayName, duration } from "./format.ts";
@@ -103,9 +104,9 @@ export async function reportPage(report: Report): Promise<string> {
   }</p>
     <h1>${report.headline}</h1>
     <div class="result">${keyPlot(report)}${factsCard(report)}</div>
-    ${comparisonSection(report)}${warningsSection(report)}${rewardSection(report)}${curvesSection(report)}${
-    samplesSection(report)
-  }${timesSection(report)}${setupSection(report)}
+  ${comparisonSection(report)}${benchmarksSection(report)}${warningsSection(report)}${rewardSection(report)}${
+    curvesSection(report)
+  }${samplesSection(report)}${timesSection(report)}${setupSection(report)}
     <footer><code>report.json</code> beside this file has the same numbers in machine-readable form. Self-Rewarding PPO: arXiv 2510.21090.</footer>
   `;
   return await htmlPage({ title: report.headline, body });

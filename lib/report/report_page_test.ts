@@ -62,6 +62,28 @@ Deno.test("reportPage() shows the headline, every model, every curve and every r
   assertStringIncludes(page, `Trained reward: m${name}`);
 });
 
+const BENCHMARK = {
+  model: "srppo",
+  task: "ifeval",
+  version: "4",
+  template: "plain",
+  metric: "prompt_level_strict_acc",
+  mean: 0.5,
+  stderr: 0.02,
+  n: 540,
+};
+
+Deno.test("benchmarks have a table with task, version, template and 95 % intervals, escaped; without them there is none", async () => {
+  const page = await reportPage(
+    exampleReport({ benchmarks: [BENCHMARK, { ...BENCHMARK, task: EVIL, mean: 0.01 }] }),
+  );
+  assertEquals(page.includes("ifeval, version 4, template: plain"), true);
+  assertEquals(page.includes("0.500 <small>0.461 – 0.539</small>"), true);
+  assertEquals(page.includes("0.010 <small>0.000 – 0.049</small>"), true);
+  assertEquals(page.includes(EVIL), false);
+  assertEquals((await reportPage(exampleReport())).includes("<h2>Benchmarks</h2>"), false);
+});
+
 Deno.test("reportPage() escapes whatever comes from a run", async () => {
   const clean = await reportPage(exampleReport());
   const samples = exampleSamples().map((s) => ({

@@ -29,6 +29,17 @@ const ComparisonRow = z.strictObject({
   n: count.describe("responses that the mean is over"),
 });
 
+const BenchmarkRow = z.strictObject({
+  model: z.string().describe("name of a model"),
+  task: z.string().describe("ifeval, gsm8k, …"),
+  version: z.string().describe("version of the task"),
+  template: z.string().describe("plain, or the chat template"),
+  metric: z.string().describe("prompt_level_strict_acc, exact_match,strict-match, …"),
+  mean: z.number(),
+  stderr: z.number().describe("standard error of the mean over the benchmark's documents"),
+  n: count.describe("documents, or their parts, that the mean is over"),
+});
+
 const DifferenceRow = z.strictObject({
   model: z.string().describe("the last model"),
   against: z.string().describe("the model that it is compared with"),
@@ -171,6 +182,7 @@ export const ReportSchema = z.strictObject({
     "compared models in the manifest's order; the last is compared with the others",
   ),
   comparison: z.array(ComparisonRow),
+  benchmarks: z.array(BenchmarkRow).default([]).describe("results of the models on known benchmarks"),
   differences: z.array(DifferenceRow),
   iterations: z.array(IterationRow),
   evaluations: z.array(EvaluationRow),

@@ -60,6 +60,29 @@ function comparisonTable({ comparison, rewards }: Report): string {
   ].join("\n");
 }
 
+/** Returns the results on benchmarks as a table: a row per task and metric, a column per model. */
+function benchmarkLines({ benchmarks }: Report): string {
+  if (benchmarks.length === 0) return "";
+  const models = [...new Set(benchmarks.map(({ model }) => model))];
+  const table = new Table({
+    head: ["", "n", ...models.map(displayName)],
+    colAligns: ["left", "right", ...models.map(() => "right" as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  const lines = Map.groupBy(
+    benchmarks,
+    ({ task, version, template, metric }) => `${task} ${version}, ${template}: ${metric}`,
+  );
+  for (const [name, rows] of lines) {
+    const cells = models.map((model) => {
+      const row = rows.find((found) => found.model === model);
+      return row === undefined ? "" : `${row.mean.toFixed(3)} ± ${row.stderr.toFixed(3)}`;
+    });
+    table.push([harmless(name), String(rows[0]!.n), ...cells]);
+  }
+  return `${table.toString()}\nbenchmarks: mean ± one standard error over documents`;
+}
+
 /** Returns `text` in lines of at most `width` characters, broken at spaces; all but the first begin with `indent`. */
 function wrapped(text: string, options: { readonly width: number; readonly indent: string }): string {
   const lines: string[] = [];
@@ -134,6 +157,7 @@ export function summaryOf(report: Report, runDir: string): string {
       ...report.findings.map((f) => `  ${wrapped(f, { width: COLUMNS - 2, indent: "  " })}`),
     ].join("\n"),
     comparisonTable(report),
+    benchmarkLines(report),
     rewards(report),
     responses(report),
     times(report),

@@ -88,6 +88,7 @@ Deno.test("the report has validation losses, trials, and the updates of trials a
     metrics: nodes,
     rewards: [],
     differences: [],
+    benchmarks: [],
   };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(

@@ -328,6 +328,7 @@ Deno.test("summaryOf() replaces control characters of a response and truncates l
 Deno.test("summaryOf() shows what is known about the reward where there are no models to compare", () => {
   const found = "Members agree by 0.50 on which of two responses to a prompt is better.";
   const text = summaryOf(exampleReport({ comparison: [], samples: [] }), "runs/x");
+  assertEquals(text.includes("benchmarks: mean"), false);
   assertStringIncludes(
     text,
     `reward\n  ${found}\n  Warning: the reward correlates with response length by 0.85`,
@@ -338,7 +339,15 @@ Deno.test("summaryOf() shows what is known about the reward where there are no m
 Deno.test("buildReport() keeps the responses to eight prompts", () => {
   const { result, metrics } = exampleResult();
   const samples = Array.from({ length: 20 }, (_, i) => ({ ...exampleSamples()[0]!, prompt_id: `p${i}` }));
-  const tables = { comparison: [], differences: [], evaluations: [], samples, metrics, rewards: [] };
+  const tables = {
+    comparison: [],
+    differences: [],
+    benchmarks: [],
+    evaluations: [],
+    samples,
+    metrics,
+    rewards: [],
+  };
   const report = buildReport(result, tables, { events: [], environment: EXAMPLE_ENVIRONMENT });
   assertEquals(report.samples.map((s) => s.prompt_id), ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"]);
 });

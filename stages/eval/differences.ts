@@ -6,7 +6,7 @@
 import type { DifferenceOfModels } from "@/lib/data/contracts/differences.ts";
 import type { DecodingMode } from "@/lib/data/contracts/evals.ts";
 import { studentQuantile } from "@/lib/pipeline/experiments/student_t.ts";
-import { clusterMean, type Clusters } from "./cluster_mean.ts";
+import { clusterMean, type Clusters } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import { centredInterval } from "./distinct_interval.ts";
 
 /** What was measured of one model in one mode. */

@@ -3,7 +3,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { makeKey, uniform } from "@/lib/compute/random/uniform.ts";
 import { studentQuantile } from "@/lib/pipeline/experiments/student_t.ts";
-import { clustersOf } from "./cluster_mean.ts";
+import { clustersOf } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import { differencesOf, type ModelMeasurement, pairedRatioDifference } from "./differences.ts";
 import { centredInterval, distinctBigrams, resampledError } from "./distinct_interval.ts";
 

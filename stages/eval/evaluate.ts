@@ -16,8 +16,9 @@ import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { tokenPieces } from "@/lib/data/text/stream_decoder.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
+import { benchmarkMetrics } from "./benchmarks.ts";
 import { evaluationSamples, type SampledResponse } from "./evaluated_response.ts";
-import { clusterMean, type Clusters } from "./cluster_mean.ts";
+import { clusterMean, type Clusters } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import { differencesOf } from "./differences.ts";
 import { type MeasuredModel, measuredModel } from "./metrics.ts";
 import type { Params } from "./params.ts";
@@ -52,6 +53,7 @@ export async function evaluateModels(
   const modes = [...new Set(params.modes)], total = models.length * modes.length;
   const responses: SampledResponse[] = [], allEosIds = new Set<number>();
   const validationClusters = new Map<string, Clusters>();
+  const benchmarkRows: EvalRow[] = [];
   let step = 0;
   for (const [model, { path, digest }] of models) {
     const network = frozenNetwork(path, digest), { eosIds } = loadSpecialIds(path);
@@ -74,6 +76,15 @@ export async function evaluateModels(
       append(responses, rows.map((row) => ({ model, mode, row })));
       progress({ step: ++step, total });
     }
+    append(
+      benchmarkRows,
+      await benchmarkMetrics({ model, network, path }, evaluation, {
+        params,
+        seed,
+        onPiece,
+        progress: (message) => progress({ step, total, message }),
+      }),
+    );
     if (validation) {
       const work = stoppable(validationNll(network, validation), onPiece);
       validationClusters.set(model, await runYielding(work));
@@ -93,7 +104,7 @@ export async function evaluateModels(
     tokenTexts: ({ responseIds }) => tokenPieces(tokenizer, responseIds),
     promptText: ({ promptIds }) => tokenizer.decode(promptIds, { skipSpecial: true }),
   });
-  return { evals, differences, samples };
+  return { evals: [...evals, ...benchmarkRows], differences, samples };
 }
 
 /** Adds the NLL of held-out demonstrations, which does not depend on the decoding mode. */

@@ -10,7 +10,7 @@ import { writeTokens } from "@/lib/data/contracts/tokens.ts";
 import { digestFile } from "@/lib/data/files/digest.ts";
 import { Generator } from "@/lib/model/generate/generator.ts";
 import { loadModel } from "@/lib/model/models/checkpoint.ts";
-import { DataError, TryAgainError } from "@/lib/compute/tensor/errors.ts";
+import { DataError, TryAgainError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import {
   evalRowOf,
@@ -318,4 +318,39 @@ Deno.test("a stop string ends responses in both modes, equally in any batch, and
   }
   await runEval(dir, { models: { policy }, prompts }, { ...given, batch_size: 1 });
   assertEquals(digestFile(file), before);
+});
+
+Deno.test("benchmarks add rows with task, version and template in their names; the limit and own rows are used", async () => {
+  using home = new TemporaryDirectory();
+  const { dir, sft, policy, prompts } = await makeEvalSetting(home.path);
+  const rows = join(dir, "rows.jsonl");
+  Deno.writeTextFileSync(
+    rows,
+    `${JSON.stringify({ prompt: "Once upon a", choices: ["time", "quantum"], answer: 0 })}\n` +
+      `${JSON.stringify({ prompt: "There was a little", choices: ["xylophone", "girl"], answer: "girl" })}\n`,
+  );
+  await runEval(dir, { models: { sft, policy }, prompts, benchmark_rows: rows }, {
+    benchmark: ["gsm8k_cot_zeroshot", "own"],
+    benchmark_limit: 3,
+    benchmark_max_new_tokens: 12,
+    modes: ["greedy"],
+  });
+  const found = readEvals(join(dir, "evals.arrow")).filter(({ metric }) => metric.startsWith("benchmark/"));
+  assertEquals(found.filter(({ model }) => model === "sft").map(({ metric, n }) => [metric, n]), [
+    ["benchmark/gsm8k_cot_zeroshot@3/plain/exact_match,strict-match", 3],
+    ["benchmark/gsm8k_cot_zeroshot@3/plain/exact_match,flexible-extract", 3],
+    ["benchmark/own@own/plain/acc", 2],
+    ["benchmark/own@own/plain/acc_norm", 2],
+  ]);
+  assertEquals(found.find(({ metric }) => metric.endsWith("/acc"))!.mean, 1);
+});
+
+Deno.test("a benchmark that requires rows is refused without them, before any model runs", async () => {
+  using home = new TemporaryDirectory();
+  const { dir, sft, prompts } = await makeEvalSetting(home.path);
+  const error = await assertRejects(
+    () => runEval(dir, { models: { sft }, prompts }, { benchmark: ["gpqa_main_zeroshot"] }),
+    UsageError,
+  );
+  assertEquals(error.message, "benchmark=gpqa_main_zeroshot requires the input benchmark_rows, got none");
 });

@@ -3,7 +3,7 @@
  * @module
  */
 import type { DecodingMode, EvalRow } from "@/lib/data/contracts/evals.ts";
-import { clusterMean, type Clusters, clustersOf } from "./cluster_mean.ts";
+import { clusterMean, type Clusters, clustersOf } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import type { ModelMeasurement } from "./differences.ts";
 import { distinctBigrams, resampledError } from "./distinct_interval.ts";
 import type { EvaluatedResponse } from "./evaluated_response.ts";

@@ -1,7 +1,7 @@
 /** Tests means over prompts and distinct-2 on cases computed by hand. @module */
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { clusterMean, clustersOf } from "./cluster_mean.ts";
+import { clusterMean, clustersOf } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 import { distinctBigrams } from "./distinct_interval.ts";
 
 Deno.test("clusterMean() pools over tokens: 2 of 4 and 9 of 6 are 11 of 10", () => {

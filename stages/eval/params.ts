@@ -6,6 +6,16 @@ import { z } from "zod";
 import { CHECKER_DETAILS } from "@/lib/model/evals/checker_params.ts";
 import { CHECKER_RULE, isCheckerName } from "@/lib/model/evals/load_checker.ts";
 
+/** Benchmarks that the stage runs. */
+const STAGE_BENCHMARKS = [
+  "ifeval",
+  "gsm8k",
+  "gsm8k_cot_zeroshot",
+  "gpqa_main_zeroshot",
+  "gpqa_main_cot_zeroshot",
+  "own",
+] as const;
+
 /** Strict schema of the stage's parameters; the empty string means "not set". */
 export const params = z.strictObject({
   modes: z.array(z.enum(["greedy", "sampled"])).min(1).default(["greedy", "sampled"])
@@ -44,6 +54,26 @@ export const params = z.strictObject({
     .meta({
       source: "false: a missing score is an error",
       details: "If only some prompts have the field, that is always an error.",
+    }),
+  benchmark: z.array(z.enum(STAGE_BENCHMARKS)).default([])
+    .describe("Benchmarks to run greedily: ifeval, gsm8k, …, or own for benchmark_rows.")
+    .meta({
+      source: "none: benchmarks take long",
+      details:
+        "Prompts, few-shot examples, stops and filters are those of lm-evaluation-harness 0.4.13. GPQA and `own` " +
+        "read the input `benchmark_rows`; `mmlu_pro` is run by `deno task evaluate`.",
+    }),
+  benchmark_limit: z.int().min(0).max(10_000_000).default(0)
+    .describe("Number of documents of each benchmark; 0: all.")
+    .meta({ unit: "documents", source: "0: results are comparable only over all documents" }),
+  benchmark_max_new_tokens: z.int().min(0).max(10_000_000).default(0)
+    .describe("Maximum response length in benchmarks; 0: the task's.")
+    .meta({ unit: "tokens", source: "0: the task's, as lm-evaluation-harness" }),
+  benchmark_template: z.string().default("")
+    .describe("Chat template of benchmark prompts; empty: plain text.")
+    .meta({
+      source: "empty: lm-evaluation-harness applies no template by default",
+      details: "`model`, `chatml`, `llama3`, `mistral`, `zephyr` or `plain`.",
     }),
   kept_samples: z.int().min(0).max(100_000).default(8)
     .describe("Number of prompts whose responses are stored as text; 0: all.")

@@ -30,6 +30,11 @@ export const inputs = {
     description: "any language model, for judge_nll: the fluency of the responses",
     optional: true,
   },
+  benchmark_rows: {
+    contract: "file",
+    description: "rows of the benchmark own or of GPQA, as deno task evaluate reads them",
+    optional: true,
+  },
   checker: {
     contract: "file",
     description: "module that exports check(), instead of the parameter checker",

@@ -14,7 +14,10 @@ import { type ModelSource, RewardModel } from "@/lib/model/reward/reward_model.t
 import { DataError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadTokenizer, type Tokenizer } from "@/lib/data/text/tokenizer.ts";
 import type { Sequence } from "@/lib/model/train/batching.ts";
+import { benchmarksOf, benchmarkTemplate } from "./benchmarks.ts";
 import { checkInputs } from "./check_inputs.ts";
+import type { ChatTemplate } from "@/lib/data/text/chat_template.ts";
+import type { LoadedTask } from "@/lib/model/benchmarks/data/resolve_task.ts";
 import { checkerFor } from "./checker.ts";
 import type { Judge } from "./judge.ts";
 import type { Params } from "./params.ts";
@@ -38,6 +41,10 @@ export interface Evaluation {
   readonly audit: Required<ModelSource> | undefined;
   /** for judge_nll, with its own tokenizer */
   readonly judge: Judge | undefined;
+  /** with their documents */
+  readonly benchmarks: readonly LoadedTask[];
+  /** of benchmark prompts; undefined: plain text */
+  readonly benchmarkTemplate: ChatTemplate | undefined;
   /** held-out demonstrations, each with targets */
   readonly validation: readonly Sequence[] | undefined;
 }
@@ -98,6 +105,8 @@ export async function readInputs(
     sft: sft === undefined ? undefined : sourceOf(sft),
     audit: audit === undefined ? undefined : sourceOf(audit),
     judge: judge === undefined ? undefined : readJudge(judge),
+    benchmarks: await benchmarksOf(params, inputs.benchmark_rows),
+    benchmarkTemplate: benchmarkTemplate(params, models[0]![1]),
     validation: sequences,
   };
 }

@@ -3,7 +3,7 @@ import type { Sequence } from "@/lib/model/train/batching.ts";
 import type { Work } from "@/lib/model/train/event_loop.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { tokenLogprobsWork } from "@/lib/model/train/token_logprobs.ts";
-import type { Clusters } from "./cluster_mean.ts";
+import type { Clusters } from "@/lib/model/benchmarks/statistics/cluster_mean.ts";
 
 /**
  * Computes the nats and the number of supervised tokens of each demonstration: with `clusterMean()` the mean nats per token, pooled

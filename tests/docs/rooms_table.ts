@@ -27,6 +27,8 @@ const CONTENT: Readonly<Record<string, string>> = {
   "lib/model/generate": "decoding graph, key/value cache, continuous batching, samplers",
   "lib/model/serve": "a loaded model that completes prompts of many callers in one running batch",
   "lib/model/reward": "log-probabilities and rewards of rollouts, computed with a reward directory",
+  "lib/model/benchmarks":
+    "known benchmarks and users' own sets: tasks, prompts, filters, outcomes, statistics, AlpacaEval's judge",
   "lib/model/evals": "checkers: functions that score responses",
   "lib/data/contracts":
     "files that stages exchange, one module per Arrow schema or directory layout; the type of a stage",

@@ -25,7 +25,7 @@ Usage: deno task golden DIR… [flags]
 Prints one line per check: largest error, tolerance, and ok or FAIL.
 Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, calculations
 of PPO (rewards, advantages, losses), one iteration of Self-Rewarding PPO, tokenizers, chat templates, layouts of
-demonstration files, and corrupt files, which must be rejected.
+demonstration files, corrupt files, which must be rejected, and outcomes of benchmarks (IFEval, GSM8K, …).
 
 Examples:
   deno task golden fixtures/goldens

@@ -85,7 +85,7 @@ Deno.test("a golden that cannot be checked is a failed line with the reason", as
       "FAIL",
       `${
         directory.file("t/other")
-      } must be a golden of kind lora, family, srppo, chat_template, tokenizer, layouts, corrupt, ppo, got an unknown one`,
+      } must be a golden of kind lora, family, srppo, chat_template, tokenizer, layouts, corrupt, benchmark, ppo, got an unknown one`,
     ],
     ["2 checks of 2 goldens: 0 ok, 2 failed"],
   ]);

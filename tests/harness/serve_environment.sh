@@ -3,7 +3,7 @@
 # checks use it. Makes it again if serve_requirements.txt has changed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-environment=runs/harness/venv
+environment=runs/harness/served
 requirements=tests/harness/serve_requirements.txt
 
 missing() { echo "The harness checks require $1" >&2; exit 69; }

@@ -83,6 +83,15 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
     "model/train",
   ],
   "lib/model/evals": ["compute/tensor", "data/files", "data/text"],
+  "lib/model/benchmarks": [
+    "compute/tensor",
+    "data/demonstrations",
+    "data/files",
+    "data/text",
+    "model/evals",
+    "model/generate",
+    "model/train",
+  ],
   "lib/data/contracts": ["compute/tensor", "data/arrow", "data/files"],
   "lib/data/hub": ["compute/tensor", "data/contracts", "data/files"],
   "lib/pipeline/engine": ["compute/tensor", "data/contracts", "data/files"],
@@ -120,6 +129,7 @@ export const TEST_PACKAGES: readonly string[] = [
  */
 export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "@bufbuild/protobuf": ["lib/compute/onnx"],
+  "@cfworker/json-schema": ["lib/model/benchmarks"],
   "@huggingface/hub": ["lib/data/hub"],
   "@huggingface/jinja": ["lib/data/text"],
   "@std/cli": ["lib/app"],
@@ -137,6 +147,7 @@ export const OWNERS: Readonly<Record<string, readonly string[]>> = {
   "zod": [
     "lib/app",
     "lib/data/contracts",
+    "lib/model/benchmarks",
     "lib/model/evals",
     "lib/pipeline/experiments",
     "lib/model/models",

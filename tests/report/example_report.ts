@@ -175,6 +175,7 @@ export function exampleReport(tables: Partial<RunTables> = {}): Report {
     {
       comparison: exampleComparison(),
       differences: [],
+      benchmarks: [],
       evaluations: [],
       samples: exampleSamples(),
       metrics,

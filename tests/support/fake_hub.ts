@@ -62,7 +62,7 @@ function respond(hub: FakeHub, request: Request): Response {
   if (hub.token !== undefined && request.headers.get("Authorization") !== `Bearer ${hub.token}`) {
     return Response.json({ error: "Invalid credentials" }, { status: 401 });
   }
-  const api = /^\/api\/models\/org\/tiny\/(revision|tree)\/([^/]+)$/.exec(pathname);
+  const api = /^\/api\/(?:models|datasets)\/org\/tiny\/(revision|tree)\/([^/]+)$/.exec(pathname);
   if (api && ["main", hub.commit].includes(api[2]!)) {
     return api[1] === "tree" ? Response.json([...hub.files].map(entryOf)) : Response.json({
       _id: "1",
@@ -75,7 +75,8 @@ function respond(hub: FakeHub, request: Request): Response {
       lastModified: "2026-01-01T00:00:00Z",
     });
   }
-  const file = /^\/org\/tiny\/resolve\/([^/]+)\/(.+)$/.exec(pathname), bytes = hub.files.get(file?.[2] ?? "");
+  const file = /^(?:\/datasets)?\/org\/tiny\/resolve\/([^/]+)\/(.+)$/.exec(pathname),
+    bytes = hub.files.get(file?.[2] ?? "");
   if (file?.[1] !== hub.commit || bytes === undefined) {
     return Response.json({ error: "Repository not found" }, { status: 404 });
   }

@@ -4,6 +4,26 @@ import { readContract, type RowFormat, writeContract } from "./contract_file.ts"
 /** How responses were decoded. */
 export type DecodingMode = "greedy" | "sampled";
 
+/** A benchmark's part of the name of a metric, `benchmark/TASK@VERSION/TEMPLATE/METRIC`. */
+export interface BenchmarkMetric {
+  readonly task: string;
+  readonly version: string;
+  /** `plain`, or the chat template */
+  readonly template: string;
+  readonly metric: string;
+}
+
+/** Returns the name of a benchmark's metric in the column `metric`. */
+export function benchmarkMetric({ task, version, template, metric }: BenchmarkMetric): string {
+  return `benchmark/${task}@${version}/${template}/${metric}`;
+}
+
+/** Returns the parts of such a name; undefined for other metrics. */
+export function benchmarkOf(name: string): BenchmarkMetric | undefined {
+  const [, task, version, template, metric] = /^benchmark\/([^@/]+)@([^/]+)\/([^/]+)\/(.+)$/.exec(name) ?? [];
+  return metric === undefined ? undefined : { task: task!, version: version!, template: template!, metric };
+}
+
 /** One metric. */
 export interface EvalRow {
   readonly model: string;

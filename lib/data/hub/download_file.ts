@@ -4,7 +4,7 @@
  * @module
  */
 import { downloadFile } from "@huggingface/hub";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writing } from "@/lib/data/files/file_errors.ts";
 import { statIfThere } from "@/lib/data/files/paths.ts";
 import { DataError, UnavailableError } from "@/lib/compute/tensor/errors.ts";
@@ -51,6 +51,7 @@ export async function fetchFile(
 ): Promise<void> {
   const { name, bytes, kind, digest } = file;
   const path = join(folder, name), partial = `${path}.incomplete`;
+  writing(folder, () => Deno.mkdirSync(dirname(path), { recursive: true }));
   if (sizeOf(path) === bytes && statIfThere(path)?.isFile && digestOf(path, kind) === digest) return;
   if (sizeOf(partial) > bytes) Deno.removeSync(partial);
   checkFreeSpace(folder, bytes - sizeOf(partial), `${name} of ${hub.reference.text}`);
@@ -103,7 +104,7 @@ async function append(
   };
   try {
     const blob = await downloadFile({
-      repo: { type: "model", name: reference.name },
+      repo: { type: reference.kind, name: reference.name },
       path: name,
       revision: commit,
       hubUrl: endpoint,

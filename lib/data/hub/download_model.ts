@@ -1,11 +1,11 @@
 /**
- * Downloads models from the hub into directories of the local cache: `models--ORG--NAME/COMMIT`. A directory exists only if it
+ * Downloads models and data sets from the hub into directories of the local cache: `models--ORG--NAME/COMMIT`, `datasets--…`. A directory exists only if it
  * is complete and every digest is checked; `COMMIT.files.json` next to it has the digests, with which the files are checked
  * again when they are used, and `refs/` the last known commit of branches and tags.
  * @module
  */
 import { append } from "@/lib/compute/tensor/large_lists.ts";
-import { type ListFileEntry, modelInfo } from "@huggingface/hub";
+import { datasetInfo, type ListFileEntry, modelInfo } from "@huggingface/hub";
 import { join } from "node:path";
 import { readJsonObject } from "@/lib/data/files/json.ts";
 import { writing } from "@/lib/data/files/file_errors.ts";
@@ -19,7 +19,7 @@ import { fetchFile, type FileStart } from "./download_file.ts";
 import { checkFreeSpace } from "./free_space.ts";
 import { type Hub, hubError } from "./hub_errors.ts";
 import { access, checkedFile, type HubFile, listedFiles, shown } from "./hub_files.ts";
-import { firstFiles, INDEX, shardsOf } from "./model_files.ts";
+import { datasetFiles, firstFiles, INDEX, shardsOf } from "./model_files.ts";
 import { isCommit } from "./model_reference.ts";
 
 /** The cache, and callbacks for progress and warnings. */
@@ -42,7 +42,7 @@ export interface DownloadOptions {
  */
 export async function downloadModel(hub: Hub, options: DownloadOptions): Promise<string> {
   const { reference } = hub;
-  const home = join(options.cache, `models--${reference.name.replaceAll("/", "--")}`);
+  const home = join(options.cache, `${reference.kind}s--${reference.name.replaceAll("/", "--")}`);
   const commit = await commitOf(hub, home, options);
   const directory = join(home, commit);
   if (isDirectory(directory) && isUndamaged(await findDamage(directory))) return directory;
@@ -79,11 +79,12 @@ function isUndamaged(damage: readonly string[] | undefined): boolean {
 
 /** Returns the commit of the revision; if the hub does not respond, the last known one. */
 async function commitOf(hub: Hub, home: string, { warn }: DownloadOptions): Promise<string> {
-  const { name, revision, text } = hub.reference;
+  const { kind, name, revision, text } = hub.reference;
   if (isCommit(revision) && isDirectory(join(home, revision))) return revision;
   const ref = join(home, "refs", encodeURIComponent(revision));
   try {
-    const { sha } = await modelInfo({ name, revision, additionalFields: ["sha"], ...access(hub) });
+    const options = { name, revision, additionalFields: ["sha" as const], ...access(hub) };
+    const { sha } = await (kind === "dataset" ? datasetInfo(options) : modelInfo(options));
     if (!isCommit(sha)) {
       throw new UnavailableError(
         `Cannot download ${text}: ${hub.endpoint} must name a commit, got ${shown(sha)}`,
@@ -118,15 +119,19 @@ async function fetchAll(
   folder: string,
   onStart: (start: FileStart) => void,
 ): Promise<HubFile[]> {
-  const { text } = hub.reference, present = [...entries.keys()], done: HubFile[] = [];
+  const { kind, text } = hub.reference, present = [...entries.keys()], done: HubFile[] = [];
   const fetchNamed = async (names: readonly string[]) => {
-    const files = names.map((name) => checkedFile(entries.get(name)!, text));
+    const files = names.map((name) => checkedFile(entries.get(name)!, hub.reference));
     const missing = files.filter(({ name }) => !isFile(join(folder, name)));
     const here = (name: string) => statIfThere(join(folder, `${name}.incomplete`))?.size ?? 0;
     checkFreeSpace(folder, missing.reduce((sum, { name, bytes }) => sum + bytes - here(name), 0), text);
     for (const file of files) await fetchFile(hub, commit, file, folder, onStart);
     append(done, files);
   };
+  if (kind === "dataset") {
+    await fetchNamed(datasetFiles(present, text));
+    return done;
+  }
   const first = firstFiles(present, text);
   await fetchNamed(first);
   if (first.includes(INDEX)) {

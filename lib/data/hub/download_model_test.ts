@@ -248,3 +248,31 @@ Deno.test("a model without stored digests is compared with the hub's, and used w
     `${hub.endpoint} does not respond: the files of ${directory} are used without a check`,
   ]);
 });
+
+Deno.test("of a data set the files with rows are downloaded into their folders, and no others", async () => {
+  const rows = Deno.readFileSync("fixtures/quickstart/demos.jsonl");
+  await using hub = fakeHub({
+    "README.md": "# Rows",
+    "data/test-00000-of-00001.jsonl": rows,
+    "script.py": "import os",
+    "../outside.jsonl": "{}",
+  });
+  using cache = new TemporaryDirectory();
+  const directory = await download(hub, cache, { text: "hf:datasets/org/tiny@main" });
+  assertEquals(directory, join(cache.path, "datasets--org--tiny", hub.commit));
+  assertEquals(names(directory), ["data"]);
+  assertEquals(Deno.readFileSync(join(directory, "data/test-00000-of-00001.jsonl")), rows);
+  hub.requests.length = 0;
+  assertEquals(await download(hub, cache, { text: `hf:datasets/org/tiny@${hub.commit}` }), directory);
+  assertEquals(hub.requests, []);
+});
+
+Deno.test("a data set without files of rows is an error", async () => {
+  await using hub = fakeHub({ "README.md": "# Rows" });
+  using cache = new TemporaryDirectory();
+  const error = await assertRejects(() => download(hub, cache, { text: "hf:datasets/org/tiny" }), DataError);
+  assertEquals(
+    error.message,
+    "hf:datasets/org/tiny must hold Parquet, JSON Lines, JSON, CSV, TSV or Arrow files, got README.md",
+  );
+});

@@ -32,7 +32,12 @@ const WEIGHTS_BYTES = 2 ** 42, TEXT_BYTES = 2 ** 27;
 
 const CHUNK_BYTES = 2 ** 20;
 
+/** Bytes of a file of a data set, which is read into memory as a whole. */
+const DATA_BYTES = 2 ** 31;
+
 const NAME = /^\w[\w.+-]{0,200}$/;
+/** Files of data sets are in folders. */
+const DATA_NAME = /^(?:\w[\w.+-]{0,100}\/){0,3}\w[\w.+-]{0,200}$/;
 
 /** Returns access to the hub's JSON for functions of `@huggingface/hub`, with limits. */
 export function access(hub: Hub): {
@@ -61,29 +66,40 @@ export function access(hub: Hub): {
 }
 
 /**
- * Returns the entries of the files at the root of a repository by name. Those with unusual names are left out.
+ * Returns the entries of the files of a repository by name: of a model at its root, of a data set in its folders too. Those with
+ * unusual names are left out.
  * @throws {DataError} for more than 100,000 entries
  */
 export async function listedFiles(hub: Hub, commit: string): Promise<Map<string, ListFileEntry>> {
-  const { name, text } = hub.reference, files = new Map<string, ListFileEntry>();
+  const { kind, name, text } = hub.reference, files = new Map<string, ListFileEntry>();
+  const isDataset = kind === "dataset", names = isDataset ? DATA_NAME : NAME;
+  const list = listFiles({
+    repo: { type: kind, name },
+    recursive: isDataset,
+    revision: commit,
+    ...access(hub),
+  });
   let count = 0;
-  for await (const entry of listFiles({ repo: { type: "model", name }, revision: commit, ...access(hub) })) {
+  for await (const entry of list) {
     if (++count > MOST_FILES) throw new DataError(`${text} must have at most ${MOST_FILES} files, got more`);
     if (!isJsonObject(entry)) throw new DataError(`Files of ${text} must be objects, got ${shown(entry)}`);
-    if (entry.type === "file" && NAME.test(String(entry.path))) files.set(entry.path, entry);
+    if (entry.type === "file" && names.test(String(entry.path))) files.set(entry.path, entry);
   }
   return files;
 }
 
 /**
  * Returns size and digest of a file that is to be downloaded.
- * @param text the model, for messages
- * @throws {DataError} for a size that no model has (4 TiB of weights, 128 MiB of another file), or a digest that is none
+ * @throws {DataError} for a size that is too large (4 TiB of weights, 2 GiB of data, 128 MiB of another file), or a digest that is none
  */
-export function checkedFile(entry: ListFileEntry, text: string): HubFile {
+export function checkedFile(entry: ListFileEntry, { kind: repository, text }: Hub["reference"]): HubFile {
   const { path: name, lfs } = entry, file = `${name} of ${text}`;
   const bytes: unknown = lfs ? lfs.size : entry.size;
-  const most = name.endsWith(".safetensors") ? WEIGHTS_BYTES : TEXT_BYTES;
+  const most = repository === "dataset"
+    ? DATA_BYTES
+    : name.endsWith(".safetensors")
+    ? WEIGHTS_BYTES
+    : TEXT_BYTES;
   if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0 || bytes > most) {
     throw new DataError(`${file} must have between 0 and ${most} bytes, got ${shown(bytes)}`);
   }

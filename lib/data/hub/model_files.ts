@@ -38,6 +38,23 @@ export function firstFiles(present: readonly string[], what: string): string[] {
 }
 
 /**
+ * Returns the files with rows of a data set: Parquet, JSON Lines, JSON, CSV, TSV, Arrow. If there is Parquet, nothing else.
+ * @throws {DataError} if there is none
+ */
+export function datasetFiles(present: readonly string[], what: string): string[] {
+  const parquet = present.filter((name) => name.endsWith(".parquet"));
+  const rows = parquet.length > 0
+    ? parquet
+    : present.filter((name) => /\.(jsonl|ndjson|json|csv|tsv|arrow)$/.test(name));
+  if (rows.length > 0) return rows;
+  throw new DataError(
+    `${what} must hold Parquet, JSON Lines, JSON, CSV, TSV or Arrow files, got ${
+      listed(present, { separator: ", " }) || "none"
+    }`,
+  );
+}
+
+/**
  * Returns the shards that an index lists.
  * @param index the JSON of the index
  * @param present names of the files at the repository's root

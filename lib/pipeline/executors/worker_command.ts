@@ -23,7 +23,7 @@ export interface WorkerCode {
 }
 
 /** Parts of the project that a stage may read. */
-const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules"];
+const CODE = ["deno.json", "deno.lock", "lib", "stages", "node_modules", "fixtures/benchmarks"];
 
 /** Returns the arguments of Deno for the worker of `task`, which is in `taskFile`. */
 export function workerArguments(task: Task, taskFile: string, code: WorkerCode): string[] {

@@ -59,7 +59,7 @@ Deno.test("a path that is no golden and holds none is refused with its content",
   using folder = folderOf(["empty/x/y.txt", "notes.json"]);
   const what =
     "a golden (LoRA adapter, model family, iteration of Self-Rewarding PPO, chat template, tokenizer, list of layouts, " +
-    "list of corrupt files, topic of PPO) or a directory of goldens";
+    "list of corrupt files, benchmark, topic of PPO) or a directory of goldens";
   const message = (name: string, holds: string) => `${folder.file(name)} must be ${what}, got ${holds}`;
   assertThrows(() => findGoldens(folder.file("empty")), DataError, message("empty", "x"));
   assertThrows(() => findGoldens(folder.file("notes.json")), DataError, message("notes.json", "no topic"));

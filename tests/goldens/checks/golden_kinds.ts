@@ -1,4 +1,5 @@
 /** The kinds of goldens: how each is called, recognised and checked. @module */
+import { checkBenchmark } from "./check_benchmark.ts";
 import { checkCorrupt } from "./check_corrupt.ts";
 import { checkFamily } from "./check_family.ts";
 import { checkLayouts } from "./check_layouts.ts";
@@ -38,6 +39,7 @@ export const GOLDEN_KINDS = {
     entries: ["expected.jsonl"],
     check: (path: string) => checkCorrupt(path),
   },
+  benchmark: { title: "benchmark", entries: ["golden.json", "cases.jsonl"], check: checkBenchmark },
   ppo: { title: "topic of PPO", entries: [], check: checkPpo },
 } as const satisfies Record<string, GoldenKindInfo>;
 
