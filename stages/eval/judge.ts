@@ -11,7 +11,7 @@ import { baseNll, type ModelSource } from "@/lib/model/reward/reward_model.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 
 /** A language model that reads the responses as text. */
-export interface Judge extends Required<ModelSource> {
+export interface FluencyJudge extends Required<ModelSource> {
   readonly tokenizer: Tokenizer;
   readonly contextLength: number;
 }
@@ -29,7 +29,7 @@ export interface Nll {
  * @throws {DataError} if a text exceeds the judge's context
  */
 export async function judgeNll(
-  { path, digest, tokenizer, contextLength }: Judge,
+  { path, digest, tokenizer, contextLength }: FluencyJudge,
   texts: readonly string[],
   onPiece: () => void,
 ): Promise<(Nll | undefined)[]> {

@@ -19,7 +19,7 @@ import { checkInputs } from "./check_inputs.ts";
 import type { ChatTemplate } from "@/lib/data/text/chat_template.ts";
 import type { LoadedTask } from "@/lib/model/benchmarks/data/resolve_task.ts";
 import { checkerFor } from "./checker.ts";
-import type { Judge } from "./judge.ts";
+import type { FluencyJudge } from "./judge.ts";
 import type { Params } from "./params.ts";
 import type { Context } from "./ports.ts";
 
@@ -40,7 +40,7 @@ export interface Evaluation {
   /** for audit_reward; only with a reward */
   readonly audit: Required<ModelSource> | undefined;
   /** for judge_nll, with its own tokenizer */
-  readonly judge: Judge | undefined;
+  readonly judge: FluencyJudge | undefined;
   /** with their documents */
   readonly benchmarks: readonly LoadedTask[];
   /** of benchmark prompts; undefined: plain text */
@@ -112,7 +112,7 @@ export async function readInputs(
 }
 
 /** Opens the judge. @throws {DataError} if it is no language model */
-function readJudge(path: string): Judge {
+function readJudge(path: string): FluencyJudge {
   const { headKind, contextLength } = readModel(path);
   if (headKind !== "lm") {
     throw new DataError(`judge must be a language model, got a critic in ${path}`, { file: path });
