@@ -148,7 +148,7 @@ class Planner {
   resolveLoops(): void {
     const loops = [...this.entries.values()].filter(isLoop)
       .map((block) => [block, this.source.manifest.stages[block.name] as IterateEntry] as const);
-    const outside = [...this.entries.values()].filter((entry) => !isBlock(entry));
+    const outside = [...this.entries.values()].flatMap((entry) => isBlock(entry) ? [] : [entry]);
     for (const [block, entry] of loops) resolveMetrics(block, entry, outside, this.problems);
     for (const [block, entry] of loops) {
       resolveCarried(block, entry, (...args) => this.#resolve(...args), this.problems);
