@@ -58,7 +58,7 @@ function learner({ model, parameters }: LoadedModel, params: Params, ema?: Param
   const network = new Network(model, parameters, { trainable: true });
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
   const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
-  return { network, optimizer: new AdamW(network.parameters, network.gradients!, options), ema };
+  return { network, optimizer: new AdamW(network, options), ema };
 }
 
 function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {

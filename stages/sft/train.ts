@@ -83,7 +83,7 @@ export async function train(
 
 function optimizerOf(network: Network, params: Params): AdamW {
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
-  return new AdamW(network.parameters, network.gradients!, {
+  return new AdamW(network, {
     beta1,
     beta2,
     epsilon,

@@ -17,7 +17,13 @@ async function run(paths: readonly string[], flags: { verbose?: boolean; json?: 
 }
 
 Deno.test("the command line is checked as a whole", () => {
-  assertEquals(readGoldenFlags(["a", "--json", "b"]), { paths: ["a", "b"], verbose: false, json: true });
+  assertEquals(readGoldenFlags(["a", "--json", "b"]), {
+    paths: ["a", "b"],
+    verbose: false,
+    json: true,
+    device: "cpu",
+    strict: false,
+  });
   const unknown = assertThrows(
     () => readGoldenFlags(["a", "--quiet", "--bar", "3"]),
     UsageError,

@@ -10,7 +10,7 @@ export class CompiledGraph {
   readonly #inputs: readonly string[];
 
   constructor(bounds: Parameters<typeof lower>[0], options?: SessionOptions) {
-    const graph = lower(bounds);
+    const graph = lower(bounds, options?.place);
     this.session = new Session(encodeModel(graph), options);
     this.#inputs = graph.inputs.map(({ name }) => name);
   }

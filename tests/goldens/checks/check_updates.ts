@@ -136,7 +136,7 @@ function learner(
   const [beta1, beta2] = optimizer.betas;
   return {
     network,
-    optimizer: new AdamW(network.parameters, network.gradients!, {
+    optimizer: new AdamW(network, {
       beta1,
       beta2,
       epsilon: optimizer.eps,

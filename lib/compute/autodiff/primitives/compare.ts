@@ -15,6 +15,23 @@ export const greaterEqualPrimitive = definePrimitive<object>({
   },
 });
 
+/** The primitive of `equal()`. */
+export const equalPrimitive = definePrimitive<object>({
+  name: "equal",
+  abstractEval: ([a, b]) => [{ dtype: "f32", shape: broadcastShapes("equal", a!, b!) }],
+  vjp: () => [undefined, undefined],
+  lower({ node, inputs, temporary }) {
+    const bool = temporary();
+    node("Equal", inputs, {}, { outputs: [bool] });
+    node("Cast", [bool], { to: ELEMENT_TYPE.f32 });
+  },
+});
+
+/** 1 where the integers a and b are equal, else 0, as f32. */
+export function equal(a: Value, b: Value): Value {
+  return a.trace.bind(equalPrimitive, [a, b], {})[0]!;
+}
+
 /** 1 where a ≥ b, else 0. */
 export function greaterEqual(a: Value, b: Value | number): Value {
   const right = typeof b === "number" ? a.trace.scalar(b, a.dtype) : b;

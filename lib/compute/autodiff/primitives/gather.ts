@@ -60,6 +60,32 @@ export const scatterAlongLastPrimitive = definePrimitive<{ size: number }>({
   },
 });
 
+/** The primitive of `addToRows()`. */
+export const addToRowsPrimitive = definePrimitive<object>({
+  name: "addToRows",
+  abstractEval([table, ids, rows]) {
+    const fits = ids!.dtype === "i64" && ids!.shape.length === 1 &&
+      rows!.shape.join() === [ids!.shape[0], table!.shape[1]].join();
+    requireShape(fits, "addToRows", "inputs must be a [V,C] table, i64[N] ids and [N,C] rows", [
+      table!,
+      ids!,
+      rows!,
+    ]);
+    return [{ dtype: table!.dtype, shape: table!.shape }];
+  },
+  vjp: ({ inputs: [, ids], cotangents: [g] }) => [g!, undefined, gatherRows(g!, ids!)],
+  lower({ node, inputs: [table, ids, rows], inputTypes: [, idsType], ints, temporary }) {
+    const column = temporary();
+    node("Reshape", [ids!, ints([idsType!.shape[0]!, 1])], {}, { outputs: [column] });
+    node("ScatterND", [table!, column, rows!], { reduction: "add" });
+  },
+});
+
+/** table[V,C] with row n of rows[N,C] added at ids[n]; all ids must be different. */
+export function addToRows(table: Value, ids: Value, rows: Value): Value {
+  return table.trace.bind(addToRowsPrimitive, [table, ids, rows], {})[0]!;
+}
+
 /** Rows ids[n] of table[V,C] → [N,C]. */
 export function gatherRows(table: Value, ids: Value): Value {
   return table.trace.bind(gatherRowsPrimitive, [table, ids], {})[0]!;

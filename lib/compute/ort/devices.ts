@@ -1,0 +1,77 @@
+/** The devices of `--device`: which there are, and opening one for the process. @module */
+import { UnavailableError } from "@/lib/compute/tensor/errors.ts";
+import { setDefaultPlace } from "./default_place.ts";
+import { HOST, Place } from "./place.ts";
+import { CPU, type Provider, WEBGPU } from "./provider.ts";
+import { type VulkanDevice, vulkanDevices } from "./vulkan.ts";
+
+/** Providers that compute on a device, by their value of `--device`. */
+const PROVIDERS: Readonly<Record<string, Provider>> = { [WEBGPU.device]: WEBGPU };
+
+/** Values of `--device`. `auto` is the processor: no other device is chosen unless it is named. */
+export const DEVICES = [CPU.device, ...Object.keys(PROVIDERS), "auto"] as const;
+
+/** An opened device. */
+export interface OpenedDevice {
+  readonly place: Place;
+  /** something to tell the user: a software driver, or what `auto` chose */
+  readonly notices: readonly string[];
+}
+
+const places = new Map<string, Place>();
+
+/**
+ * Opens a device.
+ * @param device one of {@linkcode DEVICES}
+ * @param options.strict false: operators that the device does not have run on the processor; default true
+ * @throws {UnavailableError} if there is none on this machine
+ */
+export function openDevice(
+  device: string,
+  { strict = true }: { readonly strict?: boolean } = {},
+): OpenedDevice {
+  if (device === "auto") return { place: HOST, notices: [`--device auto: ${CPU.device}`] };
+  const provider = PROVIDERS[device];
+  if (!provider) return { place: HOST, notices: [] };
+  const key = `${device}/${strict}`;
+  const place = places.get(key) ?? new Place(strict ? provider : { ...provider, config: {} });
+  const drivers = vulkanDrivers();
+  try {
+    place.open();
+  } catch (error) {
+    const [reason] = (error instanceof Error ? error.message : String(error)).split("\n").slice(-1);
+    throw new UnavailableError(
+      `--device ${device} requires a device under Vulkan, got ${listedDrivers(drivers)}: ${reason}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  places.set(key, place);
+  return { place, notices: softwareNotice(device, drivers) };
+}
+
+/** Opens a device for all networks and generators that the process creates from now on; returns its notices. */
+export function useDevice(device: string): readonly string[] {
+  const { place, notices } = openDevice(device);
+  setDefaultPlace(place);
+  return notices;
+}
+
+/** Other systems have other interfaces to their devices. */
+function vulkanDrivers(): readonly VulkanDevice[] | undefined {
+  return Deno.build.os === "linux" ? vulkanDevices() : undefined;
+}
+
+function listedDrivers(drivers: readonly VulkanDevice[] | undefined): string {
+  if (drivers === undefined) return "none";
+  return drivers.map(({ name }) => name).join(", ") || "no Vulkan driver";
+}
+
+function softwareNotice(device: string, drivers: readonly VulkanDevice[] | undefined): string[] {
+  if (!drivers || drivers.some(({ isSoftware }) => !isSoftware)) return [];
+  const names = drivers.map(({ name }) => name).join(", ");
+  return [
+    `--device ${device} computes on the processor: the only Vulkan driver is ${names}, much slower than --device cpu`,
+  ];
+}
