@@ -1,7 +1,11 @@
 /** All primitives by name. A test fails for a primitive without a gradient check. @module */
 import * as arithmetic from "@/lib/compute/autodiff/primitives/arithmetic.ts";
 import { attentionPrimitive } from "@/lib/compute/autodiff/primitives/attention.ts";
-import { greaterEqualPrimitive } from "@/lib/compute/autodiff/primitives/compare.ts";
+import {
+  equalPrimitive,
+  greaterEqualPrimitive,
+  toF32Primitive,
+} from "@/lib/compute/autodiff/primitives/compare.ts";
 import * as gather from "@/lib/compute/autodiff/primitives/gather.ts";
 import { geluPrimitive, geluTanhPrimitive } from "@/lib/compute/autodiff/primitives/gelu.ts";
 import { groupQueryAttentionPrimitive } from "@/lib/compute/autodiff/primitives/group_query_attention.ts";
@@ -11,6 +15,7 @@ import { broadcastToPrimitive, reduceSumPrimitive } from "@/lib/compute/autodiff
 import { rmsNormPrimitive } from "@/lib/compute/autodiff/primitives/rms_norm.ts";
 import { ropePrimitive } from "@/lib/compute/autodiff/primitives/rope.ts";
 import { scatterAddLastPrimitive } from "@/lib/compute/autodiff/primitives/scatter_add_last.ts";
+import * as sampling from "@/lib/compute/autodiff/primitives/sampling.ts";
 import * as shape from "@/lib/compute/autodiff/primitives/shape.ts";
 import { siluPrimitive } from "@/lib/compute/autodiff/primitives/silu.ts";
 import { softmaxPrimitive } from "@/lib/compute/autodiff/primitives/softmax.ts";
@@ -26,8 +31,11 @@ export const PRIMITIVES = {
   maximum: arithmetic.maximumPrimitive,
   minimum: arithmetic.minimumPrimitive,
   greaterEqual: greaterEqualPrimitive,
+  equal: equalPrimitive,
+  toF32: toF32Primitive,
   neg: arithmetic.negPrimitive,
   exp: unary.expPrimitive,
+  log: unary.logPrimitive,
   sqrt: unary.sqrtPrimitive,
   sigmoid: unary.sigmoidPrimitive,
   tanh: unary.tanhPrimitive,
@@ -50,7 +58,12 @@ export const PRIMITIVES = {
   scatterAddRows: gather.scatterAddRowsPrimitive,
   takeAlongLast: gather.takeAlongLastPrimitive,
   scatterAlongLast: gather.scatterAlongLastPrimitive,
+  addToRows: gather.addToRowsPrimitive,
+  replaceRows: gather.replaceRowsPrimitive,
   scatterAddLast: scatterAddLastPrimitive,
+  argMax: sampling.argMaxPrimitive,
+  topK: sampling.topKPrimitive,
+  drawTokens: sampling.drawTokensPrimitive,
   rmsNorm: rmsNormPrimitive,
   layerNorm: layerNormPrimitive,
   rope: ropePrimitive,

@@ -18,7 +18,8 @@ import type { Work } from "@/lib/model/train/event_loop.ts";
 import { exactProgram } from "@/lib/model/train/exact_program.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { SCORING_BUDGET } from "@/lib/model/train/token_logprobs.ts";
-import type { Generated, GenerationOptions, Generator } from "./generator.ts";
+import type { Generated, GenerationOptions } from "./generation_options.ts";
+import type { Generator } from "./generator.ts";
 import { draw } from "./sampler.ts";
 import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 

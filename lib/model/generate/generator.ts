@@ -7,91 +7,41 @@
 import { mergedModel } from "@/lib/model/models/lora/merge.ts";
 import type { Model } from "@/lib/model/models/model.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
-import { type PreparedRun, Session } from "@/lib/compute/ort/session.ts";
-import { float32Of, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
-import { type Key, makeKey, uniform } from "@/lib/compute/random/uniform.ts";
+import { defaultPlace } from "@/lib/compute/ort/default_place.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
+import { type Key, makeKey } from "@/lib/compute/random/uniform.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
-import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 import { runSync, type Work } from "@/lib/model/train/event_loop.ts";
-import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
-import { KeyValueCache } from "./key_value_cache.ts";
-import { prefill } from "./prefill.ts";
-import { checkSampling, draw, mostProbable, type Sampling } from "./sampler.ts";
+import type { Choice, Decoder, Sequence } from "./decoder.ts";
+import { DeviceDecoder } from "./device_decoder.ts";
+import { HostDecoder } from "./host_decoder.ts";
+import type { Generated, GenerationOptions, GenerationPrompt } from "./generation_options.ts";
+import { checkSampling, type Sampling } from "./sampler.ts";
 
-/** A prompt to generate a response to. */
-export interface GenerationPrompt {
-  /** the random numbers of the response follow from it and the seed: unique among the prompts of a seed */
-  readonly id: string;
-  readonly ids: Int32Array;
-  /** given first tokens of the response; generation continues after them as if they had been drawn */
-  readonly begun?: Int32Array;
-}
-
-/** What to generate, and how. */
-export interface GenerationOptions {
-  readonly prompts: readonly GenerationPrompt[];
-  readonly sampling: Sampling;
-  readonly maxNewTokens: number;
-  /** any of these ends a response and is part of it; empty: only the length limit ends it */
-  readonly eosIds: readonly number[];
-  readonly seed: number;
-  /** sequences that are generated at the same time */
-  readonly batchSize: number;
-  /** also return log-probabilities at temperature 1, without top-k and top-p, where sampling differs from that */
-  readonly logprobsT1?: boolean;
-  /** called with every token that is not an end token; true ends the response after it, with the finish reason `stop` */
-  readonly onToken?: ((prompt: number, id: number) => boolean) | undefined;
-  /** called with the logits [V] of every step before its token is chosen; the array is reused */
-  readonly onLogits?: (prompt: number, position: number, logits: Float32Array) => void;
-  /** called after every step with the number of tokens so far; may throw to stop */
-  readonly onStep?: ((tokens: number, finished: number) => void) | undefined;
-}
-
-/** A response; log-probabilities of given tokens (`begun`) are 0. */
-export interface Generated {
-  /** with the end token where one was emitted */
-  readonly responseIds: Int32Array;
-  /** nats, under the distribution that was sampled from */
-  readonly logprobs: Float32Array;
-  /** nats, at temperature 1 without top-k and top-p; undefined where equal to `logprobs` or not requested */
-  readonly logprobsT1: Float32Array | undefined;
-  readonly finishReason: "eos" | "length" | "stop";
-}
-
-interface Slot {
-  readonly prompt: number;
-  readonly key: Key;
-  readonly ids: number[];
+/** A sequence that is generated. */
+interface Slot extends Sequence {
   readonly logprobs: number[];
   readonly logprobsT1: number[];
-  next: number; // id of the next input token
-  position: number; // position of that token in the sequence
-}
-
-/** A decoding step of one batch size, with all inputs and outputs bound. */
-interface Step {
-  readonly run: PreparedRun;
-  readonly ids: BigInt64Array;
-  readonly position: BigInt64Array;
-  readonly lastIndex: Int32Array;
-  readonly outputs: Readonly<Record<string, Float32Array>>;
 }
 
 /** Generates from one set of weights; compiled at first use. The weights must not change while it is in use. */
 export class Generator {
-  readonly #total = TensorValue.zeros("i32", [1]);
-  readonly #temperature = TensorValue.zeros("f32", []);
-  #session: { readonly key: string; readonly session: Session; readonly capacity: number } | undefined;
-  #cache: KeyValueCache | undefined;
-  #steps = new Map<number, Step>();
+  readonly #decoder: Decoder;
 
   readonly model: Model;
   readonly parameters: ParameterVector;
 
-  /** Merges an adapter into its base, so that a step is no slower than without one. */
-  constructor(model: Model, parameters: ParameterVector) {
+  /**
+   * Merges an adapter into its base, so that a step is no slower than without one.
+   * @param options.place default: that of the process
+   */
+  constructor(model: Model, parameters: ParameterVector, options: { readonly place?: Place } = {}) {
     ({ model: this.model, parameters: this.parameters } = mergedModel({ model, parameters }));
+    const place = options.place ?? defaultPlace();
+    this.#decoder = place.isHost
+      ? new HostDecoder(this.model, this.parameters)
+      : new DeviceDecoder(this.model, this.parameters, place);
   }
 
   /**
@@ -108,29 +58,29 @@ export class Generator {
     checkSampling(sampling);
     this.#checkPrompts(prompts, maxNewTokens);
     const results: Generated[] = new Array(prompts.length);
-    const outputs = this.#prepare(options);
-    const slots: Slot[] = [];
+    const decoder = this.#decoder, most = decoder.prepare(options);
+    const slots: Slot[] = [], free = Array.from({ length: most }, (_, row) => row);
     const ends = new Set(eosIds);
     let next = 0, tokens = 0, finished = 0;
-    const most = this.#cache!.slots, refillAt = Math.max(1, most >> 3);
+    const refillAt = Math.max(1, most >> 3);
     while (next < prompts.length || slots.length > 0) {
       // Prefilling a few prompts at a time costs more than leaving a few slots idle.
-      const free = most - slots.length, waiting = prompts.length - next;
-      if (waiting > 0 && (free >= refillAt || free >= waiting || slots.length === 0)) {
-        const taken = prompts.slice(next, next + free).map((prompt, i) => ({
+      const waiting = prompts.length - next;
+      if (waiting > 0 && (free.length >= refillAt || free.length >= waiting || slots.length === 0)) {
+        const taken = prompts.slice(next, next + free.length).map((prompt) => ({
           ids: joined(prompt),
-          slot: slots.length + i,
+          slot: free.shift()!,
         }));
-        prefill(this.model, this.parameters, taken, this.#cache!);
-        for (const { ids } of taken) {
+        decoder.prefill(taken);
+        for (const { ids, slot } of taken) {
           const { id, begun } = prompts[next]!;
-          slots.push(newSlot(next++, ids, makeKey(options.seed, "rollout", id), begun));
+          slots.push(newSlot(next++, slot, ids, makeKey(options.seed, "rollout", id), begun));
         }
       }
-      const step = this.#run(slots, outputs);
-      for (let row = slots.length - 1; row >= 0; row--) { // from the end: a slot that moves to this row was processed already
-        const slot = slots[row]!;
-        this.#choose(slot, row, step, options);
+      const choices = decoder.step(slots, options);
+      for (let i = slots.length - 1; i >= 0; i--) { // from the end: a slot that moves here was processed already
+        const slot = slots[i]!;
+        advance(slot, choices[i]!);
         tokens++;
         const reason = ends.has(slot.next)
           ? "eos"
@@ -143,10 +93,8 @@ export class Generator {
         results[slot.prompt] = resultOf(slot, reason, sampling);
         finished++;
         const last = slots.pop()!;
-        if (last !== slot) {
-          this.#cache!.move(slots.length, row, last.position);
-          slots[row] = last;
-        }
+        if (last !== slot) slots[i] = last;
+        free.unshift(decoder.release(slot, last));
       }
       options.onStep?.(tokens, finished);
       yield;
@@ -166,99 +114,22 @@ export class Generator {
       );
     }
   }
-
-  /** Compiles the decoding graph for the requested outputs and length, and makes the cache. */
-  #prepare(
-    { prompts, sampling, maxNewTokens, batchSize, logprobsT1, onLogits }: GenerationOptions,
-  ): StepOutput[] {
-    const outputs: StepOutput[] = ["probabilities"];
-    if (logprobsT1 && sampling.temperature !== 1 && sampling.temperature !== 0) {
-      outputs.push("probabilities_t1");
-    }
-    if (onLogits) outputs.push("logits");
-    const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 1) + maxNewTokens;
-    const capacity = Math.min(this.model.contextLength, Math.ceil(longest / 32) * 32);
-    const key = outputs.join();
-    if (this.#session?.key !== key || this.#session.capacity < capacity) {
-      const session = decodeSession(this.model, this.parameters, { capacity, outputs });
-      this.#session = { key, session, capacity };
-      this.#cache = undefined;
-    }
-    const slots = Math.max(1, Math.min(batchSize, prompts.length));
-    if (!this.#cache || this.#cache.slots < slots) {
-      this.#cache = new KeyValueCache(this.model, slots, this.#session.capacity);
-      this.#steps = new Map();
-    }
-    float32Of(this.#temperature)[0] = sampling.temperature === 0 ? 1 : sampling.temperature;
-    return outputs;
-  }
-
-  #step(rows: number, outputs: readonly StepOutput[]): Step {
-    let step = this.#steps.get(rows);
-    if (step) return step;
-    const ids = TensorValue.zeros("i64", [rows]), position = TensorValue.zeros("i64", [rows, 1]);
-    const lastIndex = TensorValue.zeros("i32", [rows]);
-    const cache = this.#cache!.bindings(rows);
-    const chosen = Object.fromEntries(
-      outputs.map((name) =>
-        [name, new TensorValue(hostTensor("f32", [rows, this.model.vocabSize]))] as const
-      ),
-    );
-    const updated = Object.fromEntries(Object.entries(cache).map(([name, value]) => [`next_${name}`, value]));
-    const inputs = {
-      ids,
-      ...(readsPosition(this.model) ? { position } : {}),
-      last_index: lastIndex,
-      total: this.#total,
-      temperature: this.#temperature,
-      ...cache,
-    };
-    step = {
-      run: this.#session!.session.prepare(inputs, { ...chosen, ...updated }),
-      ids: ids.data as BigInt64Array,
-      position: position.data as BigInt64Array,
-      lastIndex: lastIndex.data as Int32Array,
-      outputs: Object.fromEntries(Object.entries(chosen).map(([name, value]) => [name, float32Of(value)])),
-    };
-    this.#steps.set(rows, step);
-    return step;
-  }
-
-  #run(slots: readonly Slot[], outputs: readonly StepOutput[]): Step {
-    const step = this.#step(slots.length, outputs);
-    let longest = 0;
-    slots.forEach(({ next, position }, row) => {
-      step.ids[row] = BigInt(next);
-      step.position[row] = BigInt(position);
-      step.lastIndex[row] = position;
-      longest = Math.max(longest, position + 1);
-    });
-    (this.#total.data as Int32Array)[0] = longest;
-    step.run.run();
-    return step;
-  }
-
-  #choose(slot: Slot, row: number, step: Step, { sampling, onLogits }: GenerationOptions): void {
-    const size = this.model.vocabSize, from = row * size;
-    const probabilities = step.outputs.probabilities!.subarray(from, from + size);
-    const at = slot.ids.length;
-    onLogits?.(slot.prompt, at, step.outputs.logits!.subarray(from, from + size));
-    const chosen = sampling.temperature === 0
-      ? mostProbable(probabilities)
-      : draw(probabilities, uniform(slot.key, at), sampling);
-    slot.ids.push(chosen.id);
-    slot.logprobs.push(chosen.logprob);
-    const probabilitiesT1 = step.outputs.probabilities_t1?.subarray(from, from + size) ?? probabilities;
-    slot.logprobsT1.push(Math.log(probabilitiesT1[chosen.id]!));
-    slot.next = chosen.id;
-    slot.position++;
-  }
 }
 
-function newSlot(prompt: number, ids: Int32Array, key: Key, begun: Iterable<number> = []): Slot {
+/** Appends the chosen token, which is the next input. */
+function advance(slot: Slot, { id, logprob, logprobT1 }: Choice): void {
+  slot.ids.push(id);
+  slot.logprobs.push(logprob);
+  slot.logprobsT1.push(logprobT1);
+  slot.next = id;
+  slot.position++;
+}
+
+function newSlot(prompt: number, row: number, ids: Int32Array, key: Key, begun: Iterable<number> = []): Slot {
   const given = [...begun], none = given.map(() => 0);
   return {
     prompt,
+    row,
     key,
     ids: given,
     logprobs: none,

@@ -16,7 +16,7 @@ import { blockGraphs } from "./block_graphs.ts";
 import type { TokenBatch } from "./embedding.ts";
 import { headGraph } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
-import { PlacedVector } from "./placed_vector.ts";
+import { placedCopy, PlacedVector } from "./placed_vector.ts";
 import { RecentlyUsed } from "./recently_used.ts";
 import { type RowAngles, rowAngles } from "./row_angles.ts";
 import { type RowOperations, rowOperations } from "./row_operations.ts";
@@ -92,7 +92,9 @@ export class Network {
     this.place = options.place ?? defaultPlace();
     if (options.trainable) checkTrainable(model);
     this.gradients = options.trainable ? parameters.zeros() : undefined;
-    this.weights = new PlacedVector(this.place, parameters);
+    this.weights = options.trainable
+      ? new PlacedVector(this.place, parameters)
+      : placedCopy(this.place, parameters);
     this.placedGradients = this.gradients && new PlacedVector(this.place, this.gradients);
     this.#rows = rowOperations(this.place);
     this.#signature = modelSignature(model);

@@ -18,7 +18,8 @@ export interface VectorPart {
 /** Copies of frozen vectors by device: networks on one backbone share them. */
 const shared = new WeakMap<Place, WeakMap<ParameterVector, PlacedVector>>();
 
-function sharedVector(place: Place, host: ParameterVector): PlacedVector {
+/** Returns the copy of a vector that nothing writes to, from those that the process shares. */
+export function placedCopy(place: Place, host: ParameterVector): PlacedVector {
   const known = shared.get(place) ?? new WeakMap<ParameterVector, PlacedVector>();
   shared.set(place, known);
   const vector = known.get(host) ?? new PlacedVector(place, host);
@@ -33,7 +34,7 @@ export class PlacedVector {
 
   /** @param host the same vector in the processor's memory; see `pull()` and `push()` */
   constructor(readonly place: Place, readonly host: ParameterVector) {
-    this.#backbone = host.backbone && sharedVector(place, host.backbone);
+    this.#backbone = host.backbone && placedCopy(place, host.backbone);
   }
 
   /** Returns one parameter as a tensor, of the backbone where the vector has none. @throws {DataError} if neither has it */
