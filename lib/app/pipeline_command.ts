@@ -19,6 +19,7 @@ import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
 import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
+import { openDevice } from "@/lib/compute/ort/devices.ts";
 import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
@@ -61,6 +62,9 @@ async function execute(flags: PipelineFlags): Promise<void> {
   if (flags.verify) {
     verify(flags.storeDir);
   }
+  // Opened here too, so that a missing device is found before the first stage.
+  const { place, notices } = openDevice(flags.device);
+  notices.forEach(warn);
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
   const stop = stopOnSignals(flags.grace);
@@ -72,6 +76,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         ? processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv, kill: stop.kill })
         : inlineExecutor(stages),
       threads: flags.threads,
+      device: place.provider.device,
       signal: stop.signal,
       warn: (message) => warn(`Warning: ${message}`),
       listener: (event) => {

@@ -23,6 +23,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
   --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
+  --device NAME              device that computes: cpu, webgpu (experimental) or auto; default cpu
   --executor inline|process  run stages in this process, or each in its own; default inline
   --dry-run                  print which stages would run and why, then exit
   --fresh                    ignore the cache and run every stage
@@ -62,6 +63,8 @@ export interface PipelineFlags extends ChildFlags {
   readonly to?: readonly string[];
   readonly seed?: number;
   readonly threads: number;
+  /** value of --device */
+  readonly device: string;
   readonly executor: "inline" | "process";
   /** addresses of the manifest that stages may connect to, as `host:port` */
   readonly allowHosts: readonly string[];
@@ -85,7 +88,17 @@ export function readPipelineFlags(
 ): PipelineFlags {
   const flags = readFlags(args, {
     booleans: ["json", "fresh", "dry-run", "verify", "follow-links"],
-    strings: ["run-dir", "store", "hub-cache", "to", "seed", "threads", "executor", ...CHILD_FLAGS.strings],
+    strings: [
+      "run-dir",
+      "store",
+      "hub-cache",
+      "to",
+      "seed",
+      "threads",
+      "device",
+      "executor",
+      ...CHILD_FLAGS.strings,
+    ],
     lists: ["input", "set", "allow-host", ...CHILD_FLAGS.lists],
     maxWords: 1,
   });
@@ -108,6 +121,7 @@ export function readPipelineFlags(
     ...(to && { to }),
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
+    device: flags.text("device") ?? "cpu",
     executor: executor ?? "inline",
     allowHosts: flags.list("allow-host"),
     followLinks: flags.has("follow-links"),

@@ -25,6 +25,7 @@ import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { isLoopback } from "./request_guard.ts";
+import { checkDevice } from "@/lib/compute/ort/devices.ts";
 import { createServer } from "./server.ts";
 import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
 
@@ -36,6 +37,7 @@ Usage: deno task serve [flags]
   --host HOST             address to listen on; non-loopback addresses require SRPPO_TOKEN; default 127.0.0.1
   --port N                port; 0: any free port; default PORT, else 8000
   --threads N             CPU threads of one run; default all cores
+  --device NAME           device of all runs: cpu, webgpu (experimental) or auto; default cpu
   --cores N               CPU cores of all runs; number of parallel runs: N / threads; default all cores
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
@@ -67,6 +69,8 @@ export interface ServeFlags extends ChildFlags {
   readonly port: number;
   readonly threads: number;
   readonly cores: number;
+  /** value of --device */
+  readonly device?: string;
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
@@ -89,7 +93,17 @@ export function readServeFlags(
   env: { readonly PORT?: string | undefined },
 ): ServeFlags {
   const flags = readFlags(args, {
-    strings: ["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
+    strings: [
+      "data",
+      "host",
+      "port",
+      "threads",
+      "cores",
+      "device",
+      "max-body",
+      "timeout",
+      ...CHILD_FLAGS.strings,
+    ],
     lists: ["allow-origin", "allow-host", ...CHILD_FLAGS.lists],
     booleans: ["allow-modules"],
     maxWords: 0,
@@ -113,6 +127,7 @@ export function readServeFlags(
     flags.problems.push(`--host must be an IP address or localhost, got "${host}"`);
   }
   const all = navigator.hardwareConcurrency;
+  const device = flags.text("device");
   const timeout = flags.integer("timeout", { min: 1, max: 1e6 });
   const read = {
     ...readChildFlags(flags),
@@ -123,6 +138,7 @@ export function readServeFlags(
     port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
+    ...(device !== undefined && { device }),
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
     allowedHosts: hosts.flatMap(({ host }) => host ?? []),
     allowedOrigins: origins,
@@ -157,6 +173,7 @@ export async function serve(
   const { host, port } = flags;
   checkToken(flags, world.token);
   const root = openDataRoot(flags.data);
+  if (flags.device !== undefined) checkDevice(flags.device); // stages open it, this process may not
   const server = createServer({
     ...flags,
     grace: innerGrace(flags.grace),

@@ -22,6 +22,7 @@ import {
 } from "@/lib/model/models/checkpoint.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { AdamW } from "@/lib/model/train/adamw.ts";
+import { MovingAverage } from "@/lib/model/train/moving_average.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedule.ts";
@@ -32,7 +33,7 @@ import type { ScaleState } from "./rewards.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 import { firstIterationOf } from "./warnings.ts";
 
-/** A loaded trainer. */
+/** A loaded trainer. Its vectors on the device are current; those in the processor's memory after `pull()`. */
 export interface Trainer {
   readonly policy: Learner;
   /** absent where the estimator needs none */
@@ -54,11 +55,16 @@ export type TrainerOutputs = Readonly<Record<"policy" | "critic" | "state" | "em
 
 const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
-function learner({ model, parameters }: LoadedModel, params: Params, ema?: ParameterVector): Learner {
+function learner({ model, parameters }: LoadedModel, params: Params): Learner {
   const network = new Network(model, parameters, { trainable: true });
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
   const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
-  return { network, optimizer: new AdamW(network, options), ema };
+  return { network, optimizer: new AdamW(network, options) };
+}
+
+/** Returns a learner with a moving average that begins as `ema`; the average goes to the device at its first update. */
+function withEma(learner: Learner, ema: ParameterVector | undefined): Learner {
+  return ema ? { ...learner, ema: new MovingAverage(ema, learner.network.weights) } : learner;
 }
 
 function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {
@@ -80,8 +86,9 @@ function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): Name
 export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: HandOver): Trainer {
   const loaded = loadLanguageModel(inputs.policy, handOver);
   const ema = params.ema_decay === null ? undefined : loaded.parameters.clone();
-  const policy = learner(loaded, params, ema);
+  const own = learner(loaded, params);
   const critic = isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params);
+  const policy = withEma(own, ema);
   if (inputs.state === undefined) return { policy, critic, state: initialState(params) };
   const file = join(inputs.state, FILE);
   readVectors(
@@ -93,6 +100,8 @@ export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: Ha
     if (directory !== undefined) handOver?.release(directory);
   }
   const state = readTrainerState(inputs.state);
+  policy.optimizer.push();
+  critic?.optimizer.push();
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
   return { policy, critic, state };
@@ -173,6 +182,15 @@ export function nextState(
   };
 }
 
+/** Copies weights and moments from the device. */
+function pull({ policy, critic }: Trainer): void {
+  for (const { network, optimizer } of critic ? [policy, critic] : [policy]) {
+    network.pull();
+    optimizer.pull();
+  }
+  policy.ema?.pull();
+}
+
 /**
  * Writes what the next iteration starts from. Each model gets the tokenizer's files. A critic that was given but not loaded is copied.
  * @param handOver takes the arrays: nothing may be trained with them afterwards
@@ -184,20 +202,21 @@ export async function saveTrainer(
   handOver?: HandOver,
 ): Promise<void> {
   const { policy: { network, ema }, critic, state } = trainer;
+  pull(trainer);
   const write = (path: string, model: LoadedModel) =>
     publishDirectory(path, (to) => {
       writeModel(to, model, givingTo(handOver, path));
       copyTokenizerFiles(inputs.policy, to);
     });
   await write(outputs.policy, network);
-  if (ema) await write(outputs.ema, { model: network.model, parameters: ema });
+  if (ema) await write(outputs.ema, { model: network.model, parameters: ema.host });
   const { critic: from } = inputs;
   if (critic) await write(outputs.critic, critic.network);
   else if (from !== undefined) {
     await publishDirectory(outputs.critic, (to) => passOn(from, to, outputs.critic, handOver));
   }
   await publishDirectory(outputs.state, (to) => {
-    const vectors = { ...momentsOf(trainer), ...(ema ? { [EMA]: ema } : {}) };
+    const vectors = { ...momentsOf(trainer), ...(ema ? { [EMA]: ema.host } : {}) };
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });

@@ -7,7 +7,7 @@ import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
 import { writeModel } from "@/lib/model/models/checkpoint.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/ort/configure.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { supervisedSequences } from "./objective.ts";
@@ -32,7 +32,7 @@ export const stage = defineStage({
 
 async function run(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
-  configureRuntime({ threads: context.threads });
+  for (const warning of configureCompute(context)) context.progress({ warning });
   checkObjective(inputs, params);
   const loaded = startingModel(inputs.model, params, seed);
   const reading = { inputs, params, model: loaded.model, seed };
@@ -48,6 +48,7 @@ async function run(context: Context): Promise<void> {
   const network = new Network(loaded.model, loaded.parameters, { trainable: true });
   const checkpoints = new CheckpointList(scratch ?? `${outputs.checkpoints}.partial`);
   const write = (to: string) => {
+    network.pull();
     writeModel(to, loaded);
     copyTokenizerFiles(inputs.model, to);
   };

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
 import { digestBytes, digestFile } from "@/lib/data/files/digest.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
-import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
+import type { Network } from "@/lib/model/train/network.ts";
 import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 
 /** Content of progress.json. */
@@ -25,7 +25,7 @@ interface ProgressFile {
 
 const VECTORS = "vectors.safetensors", PROGRESS = "progress.json";
 
-const vectorsOf = (parameters: ParameterVector, optimizer: AdamW) => ({
+const vectorsOf = ({ parameters }: Network, optimizer: AdamW) => ({
   weights: parameters,
   exp_avg: optimizer.firstMoment,
   exp_avg_sq: optimizer.secondMoment,
@@ -34,12 +34,14 @@ const vectorsOf = (parameters: ParameterVector, optimizer: AdamW) => ({
 /** Saves the state after `optimizer.step` updates. */
 export function saveProgress(
   scratch: string,
-  parameters: ParameterVector,
+  network: Network,
   optimizer: AdamW,
   metrics: readonly MetricRow[],
 ): Promise<void> {
+  network.pull();
+  optimizer.pull();
   return publishDirectory(join(scratch, "training"), (directory) => {
-    writeVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+    writeVectors(join(directory, VECTORS), vectorsOf(network, optimizer));
     const progress: Progress = { updates: optimizer.step, metrics };
     const digests = {
       progress: digestBytes(JSON.stringify(progress)),
@@ -53,13 +55,15 @@ export function saveProgress(
 /** Restores a saved state; returns its metrics, or undefined if none was saved or it is damaged. */
 export function restoreProgress(
   scratch: string,
-  parameters: ParameterVector,
+  network: Network,
   optimizer: AdamW,
 ): Progress | undefined {
   const directory = join(scratch, "training");
   const saved = readProgress(directory);
   if (saved === undefined) return undefined;
-  readVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+  readVectors(join(directory, VECTORS), vectorsOf(network, optimizer));
+  network.push();
+  optimizer.push();
   optimizer.step = saved.updates;
   return saved;
 }

@@ -49,7 +49,7 @@ export async function train(
 ): Promise<MetricRow[]> {
   const { params, total, scratch, signal, onUpdate, checkpoint } = training;
   const optimizer = optimizerOf(network, params);
-  const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer) : undefined;
+  const saved = scratch ? restoreProgress(scratch, network, optimizer) : undefined;
   const rows: MetricRow[] = [...saved?.metrics ?? []];
   let savedAt = performance.now(), tokens = 0;
   for (let index = saved?.updates ?? 0; index < total; index++) {
@@ -68,7 +68,7 @@ export async function train(
     await yieldToEventLoop();
     if (index + 1 === total) break;
     if (scratch && (signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS)) {
-      await saveProgress(scratch, network.parameters, optimizer, rows);
+      await saveProgress(scratch, network, optimizer, rows);
       savedAt = performance.now();
     }
     if (signal.aborted) {

@@ -9,12 +9,12 @@ import { type VulkanDevice, vulkanDevices } from "./vulkan.ts";
 const PROVIDERS: Readonly<Record<string, Provider>> = { [WEBGPU.device]: WEBGPU };
 
 /** Values of `--device`. `auto` is the processor: no other device is chosen unless it is named. */
-export const DEVICES = [CPU.device, ...Object.keys(PROVIDERS), "auto"] as const;
+const DEVICES = [CPU.device, ...Object.keys(PROVIDERS), "auto"];
 
 /** An opened device. */
-export interface OpenedDevice {
+interface OpenedDevice {
   readonly place: Place;
-  /** something to tell the user: a software driver, or what `auto` chose */
+  /** what the user should know: a software driver, or what `auto` chose; nothing if it was opened before */
   readonly notices: readonly string[];
 }
 
@@ -22,19 +22,22 @@ const places = new Map<string, Place>();
 
 /**
  * Opens a device.
- * @param device one of {@linkcode DEVICES}
+ * @param device value of `--device`: cpu, webgpu or auto
  * @param options.strict false: operators that the device does not have run on the processor; default true
- * @throws {UnavailableError} if there is none on this machine
+ * @throws {UnavailableError} if it is unknown, or there is none on this machine
  */
 export function openDevice(
   device: string,
   { strict = true }: { readonly strict?: boolean } = {},
 ): OpenedDevice {
+  checkDevice(device);
   if (device === "auto") return { place: HOST, notices: [`--device auto: ${CPU.device}`] };
-  const provider = PROVIDERS[device];
-  if (!provider) return { place: HOST, notices: [] };
+  const provider = PROVIDERS[device]!;
+  if (device === CPU.device) return { place: HOST, notices: [] };
   const key = `${device}/${strict}`;
-  const place = places.get(key) ?? new Place(strict ? provider : { ...provider, config: {} });
+  const known = places.get(key);
+  if (known) return { place: known, notices: [] };
+  const place = new Place(strict ? provider : { ...provider, config: {} });
   const drivers = vulkanDrivers();
   try {
     place.open();
@@ -49,6 +52,12 @@ export function openDevice(
   }
   places.set(key, place);
   return { place, notices: softwareNotice(device, drivers) };
+}
+
+/** Checks a value of `--device`. @throws {UnavailableError} if it is unknown */
+export function checkDevice(device: string): void {
+  if (DEVICES.includes(device)) return;
+  throw new UnavailableError(`--device must be one of ${DEVICES.join(", ")}, got "${device}"`);
 }
 
 /** Opens a device for all networks and generators that the process creates from now on; returns its notices. */
