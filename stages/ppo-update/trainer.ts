@@ -55,11 +55,17 @@ export type TrainerOutputs = Readonly<Record<"policy" | "critic" | "state" | "em
 
 const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
-function learner({ model, parameters }: LoadedModel, params: Params): Learner {
+type Moments = readonly [ParameterVector, ParameterVector];
+
+function zeroMoments({ parameters }: LoadedModel): Moments {
+  return [parameters.zeros(), parameters.zeros()];
+}
+
+function learner({ model, parameters }: LoadedModel, moments: Moments, params: Params): Learner {
   const network = new Network(model, parameters, { trainable: true });
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
   const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
-  return { network, optimizer: new AdamW(network, options) };
+  return { network, optimizer: new AdamW(network, options, moments) };
 }
 
 /** Returns a learner with a moving average that begins as `ema`; the average goes to the device at its first update. */
@@ -67,15 +73,19 @@ function withEma(learner: Learner, ema: ParameterVector | undefined): Learner {
   return ema ? { ...learner, ema: new MovingAverage(ema, learner.network.weights) } : learner;
 }
 
-function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {
+function namedMoments(
+  { policy, critic }: { readonly policy: Moments; readonly critic: Moments | undefined },
+): NamedVectors {
   return {
-    "policy.exp_avg": policy.optimizer.firstMoment,
-    "policy.exp_avg_sq": policy.optimizer.secondMoment,
-    ...(critic && {
-      "critic.exp_avg": critic.optimizer.firstMoment,
-      "critic.exp_avg_sq": critic.optimizer.secondMoment,
-    }),
+    "policy.exp_avg": policy[0],
+    "policy.exp_avg_sq": policy[1],
+    ...(critic && { "critic.exp_avg": critic[0], "critic.exp_avg_sq": critic[1] }),
   };
+}
+
+function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): NamedVectors {
+  const of = ({ optimizer }: Learner): Moments => [optimizer.firstMoment, optimizer.secondMoment];
+  return namedMoments({ policy: of(policy), critic: critic && of(critic) });
 }
 
 /**
@@ -84,24 +94,27 @@ function momentsOf({ policy, critic }: Pick<Trainer, "policy" | "critic">): Name
  * @throws {DataError} if the files do not belong together
  */
 export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: HandOver): Trainer {
-  const loaded = loadLanguageModel(inputs.policy, handOver);
-  const ema = params.ema_decay === null ? undefined : loaded.parameters.clone();
-  const own = learner(loaded, params);
-  const critic = isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params);
-  const policy = withEma(own, ema);
+  const models = {
+    policy: loadLanguageModel(inputs.policy, handOver),
+    critic: isCriticFree(params) ? undefined : loadCritic(inputs.critic!, handOver),
+  };
+  const ema = params.ema_decay === null ? undefined : models.policy.parameters.clone();
+  const moments = {
+    policy: zeroMoments(models.policy),
+    critic: models.critic && zeroMoments(models.critic),
+  };
+  if (inputs.state !== undefined) {
+    const file = join(inputs.state, FILE), average = ema && hasEma(file, handOver) ? { [EMA]: ema } : {};
+    readVectors(file, { ...namedMoments(moments), ...average }, handOver);
+  }
+  // Networks are made before the files are released: a device takes over what an earlier stage left there.
+  const policy = withEma(learner(models.policy, moments.policy, params), ema);
+  const critic = models.critic && learner(models.critic, moments.critic!, params);
   if (inputs.state === undefined) return { policy, critic, state: initialState(params) };
-  const file = join(inputs.state, FILE);
-  readVectors(
-    file,
-    { ...momentsOf({ policy, critic }), ...(ema && hasEma(file, handOver) ? { [EMA]: ema } : {}) },
-    handOver,
-  );
   for (const directory of [inputs.policy, inputs.critic, inputs.state]) {
     if (directory !== undefined) handOver?.release(directory);
   }
   const state = readTrainerState(inputs.state);
-  policy.optimizer.push();
-  critic?.optimizer.push();
   policy.optimizer.step = state.policyUpdates;
   if (critic) critic.optimizer.step = state.criticUpdates;
   return { policy, critic, state };
@@ -220,4 +233,20 @@ export async function saveTrainer(
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });
+  leaveDevice(trainer, handOver !== undefined);
+}
+
+/** Releases the device's memory, or keeps weights and moments there for the next stage of this process. */
+function leaveDevice({ policy, critic }: Trainer, isKept: boolean): void {
+  for (const { network, optimizer } of critic ? [policy, critic] : [policy]) {
+    network.placedGradients![Symbol.dispose]();
+    if (isKept) {
+      network.weights.keep();
+      optimizer.keep();
+    } else {
+      network.weights[Symbol.dispose]();
+      optimizer[Symbol.dispose]();
+    }
+  }
+  policy.ema?.[Symbol.dispose]();
 }

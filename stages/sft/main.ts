@@ -70,6 +70,7 @@ async function run(context: Context): Promise<void> {
     metrics.push({ step: total, name: "validation_loss", value: validationLoss(network, validation) });
   }
   await publishDirectory(outputs.policy, write);
+  network.weights[Symbol.dispose]();
   if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints, scratch === undefined);
   await writeMetrics(outputs.metrics, metrics);
 }

@@ -48,7 +48,7 @@ export async function train(
   training: Training,
 ): Promise<MetricRow[]> {
   const { params, total, scratch, signal, onUpdate, checkpoint } = training;
-  const optimizer = optimizerOf(network, params);
+  using optimizer = optimizerOf(network, params);
   const saved = scratch ? restoreProgress(scratch, network, optimizer) : undefined;
   const rows: MetricRow[] = [...saved?.metrics ?? []];
   let savedAt = performance.now(), tokens = 0;

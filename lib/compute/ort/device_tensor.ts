@@ -39,14 +39,14 @@ export class DeviceTensor implements Tensor {
   /** tensor whose memory this one is a view of; undefined: its own */
   readonly owner: DeviceTensor | undefined;
 
-  /** Returns the native address or handle of its memory, which another tensor may be created over. */
-  address(): Pointer {
-    const out = outPointer();
-    check(ortApi().getTensorMutableData(Deno.UnsafePointer.create(this.handle), out));
-    return Deno.UnsafePointer.create(out[0]!);
-  }
-
   [Symbol.dispose](): void {
     if (released.unregister(this)) release(this.#held);
   }
+}
+
+/** Returns the native address or handle of a tensor's memory, which another tensor may be created over. */
+export function tensorAddress(handle: bigint): Pointer {
+  const out = outPointer();
+  check(ortApi().getTensorMutableData(Deno.UnsafePointer.create(handle), out));
+  return Deno.UnsafePointer.create(out[0]!);
 }

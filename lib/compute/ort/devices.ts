@@ -20,6 +20,11 @@ interface OpenedDevice {
 
 const places = new Map<string, Place>();
 
+/** Makes a place available as the device of its provider's name. */
+export function addDevice(place: Place): void {
+  places.set(`${place.provider.device}/true`, place);
+}
+
 /**
  * Opens a device.
  * @param device value of `--device`: cpu, webgpu or auto
@@ -30,13 +35,12 @@ export function openDevice(
   device: string,
   { strict = true }: { readonly strict?: boolean } = {},
 ): OpenedDevice {
+  const known = places.get(`${device}/${strict}`);
+  if (known) return { place: known, notices: [] };
   checkDevice(device);
   if (device === "auto") return { place: HOST, notices: [`--device auto: ${CPU.device}`] };
   const provider = PROVIDERS[device]!;
   if (device === CPU.device) return { place: HOST, notices: [] };
-  const key = `${device}/${strict}`;
-  const known = places.get(key);
-  if (known) return { place: known, notices: [] };
   const place = new Place(strict ? provider : { ...provider, config: {} });
   const drivers = vulkanDrivers();
   try {
@@ -50,7 +54,7 @@ export function openDevice(
       },
     );
   }
-  places.set(key, place);
+  places.set(`${device}/${strict}`, place);
   return { place, notices: softwareNotice(device, drivers) };
 }
 

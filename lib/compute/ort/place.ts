@@ -6,7 +6,7 @@
 import { BYTES, type DType, ELEMENT_TYPE, type TypedArray } from "@/lib/compute/tensor/dtype.ts";
 import { type HostTensor, hostTensor, type Shape, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 import { check, ortApi, outPointer, type Pointer, written } from "./api.ts";
-import { DeviceTensor } from "./device_tensor.ts";
+import { DeviceTensor, tensorAddress } from "./device_tensor.ts";
 import { CPU, type Provider } from "./provider.ts";
 import { ortRuntime } from "./runtime.ts";
 import { Session } from "./session.ts";
@@ -40,7 +40,7 @@ export class Place {
 
   /** true: tensors are `TensorValue`s, whose data this process reads and writes */
   get isHost(): boolean {
-    return this.provider.name === "";
+    return this.provider.isHost;
   }
 
   /** prefix of the keys of compiled graphs; empty for the processor */
@@ -114,7 +114,8 @@ export class Place {
     if (begin !== 0 && !this.provider.offsets) {
       throw new RangeError(`A view on ${this.provider.device} must begin at element 0, got ${begin}`);
     }
-    const address = Deno.UnsafePointer.offset(whole.address()!, begin * bytes), out = outPointer();
+    const address = Deno.UnsafePointer.offset(tensorAddress(whole.handle)!, begin * bytes),
+      out = outPointer();
     check(
       ortApi().createTensorAt(
         this.#open().memory,
@@ -155,9 +156,19 @@ export class Place {
 
   /** Copies a tensor to another of the same type, in the memory of this place or of the processor. */
   copy(from: Tensor, to: Tensor): void {
+    if (this.provider.memory === CPU.memory) { // ONNX Runtime copies between different memories only
+      return bytesOf(to).set(bytesOf(from));
+    }
     const sources = BigUint64Array.of(from.handle), targets = BigUint64Array.of(to.handle);
     check(ortApi().copyTensors(ortRuntime().env, sources, targets, null, 1n));
   }
+}
+
+/** Returns the bytes of a tensor in the processor's memory. */
+function bytesOf({ handle, dtype, shape }: Tensor): Uint8Array {
+  const bytes = sizeOf(shape) * BYTES[dtype], address = tensorAddress(handle);
+  if (bytes === 0) return new Uint8Array(0);
+  return new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(address!, bytes));
 }
 
 /** The processor. */

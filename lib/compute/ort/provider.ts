@@ -6,6 +6,8 @@ export interface Provider {
   readonly device: string;
   /** name by which it is appended to a session's options; empty: sessions have it anyway */
   readonly name: string;
+  /** true: its tensors are in the memory of this process, which reads and writes them without copies */
+  readonly isHost: boolean;
   /** name of its memory in ONNX Runtime */
   readonly memory: string;
   /** whether a tensor may begin inside an allocation, at a multiple of `align` bytes */
@@ -29,6 +31,7 @@ export interface Provider {
 export const CPU: Provider = {
   device: "cpu",
   name: "",
+  isHost: true,
   memory: "Cpu",
   offsets: true,
   align: 4,
@@ -42,6 +45,7 @@ export const CPU: Provider = {
 export const WEBGPU: Provider = {
   device: "webgpu",
   name: "WebGPU",
+  isHost: false,
   memory: "WebGPU_Buf",
   // An address is a handle of a buffer: a sum of it and an offset ends the process.
   offsets: false,

@@ -145,6 +145,7 @@ export class Session implements Disposable {
 /** Appends an execution provider with its options to those of a session. */
 function appendProvider(native: Pointer, { name, options, config }: Provider): void {
   const api = ortApi();
+  if (name === "") return;
   const texts = (words: readonly string[]) => words.map(cString);
   const keys = texts(Object.keys(options)), values = texts(Object.values(options));
   const addresses = (words: readonly Uint8Array<ArrayBuffer>[]) =>

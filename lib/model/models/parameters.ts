@@ -23,6 +23,11 @@ export class ParameterVector {
   readonly data: Float32Array<ArrayBuffer>;
   /** number of elements with weight decay: tensors of rank 2 and more, which come first */
   readonly decayed: number;
+  /**
+   * memory of the vector that this one was read from, if another stage of this process handed it over: the two are equal
+   * until this one is trained, so a device that has the other need not be given this one
+   */
+  origin: ArrayBuffer | undefined;
   /** frozen weights; read-only */
   readonly backbone: ParameterVector | undefined;
   readonly #places = new Map<

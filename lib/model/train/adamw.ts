@@ -106,17 +106,21 @@ export class AdamW {
 
   /**
    * @param trained both vectors are updated where they are; the moments are there too
+   * @param moments first and second, if they are known; used without a copy, zeros by default
    * @throws {RangeError} if there are no gradients
    */
-  constructor({ weights, placedGradients: gradients }: Trained, options: AdamWOptions) {
+  constructor(
+    { weights, placedGradients: gradients }: Trained,
+    options: AdamWOptions,
+    moments: readonly [ParameterVector, ParameterVector] = [weights.host.zeros(), weights.host.zeros()],
+  ) {
     if (!gradients) {
       throw new RangeError("An optimizer requires a trainable network, got one without gradients");
     }
     this.#options = options;
     const place = this.#place = weights.place;
     this.#gradients = gradients;
-    this.firstMoment = weights.host.zeros();
-    this.secondMoment = weights.host.zeros();
+    [this.firstMoment, this.secondMoment] = moments;
     this.#moments = [new PlacedVector(place, this.firstMoment), new PlacedVector(place, this.secondMoment)];
     this.#scalars = Object.fromEntries(SCALARS.map((name) => [name, place.zeros("f32", [])])) as Record<
       ScalarName,
@@ -193,6 +197,16 @@ export class AdamW {
   /** Copies the moments from the device to `firstMoment` and `secondMoment`. */
   pull(): void {
     for (const moment of this.#moments) moment.pull();
+  }
+
+  /** Keeps the moments on the device; see `PlacedVector.keep()`. */
+  keep(): void {
+    for (const moment of this.#moments) moment.keep();
+  }
+
+  /** Releases the device's memory of moments and gradients. */
+  [Symbol.dispose](): void {
+    for (const vector of [...this.#moments, this.#gradients]) vector[Symbol.dispose]();
   }
 
   /** Copies `firstMoment` and `secondMoment` to the device. */

@@ -38,6 +38,11 @@ export class MovingAverage {
     }
   }
 
+  /** Releases the device's memory. */
+  [Symbol.dispose](): void {
+    this.#placed[Symbol.dispose]();
+  }
+
   /** Copies the average from the device to `host`. */
   pull(): void {
     this.#placed.pull();

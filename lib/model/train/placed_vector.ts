@@ -15,15 +15,22 @@ export interface VectorPart {
   readonly decays: boolean;
 }
 
-/** Copies of frozen vectors by device: networks on one backbone share them. */
-const shared = new WeakMap<Place, WeakMap<ParameterVector, PlacedVector>>();
+/** Vectors on a device whose host is not written any more, by the memory of the host. */
+const unchanging = new WeakMap<Place, WeakMap<ArrayBuffer, PlacedVector>>();
+
+function unchangingAt(place: Place): WeakMap<ArrayBuffer, PlacedVector> {
+  const known = unchanging.get(place) ?? new WeakMap<ArrayBuffer, PlacedVector>();
+  unchanging.set(place, known);
+  return known;
+}
 
 /** Returns the copy of a vector that nothing writes to, from those that the process shares. */
 export function placedCopy(place: Place, host: ParameterVector): PlacedVector {
-  const known = shared.get(place) ?? new WeakMap<ParameterVector, PlacedVector>();
-  shared.set(place, known);
-  const vector = known.get(host) ?? new PlacedVector(place, host);
-  known.set(host, vector);
+  if (place.isHost) return new PlacedVector(place, host);
+  const known = unchangingAt(place), found = known.get(host.data.buffer);
+  if (found?.isCopyOf(host)) return found;
+  const vector = new PlacedVector(place, host);
+  known.set(host.data.buffer, vector);
   return vector;
 }
 
@@ -42,8 +49,7 @@ export class PlacedVector {
     if (!this.host.has(name) && this.#backbone) return this.#backbone.value(name);
     const known = this.#values.get(name);
     if (known) return known;
-    const tensor = this.#hostTensor(name);
-    const value = this.place.isHost ? new TensorValue(tensor) : this.place.upload(tensor);
+    const value = this.#handedOver(name) ?? this.#made(name);
     this.#values.set(name, value);
     return value;
   }
@@ -80,8 +86,42 @@ export class PlacedVector {
     for (const { name } of this.host.specs) this.place.upload(this.#hostTensor(name), this.value(name));
   }
 
+  /** Returns whether this is the vector `host`, or one over the same memory. */
+  isCopyOf({ data, specs, backbone }: ParameterVector): boolean {
+    const own = this.host;
+    return own.data.byteOffset === data.byteOffset && own.data.length === data.length &&
+      own.backbone === backbone && own.specs.every(({ name }, i) => specs[i]?.name === name);
+  }
+
+  /**
+   * Keeps the vector on the device for a later stage of this process: its host was handed over and is not written any more,
+   * and equals it.
+   */
+  keep(): void {
+    if (!this.place.isHost) unchangingAt(this.place).set(this.host.data.buffer, this);
+  }
+
+  /** Takes a parameter from the kept vector that the host was read from; that one copies it again if it is still used. */
+  #handedOver(name: string): Tensor | undefined {
+    const { origin } = this.host;
+    const kept = origin && !this.place.isHost ? unchangingAt(this.place).get(origin) : undefined;
+    return kept && kept.#take(name);
+  }
+
+  #take(name: string): Tensor | undefined {
+    const value = this.#values.get(name);
+    this.#values.delete(name);
+    return value;
+  }
+
+  #made(name: string): Tensor {
+    const tensor = this.#hostTensor(name);
+    return this.place.isHost ? new TensorValue(tensor) : this.place.upload(tensor);
+  }
+
   /** Releases the device's memory; the vector must not be used afterwards. */
   [Symbol.dispose](): void {
+    if (this.place.isHost) return;
     for (const value of this.#values.values()) value[Symbol.dispose]();
     this.#values.clear();
   }
