@@ -96,7 +96,7 @@ async function launchStage(all: readonly string[]): Promise<number> {
   const modules = stageModules(local).length > 0 ? modulePermissions() : NO_MODULES;
   return await relaunch(new URL("stage_command.ts", import.meta.url), local, {
     read: [...READ, ...read, ...write, ...checkers, ...modules.read],
-    write,
+    write: [...write, ...deviceCache(local.some((arg) => arg.startsWith("--device")) ? "named" : "cpu")],
     ...network(stageHosts(local)),
     run: modules.run,
     ffi: true,
@@ -141,13 +141,18 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
     [...withInputs(args, Object.fromEntries(given)), "--launched"],
     {
       read: [...READ, flags.manifest, ...files, flags.runDir, flags.storeDir, ...modules.read],
-      write: [flags.runDir, flags.storeDir],
+      write: [flags.runDir, flags.storeDir, ...deviceCache(flags.device)],
       ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts)),
       sys: ["systemMemoryInfo", "statfs"],
       ffi: true,
     },
     { lifeline: true, grace: flags.grace, set: await keptByFlag(flags.keepEnv) },
   );
+}
+
+/** Returns the folder where a device's check is remembered; none for the processor. */
+function deviceCache(device: string): string[] {
+  return device === "cpu" ? [] : [join(projectRoot, "node_modules", ".cache", "srppo")];
 }
 
 /** Returns the permission to reach `hosts` and to read the token for them. */

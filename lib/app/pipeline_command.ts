@@ -19,7 +19,7 @@ import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
 import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
-import { openDevice } from "@/lib/compute/ort/devices.ts";
+import { openDevice } from "@/lib/compute/devices/devices.ts";
 import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
@@ -63,8 +63,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
     verify(flags.storeDir);
   }
   // Opened here too, so that a missing device is found before the first stage.
-  const { place, notices } = openDevice(flags.device);
-  notices.forEach(warn);
+  const { device } = openDevice(flags.device, { check: true, tell: warn }).provider;
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
   const stop = stopOnSignals(flags.grace);
@@ -76,7 +75,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         ? processExecutor({ stages, root: projectRoot, keepEnv: flags.keepEnv, kill: stop.kill })
         : inlineExecutor(stages),
       threads: flags.threads,
-      device: place.provider.device,
+      device,
       signal: stop.signal,
       warn: (message) => warn(`Warning: ${message}`),
       listener: (event) => {

@@ -25,7 +25,7 @@ import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { isLoopback } from "./request_guard.ts";
-import { checkDevice } from "@/lib/compute/ort/devices.ts";
+import { checkDevice } from "@/lib/compute/devices/devices.ts";
 import { createServer } from "./server.ts";
 import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
 

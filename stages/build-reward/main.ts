@@ -13,7 +13,7 @@ import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
 import { loadChecker } from "@/lib/model/evals/load_checker.ts";
 import { writeJson } from "@/lib/data/files/json.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
-import { configureCompute } from "@/lib/compute/ort/configure.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { openParts } from "./check_models.ts";
 import { checkRequest } from "./check_request.ts";
@@ -44,7 +44,7 @@ export const stage = defineStage({
 async function run(
   { params, inputs, outputs, seed, signal, progress, threads, device }: Context,
 ): Promise<void> {
-  for (const warning of configureCompute({ threads, device })) progress({ warning });
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const members = listModels("members", inputs.members);
   checkRequest(params, inputs, members.length);
   const message = (text: string) => progress({ message: text });

@@ -7,7 +7,7 @@ import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { checkStop } from "@/lib/data/contracts/stop.ts";
-import { configureCompute } from "@/lib/compute/ort/configure.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
@@ -28,7 +28,7 @@ export const stage = defineStage({
 async function run(
   { params, inputs, outputs, seed, signal, progress, threads, device }: Context,
 ): Promise<void> {
-  for (const warning of configureCompute({ threads, device })) progress({ warning });
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const evaluation = await readInputs(inputs, params, signal);
   const onPiece = () => checkStop(signal, "this evaluation");
   const { evals, samples } = await evaluateModels(evaluation, { params, seed, progress, onPiece });

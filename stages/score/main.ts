@@ -10,7 +10,7 @@ import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/data/contracts/scored.ts";
 import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
 import { checkStop, stoppable } from "@/lib/data/contracts/stop.ts";
-import { configureCompute } from "@/lib/compute/ort/configure.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { responseSequence, RewardModel } from "@/lib/model/reward/reward_model.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
@@ -52,7 +52,7 @@ export const stage = defineStage({
 
 async function run(context: Context): Promise<void> {
   const { params, inputs, outputs, signal, progress, threads, device } = context;
-  for (const warning of configureCompute({ threads, device })) progress({ warning });
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const external = await externalReward(context);
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts);
   const reward = new RewardModel(inputs.reward), { base } = reward.sources();

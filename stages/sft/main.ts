@@ -7,7 +7,7 @@ import { copyTokenizerFiles } from "@/lib/data/contracts/model_directory.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
 import { writeModel } from "@/lib/model/models/checkpoint.ts";
-import { configureCompute } from "@/lib/compute/ort/configure.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { supervisedSequences } from "./objective.ts";
@@ -32,7 +32,7 @@ export const stage = defineStage({
 
 async function run(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
-  for (const warning of configureCompute(context)) context.progress({ warning });
+  configureCompute(context, (warning) => context.progress({ warning }));
   checkObjective(inputs, params);
   const loaded = startingModel(inputs.model, params, seed);
   const reading = { inputs, params, model: loaded.model, seed };

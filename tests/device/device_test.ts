@@ -1,12 +1,16 @@
 /** The path of a device on every machine, by stand-ins that are the processor; and one family on WebGPU where there is one. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { openDevice } from "@/lib/compute/ort/devices.ts";
+import { recordEquations } from "@/lib/compute/autodiff/lowered_equations.ts";
+import { goldenEquations } from "@/lib/compute/devices/conformance.ts";
+import { addDevice, openDevice } from "@/lib/compute/devices/devices.ts";
 import { HOST, type Place } from "@/lib/compute/ort/place.ts";
 import { EXIT, exitCodeOf, UnavailableError } from "@/lib/compute/tensor/errors.ts";
 import { checkFamily } from "@/tests/goldens/checks/check_family.ts";
 import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
+import { checkLora } from "@/tests/goldens/checks/check_lora.ts";
+import { compareStages } from "./compare_stages.ts";
 import { checkDraws, checkOrders, checkResponses, checkStepTraffic } from "./generation_cases.ts";
-import { onPlace } from "./on_place.ts";
+import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
 import { COMPOSED, STAND_IN } from "./stand_in.ts";
 import { checkDiscard, checkTrainSteps, checkTrainTraffic } from "./training_cases.ts";
@@ -36,10 +40,19 @@ for (const [name, check] of Object.entries(CASES)) {
   Deno.test(`composed operators: ${name}`, () => check(COMPOSED));
 }
 
-for (const family of GOLDEN_NAMES) {
-  Deno.test(`composed operators: ${family} passes its golden with all state on the device`, () =>
-    familyOn(COMPOSED, family));
-}
+Deno.test("composed operators: all goldens pass with all state on the device, and lower the equations of equations.txt", async () => {
+  const stop = recordEquations();
+  for (const family of GOLDEN_NAMES) familyOn(COMPOSED, family);
+  const rest = [...onPlace(COMPOSED, () => checkLora("fixtures/goldens/lora")), ...await srppoOn(COMPOSED)];
+  for (const { check, ok, worst } of rest) assert(ok, `${check} at ${worst}`);
+  // After a change of models or goldens: deno run -A tests/device/write_equations.ts
+  assertEquals(stop(), goldenEquations());
+});
+
+Deno.test("composed operators: every stage writes the processor's numbers within 1e-4, from the same files", async () => {
+  addDevice(COMPOSED);
+  await compareStages(COMPOSED.provider.device);
+});
 
 Deno.test("WebGPU: llama passes its golden with all state on the device, and no operator runs on the processor", () => {
   const place = webgpu();
@@ -52,7 +65,10 @@ Deno.test("WebGPU: copies, train steps, tokens and their bytes are those of the 
 });
 
 Deno.test("auto is the processor and says so; an unknown device is unavailable", () => {
-  assertEquals(openDevice("auto"), { place: HOST, notices: ["--device auto: cpu"] });
+  const lines: string[] = [];
+  assertEquals([openDevice("auto", { tell: (line) => lines.push(line) }), lines], [HOST, [
+    "--device auto: cpu",
+  ]]);
   const error = assertThrows(
     () => openDevice("cuda"),
     UnavailableError,

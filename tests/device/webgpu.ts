@@ -1,5 +1,5 @@
 /** WebGPU on this machine, for tests. @module */
-import { openDevice } from "@/lib/compute/ort/devices.ts";
+import { openDevice } from "@/lib/compute/devices/devices.ts";
 import type { Place } from "@/lib/compute/ort/place.ts";
 import { UnavailableError } from "@/lib/compute/tensor/errors.ts";
 
@@ -9,8 +9,7 @@ export const NOT_RUN = "not run: no Vulkan driver";
 /** Returns WebGPU; prints {@linkcode NOT_RUN} and returns undefined where it is not available. */
 export function webgpu(): Place | undefined {
   try {
-    const { place } = openDevice("webgpu");
-    return place;
+    return openDevice("webgpu");
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
     console.log(NOT_RUN);

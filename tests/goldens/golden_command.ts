@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { setDefaultPlace } from "@/lib/compute/ort/default_place.ts";
-import { openDevice } from "@/lib/compute/ort/devices.ts";
+import { openDevice } from "@/lib/compute/devices/devices.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "@/lib/app/command.ts";
 import { readFlags } from "@/lib/app/flags.ts";
@@ -116,9 +116,8 @@ export async function runGoldens(
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readGoldenFlags(args);
-  const { place, notices } = openDevice(flags.device, { strict: flags.strict });
-  setDefaultPlace(place);
-  for (const notice of notices) console.error(notice);
+  const { device, strict } = flags;
+  setDefaultPlace(openDevice(device, { strict, tell: (line) => console.error(line) }));
   const directory = workingDirectory();
   // Paths stay as typed, for messages, unless the task was run from another directory.
   const paths = directory === Deno.cwd() ? flags.paths : flags.paths.map((path) => resolve(directory, path));

@@ -1,6 +1,7 @@
 /** Turns a part of a trace into an ONNX graph: all equations between the given values and the outputs. @module */
 import { type HostTensor, i64 } from "@/lib/compute/tensor/tensor.ts";
 import type { OnnxGraph, OnnxNode } from "@/lib/compute/onnx/graph.ts";
+import { recordLowered } from "./lowered_equations.ts";
 import type { Target, Value } from "./value.ts";
 
 /** Inputs and outputs of the graph. */
@@ -44,6 +45,7 @@ export function lower(bounds: GraphBounds, target: Target = EVERY_OPERATOR): Onn
     constants.set(name, tensor);
     return name;
   };
+  equations.forEach(recordLowered);
   for (const { primitive, params, inputs, outputs } of equations) {
     // An output that is also a graph input must not be defined twice under one name.
     const names = outputs.map((v) => given.has(v.name) ? `.t${temporaries++}` : v.name);

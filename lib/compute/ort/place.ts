@@ -9,7 +9,7 @@ import { check, ortApi, outPointer, type Pointer, written } from "./api.ts";
 import { DeviceTensor, tensorAddress } from "./device_tensor.ts";
 import { CPU, type Provider } from "./provider.ts";
 import { ortRuntime } from "./runtime.ts";
-import { Session } from "./session.ts";
+import { Session, type Traffic } from "./session.ts";
 import { type Tensor, TensorValue } from "./tensor_value.ts";
 
 /** y = −x for one f32, as an ONNX model: its session has the allocator of the device. */
@@ -20,12 +20,6 @@ const PROBE =
 export interface PlaceMemory {
   readonly used: number;
   readonly peak: number;
-}
-
-/** Bytes that crossed between the processor's memory and the device's. */
-export interface Traffic {
-  readonly uploaded: number;
-  readonly downloaded: number;
 }
 
 /** Memory and sessions of one device. */

@@ -6,9 +6,22 @@
 import { addressOf, check, cString, ortApi, outPointer, type Pointer, written } from "./api.ts";
 import { joinProfile, type ProfiledSession } from "./profiling.ts";
 import { ortRuntime } from "./runtime.ts";
-import type { Place, Traffic } from "./place.ts";
 import type { Provider } from "./provider.ts";
 import { type Tensor, TensorValue } from "./tensor_value.ts";
+
+/** Bytes that crossed between the processor's memory and a device's. */
+export interface Traffic {
+  readonly uploaded: number;
+  readonly downloaded: number;
+}
+
+/** What a session needs of the place that computes. */
+interface SessionPlace {
+  readonly provider: Provider;
+  readonly isHost: boolean;
+  /** Counts bytes that a run copies. */
+  count(traffic: Traffic): void;
+}
 
 /** How a session is compiled. */
 export interface SessionOptions {
@@ -20,7 +33,7 @@ export interface SessionOptions {
   /** false: run the graph as it is (some of ONNX Runtime's fusions have no f64 kernel); default true */
   readonly optimize?: boolean;
   /** device that computes; default: the processor */
-  readonly place?: Place;
+  readonly place?: SessionPlace;
 }
 
 /** Tensors by the names of the graph's inputs or outputs. */
@@ -40,7 +53,7 @@ export class Session implements Disposable {
   readonly #kept: unknown[] = [];
   readonly #names = new Map<string, bigint>();
   readonly #profiled: ProfiledSession | undefined;
-  readonly #place: Place | undefined;
+  readonly #place: SessionPlace | undefined;
 
   /** @throws {OrtError} if the model is not valid, or has an operator that the device does not have */
   constructor(model: Uint8Array<ArrayBuffer>, options: SessionOptions = {}) {

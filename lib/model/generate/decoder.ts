@@ -4,7 +4,7 @@ import type { GenerationOptions } from "./generation_options.ts";
 import type { Prefill } from "./prefill.ts";
 
 /** A sequence that is generated, in a slot of the cache. */
-export interface Sequence {
+export interface DecodedSequence {
   /** index of its prompt */
   readonly prompt: number;
   /** of its random numbers */
@@ -20,7 +20,7 @@ export interface Sequence {
 }
 
 /** A chosen token, with its log-probabilities in nats. */
-export interface Choice {
+export interface NextToken {
   readonly id: number;
   readonly logprob: number;
   /** at temperature 1 without top-k and top-p; `logprob` where it was not requested */
@@ -34,11 +34,11 @@ export interface Decoder {
   /** Writes all tokens but the last of every prompt to the cache. */
   prefill(prompts: readonly Prefill[]): void;
   /** Computes one step and chooses a token for each sequence, in their order. */
-  step(sequences: readonly Sequence[], options: GenerationOptions): readonly Choice[];
+  step(sequences: readonly DecodedSequence[], options: GenerationOptions): readonly NextToken[];
   /**
    * Releases the slot of an ended sequence.
    * @param last the last sequence of the list, which takes the place of the ended one in it
    * @returns the slot that is free now
    */
-  release(ended: Sequence, last: Sequence): number;
+  release(ended: DecodedSequence, last: DecodedSequence): number;
 }

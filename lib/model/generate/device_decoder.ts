@@ -29,7 +29,7 @@ import { modelSignature } from "@/lib/model/train/network.ts";
 import { placedCopy, type PlacedVector } from "@/lib/model/train/placed_vector.ts";
 import { cacheCapacity } from "./cache_capacity.ts";
 import { traceStep } from "./decode_graph.ts";
-import type { Choice, Decoder, Sequence } from "./decoder.ts";
+import type { DecodedSequence, Decoder, NextToken } from "./decoder.ts";
 import { type DeviceCache, prefillDevice } from "./device_prefill.ts";
 import type { GenerationOptions } from "./generation_options.ts";
 import { paddedHeadDim } from "./key_value_cache.ts";
@@ -85,11 +85,11 @@ export class DeviceDecoder implements Decoder {
     prefillDevice(this.model, this.#weights, prompts, this.#cache!.tensors);
   }
 
-  step(sequences: readonly Sequence[], options: GenerationOptions): readonly Choice[] {
+  step(sequences: readonly DecodedSequence[], options: GenerationOptions): readonly NextToken[] {
     return this.#step!.step.run(sequences, options);
   }
 
-  release(ended: Sequence): number {
+  release(ended: DecodedSequence): number {
     return ended.row;
   }
 
@@ -175,7 +175,10 @@ class Step {
     });
   }
 
-  run(sequences: readonly Sequence[], { sampling, onLogits }: GenerationOptions): readonly Choice[] {
+  run(
+    sequences: readonly DecodedSequence[],
+    { sampling, onLogits }: GenerationOptions,
+  ): readonly NextToken[] {
     this.#ids.fill(0n);
     this.#position.fill(0n);
     this.#lastIndex.fill(0);
@@ -199,13 +202,13 @@ class Step {
     return (data as Float32Array).subarray(row * width, (row + 1) * width);
   }
 
-  #chosen(row: number): Choice {
+  #chosen(row: number): NextToken {
     const logprob = this.#row("logprob", row)[0]!;
     const logprobT1 = this.#outputs.logprobT1 ? this.#row("logprob_t1", row)[0]! : logprob;
     return { id: Number(this.#results.id!.data[row]), logprob, logprobT1 };
   }
 
-  #drawn(row: number, u: number, sampling: Sampling): Choice {
+  #drawn(row: number, u: number, sampling: Sampling): NextToken {
     const { candidates, logprobT1 } = this.#outputs, probabilities = this.#row("candidates", row);
     const ids = Array.from(
       (this.#results.candidate_ids!.data as BigInt64Array).subarray(row * candidates, (row + 1) * candidates),

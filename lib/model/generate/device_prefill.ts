@@ -12,7 +12,7 @@ import { CompiledGraph } from "@/lib/model/train/compiled_graph.ts";
 import { cached } from "@/lib/model/train/graph_cache.ts";
 import { modelSignature } from "@/lib/model/train/network.ts";
 import type { PlacedVector } from "@/lib/model/train/placed_vector.ts";
-import { rowOperations } from "@/lib/model/train/row_operations.ts";
+import { deviceRows } from "@/lib/model/train/device_rows.ts";
 import { workspaceTensor } from "@/lib/model/train/workspace.ts";
 import { type Prefill, prefillBatches, roundRows, tracePrefill } from "./prefill.ts";
 
@@ -45,7 +45,7 @@ function prefillBatch(
   members.forEach(({ ids: prompt }, row) => ids.set(prompt.subarray(0, -1), row * length));
   const shape = [rows * length, model.hiddenSize];
   let x = workspaceTensor(place, "prefill0", shape), y = workspaceTensor(place, "prefill1", shape);
-  rowOperations(place).embed(model.embeddings, weights, { ids, rows, length }, x);
+  deviceRows(place).embed(model.embeddings, weights, { ids, rows, length }, x);
   const slots = new TensorValue(i64([rows], members.map(({ slot }) => slot)));
   model.blocks.forEach((block, layer) => {
     const key = cache[`key.${layer}`]!, value = cache[`value.${layer}`]!;

@@ -13,14 +13,14 @@ import { type Key, makeKey } from "@/lib/compute/random/uniform.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { listed } from "@/lib/compute/tensor/listed.ts";
 import { runSync, type Work } from "@/lib/model/train/event_loop.ts";
-import type { Choice, Decoder, Sequence } from "./decoder.ts";
+import type { DecodedSequence, Decoder, NextToken } from "./decoder.ts";
 import { DeviceDecoder } from "./device_decoder.ts";
 import { HostDecoder } from "./host_decoder.ts";
 import type { Generated, GenerationOptions, GenerationPrompt } from "./generation_options.ts";
 import { checkSampling, type Sampling } from "./sampler.ts";
 
 /** A sequence that is generated. */
-interface Slot extends Sequence {
+interface Slot extends DecodedSequence {
   readonly logprobs: number[];
   readonly logprobsT1: number[];
 }
@@ -117,7 +117,7 @@ export class Generator {
 }
 
 /** Appends the chosen token, which is the next input. */
-function advance(slot: Slot, { id, logprob, logprobT1 }: Choice): void {
+function advance(slot: Slot, { id, logprob, logprobT1 }: NextToken): void {
   slot.ids.push(id);
   slot.logprobs.push(logprob);
   slot.logprobsT1.push(logprobT1);

@@ -11,7 +11,7 @@ import type { Model } from "@/lib/model/models/model.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { cacheCapacity } from "./cache_capacity.ts";
 import { decodeSession, readsPosition, type StepOutput } from "./decode_graph.ts";
-import type { Choice, Decoder, Sequence } from "./decoder.ts";
+import type { DecodedSequence, Decoder, NextToken } from "./decoder.ts";
 import type { GenerationOptions } from "./generation_options.ts";
 import { KeyValueCache } from "./key_value_cache.ts";
 import { type Prefill, prefill } from "./prefill.ts";
@@ -64,12 +64,12 @@ export class HostDecoder implements Decoder {
     prefill(this.model, this.parameters, prompts, this.#cache!);
   }
 
-  step(sequences: readonly Sequence[], options: GenerationOptions): readonly Choice[] {
+  step(sequences: readonly DecodedSequence[], options: GenerationOptions): readonly NextToken[] {
     const step = this.#run(sequences);
     return sequences.map((sequence, row) => this.#choose(sequence, row, step, options));
   }
 
-  release(ended: Sequence, last: Sequence): number {
+  release(ended: DecodedSequence, last: DecodedSequence): number {
     const freed = last.row;
     if (last !== ended) {
       this.#cache!.move(last.row, ended.row, last.position);
@@ -109,7 +109,7 @@ export class HostDecoder implements Decoder {
     return step;
   }
 
-  #run(sequences: readonly Sequence[]): Step {
+  #run(sequences: readonly DecodedSequence[]): Step {
     const step = this.#step(sequences.length);
     let longest = 0;
     sequences.forEach(({ next, position }, row) => {
@@ -123,7 +123,12 @@ export class HostDecoder implements Decoder {
     return step;
   }
 
-  #choose(sequence: Sequence, row: number, step: Step, { sampling, onLogits }: GenerationOptions): Choice {
+  #choose(
+    sequence: DecodedSequence,
+    row: number,
+    step: Step,
+    { sampling, onLogits }: GenerationOptions,
+  ): NextToken {
     const size = this.model.vocabSize, from = row * size;
     const probabilities = step.outputs.probabilities!.subarray(from, from + size);
     const at = sequence.ids.length;

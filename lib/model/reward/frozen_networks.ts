@@ -5,7 +5,6 @@
  */
 import { digestDirectory } from "@/lib/data/files/digest.ts";
 import { loadFrozenModel } from "@/lib/model/models/checkpoint.ts";
-import { defaultPlace } from "@/lib/compute/ort/default_place.ts";
 import { Network } from "@/lib/model/train/network.ts";
 
 /** Networks that stay loaded between uses: those that are held, whatever their size, and the last other one. */
@@ -27,7 +26,7 @@ export class FrozenNetworks {
    */
   get(directory: string, digest = digestDirectory(directory).digest): Network {
     let network = this.#networks.get(digest);
-    if (network?.place !== defaultPlace()) network = undefined; // the process computes on another device now
+    if (network?.isAtDefaultPlace() === false) network = undefined; // the process computes on another device now
     if (!network) {
       const { model, parameters } = loadFrozenModel(directory);
       this.#networks.set(digest, network = new Network(model, parameters));

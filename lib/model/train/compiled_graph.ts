@@ -2,6 +2,7 @@
 import { add, backward, lower, type Trace, type Value } from "@/lib/compute/autodiff/mod.ts";
 import type { PartParameters } from "@/lib/model/models/model.ts";
 import { encodeModel } from "@/lib/compute/onnx/encode.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
 import { type Bindings, type PreparedRun, Session, type SessionOptions } from "@/lib/compute/ort/session.ts";
 
 /** A graph as a session, with the names of the inputs that it needs. */
@@ -10,8 +11,11 @@ export class CompiledGraph {
   /** inputs that the graph needs */
   readonly inputNames: readonly string[];
 
-  constructor(bounds: Parameters<typeof lower>[0], options?: SessionOptions) {
-    const graph = lower(bounds, options?.place);
+  constructor(
+    bounds: Parameters<typeof lower>[0],
+    options: SessionOptions & { readonly place?: Place } = {},
+  ) {
+    const graph = lower(bounds, options.place);
     this.session = new Session(encodeModel(graph), options);
     this.inputNames = graph.inputs.map(({ name }) => name);
   }

@@ -14,12 +14,14 @@ import { DataError } from "@/lib/compute/tensor/errors.ts";
 import { hostTensor, type Shape, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 import { blockGraphs } from "./block_graphs.ts";
 import type { TokenBatch } from "./embedding.ts";
+import { deviceRows } from "./device_rows.ts";
 import { headGraph } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
+import { HOST_ROWS } from "./host_rows.ts";
 import { placedCopy, PlacedVector } from "./placed_vector.ts";
 import { RecentlyUsed } from "./recently_used.ts";
 import { type RowAngles, rowAngles } from "./row_angles.ts";
-import { type RowOperations, rowOperations } from "./row_operations.ts";
+import type { RowOperations } from "./row_operations.ts";
 import { workspaceGeneration, workspaceTensor } from "./workspace.ts";
 
 /** Tokens per run of the head graph; the last chunk is padded to a multiple of CHUNK_STEP. */
@@ -96,7 +98,7 @@ export class Network {
       ? new PlacedVector(this.place, parameters)
       : placedCopy(this.place, parameters);
     this.placedGradients = this.gradients && new PlacedVector(this.place, this.gradients);
-    this.#rows = rowOperations(this.place);
+    this.#rows = this.place.isHost ? HOST_ROWS : deviceRows(this.place);
     this.#signature = modelSignature(model);
   }
 
@@ -114,6 +116,11 @@ export class Network {
       this.#rows.embedBackward(trained, this.placedGradients!, batch, plan.dx);
     }
     return result;
+  }
+
+  /** Returns whether the process computes where this network is. */
+  isAtDefaultPlace(): boolean {
+    return this.place === defaultPlace();
   }
 
   /** Copies the weights from the device to `parameters`. */

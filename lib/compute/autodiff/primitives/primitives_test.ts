@@ -7,7 +7,7 @@ import { type HostTensor, i64 } from "@/lib/compute/tensor/tensor.ts";
 import { UnsupportedOpError } from "@/lib/compute/tensor/errors.ts";
 import { evaluate, evaluateVjp, type TracedFunction } from "@/tests/support/evaluate.ts";
 import { gradientError, numbers, randomTensor } from "@/tests/support/check_grads.ts";
-import { PRIMITIVES } from "@/tests/support/primitives.ts";
+import { PRIMITIVES } from "./all_primitives.ts";
 import * as ad from "../mod.ts";
 import { scatterAddRows, scatterAlongLast, takeAlongLast } from "./gather.ts";
 import { reduceMean } from "./reduce_mean.ts";

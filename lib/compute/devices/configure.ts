@@ -1,17 +1,18 @@
 /** Settings of a process that computes. @module */
 import { useDevice } from "./devices.ts";
-import { configureRuntime } from "./runtime.ts";
+import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
 
 /**
  * Sets the number of threads, and the device of networks and generators created from now on.
  * @param options.device default: the processor
- * @returns what the user should know of the device; nothing if it was opened before
+ * @param tell called with what the user should know of the device
  * @throws {RangeError} if the process already has another number of threads
- * @throws {UnavailableError} if there is no such device
+ * @throws {UnavailableError} if there is no such device, or it has wrong kernels
  */
 export function configureCompute(
   { threads, device = "cpu" }: { readonly threads: number; readonly device?: string | undefined },
-): readonly string[] {
+  tell: (line: string) => void,
+): void {
   configureRuntime({ threads });
-  return useDevice(device);
+  useDevice(device, tell);
 }
