@@ -9,7 +9,7 @@ import { Place } from "@/lib/compute/ort/place.ts";
 import { WEBGPU } from "@/lib/compute/ort/provider.ts";
 import { interrupt, startBare } from "@/tests/e2e/interrupted.ts";
 import { SmallQuickstart } from "@/tests/e2e/small_quickstart.ts";
-import { compareStages, COMPUTING, TINY } from "./compare_stages.ts";
+import { compareStages, COMPUTING, TINY_FLAGS, TINY_ROWS } from "./compare_stages.ts";
 
 openDevice("webgpu"); // this task is for machines with a driver: without one it fails here, with exit code 1
 
@@ -32,8 +32,8 @@ for (const node of COMPUTING) {
 }
 
 Deno.test("a pipeline on WebGPU that is killed in an update and resumed ends with the bytes of an undisturbed run", async () => {
-  using quickstart = new SmallQuickstart();
-  const flags = [...TINY, "--device", "webgpu"];
+  using quickstart = new SmallQuickstart(TINY_ROWS);
+  const flags = [...TINY_FLAGS, "--device", "webgpu"];
   await quickstart.run("undisturbed", ...flags);
   let updates = 0;
   const { code } = await interrupt(
