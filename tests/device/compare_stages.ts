@@ -10,7 +10,7 @@ import { taskOf } from "@/tests/e2e/stage_alone.ts";
 import { assertOutputsClose } from "./compare_outputs.ts";
 
 /** Each stage once, and a second iteration, which starts from a state. */
-const SETTINGS = [
+export const TINY_SETTINGS = [
   ...["sft.max_updates=2", "sft.batch_size=4", "members.count=1", "members.sft.max_updates=2"],
   ...["members.sft.batch_size=4", "reward.max_new_tokens=4", "reward.calibration_prompts=2", "ppo.count=2"],
   ...["ppo.rollout.prompts_per_iteration=4", "ppo.rollout.max_new_tokens=4", "ppo.update.minibatch_size=4"],
@@ -21,7 +21,7 @@ const SETTINGS = [
 ];
 
 /** Flags of the smallest pipeline with all stages. */
-export const TINY_FLAGS = SETTINGS.flatMap((setting) => ["--set", setting]);
+export const TINY_FLAGS = TINY_SETTINGS.flatMap((setting) => ["--set", setting]);
 
 /** Its rows: a software driver is slow. */
 export const TINY_ROWS = { demonstrations: 8, prompts: 4, evalPrompts: 2 };

@@ -10,6 +10,7 @@ import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts"
 import { checkLora } from "@/tests/goldens/checks/check_lora.ts";
 import { compareStages } from "./compare_stages.ts";
 import { checkDraws, checkOrders, checkResponses, checkStepTraffic } from "./generation_cases.ts";
+import { uploadsByStage } from "./hand_over_cases.ts";
 import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
 import { COMPOSED, STAND_IN } from "./stand_in.ts";
@@ -52,6 +53,16 @@ Deno.test("composed operators: all goldens pass with all state on the device, an
 Deno.test("composed operators: every stage writes the processor's numbers within 1e-4, from the same files", async () => {
   addDevice(COMPOSED);
   await compareStages(COMPOSED.provider.device);
+});
+
+Deno.test("composed operators: weights and moments stay on the device from one iteration to the next", async () => {
+  const uploads = await uploadsByStage(COMPOSED), weights = 4 * 263_000; // stories260K in f32
+  assert(uploads["ppo.update[0]"]! > weights, "the first update brings the policy and the critic");
+  // Later ones bring ids, positions and masks; without the hand-over policy, critic and four moments: 6 MB.
+  for (const stage of ["rollout", "score", "update"]) {
+    const uploaded = uploads[`ppo.${stage}[2]`]!;
+    assert(uploaded < weights / 4, `${stage}: ${uploaded} bytes`);
+  }
 });
 
 Deno.test("WebGPU: llama passes its golden with all state on the device, and no operator runs on the processor", () => {

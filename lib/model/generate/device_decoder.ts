@@ -26,6 +26,7 @@ import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { CompiledGraph } from "@/lib/model/train/compiled_graph.ts";
 import { cached } from "@/lib/model/train/graph_cache.ts";
 import { modelSignature } from "@/lib/model/train/network.ts";
+import { zerosAt } from "@/lib/model/train/zeros.ts";
 import { placedCopy, type PlacedVector } from "@/lib/model/train/placed_vector.ts";
 import { cacheCapacity } from "./cache_capacity.ts";
 import { traceStep } from "./decode_graph.ts";
@@ -103,7 +104,7 @@ export class DeviceDecoder implements Decoder {
 function emptyCache(model: Model, place: Place, slots: number, capacity: number): DeviceCache {
   const tensors = model.blocks.flatMap(({ attention: { kvHeads, headDim } }, layer) =>
     ["key", "value"].map((name) =>
-      [`${name}.${layer}`, place.zeros("f32", [slots, kvHeads, capacity, paddedHeadDim(headDim)])] as const
+      [`${name}.${layer}`, zerosAt(place, [slots, kvHeads, capacity, paddedHeadDim(headDim)])] as const
     )
   );
   return Object.fromEntries(tensors);

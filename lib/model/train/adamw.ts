@@ -3,7 +3,7 @@
  * graph over chunks that stay in the cache. ε is added after the bias-corrected root, as PyTorch does.
  * @module
  */
-import { add, broadcastTo, div, mul, reduceSum, sqrt, sub, Trace } from "@/lib/compute/autodiff/mod.ts";
+import { add, div, mul, reduceSum, sqrt, sub, Trace } from "@/lib/compute/autodiff/mod.ts";
 import type { Place } from "@/lib/compute/ort/place.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { PreparedRun } from "@/lib/compute/ort/session.ts";
@@ -12,6 +12,7 @@ import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 import { CompiledGraph } from "./compiled_graph.ts";
 import { cached } from "./graph_cache.ts";
 import { PlacedVector } from "./placed_vector.ts";
+import { zeroing } from "./zeros.ts";
 
 /** Elements per run of the update graph: four vectors of it fit a core's second-level cache. */
 const CHUNK = 65536;
@@ -65,18 +66,6 @@ function squareSumGraph(place: Place, n: number): CompiledGraph {
   });
 }
 
-/**
- * Zeros. A graph of its own: as another output of the update it could be written before the gradient is read. Not g·0, so
- * that a gradient that is not finite becomes zero too.
- */
-function zeroGraph(place: Place, n: number): CompiledGraph {
-  return cached(`${place.key}zero/${n}`, () => {
-    const zero = new Trace().input("zero", "f32", [1]);
-    const bounds = { name: "zero", inputs: [zero], outputs: { zeros: broadcastTo(zero, [n]) } };
-    return new CompiledGraph(bounds, { place });
-  });
-}
-
 interface ChunkRun {
   readonly squareSum: PreparedRun;
   readonly update: PreparedRun;
@@ -127,7 +116,6 @@ export class AdamW {
       Tensor
     >;
     const sum = this.#sum = place.zeros("f32", []);
-    const zero = place.zeros("f32", [1]);
     const parts = [weights, gradients, ...this.#moments].map((vector) => vector.parts(CHUNK));
     this.#chunks = parts[0]!.map(({ tensor: w, decays }, i): ChunkRun => {
       const [g, m, v] = parts.slice(1).map((vector) => vector[i]!.tensor) as [Tensor, Tensor, Tensor];
@@ -136,7 +124,8 @@ export class AdamW {
       return {
         squareSum: squareSumGraph(place, n).prepare({ g, before: sum }, { sum }),
         update: update.prepare(inputs, { newW: w, newM: m, newV: v }),
-        zero: place.isHost ? undefined : zeroGraph(place, n).prepare({ zero }, { zeros: g }),
+        // A graph of its own: as another output of the update it could be written before the gradient is read.
+        zero: place.isHost ? undefined : zeroing(place, g),
       };
     });
   }

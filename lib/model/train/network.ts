@@ -97,7 +97,7 @@ export class Network {
     this.weights = options.trainable
       ? new PlacedVector(this.place, parameters)
       : placedCopy(this.place, parameters);
-    this.placedGradients = this.gradients && new PlacedVector(this.place, this.gradients);
+    this.placedGradients = this.gradients && new PlacedVector(this.place, this.gradients, { isZero: true });
     this.#rows = this.place.isHost ? HOST_ROWS : deviceRows(this.place);
     this.#signature = modelSignature(model);
   }

@@ -7,6 +7,7 @@ import type { Place } from "@/lib/compute/ort/place.ts";
 import { type Tensor, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
 import { hostTensor, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { zerosAt } from "./zeros.ts";
 
 /** Consecutive elements that one elementwise graph updates. */
 export interface VectorPart {
@@ -39,8 +40,18 @@ export class PlacedVector {
   readonly #backbone: PlacedVector | undefined;
   readonly #values = new Map<string, Tensor>();
 
-  /** @param host the same vector in the processor's memory; see `pull()` and `push()` */
-  constructor(readonly place: Place, readonly host: ParameterVector) {
+  readonly #isZero: boolean;
+
+  /**
+   * @param host the same vector in the processor's memory; see `pull()` and `push()`
+   * @param options.isZero true: the vector begins as zeros, as `host` is
+   */
+  constructor(
+    readonly place: Place,
+    readonly host: ParameterVector,
+    { isZero = false }: { readonly isZero?: boolean } = {},
+  ) {
+    this.#isZero = isZero;
     this.#backbone = host.backbone && placedCopy(place, host.backbone);
   }
 
@@ -115,6 +126,7 @@ export class PlacedVector {
   }
 
   #made(name: string): Tensor {
+    if (this.#isZero && !this.place.isHost) return zerosAt(this.place, this.host.spec(name).shape);
     const tensor = this.#hostTensor(name);
     return this.place.isHost ? new TensorValue(tensor) : this.place.upload(tensor);
   }
