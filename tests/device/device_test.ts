@@ -9,7 +9,13 @@ import { checkFamily } from "@/tests/goldens/checks/check_family.ts";
 import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
 import { checkLora } from "@/tests/goldens/checks/check_lora.ts";
 import { compareStages } from "./compare_stages.ts";
-import { checkDraws, checkOrders, checkResponses, checkStepTraffic } from "./generation_cases.ts";
+import {
+  checkDraws,
+  checkExactResponses,
+  checkOrders,
+  checkResponses,
+  checkStepTraffic,
+} from "./generation_cases.ts";
 import { uploadsByStage } from "./hand_over_cases.ts";
 import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
@@ -27,6 +33,7 @@ const CASES: Readonly<Record<string, (place: Place) => void>> = {
   "drawTokens() draws the tokens of draw()": checkDraws,
   "responses are the processor's: sampled, greedy, and with top-k and top-p": checkResponses,
   "responses are equal bit for bit for any order, slot and refill": checkOrders,
+  "exact responses are equal bit for bit for any number of slots": checkExactResponses,
   "a decoding step exchanges ids, positions, random numbers and log-probabilities": checkStepTraffic,
 };
 

@@ -6,9 +6,12 @@ import { TensorValue } from "@/lib/compute/ort/tensor_value.ts";
 import { makeKey, uniform } from "@/lib/compute/random/uniform.ts";
 import { f32 } from "@/lib/compute/tensor/tensor.ts";
 import type { Generated, GenerationOptions } from "@/lib/model/generate/generation_options.ts";
+import { exactSteps } from "@/lib/model/generate/exact.ts";
 import { Generator } from "@/lib/model/generate/generator.ts";
 import { draw } from "@/lib/model/generate/sampler.ts";
 import { loadModel } from "@/lib/model/models/checkpoint.ts";
+import { runSync } from "@/lib/model/train/event_loop.ts";
+import { Network } from "@/lib/model/train/network.ts";
 import { CompiledGraph } from "@/lib/model/train/compiled_graph.ts";
 
 const { model, parameters } = loadModel("fixtures/goldens/srppo/policy");
@@ -63,6 +66,24 @@ export function checkOrders(place: Place): void {
     const found = generate(place, { prompts: order.map((i) => PROMPTS[i]!) }).map(bits);
     assertEquals(found, order.map((i) => reference[i]!));
   }
+}
+
+/** Compares exact responses for several numbers of slots, bit by bit: the training graph draws them. */
+export function checkExactResponses(place: Place): void {
+  const respond = (batchSize: number) => {
+    const options = {
+      prompts: PROMPTS,
+      temperature: 0.8,
+      maxNewTokens: 6,
+      eosIds: [7, 40, 62],
+      seed: 5,
+      batchSize,
+    };
+    const generator = new Generator(model, parameters, { place });
+    return runSync(exactSteps(generator, new Network(model, parameters, { place }), options)).map(bits);
+  };
+  const reference = respond(1);
+  for (const slots of [2, 7]) assertEquals(respond(slots), reference);
 }
 
 /** Checks the bytes of a step: per slot an id, two positions and a random number, back an id and two log-probabilities. */
