@@ -21,7 +21,7 @@ Usage: deno task golden DIR… [flags]
 
   DIR            directory of one or more goldens, or a JSON file of PPO reference values
   --device NAME  device that computes: cpu, webgpu (experimental) or auto; default cpu
-  --strict       fail where the device lacks an operator, instead of using the CPU for it
+  --strict       fail where an operator would run on the CPU instead
   --verbose      print the error at every tensor, row or step, and stack traces
   --json         print one JSON object per check, then one with the counts
   --help         print this text

@@ -27,8 +27,8 @@ Deno.test("the command line is checked as a whole", () => {
   const unknown = assertThrows(
     () => readGoldenFlags(["a", "--quiet", "--bar", "3"]),
     UsageError,
-    "Invalid flags (see --help): unknown flag --quiet, known are --json, --help, --verbose; " +
-      "unknown flag --bar, known are --json, --help, --verbose",
+    "Invalid flags (see --help): unknown flag --quiet, known are --json, --strict, --device, --help, --verbose; " +
+      "unknown flag --bar, known are --json, --strict, --device, --help, --verbose",
   );
   assertEquals(exitCodeOf(unknown), 64);
   assertThrows(

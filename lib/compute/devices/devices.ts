@@ -51,7 +51,8 @@ export function openDevice(
   try {
     place.open();
   } catch (cause) {
-    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n").slice(-1);
+    const message = cause instanceof Error ? cause.message : String(cause);
+    const reason = /Failed[^\n]*/.exec(message)?.[0] ?? message.trim(); // without the place in ONNX Runtime's source
     throw new UnavailableError(
       `--device ${device} requires a device under Vulkan, got ${listedDrivers(drivers)}: ${reason}`,
       { cause },
