@@ -22,6 +22,7 @@ import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
 import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
+import { openDevice } from "@/lib/compute/devices/devices.ts";
 import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
@@ -71,6 +72,8 @@ async function execute(flags: PipelineFlags): Promise<void> {
   if (flags.verify) {
     verify(flags.storeDir);
   }
+  // Opened here too, so that a missing device is found before the first stage.
+  const { device } = openDevice(flags.device, { check: true, tell: warn }).provider;
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
   const stop = stopOnSignals(flags.grace);
@@ -88,6 +91,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         warn: warnUser,
       }),
       threads: flags.threads,
+      device,
       ...(flags.estimate && { timeSteps }),
       signal: stop.signal,
       warn: warnUser,

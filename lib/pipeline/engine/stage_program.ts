@@ -83,9 +83,13 @@ async function runFromFlags(
       seed: stage.random ? flags.seed : 0,
       iteration: stage.random ? flags.iteration : 0,
       threads: flags.threads,
+      ...(flags.device !== undefined && { device: flags.device }),
       scratch,
     };
-    await runTask(stage, task, { signal, progress: (p) => flags.verbose && console.error(progressLine(p)) });
+    const progress = (p: StageProgress) => {
+      if (flags.verbose || p.warning !== undefined) console.error(progressLine(p));
+    };
+    await runTask(stage, task, { signal, progress });
     await places.publish();
   } catch (cause) {
     throw places.withWantedPaths(cause);
