@@ -32,7 +32,7 @@ const ROWS = 32, PROMPTS = 128;
  * @throws {DataError} if no row fits the model
  */
 export async function timeSteps(request: TimeRequest): Promise<StepTimes> {
-  configureCompute(request, () => {}); // what there is to tell of the device was told when the run began
+  configureCompute(request, () => {}); // the run printed the notices of the device already
   const loaded = isWithoutWeights(request.model)
     ? initialModel(request.model, 0)
     : loadLanguageModel(request.model);

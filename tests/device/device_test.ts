@@ -21,6 +21,8 @@ import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
 import { COMPOSED, STAND_IN } from "./stand_in.ts";
 import { checkDiscard, checkTrainSteps, checkTrainTraffic } from "./training_cases.ts";
+import { checkServedResponses } from "./serving_cases.ts";
+import { STAGE_CASES } from "./stage_cases.ts";
 import { webgpu } from "./webgpu.ts";
 
 /** By what a device must do. */
@@ -35,6 +37,8 @@ const CASES: Readonly<Record<string, (place: Place) => void>> = {
   "responses are equal bit for bit for any order, slot and refill": checkOrders,
   "exact responses are equal bit for bit for any number of slots": checkExactResponses,
   "a decoding step exchanges ids, positions, random numbers and log-probabilities": checkStepTraffic,
+  "a running batch gives each sequence the processor's tokens, whatever joins and leaves beside it":
+    checkServedResponses,
 };
 
 function familyOn(place: Place, family: string): void {
@@ -45,6 +49,10 @@ function familyOn(place: Place, family: string): void {
 
 for (const [name, check] of Object.entries(CASES)) {
   Deno.test(`stand-in: ${name}`, () => check(STAND_IN));
+  Deno.test(`composed operators: ${name}`, () => check(COMPOSED));
+}
+
+for (const [name, check] of Object.entries(STAGE_CASES)) {
   Deno.test(`composed operators: ${name}`, () => check(COMPOSED));
 }
 

@@ -86,7 +86,7 @@ export function checkExactResponses(place: Place): void {
   for (const slots of [2, 7]) assertEquals(respond(slots), reference);
 }
 
-/** Checks the bytes of a step: per slot an id, two positions and a random number, back an id and two log-probabilities. */
+/** Checks the bytes of a step: per slot an id, two positions, a temperature and a random number, back an id and two log-probabilities. */
 export function checkStepTraffic(place: Place): void {
   const crossed: number[] = [], slots = 3;
   let before = 0;
@@ -99,8 +99,8 @@ export function checkStepTraffic(place: Place): void {
       before = uploaded + downloaded;
     },
   });
-  // ids i64, position i64, last_index i32, u f32; total i32, temperature f32; id i64, logprob and logprob_t1 f32
-  assertEquals(crossed.at(-1), slots * (8 + 8 + 4 + 4) + 8 + slots * (8 + 4 + 4));
+  // ids i64, position i64, last_index i32, temperature f32, u f32; total i32; id i64, logprob and logprob_t1 f32
+  assertEquals(crossed.at(-1), slots * (8 + 8 + 4 + 4 + 4) + 4 + slots * (8 + 4 + 4));
 }
 
 /** Draws from rows of 1,000 tokens, from flat to peaked: the tokens of `draw()`, except where u is at a boundary. */

@@ -10,6 +10,7 @@ import { WEBGPU } from "@/lib/compute/ort/provider.ts";
 import { interrupt, startBare } from "@/tests/e2e/interrupted.ts";
 import { SmallQuickstart } from "@/tests/e2e/small_quickstart.ts";
 import { compareStages, COMPUTING, TINY_FLAGS, TINY_ROWS } from "./compare_stages.ts";
+import { STAGE_CASES } from "./stage_cases.ts";
 
 openDevice("webgpu"); // this task is for machines with a driver: without one it fails here, with exit code 1
 
@@ -29,6 +30,10 @@ Deno.test("the check finds the wrong kernels that docs/devices.md names", () => 
 for (const node of COMPUTING) {
   Deno.test(`${node} on WebGPU writes the processor's numbers within 1e-4, from the same files`, () =>
     compareStages("webgpu", [node]));
+}
+
+for (const [name, check] of Object.entries(STAGE_CASES)) {
+  Deno.test(`WebGPU: ${name}`, () => check(openDevice("webgpu")));
 }
 
 Deno.test("a pipeline on WebGPU that is killed in an update and resumed ends with the bytes of an undisturbed run", async () => {

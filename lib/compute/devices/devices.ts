@@ -87,9 +87,9 @@ function checkKernels(
   );
 }
 
-/** Checks a value of `--device`. @throws {UnavailableError} if it is unknown */
-export function checkDevice(device: string): void {
-  if (DEVICES.includes(device)) return;
+/** Returns the device that a value of `--device` stands for, without opening it. @throws {UnavailableError} if it is unknown */
+export function checkDevice(device: string): string {
+  if (DEVICES.includes(device)) return PROVIDERS[device] ? device : CPU.device;
   throw new UnavailableError(`--device must be one of ${DEVICES.join(", ")}, got "${device}"`);
 }
 
