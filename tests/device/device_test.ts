@@ -19,7 +19,7 @@ import {
 import { uploadsByStage } from "./hand_over_cases.ts";
 import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
-import { COMPOSED, STAND_IN } from "./stand_in.ts";
+import { COMPOSED, RECORDED, STAND_IN } from "./stand_in.ts";
 import { checkDiscard, checkTrainSteps, checkTrainTraffic } from "./training_cases.ts";
 import { webgpu } from "./webgpu.ts";
 
@@ -50,8 +50,8 @@ for (const [name, check] of Object.entries(CASES)) {
 
 Deno.test("composed operators: all goldens pass with all state on the device, and lower the equations of equations.txt", async () => {
   const stop = recordEquations();
-  for (const family of GOLDEN_NAMES) familyOn(COMPOSED, family);
-  const rest = [...onPlace(COMPOSED, () => checkLora("fixtures/goldens/lora")), ...await srppoOn(COMPOSED)];
+  for (const family of GOLDEN_NAMES) familyOn(RECORDED, family);
+  const rest = [...onPlace(RECORDED, () => checkLora("fixtures/goldens/lora")), ...await srppoOn(RECORDED)];
   for (const { check, ok, worst } of rest) assert(ok, `${check} at ${worst}`);
   // After a change of models or goldens: deno run -A tests/device/write_equations.ts
   assertEquals(stop(), goldenEquations());
