@@ -129,7 +129,7 @@ async function measureApart(spec: CaseSpec, profile: boolean): Promise<Measured 
   ];
   const { code, output } = await runDeno(new URL(import.meta.url), args, {
     read: [projectRoot],
-    write: [join(projectRoot, "runs")],
+    write: [join(projectRoot, "runs"), join(projectRoot, "node_modules", ".cache", "srppo")],
     run: ["cat"],
     ffi: true,
   });

@@ -19,7 +19,7 @@ import {
 import { uploadsByStage } from "./hand_over_cases.ts";
 import { onPlace, srppoOn } from "./on_place.ts";
 import { checkPlace } from "./place_cases.ts";
-import { COMPOSED, STAND_IN } from "./stand_in.ts";
+import { COMPOSED, RECORDED, STAND_IN } from "./stand_in.ts";
 import { checkDiscard, checkTrainSteps, checkTrainTraffic } from "./training_cases.ts";
 import { checkServedResponses } from "./serving_cases.ts";
 import { STAGE_CASES } from "./stage_cases.ts";
@@ -58,8 +58,8 @@ for (const [name, check] of Object.entries(STAGE_CASES)) {
 
 Deno.test("composed operators: all goldens pass with all state on the device, and lower the equations of equations.txt", async () => {
   const stop = recordEquations();
-  for (const family of GOLDEN_NAMES) familyOn(COMPOSED, family);
-  const rest = [...onPlace(COMPOSED, () => checkLora("fixtures/goldens/lora")), ...await srppoOn(COMPOSED)];
+  for (const family of GOLDEN_NAMES) familyOn(RECORDED, family);
+  const rest = [...onPlace(RECORDED, () => checkLora("fixtures/goldens/lora")), ...await srppoOn(RECORDED)];
   for (const { check, ok, worst } of rest) assert(ok, `${check} at ${worst}`);
   // After a change of models or goldens: deno run -A tests/device/write_equations.ts
   assertEquals(stop(), goldenEquations());
@@ -74,6 +74,16 @@ Deno.test("composed operators: weights and moments stay on the device from one i
   const uploads = await uploadsByStage(COMPOSED), weights = 4 * 263_000; // stories260K in f32
   assert(uploads["ppo.update[0]"]! > weights, "the first update brings the policy and the critic");
   // Later ones bring ids, positions and masks; without the hand-over policy, critic and four moments: 6 MB.
+  for (const stage of ["rollout", "score", "update"]) {
+    const uploaded = uploads[`ppo.${stage}[2]`]!;
+    assert(uploaded < weights / 4, `${stage}: ${uploaded} bytes`);
+  }
+});
+
+Deno.test("composed operators: a policy with a shared critic stays on the device from one iteration to the next", async () => {
+  const uploads = await uploadsByStage(COMPOSED, ["ppo.update.critic_trunk=shared"]);
+  const weights = 4 * 263_000;
+  assert(uploads["ppo.update[0]"]! > weights, "the first update brings the policy");
   for (const stage of ["rollout", "score", "update"]) {
     const uploaded = uploads[`ppo.${stage}[2]`]!;
     assert(uploaded < weights / 4, `${stage}: ${uploaded} bytes`);

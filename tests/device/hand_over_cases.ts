@@ -15,13 +15,17 @@ import { TINY_SETTINGS } from "./compare_stages.ts";
 
 /**
  * Runs the small pipeline in this process at a place.
+ * @param more settings of the pipeline
  * @returns bytes that were uploaded during each stage of the loop, by stage and iteration
  */
-export async function uploadsByStage(place: Place): Promise<Readonly<Record<string, number>>> {
+export async function uploadsByStage(
+  place: Place,
+  more: readonly string[] = [],
+): Promise<Readonly<Record<string, number>>> {
   using directory = new TemporaryDirectory();
   addDevice(place);
   const source = await readManifest("pipelines/quickstart.yaml", "quickstart");
-  const settings = [...TINY_SETTINGS, "ppo.count=3"];
+  const settings = [...TINY_SETTINGS, "ppo.count=3", ...more];
   const manifest = applySettings(source.manifest, parseSettings(settings));
   const inputs = resolveInputs(manifest, {}, { root: projectRoot, workingDirectory: projectRoot });
   const blueprint = await makeBlueprint({ ...source, manifest }, stages, { inputs });

@@ -4,10 +4,10 @@ import { checkFamily } from "@/tests/goldens/checks/check_family.ts";
 import { checkLora } from "@/tests/goldens/checks/check_lora.ts";
 import { GOLDEN_FOLDER, GOLDEN_NAMES } from "@/tests/support/golden_families.ts";
 import { onPlace, srppoOn } from "./on_place.ts";
-import { COMPOSED } from "./stand_in.ts";
+import { RECORDED } from "./stand_in.ts";
 
 const stop = recordEquations();
-for (const family of GOLDEN_NAMES) onPlace(COMPOSED, () => checkFamily(`${GOLDEN_FOLDER}/${family}`));
-onPlace(COMPOSED, () => checkLora("fixtures/goldens/lora"));
-await srppoOn(COMPOSED);
+for (const family of GOLDEN_NAMES) onPlace(RECORDED, () => checkFamily(`${GOLDEN_FOLDER}/${family}`));
+onPlace(RECORDED, () => checkLora("fixtures/goldens/lora"));
+await srppoOn(RECORDED);
 Deno.writeTextFileSync("lib/compute/devices/equations.txt", `${stop().join("\n")}\n`);

@@ -87,7 +87,9 @@ async function runFromFlags(
       scratch,
     };
     const progress = (p: StageProgress) => {
-      if (flags.verbose || p.warning !== undefined) console.error(progressLine(p));
+      // A software driver, or a choice of the device, must be seen.
+      const isShown = flags.device !== undefined && p.warning !== undefined;
+      if (flags.verbose || isShown) console.error(progressLine(p));
     };
     await runTask(stage, task, { signal, progress });
     await places.publish();
