@@ -288,11 +288,13 @@ export async function saveTrainer(
 }
 
 /** Releases the device's memory, or keeps weights and moments there for the next stage of this process. */
-function leaveDevice({ policy, critic }: Trainer, isKept: boolean): void {
-  for (const { network, weights, optimizer } of critic ? [policy, critic] : [policy]) {
+function leaveDevice({ policy, critic, isShared }: Trainer, isKept: boolean): void {
+  for (const learner of critic ? [policy, critic] : [policy]) {
+    const { network, weights, optimizer } = learner;
     network.placedGradients![Symbol.dispose]();
     if (isKept) {
-      weights.keep();
+      // One vector is kept of a memory: of a shared network the policy's.
+      if (learner === policy || !isShared) weights.keep();
       optimizer.keep();
     } else {
       network.weights[Symbol.dispose]();
