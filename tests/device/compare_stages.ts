@@ -23,8 +23,11 @@ export const TINY_SETTINGS = [
 /** Flags of the smallest pipeline with all stages. */
 export const TINY_FLAGS = TINY_SETTINGS.flatMap((setting) => ["--set", setting]);
 
-/** Its rows: a software driver is slow. */
-export const TINY_ROWS = { demonstrations: 8, prompts: 4, evalPrompts: 2 };
+/**
+ * Its rows: a software driver is slow. An interval of two evaluation prompts would be 12.7 standard errors wide (Student's
+ * t), and rounding in it as much larger.
+ */
+export const TINY_ROWS = { demonstrations: 8, prompts: 4, evalPrompts: 4 };
 
 /** Nodes of the run that compute, one per stage and one iteration more. */
 export const COMPUTING = [
