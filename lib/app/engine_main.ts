@@ -3,7 +3,7 @@
  * writes parts and results to standard output. It ends when its standard input does, so with the server, however that ends.
  * @module
  */
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { EXIT, exitCodeOf } from "@/lib/compute/tensor/errors.ts";
 import type { CompletionChoice } from "@/lib/model/serve/completion.ts";
 import { Engine } from "@/lib/model/serve/engine.ts";
@@ -29,9 +29,9 @@ async function main(): Promise<void> {
   const settings: EngineSettings = JSON.parse(Deno.args[0]!);
   // The server decides when this process ends: a terminal sends Ctrl-C to all processes.
   for (const name of STOP_SIGNALS) Deno.addSignalListener(name, () => {});
-  configureRuntime({ threads: settings.threads });
   let engine: Engine;
   try {
+    configureCompute(settings, (line) => console.error(`Model ${settings.directory}: ${line}`));
     engine = await Engine.load(settings.directory, { ...settings, clock: () => new Date() });
   } catch (error) {
     return send({ failed: (error as Error).message, exitCode: exitCodeOf(error) });

@@ -8,6 +8,8 @@ export interface EngineSettings {
   /** tokens of the longest sequence */
   readonly tokens: number;
   readonly threads: number;
+  /** absent: the processor */
+  readonly device?: string;
   /** chat template for a model without its own */
   readonly template?: string;
 }

@@ -112,7 +112,7 @@ async function launchStage(all: readonly string[]): Promise<number> {
       ...checkers,
       ...modules.read,
     ],
-    write,
+    write: [...write, ...deviceCache(local.some((arg) => arg.startsWith("--device")) ? "named" : "cpu")],
     ...network(stageHosts(local)),
     run: modules.run,
     ffi: true,
@@ -214,7 +214,7 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
         flags.storeDir,
         ...modules.read,
       ],
-      write: [flags.runDir, flags.storeDir],
+      write: [flags.runDir, flags.storeDir, ...deviceCache(flags.device)],
       ...(isInline ? { ...network(hosts), run: modules.run } : processes(hosts, programs)),
       sys: ["systemMemoryInfo", "statfs"],
       ffi: true,
@@ -223,6 +223,11 @@ async function launchPipeline(args: readonly string[]): Promise<number> {
   };
   if (flags.detach) return await detach(command, flags.runDir);
   return await relaunch(command.module, command.args, command.permissions, command.options);
+}
+
+/** Returns the folder where a device's check is remembered; none for the processor. */
+function deviceCache(device: string): string[] {
+  return device === "cpu" ? [] : [join(projectRoot, "node_modules", ".cache", "srppo")];
 }
 
 /** Returns the permission to reach `hosts` and to read the token for them. */

@@ -82,6 +82,8 @@ export function filesOfModels({ models, template, ...limits }: ModelFlags): stri
 interface RouteSetting {
   /** of one model */
   readonly threads: number;
+  /** undefined: the processor */
+  readonly device: string | undefined;
   /** seconds that a request may take */
   readonly timeout: number | undefined;
   readonly shown: (text: string) => string;
@@ -94,12 +96,18 @@ interface RouteSetting {
  */
 export function modelRoutes(
   flags: ModelFlags,
-  { threads, timeout, shown, print }: RouteSetting,
+  { threads, device, timeout, shown, print }: RouteSetting,
 ): OpenAiRoutes {
   const { slots, queue, tokens, template } = flags;
   const memoryBytes = flags.memory ?? MEMORY_SHARE * Deno.systemMemoryInfo().total;
   const models = inspectModels(flags.models, { slots, tokens, memoryBytes });
-  const settings = { slots, tokens, threads, ...(template !== undefined && { template }) };
+  const settings = {
+    slots,
+    tokens,
+    threads,
+    ...(device !== undefined && { device }),
+    ...(template !== undefined && { template }),
+  };
   const load = ({ directory, read }: ServedModel) => EngineProcess.start({ ...settings, directory }, read);
   const pool = new ModelPool(models, { memoryBytes, sequences: slots + queue, load });
   const names = models.map(({ name, bytes }) => `${name} (${spellBytes(bytes)})`).join(", ");

@@ -11,7 +11,7 @@ import { checkInputsExist, checkPatterns, inputRoot, resolveInputs } from "@/lib
 import { mermaidText } from "@/lib/pipeline/engine/mermaid.ts";
 import { readManifest } from "@/lib/pipeline/engine/manifest_reader.ts";
 import { makeBlueprint } from "@/lib/pipeline/engine/plan.ts";
-import { placedExecutor } from "@/lib/pipeline/executors/placed_executor.ts";
+import { placedExecutor, usedExecutors } from "@/lib/pipeline/executors/placed_executor.ts";
 import { checkSite, readSite } from "@/lib/pipeline/executors/site.ts";
 import { allStages } from "@/lib/pipeline/engine/blueprint.ts";
 import { runPipeline } from "@/lib/pipeline/engine/run.ts";
@@ -22,6 +22,7 @@ import { StoreUsers } from "@/lib/pipeline/engine/store_users.ts";
 import { verifiedText, verifyStore } from "@/lib/pipeline/engine/verify_store.ts";
 import { createDisplay } from "@/lib/report/display.ts";
 import { summary, writeReport } from "@/lib/report/write_report.ts";
+import { checkDevice, openDevice } from "@/lib/compute/devices/devices.ts";
 import { EXIT, TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand, warn } from "./command.ts";
 import { endWithParent, workingDirectory } from "./parent.ts";
@@ -71,6 +72,12 @@ async function execute(flags: PipelineFlags): Promise<void> {
   if (flags.verify) {
     verify(flags.storeDir);
   }
+  // Opened here too, so that a missing device is found before the first stage; other machines have their own.
+  const executors = usedExecutors(site, flags.executor, allStages(blueprint).map(({ path }) => path));
+  const isHere = executors.has("inline") || executors.has("process");
+  const device = isHere
+    ? openDevice(flags.device, { check: true, tell: warn }).provider.device
+    : checkDevice(flags.device);
   const display = createDisplay({ json: flags.json, terminal: !flags.json && Deno.stdout.isTerminal() });
   const events: RunEvent[] = [];
   const stop = stopOnSignals(flags.grace);
@@ -88,6 +95,7 @@ async function execute(flags: PipelineFlags): Promise<void> {
         warn: warnUser,
       }),
       threads: flags.threads,
+      device,
       ...(flags.estimate && { timeSteps }),
       signal: stop.signal,
       warn: warnUser,

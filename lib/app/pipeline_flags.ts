@@ -28,6 +28,7 @@ Usage: deno task pipeline [MANIFEST] [flags]
   --allow-host HOST:PORT     address in the manifest that stages may connect to; repeatable
   --follow-links             follow links in input directories that lead outside of them
   --threads N                CPU threads; default all cores
+  --device NAME              device that computes: cpu, webgpu (experimental) or auto; default cpu
   --executor NAME            where stages run: inline, process, container, ssh or slurm; default inline
   --site FILE                executors and resources of stages by name: docs/executors.md
   --detach                   run in the background; see deno task status, logs and cancel
@@ -72,6 +73,8 @@ export interface PipelineFlags extends ChildFlags, PartFlags {
   readonly force: readonly string[];
   readonly seed?: number;
   readonly threads: number;
+  /** value of --device */
+  readonly device: string;
   /** absent: the site file decides, else inline */
   readonly executor?: ExecutorName;
   /** site file, and its name in messages */
@@ -125,6 +128,7 @@ export function readPipelineFlags(
       "force",
       "seed",
       "threads",
+      "device",
       "executor",
       "site",
       ...CHILD_FLAGS.strings,
@@ -159,6 +163,7 @@ export function readPipelineFlags(
     force: names("force") ?? [],
     ...(seed !== undefined && { seed }),
     threads: threads ?? navigator.hardwareConcurrency,
+    device: flags.text("device") ?? "cpu",
     ...(executor && { executor }),
     ...(site !== undefined && { site: at(site), shownSite: site }),
     allowHosts: flags.list("allow-host"),

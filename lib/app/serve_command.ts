@@ -31,6 +31,7 @@ import { projectRoot } from "./project_root.ts";
 import { stages } from "./registry.ts";
 import { relaunch } from "./relaunch.ts";
 import { isLoopback } from "./request_guard.ts";
+import { checkDevice } from "@/lib/compute/devices/devices.ts";
 import { createServer } from "./server.ts";
 import { shownText } from "./shown_text.ts";
 import { innerGrace, stopOnSignals, warnIfOrphansArePossible } from "./stopping.ts";
@@ -50,6 +51,7 @@ Usage: deno task serve [--model NAME=DIR]… [flags]
   --max-tokens N          tokens of a prompt and its response; default 4096, at most the model's context
   --chat-template T       for models without their own: built-in name or .jinja file; default none
   --threads N             CPU threads of one run or model; default all cores
+  --device NAME           device of all runs and models: cpu, webgpu (experimental) or auto; default cpu
   --cores N               CPU cores of all runs; number of parallel runs: N / threads; default all cores
   --max-body BYTES        maximum size of a request body; default 1048576
   --allow-origin ORIGIN   web pages that may send requests, with the token; repeatable; default none
@@ -82,6 +84,8 @@ export interface ServeFlags extends ChildFlags {
   readonly port: number;
   readonly threads: number;
   readonly cores: number;
+  /** value of --device */
+  readonly device?: string;
   readonly maxBodyBytes: number;
   /** `host:port` that parameters of requests may name */
   readonly allowedHosts: readonly string[];
@@ -107,7 +111,8 @@ export function readServeFlags(
 ): ServeFlags {
   const flags = readFlags(args, {
     strings: [
-      ...["data", "host", "port", "threads", "cores", "max-body", "timeout", ...CHILD_FLAGS.strings],
+      ...["data", "host", "port", "threads", "cores", "device", "max-body", "timeout"],
+      ...CHILD_FLAGS.strings,
       ...MODEL_FLAGS.strings,
     ],
     lists: ["allow-origin", "allow-host", ...MODEL_FLAGS.lists, ...CHILD_FLAGS.lists],
@@ -133,6 +138,7 @@ export function readServeFlags(
     flags.problems.push(`--host must be an IP address or localhost, got "${host}"`);
   }
   const all = navigator.hardwareConcurrency;
+  const device = flags.text("device");
   const timeout = flags.integer("timeout", { min: 1, max: 1e6 });
   const served = readModelFlags(flags, workingDirectory());
   const read = {
@@ -145,6 +151,7 @@ export function readServeFlags(
     port: flags.integer("port", { min: 0, max: 65535 }, env.PORT) ?? 8000,
     threads: flags.integer("threads", { min: 1, max: 1024 }) ?? all,
     cores: flags.integer("cores", { min: 1, max: 1024 }) ?? all,
+    ...(device !== undefined && { device }),
     maxBodyBytes: flags.integer("max-body", { min: 1, max: 1 << 30 }) ?? 1 << 20,
     allowedHosts: hosts.flatMap(({ host }) => host ?? []),
     allowedOrigins: origins,
@@ -179,10 +186,11 @@ export async function serve(
   const { host, port } = flags;
   checkToken(flags, world.token);
   const root = openDataRoot(flags.data);
+  if (flags.device !== undefined) checkDevice(flags.device); // stages open it, this process may not
   const { token } = world;
   const shown = (text: string) => shownText(text, root, token === undefined ? [] : [token]);
-  const { served, threads, timeout } = flags;
-  const models = served && modelRoutes(served, { threads, timeout, shown, print: world.print });
+  const { served, threads, timeout, device } = flags;
+  const models = served && modelRoutes(served, { threads, device, timeout, shown, print: world.print });
   const server = createServer({
     ...flags,
     ...(models && { models }),

@@ -29,6 +29,7 @@ export interface RunSettings {
   readonly root: DataRoot;
   readonly executor: Executor;
   readonly threads: number;
+  readonly device: string | undefined;
   readonly signal: AbortSignal;
   /** aborted when the run must end at once */
   readonly kill: AbortSignal;
@@ -87,7 +88,7 @@ export function claimsOf(stage: Stage, request: RunRequest, root: DataRoot): str
 async function runToOutputs(
   stage: Stage,
   request: RunRequest,
-  { root, executor, threads, signal, kill }: RunSettings,
+  { root, executor, threads, device, signal, kill }: RunSettings,
   progress: (p: StageProgress) => void,
 ): Promise<string[]> {
   const scratch = scratchOf(stage, request, root);
@@ -118,6 +119,7 @@ async function runToOutputs(
       seed: stage.random ? seed : 0,
       iteration: stage.random ? iteration : 0,
       threads,
+      ...(device !== undefined && { device }),
       scratch,
       lock,
     }, { signal, kill, progress });

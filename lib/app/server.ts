@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly executor: Executor;
   /** compute threads of one run */
   readonly threads: number;
+  /** device that computes in all runs; default: the processor */
+  readonly device?: string;
   /** cores shared by all runs; `floor(cores / threads)` runs, at least one, run at a time */
   readonly cores: number;
   /** bearer token that every route but /healthz requires; without one, anyone who reaches the socket may run stages */
@@ -158,7 +160,7 @@ function streamRun(
   { stage, request, run }: { readonly stage: Stage; readonly request: RunRequest; readonly run: ActiveRun },
   options: ServerOptions,
 ): Response {
-  const { root, executor, threads, timeout, log } = options;
+  const { root, executor, threads, device, timeout, log } = options;
   return streamSSE(c, async (stream) => {
     stream.onAbort(() => run.controller.abort(new TryAgainError("Interrupted: the client has disconnected")));
     const late = timeout === undefined ? undefined : setTimeout(
@@ -168,7 +170,7 @@ function streamRun(
     const keepAlive = setInterval(() => void stream.write(": keep-alive\n\n"), KEEP_ALIVE_MS);
     try {
       const { controller: { signal }, kill, release } = run;
-      const settings = { root, executor, threads, signal, kill, release };
+      const settings = { root, executor, threads, device, signal, kill, release };
       await runServed(stage, request, settings, async ({ event, data: raw }) => {
         const data = JSON.parse(
           JSON.stringify(raw),

@@ -6,7 +6,7 @@
 import { readPrompts } from "@/lib/data/contracts/prompts.ts";
 import { readTokens, supervisedTokens } from "@/lib/data/contracts/tokens.ts";
 import type { Range } from "@/lib/data/contracts/workload.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { Generator } from "@/lib/model/generate/generator.ts";
 import { type LoadedModel, loadLanguageModel } from "@/lib/model/models/checkpoint.ts";
 import { initialModel, isWithoutWeights } from "@/lib/model/models/initial_model.ts";
@@ -32,16 +32,18 @@ const ROWS = 32, PROMPTS = 128;
  * @throws {DataError} if no row fits the model
  */
 export async function timeSteps(request: TimeRequest): Promise<StepTimes> {
-  configureRuntime({ threads: request.threads });
+  configureCompute(request, () => {}); // the run printed the notices of the device already
   const loaded = isWithoutWeights(request.model)
     ? initialModel(request.model, 0)
     : loadLanguageModel(request.model);
   const rows = sequencesOf(request, loaded);
   const network = new Network(loaded.model, loaded.parameters, { trainable: true });
-  const optimizer = new AdamW(network.parameters, network.gradients!, OPTIMIZER);
+  const optimizer = new AdamW(network, OPTIMIZER);
   const trained = await timesOf(() => trainingStep(network, optimizer, rows), request.signal);
   const scored = await timesOf(() => scoringStep(network, rows), request.signal);
   const sampled = await samplingTimes(loaded, request);
+  network[Symbol.dispose]();
+  optimizer[Symbol.dispose]();
   return { trained, scored, sampled };
 }
 

@@ -15,7 +15,7 @@ import { checkerOptions } from "@/lib/model/evals/checker_params.ts";
 import { loadChecker } from "@/lib/model/evals/load_checker.ts";
 import { writeJson } from "@/lib/data/files/json.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
 import { openParts } from "./check_models.ts";
 import { checkRequest } from "./check_request.ts";
@@ -47,8 +47,10 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ params, inputs, outputs, seed, signal, progress, threads }: Context): Promise<void> {
-  configureRuntime({ threads });
+async function run(
+  { params, inputs, outputs, seed, signal, progress, threads, device }: Context,
+): Promise<void> {
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const members = listModels("members", inputs.members);
   checkRequest(params, inputs, members.length);
   const message = (text: string) => progress({ message: text });

@@ -8,7 +8,7 @@ import { writeEvals } from "@/lib/data/contracts/evals.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
 import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { checkStop } from "@/lib/data/contracts/stop.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { evaluateModels } from "./evaluate.ts";
 import { params } from "./params.ts";
 import { type Context, inputs, outputs } from "./ports.ts";
@@ -28,8 +28,10 @@ export const stage = defineStage({
   run,
 });
 
-async function run({ params, inputs, outputs, seed, signal, progress, threads }: Context): Promise<void> {
-  configureRuntime({ threads });
+async function run(
+  { params, inputs, outputs, seed, signal, progress, threads, device }: Context,
+): Promise<void> {
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const evaluation = await readInputs(inputs, params, signal);
   const onPiece = () => checkStop(signal, "this evaluation");
   const { evals, differences, samples } = await evaluateModels(evaluation, {

@@ -10,7 +10,7 @@ import { writeMetrics } from "@/lib/data/contracts/metrics.ts";
 import { hasTokenizer } from "@/lib/data/contracts/model_directory.ts";
 import { writeSamples } from "@/lib/data/contracts/samples.ts";
 import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { TryAgainError } from "@/lib/compute/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { loadTokenizer } from "@/lib/data/text/tokenizer.ts";
@@ -127,7 +127,7 @@ export const stage = defineStage({
 
 async function run(context: Context): Promise<void> {
   const { inputs, outputs, iteration, handOver } = context, params = resolvedParams(context.params);
-  configureRuntime({ threads: context.threads });
+  configureCompute(context, (warning) => context.progress({ warning }));
 
   const { rows, demonstrations } = readIterationData(inputs, params);
   const trainer = loadTrainer(inputs, params, handOver), { policy, state } = trainer;

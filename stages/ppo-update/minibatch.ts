@@ -5,6 +5,8 @@ import { makeKey } from "@/lib/compute/random/uniform.ts";
 import { aggregationWeights } from "@/lib/model/rl/aggregate.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
 import { gatherTokens, type MicroBatch, microBatches, type Sequence } from "@/lib/model/train/batching.ts";
+import type { MovingAverage } from "@/lib/model/train/moving_average.ts";
+import type { PlacedVector } from "@/lib/model/train/placed_vector.ts";
 import type { HeadProgram } from "@/lib/model/train/head_program.ts";
 import type { Network, PassResult, TokenInputs } from "@/lib/model/train/network.ts";
 import type { Params } from "./params.ts";
@@ -14,10 +16,10 @@ import type { Trajectory } from "./trajectory.ts";
 export interface Learner {
   readonly network: Network;
   /** the weights of the network that the optimizer updates: all, or one part of a network with two heads */
-  readonly parameters: ParameterVector;
+  readonly weights: PlacedVector;
   readonly optimizer: AdamW;
   /** moving average of the network's weights */
-  readonly ema?: ParameterVector | undefined;
+  readonly ema?: MovingAverage | undefined;
 }
 
 /** The trajectories of one update. */
@@ -151,20 +153,21 @@ export function optimizerStep(
   { trajectories }: Minibatch,
   { ema_decay }: Params,
 ): { readonly norm: number } | { readonly nonFinite: NonFinite } {
-  const { parameters, optimizer, ema } = learner, norm = optimizer.gradNorm();
+  const { optimizer, ema } = learner, norm = optimizer.gradNorm();
   if (!Number.isFinite(norm)) {
+    optimizer.pullGradients();
     const nonFinite = { ...nonFiniteGradient(optimizer.gradients), rows: trajectories.map(({ id }) => id) };
     discardGradients(learner);
     return { nonFinite };
   }
   optimizer.update(lr, norm);
-  if (ema) updateEma(ema, parameters, ema_decay!);
+  ema?.update(ema_decay!);
   return { norm };
 }
 
 /** Zeroes the gradients without a step. */
 export function discardGradients({ optimizer }: Learner): void {
-  optimizer.gradients.data.fill(0);
+  optimizer.discard();
 }
 
 /** Returns the first parameter whose gradient is not finite; the norm, where only the squares overflow. */
@@ -174,14 +177,4 @@ function nonFiniteGradient(gradients: ParameterVector): { tensor: string; value:
     if (value !== undefined) return { tensor: `the gradient of ${name}`, value };
   }
   return { tensor: "the gradient norm", value: Infinity };
-}
-
-/**
- * ema ← decay · ema + (1 − decay) · weights, in place; for an adapter its own weights, not the backbone's.
- *
- * Source: Polyak & Juditsky 1992; for PPO: OpenRLHF `--ema_beta`, DeepSpeed-Chat. Without bias correction: the average begins as the policy.
- */
-function updateEma(ema: ParameterVector, weights: ParameterVector, decay: number): void {
-  const to = ema.data, from = weights.data;
-  for (let i = 0; i < to.length; i++) to[i] = decay * to[i]! + (1 - decay) * from[i]!;
 }

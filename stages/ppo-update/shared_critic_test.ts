@@ -112,12 +112,12 @@ Deno.test("an adapter with a shared critic is trained and written as an adapter,
     ema: directory.file(`${name}/ema`),
   });
   const trainer = loadTrainer({ policy }, params), first = outputs("first");
-  trainer.critic!.parameters.data.fill(0.5);
+  trainer.critic!.weights.host.data.fill(0.5);
   trainer.policy.optimizer.firstMoment.data.fill(0.25);
   await saveTrainer(trainer, { policy }, first);
   assertEquals(loadLanguageModel(first.policy).parameters.data, loadLanguageModel(policy).parameters.data);
   const again = loadTrainer({ policy: first.policy, state: first.state }, params), second = outputs("second");
-  assertEquals(again.critic!.parameters.data, trainer.critic!.parameters.data);
+  assertEquals(again.critic!.weights.host.data, trainer.critic!.weights.host.data);
   await saveTrainer(again, { policy: first.policy }, second);
   assertEquals(digestDirectory(second.state), digestDirectory(first.state));
 });

@@ -23,6 +23,7 @@ import {
 import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { withValueHead } from "@/lib/model/models/value_head.ts";
 import { AdamW } from "@/lib/model/train/adamw.ts";
+import { MovingAverage } from "@/lib/model/train/moving_average.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { type NamedVectors, readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 import { policyWarmupFactor, transformersFactor } from "@/lib/model/train/schedule.ts";
@@ -34,7 +35,7 @@ import type { ScaleState } from "./rewards.ts";
 import type { RolloutStatistics } from "./statistics.ts";
 import { firstIterationOf } from "./warnings.ts";
 
-/** A loaded trainer. */
+/** A loaded trainer. Its vectors on the device are current; those in the processor's memory after `pull()`. */
 export interface Trainer {
   readonly policy: Learner;
   /** absent where the estimator needs none */
@@ -58,44 +59,80 @@ export type TrainerOutputs = Readonly<Record<"policy" | "critic" | "state" | "em
 
 const FILE = "optimizer.safetensors", EMA = "policy.ema";
 
-function learner({ model, parameters }: LoadedModel, params: Params, ema?: ParameterVector): Learner {
-  const network = new Network(model, parameters, { trainable: true });
-  return { network, parameters, optimizer: optimizerOf(parameters, network.gradients!, params), ema };
+type Moments = readonly [ParameterVector, ParameterVector];
+
+/** A network, or one part of it, with the moments of its optimizer, in the processor's memory. */
+interface Trainee {
+  readonly loaded: LoadedModel;
+  /** returns what the optimizer updates of a vector with the layout of the weights */
+  readonly part: (vector: ParameterVector) => ParameterVector;
+  readonly moments: Moments;
 }
 
-function optimizerOf(parameters: ParameterVector, gradients: ParameterVector, params: Params): AdamW {
-  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
-  return new AdamW(parameters, gradients, { beta1, beta2, epsilon, weightDecay, maxGradNorm });
+/** What an iteration trains. */
+interface Trainees {
+  readonly policy: Trainee;
+  readonly critic: Trainee | undefined;
+  readonly isShared: boolean;
+}
+
+function traineeOf(loaded: LoadedModel, part: Trainee["part"] = (vector) => vector): Trainee {
+  const own = part(loaded.parameters);
+  return { loaded, part, moments: [own.zeros(), own.zeros()] };
 }
 
 /** Returns policy and critic as two parts of one network: a language model with a value head of zeros. */
-function sharedLearners(
-  loaded: LoadedModel,
+function sharedTrainees(loaded: LoadedModel): Trainees {
+  const whole = withValueHead(loaded);
+  return {
+    policy: traineeOf(whole, (vector) => whole.parts(vector).model),
+    critic: traineeOf(whole, (vector) => whole.parts(vector).valueHead),
+    isShared: true,
+  };
+}
+
+/** Returns the networks of policy and critic as learners; the two parts of one network share it. */
+function learnersOf(
+  { policy, critic, isShared }: Trainees,
   params: Params,
-  ema?: ParameterVector,
-): { readonly policy: Learner; readonly critic: Learner } {
-  const { model, parameters, parts } = withValueHead(loaded);
-  const network = new Network(model, parameters, { trainable: true });
-  const weights = parts(parameters), gradients = parts(network.gradients!);
-  const part = (name: "model" | "valueHead"): Learner => ({
-    network,
-    parameters: weights[name],
-    optimizer: optimizerOf(weights[name], gradients[name], params),
-  });
-  return { policy: { ...part("model"), ema }, critic: part("valueHead") };
+  ema: ParameterVector | undefined,
+): Pick<Trainer, "policy" | "critic"> {
+  const networkOf = ({ loaded }: Trainee) =>
+    new Network(loaded.model, loaded.parameters, { trainable: true });
+  const network = networkOf(policy), own = learner(network, policy, params);
+  return {
+    // The average goes to the device at its first update.
+    policy: ema ? { ...own, ema: new MovingAverage(ema, own.weights) } : own,
+    critic: critic && learner(isShared ? network : networkOf(critic), critic, params),
+  };
+}
+
+function learner(network: Network, { part, moments }: Trainee, params: Params): Learner {
+  const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
+  const weights = network.weights.part(part(network.parameters));
+  const placedGradients = network.placedGradients!.part(part(network.gradients!));
+  const options = { beta1, beta2, epsilon, weightDecay, maxGradNorm };
+  return { network, weights, optimizer: new AdamW({ weights, placedGradients }, options, moments) };
 }
 
 /** Returns what the state's file holds: the moments of both optimizers, and the weights of a value head. */
-function vectorsOf({ policy, critic, isShared }: Omit<Trainer, "state">): NamedVectors {
+function namedVectors(
+  policy: Moments,
+  critic: Moments | undefined,
+  valueHead: ParameterVector | undefined,
+): NamedVectors {
   return {
-    ...(isShared && { critic: critic!.parameters }),
-    "policy.exp_avg": policy.optimizer.firstMoment,
-    "policy.exp_avg_sq": policy.optimizer.secondMoment,
-    ...(critic && {
-      "critic.exp_avg": critic.optimizer.firstMoment,
-      "critic.exp_avg_sq": critic.optimizer.secondMoment,
-    }),
+    ...(valueHead && { critic: valueHead }),
+    "policy.exp_avg": policy[0],
+    "policy.exp_avg_sq": policy[1],
+    ...(critic && { "critic.exp_avg": critic[0], "critic.exp_avg_sq": critic[1] }),
   };
+}
+
+/** Returns the vectors of a trainer whose vectors in the processor's memory are current. */
+function vectorsOf({ policy, critic, isShared }: Trainer): NamedVectors {
+  const of = ({ optimizer }: Learner): Moments => [optimizer.firstMoment, optimizer.secondMoment];
+  return namedVectors(of(policy), critic && of(critic), isShared ? critic!.weights.host : undefined);
 }
 
 /**
@@ -104,20 +141,22 @@ function vectorsOf({ policy, critic, isShared }: Omit<Trainer, "state">): NamedV
  * @throws {DataError} if the files do not belong together
  */
 export function loadTrainer(inputs: TrainerInputs, params: Params, handOver?: HandOver): Trainer {
-  const loaded = loadLanguageModel(inputs.policy, handOver);
-  const ema = params.ema_decay === null ? undefined : loaded.parameters.clone();
-  const isShared = hasSharedCritic(params);
-  const { policy, critic } = isShared ? sharedLearners(loaded, params, ema) : {
-    policy: learner(loaded, params, ema),
-    critic: isCriticFree(params) ? undefined : learner(loadCritic(inputs.critic!, handOver), params),
+  const model = loadLanguageModel(inputs.policy, handOver), isShared = hasSharedCritic(params);
+  const ema = params.ema_decay === null ? undefined : model.parameters.clone();
+  const trainees = isShared ? sharedTrainees(model) : {
+    policy: traineeOf(model),
+    critic: isCriticFree(params) ? undefined : traineeOf(loadCritic(inputs.critic!, handOver)),
+    isShared,
   };
+  if (inputs.state !== undefined) {
+    const file = join(inputs.state, FILE), average = ema && hasEma(file, handOver) ? { [EMA]: ema } : {};
+    const { policy, critic } = trainees,
+      valueHead = isShared ? critic!.part(critic!.loaded.parameters) : undefined;
+    readVectors(file, { ...namedVectors(policy.moments, critic?.moments, valueHead), ...average }, handOver);
+  }
+  // Networks are made before the files are released: a device takes over what an earlier stage left there.
+  const { policy, critic } = learnersOf(trainees, params, ema);
   if (inputs.state === undefined) return { policy, critic, isShared, state: initialState(params) };
-  const file = join(inputs.state, FILE);
-  readVectors(
-    file,
-    { ...vectorsOf({ policy, critic, isShared }), ...(ema && hasEma(file, handOver) ? { [EMA]: ema } : {}) },
-    handOver,
-  );
   for (const directory of [inputs.policy, inputs.critic, inputs.state]) {
     if (directory !== undefined) handOver?.release(directory);
   }
@@ -207,6 +246,15 @@ export function nextState(
   };
 }
 
+/** Copies weights and moments from the device. */
+function pull({ policy, critic }: Trainer): void {
+  for (const { weights, optimizer } of critic ? [policy, critic] : [policy]) {
+    weights.pull();
+    optimizer.pull();
+  }
+  policy.ema?.pull();
+}
+
 /**
  * Writes what the next iteration starts from. Each model gets the tokenizer's files. A critic that was given but not loaded is copied.
  * @param handOver takes the arrays: nothing may be trained with them afterwards
@@ -217,22 +265,41 @@ export async function saveTrainer(
   outputs: TrainerOutputs,
   handOver?: HandOver,
 ): Promise<void> {
-  const { policy: { network, parameters, ema }, critic, isShared, state } = trainer;
+  const { policy: { network, weights, ema }, critic, isShared, state } = trainer;
+  pull(trainer);
   const write = (path: string, model: LoadedModel) =>
     publishDirectory(path, (to) => {
       writeModel(to, model, givingTo(handOver, path));
       copyTokenizerFiles(inputs.policy, to);
     });
-  await write(outputs.policy, { model: network.model, parameters });
-  if (ema) await write(outputs.ema, { model: network.model, parameters: ema });
+  await write(outputs.policy, { model: network.model, parameters: weights.host });
+  if (ema) await write(outputs.ema, { model: network.model, parameters: ema.host });
   const { critic: from } = inputs;
   if (critic && !isShared) await write(outputs.critic, critic.network);
   else if (from !== undefined) {
     await publishDirectory(outputs.critic, (to) => passOn(from, to, outputs.critic, handOver));
   }
   await publishDirectory(outputs.state, (to) => {
-    const vectors = { ...vectorsOf(trainer), ...(ema ? { [EMA]: ema } : {}) };
+    const vectors = { ...vectorsOf(trainer), ...(ema ? { [EMA]: ema.host } : {}) };
     writeVectors(join(to, FILE), vectors, givingTo(handOver, outputs.state));
     writeTrainerState(to, state);
   });
+  leaveDevice(trainer, handOver !== undefined);
+}
+
+/** Releases the device's memory, or keeps weights and moments there for the next stage of this process. */
+function leaveDevice({ policy, critic, isShared }: Trainer, isKept: boolean): void {
+  for (const learner of critic ? [policy, critic] : [policy]) {
+    const { network, weights, optimizer } = learner;
+    network.placedGradients![Symbol.dispose]();
+    if (isKept) {
+      // One vector is kept of a memory: of a shared network the policy's.
+      if (learner === policy || !isShared) weights.keep();
+      optimizer.keep();
+    } else {
+      network.weights[Symbol.dispose]();
+      optimizer[Symbol.dispose]();
+    }
+  }
+  policy.ema?.[Symbol.dispose]();
 }

@@ -13,7 +13,7 @@ import { Generator } from "@/lib/model/generate/generator.ts";
 import { sampleResponses } from "@/lib/model/generate/sample_responses.ts";
 import { borrowLanguageModel } from "@/lib/model/models/checkpoint.ts";
 import type { Model } from "@/lib/model/models/model.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
 import { stopWatch } from "@/lib/data/text/stop_strings.ts";
@@ -49,8 +49,8 @@ export const stage = defineStage({
 });
 
 async function run(context: StageContext<Params, typeof inputs, typeof outputs>): Promise<void> {
-  const { params, inputs, outputs, seed, iteration, signal, progress, threads, handOver } = context;
-  configureRuntime({ threads });
+  const { params, inputs, outputs, seed, iteration, signal, progress, threads, device, handOver } = context;
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const { policy } = inputs, { stop, temperature, top_k: topK, top_p: topP, batch_size: batchSize } = params;
   const { rows, tokenizerDigest: digest } = readPrompts(inputs.prompts);
   checkSameTokenizer({ prompts: digest, policy: tokenizerDigest(policy) });

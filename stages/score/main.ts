@@ -11,7 +11,7 @@ import { checkSameTokenizer } from "@/lib/data/contracts/same_tokenizer.ts";
 import { writeScored } from "@/lib/data/contracts/scored.ts";
 import { defineStage, type Ports, type StageContext } from "@/lib/data/contracts/stage.ts";
 import { checkStop, stoppable } from "@/lib/data/contracts/stop.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { responseSequence, RewardModel } from "@/lib/model/reward/reward_model.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { loadSpecialIds } from "@/lib/data/text/load_special_ids.ts";
@@ -54,8 +54,8 @@ export const stage = defineStage({
 });
 
 async function run(context: Context): Promise<void> {
-  const { params, inputs, outputs, signal, progress, threads } = context;
-  configureRuntime({ threads });
+  const { params, inputs, outputs, signal, progress, threads, device } = context;
+  configureCompute({ threads, device }, (warning) => progress({ warning }));
   const external = await externalReward(context);
   const { rows, tokenizerDigest: digest } = readRollouts(inputs.rollouts);
   const reward = new RewardModel(inputs.reward), { base } = reward.sources();

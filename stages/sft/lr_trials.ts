@@ -57,7 +57,8 @@ export async function runTrials(
   for (const lr of params.lr_values.slice(trials.length)) {
     const trial = await runTrial(network, objective, { ...options, lr, number: trials.length });
     data.set(initial);
-    network.gradients!.data.fill(0); // a trial that diverged left some
+    network.push();
+    network.discardGradients(); // a trial that diverged left some
     trials.push(trial);
     if (scratch !== undefined) await saveTrials(scratch, trials);
     options.onTrial(trial);

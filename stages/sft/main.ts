@@ -8,7 +8,7 @@ import { defineStage } from "@/lib/data/contracts/stage.ts";
 import { readTokens, writeTokens } from "@/lib/data/contracts/tokens.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
 import { writeModel } from "@/lib/model/models/checkpoint.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { CheckpointList } from "./checkpoint_list.ts";
 import { supervisedSequences } from "./objective.ts";
@@ -47,7 +47,7 @@ export const stage = defineStage({
 
 async function run(context: Context): Promise<void> {
   const { params, inputs, outputs, seed, scratch, signal, progress } = context;
-  configureRuntime({ threads: context.threads });
+  configureCompute(context, (warning) => context.progress({ warning }));
   checkObjective(inputs, params);
   const loaded = startingModel(inputs.model, params, seed);
   const reading = { inputs, params, model: loaded.model, seed };
@@ -72,6 +72,7 @@ async function run(context: Context): Promise<void> {
   });
   const checkpoints = new CheckpointList(scratch ?? `${outputs.checkpoints}.partial`);
   const write = (to: string) => {
+    network.pull();
     writeModel(to, loaded);
     copyTokenizerFiles(inputs.model, to);
   };
@@ -98,6 +99,7 @@ async function run(context: Context): Promise<void> {
   if (selection || params.lr === "auto") metrics.push({ step: made, name: "peak_lr", value: lr });
   append(metrics, trials);
   await publishDirectory(outputs.policy, write);
+  network[Symbol.dispose]();
   if (params.checkpoint_every > 0) await checkpoints.publish(outputs.checkpoints, scratch === undefined);
   if (Object.keys(whyNoLeftOut(params)).length === 0) {
     const { rows, tokenizerDigest } = readTokens(inputs.tokens!);

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import type { MetricRow } from "@/lib/data/contracts/metrics.ts";
 import { digestBytes, digestFile } from "@/lib/data/files/digest.ts";
 import { publishDirectory } from "@/lib/data/files/publish.ts";
-import type { ParameterVector } from "@/lib/model/models/parameters.ts";
 import type { AdamW } from "@/lib/model/train/adamw.ts";
+import type { Network } from "@/lib/model/train/network.ts";
 import { readVectors, writeVectors } from "@/lib/model/train/optimizer_file.ts";
 import type { ModelSelection, SelectionState } from "./selection.ts";
 
@@ -28,7 +28,7 @@ interface ProgressFile {
 
 const VECTORS = "vectors.safetensors", PROGRESS = "progress.json";
 
-const vectorsOf = (parameters: ParameterVector, optimizer: AdamW) => ({
+const vectorsOf = ({ parameters }: Network, optimizer: AdamW) => ({
   weights: parameters,
   exp_avg: optimizer.firstMoment,
   exp_avg_sq: optimizer.secondMoment,
@@ -37,15 +37,17 @@ const vectorsOf = (parameters: ParameterVector, optimizer: AdamW) => ({
 /** Saves the state after `optimizer.step` updates. */
 export function saveProgress(
   scratch: string,
-  parameters: ParameterVector,
+  network: Network,
   optimizer: AdamW,
   { metrics, selection }: {
     readonly metrics: readonly MetricRow[];
     readonly selection: ModelSelection | undefined;
   },
 ): Promise<void> {
+  network.pull();
+  optimizer.pull();
   return publishDirectory(join(scratch, "training"), (directory) => {
-    writeVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+    writeVectors(join(directory, VECTORS), vectorsOf(network, optimizer));
     const progress: Progress = {
       updates: optimizer.step,
       metrics,
@@ -63,7 +65,7 @@ export function saveProgress(
 /** Restores a saved state; returns its metrics, or undefined if none was saved or it is damaged, as is the best checkpoint. */
 export function restoreProgress(
   scratch: string,
-  parameters: ParameterVector,
+  network: Network,
   optimizer: AdamW,
   selection: ModelSelection | undefined,
 ): Progress | undefined {
@@ -71,7 +73,9 @@ export function restoreProgress(
   const saved = readProgress(directory);
   if (saved === undefined) return undefined;
   if (selection && !selection.restore(saved.selection ?? { misses: 0 })) return undefined;
-  readVectors(join(directory, VECTORS), vectorsOf(parameters, optimizer));
+  readVectors(join(directory, VECTORS), vectorsOf(network, optimizer));
+  network.push();
+  optimizer.push();
   optimizer.step = saved.updates;
   return saved;
 }

@@ -86,6 +86,7 @@ export class ModelSelection {
 
   async #write(network: Network, directory: string): Promise<{ directory: string; digest: string }> {
     const path = join(this.#directory, directory);
+    network.pull();
     await publishDirectory(path, (to) => writeVectors(join(to, WEIGHTS), { weights: network.parameters }));
     return { directory, digest: digestFile(join(path, WEIGHTS)) };
   }
@@ -113,10 +114,11 @@ export class ModelSelection {
   }
 
   /** Gives the network the best weights, if they are not those that it has. */
-  useBest({ parameters }: Network): void {
+  useBest(network: Network): void {
     const weights = this.#state.best?.weights;
     if (weights === undefined || !this.params.load_best_model_at_end) return;
-    readVectors(join(this.#directory, weights.directory, WEIGHTS), { weights: parameters });
+    readVectors(join(this.#directory, weights.directory, WEIGHTS), { weights: network.parameters });
+    network.push();
   }
 
   /** Returns the best validation loss and the number of updates of its checkpoint. */

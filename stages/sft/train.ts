@@ -54,8 +54,8 @@ export async function train(
   training: Training,
 ): Promise<MetricRow[]> {
   const { params, total, scratch, signal, onUpdate, checkpoint, selection } = training;
-  const optimizer = optimizerOf(network, params);
-  const saved = scratch ? restoreProgress(scratch, network.parameters, optimizer, selection) : undefined;
+  using optimizer = optimizerOf(network, params);
+  const saved = scratch ? restoreProgress(scratch, network, optimizer, selection) : undefined;
   const rows: MetricRow[] = [...saved?.metrics ?? []];
   let savedAt = performance.now(), tokens = 0;
   for (let index = saved?.updates ?? 0; index < total; index++) {
@@ -76,7 +76,7 @@ export async function train(
     if (index + 1 === total || selection?.stops) break;
     const isDue = isBest || signal.aborted || performance.now() - savedAt > SAVE_EVERY_MS;
     if (scratch && isDue) {
-      await saveProgress(scratch, network.parameters, optimizer, { metrics: rows, selection });
+      await saveProgress(scratch, network, optimizer, { metrics: rows, selection });
       savedAt = performance.now();
     }
     // What is saved names the best weights of now only.
@@ -107,7 +107,7 @@ async function validated(
 
 function optimizerOf(network: Network, params: Params): AdamW {
   const { beta1, beta2, eps: epsilon, weight_decay: weightDecay, max_grad_norm: maxGradNorm } = params;
-  return new AdamW(network.parameters, network.gradients!, {
+  return new AdamW(network, {
     beta1,
     beta2,
     epsilon,

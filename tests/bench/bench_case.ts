@@ -19,6 +19,8 @@ export interface CaseSpec {
   /** repetitions; undefined: for a few seconds */
   readonly steps: number | undefined;
   readonly threads: number;
+  /** value of --device */
+  readonly device?: string;
 }
 
 /**

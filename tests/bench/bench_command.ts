@@ -38,6 +38,7 @@ Usage: deno task bench [train|generate|iteration]… [flags]     default: all th
   --batch B    batch size; default set by --shape (train), 1 (generate), 64 (iteration)
   --seq T      sequence length in tokens; default set by --shape (train), 64 (generate), 128 (iteration)
   --threads N  CPU threads; default all cores
+  --device D   device that computes: cpu, webgpu (experimental) or auto; default cpu
   --steps N    number of repetitions; default as many as take a few seconds
   --json       print one JSON object per case
   --profile    also print the most expensive ONNX operators; slows the benchmark
@@ -73,7 +74,7 @@ const DEFAULTS: Readonly<Record<Kind, (shape: ShapeName) => { batch: number; len
 export function readBenchFlags(args: readonly string[], cores: number): BenchFlags {
   const flags = readFlags(args, {
     booleans: ["json", "profile"],
-    strings: ["shape", "batch", "seq", "threads", "steps"],
+    strings: ["shape", "batch", "seq", "threads", "device", "steps"],
   });
   const isKind = (kind: string): kind is Kind => KINDS.some((known) => known === kind);
   for (const kind of flags.words.filter((word) => !isKind(word))) {
@@ -82,10 +83,19 @@ export function readBenchFlags(args: readonly string[], cores: number): BenchFla
   const shape = flags.oneOf("shape", SHAPE_NAMES) ?? "3m";
   const batch = flags.integer("batch", { min: 1 }), length = flags.integer("seq", { min: 2 });
   const threads = flags.integer("threads", { min: 1 }) ?? cores, steps = flags.integer("steps", { min: 1 });
+  const device = flags.text("device");
   flags.check();
   const cases = (flags.words.length > 0 ? flags.words.filter(isKind) : KINDS).map((kind): CaseSpec => {
     const defaults = DEFAULTS[kind](shape);
-    return { kind, shape, batch: batch ?? defaults.batch, length: length ?? defaults.length, steps, threads };
+    return {
+      kind,
+      shape,
+      batch: batch ?? defaults.batch,
+      length: length ?? defaults.length,
+      steps,
+      threads,
+      ...(device !== undefined && { device }),
+    };
   });
   return { cases, json: flags.has("json"), profile: flags.has("profile") };
 }
@@ -104,15 +114,22 @@ async function measure(spec: CaseSpec, profile: boolean): Promise<Measured> {
  * @returns the exit code if the process failed; it has printed why
  */
 async function measureApart(spec: CaseSpec, profile: boolean): Promise<Measured | number> {
-  const { shape, batch, length: seq, threads, steps } = spec;
-  const numbers = { shape, batch, seq, threads, ...(steps !== undefined && { steps }) };
+  const { shape, batch, length: seq, threads, device, steps } = spec;
+  const numbers = {
+    shape,
+    batch,
+    seq,
+    threads,
+    ...(device !== undefined && { device }),
+    ...(steps !== undefined && { steps }),
+  };
   const args = [
     ...[spec.kind, "--json", ...(profile ? ["--profile"] : [])],
     ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ];
   const { code, output } = await runDeno(new URL(import.meta.url), args, {
     read: [projectRoot],
-    write: [join(projectRoot, "runs")],
+    write: [join(projectRoot, "runs"), join(projectRoot, "node_modules", ".cache", "srppo")],
     run: ["cat"],
     ffi: true,
   });

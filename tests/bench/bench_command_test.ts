@@ -30,7 +30,7 @@ Deno.test("all invalid flags are listed at once", () => {
     () => readBenchFlags(args, 6),
     UsageError,
     "Invalid flags (see --help): unknown flag --fast, known are --json, --profile, --shape, --batch, --seq, --threads, " +
-      '--steps, --help, --verbose; unknown case "decode", known are train, generate, iteration; ' +
+      '--device, --steps, --help, --verbose; unknown case "decode", known are train, generate, iteration; ' +
       '--shape must be one of quickstart, 3m, 15m, 135m, got "7b"; ' +
       '--batch must be an integer ≥ 1, got "0"; --seq must be an integer ≥ 2, got "1"; ' +
       '--threads must be an integer ≥ 1, got "two"; --steps must be an integer ≥ 1, got ""',

@@ -70,6 +70,7 @@ export async function benchIteration(
         seed: 1,
         iteration,
         threads: spec.threads,
+        ...(spec.device !== undefined && { device: spec.device }),
         signal: new AbortController().signal,
         progress: () => {},
       });

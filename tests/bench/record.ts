@@ -20,6 +20,7 @@ export interface BenchRecord extends Machine {
   /** tokens of a row (train), new tokens (generate), prompt and response (iteration) */
   readonly seq: number;
   readonly threads: number;
+  readonly device: string;
   readonly samples: number;
   /** of one train step, one decode step, one iteration */
   readonly ms: TimeSummary;
@@ -53,6 +54,7 @@ export function makeRecord(
     batch: spec.batch,
     seq: spec.length,
     threads: spec.threads,
+    device: spec.device ?? "cpu",
     samples: result.ms.length,
     ms,
     tokens_per_second: result.tokens / ms.median * 1000,
@@ -83,10 +85,11 @@ export function tableHead(): string {
 
 /** Returns one line of the table, with ceilings and stages below it. */
 export function tableLine(record: BenchRecord): string {
-  const { kind, shape, batch, seq, ms, ratios, ceilings } = record;
+  const { kind, shape, batch, seq, device, ms, ratios, ceilings } = record;
+  const on = device === "cpu" ? "" : ` ${device}`;
   const percent = (ratio: number | undefined) => ratio === undefined ? "" : `${Math.round(ratio * 100)} %`;
   const line = row([
-    `${kind} ${shape} B ${batch} T ${seq}`,
+    `${kind} ${shape} B ${batch} T ${seq}${on}`,
     digits(ms.median),
     `${digits(ms.min)}–${digits(ms.max)}`,
     record.tokens_per_second.toFixed(0),

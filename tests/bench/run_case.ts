@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ORT_VERSION } from "@/lib/compute/ort/library.ts";
 import { profileSessions } from "@/lib/compute/ort/profiling.ts";
-import { configureRuntime } from "@/lib/compute/ort/runtime.ts";
+import { configureCompute } from "@/lib/compute/devices/configure.ts";
 import type { CaseSpec } from "./bench_case.ts";
 import { type CeilingOptions, Ceilings, usualCeilings } from "./ceilings.ts";
 import { benchGenerate } from "./generate_case.ts";
@@ -29,7 +29,7 @@ export async function runCase(
   spec: CaseSpec,
   options: CaseOptions,
 ): Promise<{ readonly record: BenchRecord; readonly profile?: readonly ProfileLine[] }> {
-  configureRuntime({ threads: spec.threads });
+  configureCompute(spec, (line) => console.error(line));
   const profiles = join(options.directory, "profiles");
   if (options.profile) Deno.mkdirSync(profiles);
   const profiler = options.profile ? profileSessions(join(profiles, "session")) : undefined;

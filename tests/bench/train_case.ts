@@ -11,7 +11,7 @@ export function benchTrain(spec: CaseSpec, warmedUp: WarmedUp): CaseResult {
   const shape = SHAPES[spec.shape], { batch: rows, length } = spec, tokens = rows * length;
   const model = benchModel(shape, length), parameters = randomWeights(model, 1);
   const network = new Network(model, parameters, { trainable: true });
-  const optimizer = new AdamW(parameters, network.gradients!, {
+  const optimizer = new AdamW(network, {
     beta1: 0.9,
     beta2: 0.95,
     epsilon: 1e-8,

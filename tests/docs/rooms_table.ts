@@ -18,6 +18,7 @@ const CONTENT: Readonly<Record<string, string>> = {
   "lib/compute/onnx": "ONNX graphs as data, and their encoding to protobuf",
   "lib/compute/autodiff":
     "primitives with `abstractEval`, `vjp`, `lower`; traces, gradients, lowering to ONNX",
+  "lib/compute/devices": "the devices of `--device`, and the check of their kernels",
   "lib/compute/ort": "ONNX Runtime's C API through FFI; the only folder with native pointers",
   "lib/model/models":
     "model families: pure functions over parameters from config.json; reading and writing checkpoints",

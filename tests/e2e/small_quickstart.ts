@@ -38,13 +38,14 @@ export class SmallQuickstart implements Disposable {
   readonly #directory = new TemporaryDirectory();
   readonly #inputs: readonly string[];
 
-  constructor() {
+  /** @param rows of the files */
+  constructor(rows = { demonstrations: 40, prompts: 24, evalPrompts: 12 }) {
     const first = (name: string, rows: number) =>
       this.#directory.write(name, firstRows(join("fixtures/quickstart", name), rows));
     this.#inputs = [
-      `demonstrations=${first("demos.jsonl", 40)}`,
-      `prompts=${first("prompts.jsonl", 24)}`,
-      `eval_prompts=${first("eval.jsonl", 12)}`,
+      `demonstrations=${first("demos.jsonl", rows.demonstrations)}`,
+      `prompts=${first("prompts.jsonl", rows.prompts)}`,
+      `eval_prompts=${first("eval.jsonl", rows.evalPrompts)}`,
     ];
   }
 

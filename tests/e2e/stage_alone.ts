@@ -48,33 +48,50 @@ export async function runInterrupted(
   run: string,
   node: string,
 ): Promise<number> {
-  const lock = parse(Deno.readTextFileSync(join(quickstart.file(run), "run.lock.yaml"))) as Lock;
-  const { stage: id, params, inputs, seed = 0, iteration = 0 } = lock.nodes[node]!;
-  const paths = pathsByDigest(join(quickstart.file(run), "store"), lock);
-  const pathsOf = (value: InputDigest) => {
-    if (typeof value === "string") return paths.get(value)!;
-    if (Array.isArray(value)) return value.map((digest) => paths.get(digest)!);
-    return Object.fromEntries(Object.entries(value).map(([name, digest]) => [name, paths.get(digest)!]));
-  };
-  const stage = await stages.load(id), home = quickstart.file(`interrupted/${node}`);
-  Deno.mkdirSync(home, { recursive: true });
-  const task: Task = {
-    version: 1,
-    stage: id,
-    params,
-    inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, pathsOf(value)])),
-    outputs: Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)])),
-    seed,
-    iteration,
-    threads: 2,
-    scratch: join(home, "scratch"),
-  };
+  const { task } = await taskOf(quickstart, run, node, `interrupted/${node}`);
   try {
+    const stage = await stages.load(task.stage);
     await runTask(stage, task, { signal: AbortSignal.abort(), progress: () => {} });
     return EXIT.ok;
   } catch (error) {
     return exitCodeOf(error);
   }
+}
+
+/**
+ * Returns the task of `node` in a finished run, with its outputs and its scratch directory in the folder `home`.
+ * @returns also the paths of the run's own outputs, by port
+ */
+export async function taskOf(
+  quickstart: SmallQuickstart,
+  run: string,
+  node: string,
+  home: string,
+): Promise<{ readonly task: Task; readonly outputs: Readonly<Record<string, string>> }> {
+  const lock = parse(Deno.readTextFileSync(join(quickstart.file(run), "run.lock.yaml"))) as Lock;
+  const { key, stage: id, params, inputs, seed = 0, iteration = 0 } = lock.nodes[node]!;
+  const store = join(quickstart.file(run), "store"), paths = pathsByDigest(store, lock);
+  const pathsOf = (value: InputDigest) => {
+    if (typeof value === "string") return paths.get(value)!;
+    if (Array.isArray(value)) return value.map((digest) => paths.get(digest)!);
+    return Object.fromEntries(Object.entries(value).map(([name, digest]) => [name, paths.get(digest)!]));
+  };
+  const stage = await stages.load(id), folder = quickstart.file(home);
+  Deno.mkdirSync(folder, { recursive: true });
+  const task: Task = {
+    version: 1,
+    stage: id,
+    params,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([port, value]) => [port, pathsOf(value)])),
+    outputs: Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(folder, port)])),
+    seed,
+    iteration,
+    threads: 2,
+    scratch: join(folder, "scratch"),
+  };
+  const { outputs } = readRecord(store, key);
+  const made = Object.entries(outputs).map(([port, { digest }]) => [port, paths.get(digest)!] as const);
+  return { task, outputs: Object.fromEntries(made) };
 }
 
 /** Returns the paths of the run's inputs and of all views in the store, by digest. */

@@ -3,6 +3,8 @@
  * @module
  */
 import { resolve } from "node:path";
+import { setDefaultPlace } from "@/lib/compute/ort/default_place.ts";
+import { openDevice } from "@/lib/compute/devices/devices.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "@/lib/app/command.ts";
 import { readFlags } from "@/lib/app/flags.ts";
@@ -17,10 +19,12 @@ const HELP =
 
 Usage: deno task golden DIR… [flags]
 
-  DIR        directory of one or more goldens, or a JSON file of PPO reference values
-  --verbose  print the error at every tensor, row or step, and stack traces
-  --json     print one JSON object per check, then one with the counts
-  --help     print this text
+  DIR            directory of one or more goldens, or a JSON file of PPO reference values
+  --device NAME  device that computes: cpu, webgpu (experimental) or auto; default cpu
+  --strict       fail where an operator would run on the CPU instead
+  --verbose      print the error at every tensor, row or step, and stack traces
+  --json         print one JSON object per check, then one with the counts
+  --help         print this text
 
 Prints one line per check: largest error, tolerance, and ok or FAIL.
 Kinds of goldens: model families (logits, gradients, AdamW steps, greedy decoding), LoRA adapters, calculations
@@ -30,8 +34,10 @@ demonstration files, corrupt files, which must be rejected, and outcomes of benc
 Examples:
   deno task golden fixtures/goldens
   deno task golden fixtures/goldens/families/llama --verbose
+  deno task golden --device webgpu --strict fixtures/goldens
 
-Exit code: 0, 1 if a check failed, 64 for invalid flags, 65 for a path that is not a golden.
+Exit code: 0, 1 if a check failed, 64 for invalid flags, 65 for a path that is not a golden, 69 if the device is not
+available.
 `;
 
 /** Exit code if a check failed. */
@@ -45,6 +51,10 @@ export interface GoldenFlags {
   readonly verbose: boolean;
   /** print one JSON object per line */
   readonly json: boolean;
+  /** value of --device */
+  readonly device: string;
+  /** no operator runs on the CPU if another device computes */
+  readonly strict: boolean;
 }
 
 /**
@@ -52,10 +62,12 @@ export interface GoldenFlags {
  * @throws {UsageError} listing all invalid flags
  */
 export function readGoldenFlags(args: readonly string[]): GoldenFlags {
-  const flags = readFlags(args, { booleans: ["json"] });
+  const flags = readFlags(args, { booleans: ["json", "strict"], strings: ["device"] });
+  const device = flags.text("device") ?? "cpu";
   if (flags.words.length === 0) flags.problems.push("at least one DIR is required");
   flags.check();
-  return { paths: flags.words, verbose: flags.has("verbose"), json: flags.has("json") };
+  const [verbose, json, strict] = [flags.has("verbose"), flags.has("json"), flags.has("strict")];
+  return { paths: flags.words, verbose, json, device, strict };
 }
 
 /** How the report is printed. */
@@ -74,7 +86,7 @@ export interface GoldenOutput {
  * @throws {DataError} before any check, if a path does not exist or is no golden
  */
 export async function runGoldens(
-  { paths, verbose, json }: GoldenFlags,
+  { paths, verbose, json }: Pick<GoldenFlags, "paths" | "verbose" | "json">,
   output: GoldenOutput,
 ): Promise<number> {
   const goldens = paths.flatMap(findGoldens);
@@ -104,6 +116,8 @@ export async function runGoldens(
 
 async function main(args: readonly string[]): Promise<number> {
   const flags = readGoldenFlags(args);
+  const { device, strict } = flags;
+  setDefaultPlace(openDevice(device, { strict, tell: (line) => console.error(line) }));
   const directory = workingDirectory();
   // Paths stay as typed, for messages, unless the task was run from another directory.
   const paths = directory === Deno.cwd() ? flags.paths : flags.paths.map((path) => resolve(directory, path));

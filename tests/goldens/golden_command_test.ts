@@ -17,12 +17,18 @@ async function run(paths: readonly string[], flags: { verbose?: boolean; json?: 
 }
 
 Deno.test("the command line is checked as a whole", () => {
-  assertEquals(readGoldenFlags(["a", "--json", "b"]), { paths: ["a", "b"], verbose: false, json: true });
+  assertEquals(readGoldenFlags(["a", "--json", "b"]), {
+    paths: ["a", "b"],
+    verbose: false,
+    json: true,
+    device: "cpu",
+    strict: false,
+  });
   const unknown = assertThrows(
     () => readGoldenFlags(["a", "--quiet", "--bar", "3"]),
     UsageError,
-    "Invalid flags (see --help): unknown flag --quiet, known are --json, --help, --verbose; " +
-      "unknown flag --bar, known are --json, --help, --verbose",
+    "Invalid flags (see --help): unknown flag --quiet, known are --json, --strict, --device, --help, --verbose; " +
+      "unknown flag --bar, known are --json, --strict, --device, --help, --verbose",
   );
   assertEquals(exitCodeOf(unknown), 64);
   assertThrows(

@@ -144,7 +144,14 @@ export function sharedNames(modules: readonly Module[], exempt: readonly string[
 }
 
 /** Folders of tests whose imports make an exported value used: what tests share, and programs of deno.json's tasks. */
-const SUPPORT = ["tests/support/", "tests/bench/", "tests/seeds/", "tests/interop/", "tests/oracles/"];
+const SUPPORT = [
+  "tests/support/",
+  "tests/bench/",
+  "tests/seeds/",
+  "tests/interop/",
+  "tests/oracles/",
+  "tests/device/",
+];
 
 /**
  * Returns the exported names without a use, as `file: name`. A value is used if another file of production or of

@@ -42,6 +42,13 @@ export const ROOMS: Readonly<Record<string, Allowed>> = {
   "lib/compute/onnx": ["compute/tensor"],
   "lib/compute/autodiff": ["compute/tensor", "compute/onnx"],
   "lib/compute/ort": ["compute/tensor"],
+  "lib/compute/devices": [
+    "compute/tensor",
+    "compute/random",
+    "compute/onnx",
+    "compute/autodiff",
+    "compute/ort",
+  ],
   "lib/model/models": ["compute/tensor", "compute/random", "compute/autodiff", "data/files"],
   "lib/model/rl": ["compute/tensor", "compute/autodiff"],
   "lib/model/train": [

@@ -116,7 +116,7 @@ export async function update(
   directory: TemporaryDirectory,
   from: IterationInputs,
   rows: readonly ScoredRow[],
-  given: Pick<StageRun, "params" | "seed" | "iteration" | "stopAfter" | "progress"> = {},
+  given: Pick<StageRun, "params" | "seed" | "iteration" | "device" | "stopAfter" | "progress"> = {},
 ): Promise<Iteration> {
   const scored = directory.file(`${crypto.randomUUID()}.arrow`);
   await writeScored(scored, { rows, tokenizerDigest: DIGEST });

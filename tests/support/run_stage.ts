@@ -10,6 +10,8 @@ export interface StageRun {
   readonly params?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   readonly iteration?: number;
+  /** device that computes; default: the processor */
+  readonly device?: string;
   readonly scratch?: string;
   /** interrupts the stage after this many progress reports */
   readonly stopAfter?: number;
@@ -20,7 +22,7 @@ export interface StageRun {
 export async function runStage<Schema extends z.ZodObject>(
   stage: Stage<Schema>,
   home: string,
-  { inputs, params = {}, seed = 0, iteration = 0, scratch, stopAfter = Infinity, progress }: StageRun,
+  { inputs, params = {}, seed = 0, iteration = 0, device, scratch, stopAfter = Infinity, progress }: StageRun,
 ): Promise<Record<string, string>> {
   const outputs = Object.fromEntries(Object.keys(stage.outputs).map((port) => [port, join(home, port)]));
   const stop = new AbortController();
@@ -34,6 +36,7 @@ export async function runStage<Schema extends z.ZodObject>(
     seed,
     iteration,
     ...(scratch === undefined ? {} : { scratch }),
+    ...(device === undefined ? {} : { device }),
     threads: navigator.hardwareConcurrency,
     signal: stop.signal,
     progress(report) {

@@ -29,7 +29,7 @@ const before = tokenLogprobs(new Network(model, parameters), sequences);
 
 const network = new Network(model, parameters, { trainable: true });
 const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 };
-const optimizer = new AdamW(parameters, network.gradients!, options);
+const optimizer = new AdamW(network, options);
 const gradients: string[] = [], norms: number[] = [];
 for (let step = 0; step < STEPS; step++) {
   for (const { batch, positions, targetIds } of microBatches(sequences, 1024)) {

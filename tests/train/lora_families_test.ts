@@ -74,7 +74,7 @@ for (const family of FAMILY_GOLDENS) {
 function update({ model, parameters }: LoadedModel): number {
   const network = new Network(model, parameters, { trainable: true });
   const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
-  const optimizer = new AdamW(parameters, network.gradients!, options);
+  const optimizer = new AdamW(network, options);
   const sequences = PROMPTS.map((ids) => ({
     ids: Int32Array.from(ids),
     targets: targetsFrom(1, ids.length),

@@ -1,7 +1,8 @@
 /** Turns a part of a trace into an ONNX graph: all equations between the given values and the outputs. @module */
 import { type HostTensor, i64 } from "@/lib/compute/tensor/tensor.ts";
 import type { OnnxGraph, OnnxNode } from "@/lib/compute/onnx/graph.ts";
-import type { Value } from "./value.ts";
+import { recordLowered } from "./lowered_equations.ts";
+import type { Target, Value } from "./value.ts";
 
 /** Inputs and outputs of the graph. */
 export interface GraphBounds {
@@ -16,11 +17,15 @@ export interface GraphBounds {
   readonly symbolic?: Readonly<Record<string, readonly (number | string)[]>>;
 }
 
+/** The processor's kernels: all operators. */
+const EVERY_OPERATOR: Target = { has: () => true };
+
 /**
  * Returns the graph that computes `outputs` from `inputs`. Any value of the trace may be an input, for example a saved
  * intermediate; the equations before it are then left out.
+ * @param target the device that runs it
  */
-export function lower(bounds: GraphBounds): OnnxGraph {
+export function lower(bounds: GraphBounds, target: Target = EVERY_OPERATOR): OnnxGraph {
   const outputs = Object.entries(bounds.outputs);
   const trace = outputs[0]![1].trace;
   const given = new Map([...bounds.inputs, ...(bounds.weights ?? [])].map((v) => [v.name, v]));
@@ -40,6 +45,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
     constants.set(name, tensor);
     return name;
   };
+  equations.forEach(recordLowered);
   for (const { primitive, params, inputs, outputs } of equations) {
     // An output that is also a graph input must not be defined twice under one name.
     const names = outputs.map((v) => given.has(v.name) ? `.t${temporaries++}` : v.name);
@@ -49,6 +55,7 @@ export function lower(bounds: GraphBounds): OnnxGraph {
       params,
       inputTypes: inputs,
       outputTypes: outputs,
+      has: (operator) => target.has(operator),
       node: (opType, inputNames, attributes = {}, options = {}) => {
         nodes.push({
           opType,

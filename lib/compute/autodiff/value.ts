@@ -29,6 +29,12 @@ export interface VjpInput<P> {
   readonly params: P;
 }
 
+/** What graphs may consist of: the operators of the device that runs them. */
+export interface Target {
+  /** Returns whether it has a correct kernel of an ONNX operator, or of a feature of it (`Operator.part`). */
+  has(operator: string): boolean;
+}
+
 /** Arguments of a `lower` rule: names of its values, and functions that add nodes. */
 export interface Lowering<P> {
   readonly inputs: readonly string[];
@@ -36,6 +42,8 @@ export interface Lowering<P> {
   readonly params: P;
   readonly inputTypes: readonly Aval[];
   readonly outputTypes: readonly Aval[];
+  /** as `Target.has()`: a rule composes what the device does not have */
+  has(operator: string): boolean;
   /** Adds a node. `outputs` default to the primitive's own. */
   node(
     opType: string,

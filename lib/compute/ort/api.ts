@@ -51,6 +51,10 @@ function openApi() {
       ["pointer", "buffer", "usize", "buffer", "usize", "i32", "buffer"],
       "pointer",
     ), // (memory info, data, bytes, shape, rank, type, out)
+    createTensor: slot(48, ["pointer", "buffer", "usize", "i32", "buffer"], "pointer"), // (allocator, shape, rank, type, out)
+    createTensorAt: slot(49, ["pointer", "pointer", "usize", "buffer", "usize", "i32", "buffer"], "pointer"), // the same, over an address
+    getTensorMutableData: slot(51, ["pointer", "buffer"], "pointer"), // (value, out)
+    createMemoryInfo: slot(68, ["buffer", "i32", "i32", "i32", "buffer"], "pointer"), // (name, allocator type, id, memory type, out)
     createCpuMemoryInfo: slot(69, ["i32", "i32", "buffer"], "pointer"), // (allocator type, memory type, out)
     getAllocator: slot(78, ["buffer"], "pointer"), // (out)
     releaseStatus: slot(93, ["pointer"], "void"),
@@ -62,11 +66,15 @@ function openApi() {
     disablePerSessionThreads: slot(120, ["pointer"], "pointer"), // (options)
     createThreadingOptions: slot(121, ["buffer"], "pointer"), // (out)
     releaseThreadingOptions: slot(122, ["pointer"], "void"),
+    addSessionConfigEntry: slot(130, ["pointer", "buffer", "buffer"], "pointer"), // (options, key, value)
+    createAllocator: slot(131, ["pointer", "pointer", "buffer"], "pointer"), // (session, memory info, out)
     setGlobalIntraOpNumThreads: slot(147, ["pointer", "i32"], "pointer"), // (threading, n)
     setGlobalInterOpNumThreads: slot(148, ["pointer", "i32"], "pointer"), // (threading, n)
     setGlobalSpinControl: slot(149, ["pointer", "i32"], "pointer"), // (threading, allow)
     addExternalInitializers: slot(210, ["pointer", "buffer", "buffer", "usize"], "pointer"), // (options, names, values, n)
+    appendExecutionProvider: slot(216, ["pointer", "buffer", "buffer", "buffer", "usize"], "pointer"), // (options, name, keys, values, n)
     getBuildInfoString: slot(254, [], "pointer"),
+    copyTensors: slot(386, ["pointer", "buffer", "buffer", "pointer", "usize"], "pointer"), // (env, sources, targets, stream, n)
   };
 }
 

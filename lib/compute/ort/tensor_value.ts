@@ -12,8 +12,16 @@ const released = new FinalizationRegistry<bigint>((handle) =>
   ortApi().releaseValue(Deno.UnsafePointer.create(handle))
 );
 
+/** What a session's input or output may be bound to, in the memory of any device. */
+export interface Tensor extends Disposable {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** address of the OrtValue; code that stores it must keep this object alive */
+  readonly handle: bigint;
+}
+
 /** An OrtValue over a host buffer, without a copy. The garbage collector releases it unless it was disposed. */
-export class TensorValue implements Disposable {
+export class TensorValue implements Tensor {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly data: TypedArray;

@@ -91,6 +91,8 @@ export interface StageContext<Params, Inputs extends Ports = Ports, Outputs exte
   /** an empty or earlier directory of this very action: a stage may keep a checkpoint here to go on after a stop */
   readonly scratch?: string;
   readonly threads: number;
+  /** device that computes, as in `--device`; default: the processor */
+  readonly device?: string;
   /** aborted to stop the stage: it finishes the current step, saves to scratch, and throws TryAgainError */
   readonly signal: AbortSignal;
   readonly progress: (p: StageProgress) => void;

@@ -37,42 +37,47 @@ export function readsPosition({ blocks, embeddings }: Model): boolean {
     embeddings.some(({ index }) => index === "position");
 }
 
+/** The trace of a step. */
+export interface DecodeTrace {
+  readonly trace: Trace;
+  /** ids, position, last_index, total, temperature, key.<l> and value.<l> */
+  readonly inputs: readonly Value[];
+  /** parameters by name */
+  readonly weights: ReadonlyMap<string, Value>;
+  readonly logits: Value;
+  readonly temperature: Value;
+  /** next_key.<l>, next_value.<l> */
+  readonly cache: Readonly<Record<string, Value>>;
+}
+
 /**
- * Compiles the graph of a step.
- * Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (the same: the row's length minus one), total i32[1]
- * (the longest row of the batch), temperature f32[B,1], key.<l> and value.<l>. Outputs: `outputs`, next_key.<l>, next_value.<l>.
+ * Traces a step of `rows` sequences. Inputs: ids i64[B], position i64[B,1] (see `readsPosition()`), last_index i32[B] (the
+ * same: the row's length minus one), total i32[1] (the longest row of the batch), temperature f32[B,1], key.<l> and value.<l>.
  * @param options.capacity longest sequence: prompt and response
  */
-export function decodeSession(
+export function traceStep(
   model: Model,
-  parameters: ParameterVector,
-  { capacity, outputs }: { readonly capacity: number; readonly outputs: readonly StepOutput[] },
-): Session {
-  const trace = new Trace(), rows = 2; // any batch: shapes with it are declared as symbols below
+  { rows, capacity }: { readonly rows: number; readonly capacity: number },
+): DecodeTrace {
+  const trace = new Trace();
   const ids = trace.input("ids", "i64", [rows]);
   const position = trace.input("position", "i64", [rows, 1]);
   const lastIndex = trace.input("last_index", "i32", [rows]);
   const total = trace.input("total", "i32", [1]);
   const temperature = trace.input("temperature", "f32", [rows, 1]);
   const inputs = [ids, position, lastIndex, total, temperature];
-  const symbolic: Record<string, readonly (number | string)[]> = {
-    ids: ["B"],
-    position: ["B", 1],
-    last_index: ["B"],
-    temperature: ["B", 1],
-  };
-  const named = new Map<string, Value>();
-  for (const { name, shape } of parametersOf(model)) named.set(name, trace.input(name, "f32", shape));
+  const weights = new Map<string, Value>();
+  for (const { name, shape } of parametersOf(model)) weights.set(name, trace.input(name, "f32", shape));
   const part = (specs: Readonly<Record<string, { name: string }>>) =>
-    Object.fromEntries(Object.entries(specs).map(([local, { name }]) => [local, named.get(name)!]));
+    Object.fromEntries(Object.entries(specs).map(([local, { name }]) => [local, weights.get(name)!]));
 
   let x: Value | undefined;
   for (const { parameter, index, factor } of model.embeddings) {
-    const row = gatherRows(named.get(parameter.name)!, index === "token" ? ids : reshape(position, [rows]));
+    const row = gatherRows(weights.get(parameter.name)!, index === "token" ? ids : reshape(position, [rows]));
     const scaled = factor === 1 ? row : mul(row, factor);
     x = x ? add(x, scaled) : scaled;
   }
-  const results: Record<string, Value> = {};
+  const cache: Record<string, Value> = {};
   model.blocks.forEach((block, layer) => {
     const { kvHeads, headDim } = block.attention;
     const shape = [rows, kvHeads, capacity, paddedHeadDim(headDim)];
@@ -85,27 +90,56 @@ export function decodeSession(
       { position, lastIndex, total, pastKey, pastValue },
       capacity,
       (key, value) => {
-        results[`next_key.${layer}`] = key;
-        results[`next_value.${layer}`] = value;
+        cache[`next_key.${layer}`] = key;
+        cache[`next_value.${layer}`] = value;
       },
     );
-    for (const name of ["key", "value", "next_key", "next_value"]) {
-      symbolic[`${name}.${layer}`] = ["B", kvHeads, capacity, paddedHeadDim(headDim)];
-    }
     x = model.applyBlock(block, part(block.parameters), x!, context);
   });
   const head = part(model.head);
-  const logits = model.project(head, model.normalise(head, x!));
+  return {
+    trace,
+    inputs,
+    weights,
+    logits: model.project(head, model.normalise(head, x!)),
+    temperature,
+    cache,
+  };
+}
+
+/**
+ * Compiles the graph of a step on the processor, for any number of rows; see `traceStep()`. Outputs: `outputs`,
+ * next_key.<l>, next_value.<l>.
+ */
+export function decodeSession(
+  model: Model,
+  parameters: ParameterVector,
+  { capacity, outputs }: { readonly capacity: number; readonly outputs: readonly StepOutput[] },
+): Session {
+  const rows = 2; // any number: shapes with it are declared as symbols below
+  const { inputs, weights, logits, temperature, cache } = traceStep(model, { rows, capacity });
+  const symbolic: Record<string, readonly (number | string)[]> = {
+    ids: ["B"],
+    position: ["B", 1],
+    last_index: ["B"],
+    temperature: ["B", 1],
+  };
+  model.blocks.forEach(({ attention: { kvHeads, headDim } }, layer) => {
+    for (const name of ["key", "value", "next_key", "next_value"]) {
+      symbolic[`${name}.${layer}`] = ["B", kvHeads, capacity, paddedHeadDim(headDim)];
+    }
+  });
   const values: Record<StepOutput, () => Value> = {
     probabilities: () => softmax(div(logits, temperature)),
     probabilities_t1: () => softmax(logits),
     logits: () => logits,
   };
+  const results: Record<string, Value> = { ...cache };
   for (const name of outputs) {
     results[name] = values[name]();
     symbolic[name] = ["B", model.vocabSize];
   }
-  const graph = lower({ name: "decode", inputs, weights: [...named.values()], outputs: results, symbolic });
+  const graph = lower({ name: "decode", inputs, weights: [...weights.values()], outputs: results, symbolic });
   const initializers = Object.fromEntries(
     graph.externals.map((
       { name, shape },

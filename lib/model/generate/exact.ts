@@ -15,10 +15,11 @@ import { type Key, makeKey, uniform } from "@/lib/compute/random/uniform.ts";
 import { UnavailableError, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { microBatches, scatterTokens, type Sequence, targetsFrom } from "@/lib/model/train/batching.ts";
 import type { Work } from "@/lib/model/train/event_loop.ts";
-import { exactProgram } from "@/lib/model/train/exact_program.ts";
+import { exactDrawProgram, exactProgram } from "@/lib/model/train/exact_program.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { SCORING_BUDGET } from "@/lib/model/train/token_logprobs.ts";
-import type { Generated, GenerationOptions, Generator } from "./generator.ts";
+import type { Generated, GenerationOptions } from "./generation_options.ts";
+import type { Generator } from "./generator.ts";
 import { draw } from "./sampler.ts";
 import { largest, smallest } from "@/lib/compute/tensor/large_lists.ts";
 
@@ -165,7 +166,8 @@ function* redrawn(network: Network, drafts: readonly Draft[], options: ExactOpti
     return { ids: all, targets: targetsFrom(before.length, all.length) };
   });
   const keys = drafts.map(({ prompt }): Key => makeKey(seed, "rollout", prompts[prompt]!.id));
-  const program = exactProgram(temperature), size = network.model.vocabSize;
+  const size = network.model.vocabSize, { isHost } = network.place;
+  const program = isHost ? exactProgram(temperature) : exactDrawProgram(temperature);
   const none = () => drafts.map(() => new Float32Array(0));
   const logprobs = none(), logprobsT1 = none();
   const others = new Map<number, { at: number; id: number }>();
@@ -173,7 +175,10 @@ function* redrawn(network: Network, drafts: readonly Draft[], options: ExactOpti
   const budget = Math.min(SCORING_BUDGET, Math.floor(MOST_FLOATS / size));
   for (const micro of microBatches(sequences, budget)) {
     const { batch, positions, targetIds, members } = micro;
-    const { tokens } = network.run({ batch, positions, program, tokens: { id: targetIds } });
+    const numbers = members.flatMap((member) =>
+      Array.from(drafts[member]!.ids, (_, at) => uniform(keys[member]!, at))
+    );
+    const { tokens } = network.run({ batch, positions, program, tokens: { id: targetIds, u: numbers } });
     scatterTokens(micro, sequences, tokens.logprob!, logprobs);
     scatterTokens(micro, sequences, tokens.logprobT1!, logprobsT1);
     let row = 0;
@@ -181,8 +186,9 @@ function* redrawn(network: Network, drafts: readonly Draft[], options: ExactOpti
       const { ids } = drafts[member]!;
       for (let at = 0; at < ids.length; at++, row++) {
         if (others.has(member)) continue;
-        const probabilities = tokens.probabilities!.subarray(row * size, (row + 1) * size);
-        const { id } = draw(probabilities, uniform(keys[member]!, at), { temperature });
+        const id = tokens.drawn?.[row] ??
+          draw(tokens.probabilities!.subarray(row * size, (row + 1) * size), numbers[row]!, { temperature })
+            .id;
         if (id !== ids[at]) others.set(member, { at, id });
       }
     }

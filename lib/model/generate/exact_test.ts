@@ -11,7 +11,8 @@ import { policyProgram } from "@/lib/model/train/ppo_programs.ts";
 import { tokenLogits } from "@/tests/support/token_logits.ts";
 import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
 import { checkExact, type ExactOptions, exactSteps } from "./exact.ts";
-import { type Generated, Generator } from "./generator.ts";
+import type { Generated } from "./generation_options.ts";
+import { Generator } from "./generator.ts";
 import { draw } from "./sampler.ts";
 
 const { model, parameters } = loadModel("fixtures/stories260k");

@@ -4,7 +4,8 @@ import { UsageError } from "@/lib/compute/tensor/errors.ts";
 import { targetsFrom } from "@/lib/model/train/batching.ts";
 import { Network } from "@/lib/model/train/network.ts";
 import { tokenLogprobs } from "@/lib/model/train/token_logprobs.ts";
-import { type Generated, type GenerationPrompt, Generator } from "./generator.ts";
+import type { Generated, GenerationPrompt } from "./generation_options.ts";
+import { Generator } from "./generator.ts";
 
 const { model, parameters } = loadModel("fixtures/stories260k");
 

@@ -13,12 +13,13 @@ import { Session } from "@/lib/compute/ort/session.ts";
 import { float32Of, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
 import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 import { embed } from "@/lib/model/train/embedding.ts";
+import { weightInputs } from "@/lib/model/train/compiled_graph.ts";
 import { cached } from "@/lib/model/train/graph_cache.ts";
 import { modelSignature } from "@/lib/model/train/network.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 
 /** A prompt and the slot that it is written to. */
-interface Prefill {
+export interface Prefill {
   readonly ids: Int32Array;
   readonly slot: number;
 }
@@ -32,19 +33,29 @@ function paddedLength(length: number): number {
   return Math.ceil(length / step) * step;
 }
 
+/** Values of a prefill: the block's result, and the rotated keys and the values of its tokens. */
+interface PrefillTrace {
+  readonly inputs: readonly Value[];
+  readonly y: Value;
+  /** [B, kvHeads, T, D] */
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** Traces a block over prompts; inputs: x and the weights w.*. */
+export function tracePrefill(model: Model, block: Block, rows: number, length: number): PrefillTrace {
+  const trace = new Trace(), x = trace.input("x", "f32", [rows * length, model.hiddenSize]);
+  const weights = weightInputs(trace, block.parameters);
+  let captured: { key: Value; value: Value } | undefined;
+  const seen = (key: Value, value: Value) => void (captured = { key, value });
+  const y = model.applyBlock(block, weights, x, causalAttention(trace, rows, length, { seen }));
+  return { inputs: [x, ...Object.values(weights)], y, ...captured! };
+}
+
 function prefillGraph(model: Model, block: Block, rows: number, length: number): Session {
   return cached(`${modelSignature(model)}/prefill/${block.kind}/${rows}x${length}`, () => {
-    const trace = new Trace();
-    const x = trace.input("x", "f32", [rows * length, model.hiddenSize]);
-    const weights = Object.entries(block.parameters).map(([local, { shape }]) =>
-      [local, trace.input(`w.${local}`, "f32", shape)] as const
-    );
-    let captured: { key: Value; value: Value } | undefined;
-    const seen = (key: Value, value: Value) => void (captured = { key, value });
-    const context = causalAttention(trace, rows, length, { seen });
-    const y = model.applyBlock(block, Object.fromEntries(weights), x, context);
-    const inputs = [x, ...weights.map(([, value]) => value)];
-    return new Session(encodeModel(lower({ name: "prefill", inputs, outputs: { y, ...captured! } })));
+    const { inputs, y, key, value } = tracePrefill(model, block, rows, length);
+    return new Session(encodeModel(lower({ name: "prefill", inputs, outputs: { y, key, value } })));
   });
 }
 
@@ -58,6 +69,15 @@ export function prefill(
   prompts: readonly Prefill[],
   cache: KeyValueCache,
 ): void {
+  for (const { members, length } of prefillBatches(prompts)) {
+    prefillBatch(model, parameters, members, length, cache);
+  }
+}
+
+/** Groups prompts by their padded length into batches; prompts of one token need no prefill. */
+export function* prefillBatches(
+  prompts: readonly Prefill[],
+): Generator<{ readonly members: readonly Prefill[]; readonly length: number }> {
   const groups = new Map<number, Prefill[]>();
   for (const prompt of prompts) {
     if (prompt.ids.length < 2) continue;
@@ -67,7 +87,7 @@ export function prefill(
   for (const [length, members] of groups) {
     const most = Math.max(1, Math.floor(BUDGET / length));
     for (let start = 0; start < members.length; start += most) {
-      prefillBatch(model, parameters, members.slice(start, start + most), length, cache);
+      yield { members: members.slice(start, start + most), length };
     }
   }
 }
@@ -109,7 +129,7 @@ function prefillBatch(
 }
 
 /** Rounds a batch size up, so that few graphs are compiled: powers of two, and one and a half times them. */
-function roundRows(rows: number): number {
+export function roundRows(rows: number): number {
   let size = 1;
   while (size < rows) size = size % 3 === 0 ? size / 3 * 4 : size === 1 ? 2 : size === 2 ? 3 : size * 3 / 2;
   return size;

@@ -3,11 +3,15 @@
  * draws depends on the weights, its ids, settings and key, and on nothing else: not on the sequences beside it.
  * @module
  */
+import { append } from "@/lib/compute/tensor/large_lists.ts";
 import { mergedModel } from "@/lib/model/models/lora/merge.ts";
 import type { LoadedModel } from "@/lib/model/models/checkpoint.ts";
-import { type Key, uniform } from "@/lib/compute/random/uniform.ts";
-import { Decoder } from "./decoder.ts";
-import { draw, mostProbable, type Sampling } from "./sampler.ts";
+import { defaultPlace } from "@/lib/compute/ort/default_place.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
+import type { Key } from "@/lib/compute/random/uniform.ts";
+import type { DecodedSequence, Decoder } from "./decoder.ts";
+import { decoderAt } from "./decoder_at.ts";
+import type { Sampling } from "./sampler.ts";
 
 /** A sequence that decodes. */
 export interface RunningSequence {
@@ -22,12 +26,8 @@ export interface RunningSequence {
   readonly accept: (id: number, logits: Float32Array) => boolean;
 }
 
-interface Row {
+interface Row extends DecodedSequence {
   readonly sequence: RunningSequence;
-  readonly temperature: number;
-  drawn: number;
-  next: number;
-  position: number;
 }
 
 /** Most prompt tokens that join before one step, except for a single prompt: the others wait meanwhile. */
@@ -38,12 +38,22 @@ export class RunningBatch {
   readonly #decoder: Decoder;
   readonly #rows: Row[] = [];
   readonly #waiting: RunningSequence[] = [];
+  /** slots of the cache without a sequence */
+  readonly #free: number[];
 
-  /** Compiles the model. @param size.tokens longest sequence: prompt and response */
-  constructor(loaded: LoadedModel, readonly size: { readonly slots: number; readonly tokens: number }) {
-    const { model, parameters } = mergedModel(loaded);
-    this.#decoder = new Decoder(model, parameters);
-    this.#decoder.prepare({ ...size, outputs: ["probabilities", "logits"] });
+  /**
+   * Compiles the model.
+   * @param size.tokens longest sequence: prompt and response
+   * @param options.place default: that of the process
+   */
+  constructor(
+    loaded: LoadedModel,
+    readonly size: { readonly slots: number; readonly tokens: number },
+    options: { readonly place?: Place } = {},
+  ) {
+    this.#decoder = decoderAt(options.place ?? defaultPlace(), mergedModel(loaded));
+    this.#decoder.prepare({ ...size, sampling: undefined, logprobsT1: false, logits: true });
+    this.#free = Array.from({ length: size.slots }, (_, slot) => slot);
   }
 
   /** Number of sequences in slots. */
@@ -71,23 +81,19 @@ export class RunningBatch {
     }
     this.#join();
     if (this.#rows.length === 0) return;
-    const { probabilities, logits } = this.#decoder.run(this.#rows), size = this.#decoder.model.vocabSize;
+    const choices = this.#decoder.step(this.#rows);
     for (let at = this.#rows.length - 1; at >= 0; at--) { // from the end: a row that moves to this place is done already
-      const row = this.#rows[at]!, { sequence: { sampling, key, accept } } = row, from = at * size;
-      const distribution = probabilities!.subarray(from, from + size);
-      const { id } = sampling.temperature === 0
-        ? mostProbable(distribution)
-        : draw(distribution, uniform(key, row.drawn), sampling);
+      const row = this.#rows[at]!, { id, logits } = choices[at]!;
       row.drawn++;
       row.next = id;
       row.position++;
-      if (accept(id, logits!.subarray(from, from + size))) this.#remove(at);
+      if (row.sequence.accept(id, logits!)) this.#remove(at);
     }
   }
 
   /** Fills free slots. Prefilling a few prompts at a time costs more than leaving a few slots idle. */
   #join(): void {
-    const free = this.size.slots - this.#rows.length, waiting = this.#waiting.length;
+    const free = this.#free.length, waiting = this.#waiting.length;
     const refillAt = Math.max(1, this.size.slots >> 3);
     if (waiting === 0 || free === 0) return;
     if (free < refillAt && free < waiting && this.#rows.length > 0) return;
@@ -97,18 +103,17 @@ export class RunningBatch {
       if (count > 0 && tokens > JOIN_TOKENS) break;
       count++;
     }
-    const joining = this.#waiting.splice(0, count), first = this.#rows.length;
-    this.#decoder.prefill(joining.map(({ ids }, i) => ({ ids, slot: first + i })));
-    for (const sequence of joining) {
-      const { ids, sampling: { temperature } } = sequence;
-      this.#rows.push({ sequence, temperature, drawn: 0, next: ids.at(-1)!, position: ids.length - 1 });
-    }
+    const joining = this.#waiting.splice(0, count).map((sequence): Row => {
+      const { ids, sampling, key } = sequence, row = this.#free.shift()!;
+      return { sequence, sampling, key, row, drawn: 0, next: ids.at(-1)!, position: ids.length - 1 };
+    });
+    this.#decoder.prefill(joining.map(({ sequence: { ids }, row }) => ({ ids, slot: row })));
+    append(this.#rows, joining);
   }
 
   #remove(at: number): void {
-    const last = this.#rows.pop()!;
-    if (at === this.#rows.length) return;
-    this.#decoder.move(this.#rows.length, at, last.position);
-    this.#rows[at] = last;
+    const ended = this.#rows[at]!, last = this.#rows.pop()!;
+    if (last !== ended) this.#rows[at] = last;
+    this.#free.unshift(this.#decoder.release(ended, last));
   }
 }

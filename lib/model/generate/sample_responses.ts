@@ -8,7 +8,8 @@ import type { RolloutRow } from "@/lib/data/contracts/rollouts.ts";
 import { runYielding } from "@/lib/model/train/event_loop.ts";
 import type { Network } from "@/lib/model/train/network.ts";
 import { exactSteps } from "./exact.ts";
-import type { GenerationOptions, Generator } from "./generator.ts";
+import type { GenerationOptions } from "./generation_options.ts";
+import type { Generator } from "./generator.ts";
 
 /** Which responses are sampled, and how. */
 export interface SampleOptions

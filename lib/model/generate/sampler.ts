@@ -45,10 +45,52 @@ export function mostProbable(probabilities: Float32Array): Draw {
  * @param u in [0, 1)
  */
 export function draw(probabilities: Float32Array, u: number, { topK = 0, topP = 1 }: Sampling): Draw {
-  const restricted = (topK > 0 && topK < probabilities.length) || topP < 1;
-  return restricted
+  return isRestricted({ topK, topP }, probabilities.length)
     ? drawFrom(probabilities, kept(probabilities, topK, topP), u)
     : drawFrom(probabilities, null, u);
+}
+
+/** Returns whether top-k or top-p leave out tokens of a vocabulary. */
+export function isRestricted(
+  { topK = 0, topP = 1 }: Pick<Sampling, "topK" | "topP">,
+  vocabSize: number,
+): boolean {
+  return (topK > 0 && topK < vocabSize) || topP < 1;
+}
+
+/** The most probable tokens of a row, in any order. */
+interface Candidates {
+  readonly ids: readonly number[];
+  readonly probabilities: Float32Array;
+  /** sum of the probabilities of the whole row */
+  readonly total: number;
+}
+
+/**
+ * Returns the token that `draw()` takes from the whole row, from its most probable tokens: as many as top-k, or those that
+ * reach top-p.
+ * @returns undefined if they do not reach top-p
+ */
+export function drawAmong(
+  { ids, probabilities, total }: Candidates,
+  u: number,
+  { topK = 0, topP = 1 }: Sampling,
+): Draw | undefined {
+  const order = ids.map((_, i) => i).sort((a, b) =>
+    probabilities[b]! - probabilities[a]! || ids[a]! - ids[b]!
+  );
+  let count = order.length;
+  if (topP < 1) {
+    const goal = topP * (topK > 0 ? order.reduce((sum, i) => sum + probabilities[i]!, 0) : total);
+    let sum = 0;
+    const last = order.findIndex((i) => (sum += probabilities[i]!) >= goal);
+    if (last < 0) return undefined;
+    count = last + 1;
+  }
+  const kept = order.slice(0, count).sort((a, b) => ids[a]! - ids[b]!);
+  const row = Float32Array.from(kept, (i) => probabilities[i]!), all = Int32Array.from(kept.keys());
+  const { id, logprob } = drawFrom(row, all, u);
+  return { id: ids[kept[id]!]!, logprob };
 }
 
 function drawFrom(probabilities: Float32Array, ids: Int32Array | null, u: number): Draw {

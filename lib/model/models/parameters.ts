@@ -23,9 +23,17 @@ export class ParameterVector {
   readonly data: Float32Array<ArrayBuffer>;
   /** number of elements with weight decay: tensors of rank 2 and more, which come first */
   readonly decayed: number;
+  /**
+   * memory of the vector that this one was read from, if another stage of this process handed it over: the two are equal
+   * until this one is trained, so a device that has the other need not be given this one
+   */
+  origin: ArrayBuffer | undefined;
   /** frozen weights; read-only */
   readonly backbone: ParameterVector | undefined;
-  readonly #places = new Map<string, { readonly begin: number; readonly end: number }>();
+  readonly #places = new Map<
+    string,
+    { readonly spec: ParameterSpec; readonly begin: number; readonly end: number }
+  >();
 
   constructor(specs: readonly ParameterSpec[], { data, backbone }: ParameterVectorOptions = {}) {
     const isVector = (spec: ParameterSpec) => spec.shape.length < 2;
@@ -33,7 +41,7 @@ export class ParameterVector {
     let size = 0, decayed = 0;
     for (const spec of this.specs) {
       const end = size + sizeOf(spec.shape);
-      this.#places.set(spec.name, { begin: size, end });
+      this.#places.set(spec.name, { spec, begin: size, end });
       size = end;
       if (!isVector(spec)) decayed = size;
     }
@@ -50,6 +58,14 @@ export class ParameterVector {
     return this.#places.has(name);
   }
 
+  /** Returns the name and shape of one parameter, also of the backbone's. @throws {DataError} if neither has it */
+  spec(name: string): ParameterSpec {
+    const place = this.#places.get(name);
+    if (place) return place.spec;
+    if (this.backbone) return this.backbone.spec(name);
+    throw this.#unknown(name);
+  }
+
   /**
    * Returns the elements of one parameter as a view of the vector, or of the shared backbone.
    * @throws {DataError} if neither has it
@@ -58,7 +74,11 @@ export class ParameterVector {
     const place = this.#places.get(name);
     if (place) return this.data.subarray(place.begin, place.end);
     if (this.backbone) return this.backbone.view(name);
-    throw new DataError(`Parameter "${name}" is not one of the ${this.specs.length} of this model`);
+    throw this.#unknown(name);
+  }
+
+  #unknown(name: string): DataError {
+    return new DataError(`Parameter "${name}" is not one of the ${this.specs.length} of this model`);
   }
 
   /** Returns a copy on the same backbone. */

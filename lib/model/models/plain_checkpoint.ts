@@ -61,9 +61,10 @@ function loadParameters(
       file: directory,
     });
   }
-  const borrowed = borrow ? borrowedVector(files, specs, stored) : undefined;
-  if (borrowed) return borrowed;
+  const given = borrowedVector(files, specs, stored);
+  if (borrow && given) return given;
   const parameters = new ParameterVector(specs);
+  parameters.origin = given?.data.buffer;
   for (const { name } of specs) files.readFloat32(stored(name), parameters.view(name));
   return parameters;
 }

@@ -26,10 +26,13 @@ export interface TwoHeadedModel extends LoadedModel {
  *
  * value = w·h, without a bias, h the normalised hidden state. TRL's AutoModelForCausalLMWithValueHead reads the same states and has a bias.
  */
-export function withValueHead({ model, parameters: { specs, data, backbone } }: LoadedModel): TwoHeadedModel {
+export function withValueHead(
+  { model, parameters: { specs, data, backbone, origin } }: LoadedModel,
+): TwoHeadedModel {
   const valueHead: ParameterSpec = { name: "value_head.weight", shape: [model.hiddenSize] };
   const parameters = new ParameterVector([...specs, valueHead], { backbone }); // vectors come last
   parameters.data.set(data);
+  parameters.origin = origin;
   return {
     model: { ...model, valueHead },
     parameters,

@@ -26,6 +26,7 @@ export class FrozenNetworks {
    */
   get(directory: string, digest = digestDirectory(directory).digest): Network {
     let network = this.#networks.get(digest);
+    if (network?.isAtDefaultPlace() === false) network = undefined; // the process computes on another device now
     if (!network) {
       const { model, parameters } = loadFrozenModel(directory);
       this.#networks.set(digest, network = new Network(model, parameters));

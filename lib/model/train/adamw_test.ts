@@ -1,8 +1,10 @@
 /** Properties of AdamW that its goldens do not separate: the place of ε, and the clipped gradient. @module */
 import { assert, assertAlmostEquals } from "@std/assert";
 import fc from "fast-check";
+import { HOST } from "@/lib/compute/ort/place.ts";
 import { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { AdamW, type AdamWOptions } from "./adamw.ts";
+import { PlacedVector } from "./placed_vector.ts";
 
 const OPTIONS: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: null };
 const SHAPES = [{ name: "w", shape: [2, 3] }, { name: "b", shape: [4] }];
@@ -11,7 +13,11 @@ const SHAPES = [{ name: "w", shape: [2, 3] }, { name: "b", shape: [4] }];
 function oneStep(gradient: ArrayLike<number>, lr: number, options: Partial<AdamWOptions>) {
   const parameters = new ParameterVector(SHAPES), gradients = parameters.zeros();
   gradients.data.set(gradient);
-  const optimizer = new AdamW(parameters, gradients, { ...OPTIONS, ...options });
+  const vectors = {
+    weights: new PlacedVector(HOST, parameters),
+    placedGradients: new PlacedVector(HOST, gradients),
+  };
+  const optimizer = new AdamW(vectors, { ...OPTIONS, ...options });
   return { norm: optimizer.update(lr), optimizer, parameters };
 }
 

@@ -6,6 +6,7 @@
  */
 import { type Equation, residuals, Trace } from "@/lib/compute/autodiff/mod.ts";
 import { causalAttention } from "@/lib/model/models/causal_attention.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
 import type { Block, Model, PartParameters } from "@/lib/model/models/model.ts";
 import type { Shape } from "@/lib/compute/tensor/tensor.ts";
 import { CompiledGraph, gradientGraph, weightInputs } from "./compiled_graph.ts";
@@ -44,6 +45,7 @@ export interface BlockUse {
   readonly length: number;
   /** parameters of the block that get gradients, the others are frozen; undefined: no backward pass */
   readonly trained: PartParameters | undefined;
+  readonly place: Place;
 }
 
 /** Returns the graphs of `block` for B rows of T tokens. */
@@ -51,10 +53,10 @@ export function blockGraphs(
   model: Model,
   signature: string,
   block: Block,
-  { rows, length, trained }: BlockUse,
+  { rows, length, trained, place }: BlockUse,
 ): BlockGraphs {
   const use = trained ? `save ${Object.keys(trained).join()}` : "plain";
-  return cached(`${signature}/${block.kind}/${rows}x${length}/${use}`, (): BlockGraphs => {
+  return cached(`${place.key}${signature}/${block.kind}/${rows}x${length}/${use}`, (): BlockGraphs => {
     const trace = new Trace(), tokens = rows * length;
     const x = trace.input("x", "f32", [tokens, model.hiddenSize]);
     const weights = weightInputs(trace, block.parameters);
@@ -64,7 +66,8 @@ export function blockGraphs(
     const y = model.applyBlock(block, weights, x, causalAttention(trace, rows, length, { angles }));
     const given = [x, ...Object.values(angles ?? {}), ...Object.values(weights)];
     if (!trained) {
-      return { forward: new CompiledGraph({ name: "block", inputs: given, outputs: { y } }), residuals: [] };
+      const bounds = { name: "block", inputs: given, outputs: { y } };
+      return { forward: new CompiledGraph(bounds, { place }), residuals: [] };
     }
     const mark = trace.equations.length, dy = trace.input("dy", "f32", y.shape);
     const { inputs: accumulators, outputs } = gradientGraph(
@@ -79,12 +82,12 @@ export function blockGraphs(
         name: "block",
         inputs: given,
         outputs: { y, ...Object.fromEntries(saved.map((v) => [`r.${v.name}`, v])) },
-      }),
+      }, { place }),
       backward: new CompiledGraph({
         name: "block_backward",
         inputs: [...given, dy, ...accumulators, ...saved],
         outputs,
-      }),
+      }, { place }),
       residuals: saved.map(({ name, shape }) => ({ name, shape })),
     };
   });

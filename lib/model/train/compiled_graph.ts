@@ -2,22 +2,27 @@
 import { add, backward, lower, type Trace, type Value } from "@/lib/compute/autodiff/mod.ts";
 import type { PartParameters } from "@/lib/model/models/model.ts";
 import { encodeModel } from "@/lib/compute/onnx/encode.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
 import { type Bindings, type PreparedRun, Session, type SessionOptions } from "@/lib/compute/ort/session.ts";
 
 /** A graph as a session, with the names of the inputs that it needs. */
 export class CompiledGraph {
   readonly session: Session;
-  readonly #inputs: readonly string[];
+  /** inputs that the graph needs */
+  readonly inputNames: readonly string[];
 
-  constructor(bounds: Parameters<typeof lower>[0], options?: SessionOptions) {
-    const graph = lower(bounds);
+  constructor(
+    bounds: Parameters<typeof lower>[0],
+    options: SessionOptions & { readonly place?: Place } = {},
+  ) {
+    const graph = lower(bounds, options.place);
     this.session = new Session(encodeModel(graph), options);
-    this.#inputs = graph.inputs.map(({ name }) => name);
+    this.inputNames = graph.inputs.map(({ name }) => name);
   }
 
   /** Binds the outputs, and those of `inputs` that the graph needs. */
   prepare(inputs: Bindings, outputs: Bindings): PreparedRun {
-    const needed = Object.fromEntries(this.#inputs.map((name) => [name, inputs[name]!]));
+    const needed = Object.fromEntries(this.inputNames.map((name) => [name, inputs[name]!]));
     return this.session.prepare(needed, outputs);
   }
 }

@@ -22,6 +22,11 @@ function indexOf(table: EmbeddingTable, batch: TokenBatch, token: number): numbe
   return Math.min(token % batch.length, table.parameter.shape[0]! - 1);
 }
 
+/** Returns the table row of every token. */
+export function tableIndices(table: EmbeddingTable, batch: TokenBatch): Int32Array {
+  return Int32Array.from(batch.ids, (_, token) => indexOf(table, batch, token));
+}
+
 /** Writes x[token] = Σ factor · table[index] to `x` [B·T, C]. */
 export function embed(
   tables: readonly EmbeddingTable[],

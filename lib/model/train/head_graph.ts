@@ -1,5 +1,6 @@
 /** Final normalisation, output weights and a head program as one graph over a chunk of n tokens. @module */
 import { linear, reshape, Trace, type Value } from "@/lib/compute/autodiff/mod.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
 import type { Model, PartParameters, PartValues } from "@/lib/model/models/model.ts";
 import type { Shape } from "@/lib/compute/tensor/tensor.ts";
 import { CompiledGraph, gradientGraph, weightInputs } from "./compiled_graph.ts";
@@ -20,6 +21,7 @@ export interface HeadUse {
   readonly n: number;
   /** parameters of the head that get gradients, the others are frozen; undefined: no backward pass */
   readonly trained: PartParameters | undefined;
+  readonly place: Place;
 }
 
 /** Returns the parameters of the head that a program reads: those of the output, of the value head, or both. */
@@ -51,10 +53,10 @@ export function headGraph(
   model: Model,
   signature: string,
   program: HeadProgram,
-  { n, trained }: HeadUse,
+  { n, trained, place }: HeadUse,
 ): HeadGraph {
   const use = trained ? `train ${Object.keys(trained).join()}` : "plain";
-  return cached(`${signature}/head/${program.key}/${n}/${use}`, () => {
+  return cached(`${place.key}${signature}/head/${program.key}/${n}/${use}`, () => {
     const trace = new Trace(), x = trace.input("x", "f32", [n, model.hiddenSize]);
     const weights = weightInputs(trace, headPart(model, program));
     const tokens = Object.fromEntries(
@@ -75,7 +77,7 @@ export function headGraph(
         name: `head_${program.key}`,
         inputs: [x, ...given, ...gradients?.inputs ?? []],
         outputs: { ...outputs, ...gradients?.outputs },
-      }),
+      }, { place }),
       tokenOutputs: Object.entries(result.tokens).map(([name, { shape }]) => ({ name, shape })),
       hasLoss: result.loss !== undefined,
     };

@@ -1,22 +1,28 @@
 /**
- * A model with its weights, ready to run: embeddings on the host, blocks and head as compiled graphs bound to buffers
- * once per batch shape. `run` goes forward, and backward where the network is trainable.
+ * A model with its weights on a device, ready to run: blocks and head as compiled graphs bound to buffers once per batch
+ * shape. `run` goes forward, and backward where the network is trainable.
  * @module
  */
 import { digestJson } from "@/lib/data/files/digest.ts";
 import type { Model, PartParameters } from "@/lib/model/models/model.ts";
 import { ParameterVector } from "@/lib/model/models/parameters.ts";
+import { defaultPlace } from "@/lib/compute/ort/default_place.ts";
+import type { Place } from "@/lib/compute/ort/place.ts";
 import type { PreparedRun } from "@/lib/compute/ort/session.ts";
-import { float32Of, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
+import { float32Of, type Tensor, TensorValue } from "@/lib/compute/ort/tensor_value.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
-import { hostTensor, sizeOf } from "@/lib/compute/tensor/tensor.ts";
+import { hostTensor, type Shape, sizeOf } from "@/lib/compute/tensor/tensor.ts";
 import { blockGraphs } from "./block_graphs.ts";
-import { embed, embedBackward, type TokenBatch } from "./embedding.ts";
+import type { TokenBatch } from "./embedding.ts";
+import { deviceRows } from "./device_rows.ts";
 import { headGraph, headPart } from "./head_graph.ts";
 import type { HeadProgram } from "./head_program.ts";
+import { HOST_ROWS } from "./host_rows.ts";
+import { placedCopy, PlacedVector } from "./placed_vector.ts";
 import { RecentlyUsed } from "./recently_used.ts";
 import { type RowAngles, rowAngles } from "./row_angles.ts";
-import { workspaceGeneration, workspaceValue } from "./workspace.ts";
+import type { RowOperations } from "./row_operations.ts";
+import { workspaceGeneration, workspaceTensor } from "./workspace.ts";
 
 /** Tokens per run of the head graph; the last chunk is padded to a multiple of CHUNK_STEP. */
 const CHUNK = 1024, CHUNK_STEP = 128;
@@ -26,10 +32,10 @@ const MOST_PLANS = 64;
 
 /** Buffers and bound runs for one batch shape. */
 interface Plan {
-  readonly x: Float32Array;
-  readonly last: Float32Array;
-  readonly dlast: Float32Array;
-  readonly dx: Float32Array;
+  readonly x: Tensor;
+  readonly last: Tensor;
+  readonly dlast: Tensor;
+  readonly dx: Tensor;
   readonly angles: RowAngles | undefined;
   readonly forward: readonly PreparedRun[];
   readonly backward: readonly PreparedRun[];
@@ -65,25 +71,39 @@ export interface PassResult {
 
 /** A model with weights and, where trainable, gradients. */
 export class Network {
+  /** in the processor's memory; on a device they are current after `pullGradients()` */
   readonly gradients: ParameterVector | undefined;
+  readonly place: Place;
+  /** the parameters on the device */
+  readonly weights: PlacedVector;
+  /** the gradients on the device */
+  readonly placedGradients: PlacedVector | undefined;
+  readonly #rows: RowOperations;
   readonly #signature: string;
-  readonly #values = new Map<string, TensorValue>();
   readonly #plans = new RecentlyUsed<Plan>(MOST_PLANS);
   /** workspace generation of the plans */
   #generation = 0;
 
   /**
-   * @param parameters held, not copied: writing to them changes the network. A trainable network has gradients for
-   *   them, and none for their backbone
+   * @param parameters held, not copied: on the processor writing to them changes the network; on a device they are
+   *   copied at the first run, see `pull()` and `push()`. A trainable network has gradients for them, and none for
+   *   their backbone
+   * @param options.place default: that of the process
    * @throws {DataError} if a trainable adapter has dropout
    */
   constructor(
     readonly model: Model,
     readonly parameters: ParameterVector,
-    options: { readonly trainable?: boolean } = {},
+    options: { readonly trainable?: boolean; readonly place?: Place } = {},
   ) {
+    this.place = options.place ?? defaultPlace();
     if (options.trainable) checkTrainable(model);
     this.gradients = options.trainable ? parameters.zeros() : undefined;
+    this.weights = options.trainable
+      ? new PlacedVector(this.place, parameters)
+      : placedCopy(this.place, parameters);
+    this.placedGradients = this.gradients && new PlacedVector(this.place, this.gradients, { isZero: true });
+    this.#rows = this.place.isHost ? HOST_ROWS : deviceRows(this.place);
     this.#signature = modelSignature(model);
   }
 
@@ -91,31 +111,55 @@ export class Network {
   run(pass: Pass): PassResult {
     const { batch } = pass, train = pass.train === true;
     const plan = this.#plan(batch.rows, batch.length, train);
-    embed(this.model.embeddings, this.parameters, batch, plan.x);
+    this.#rows.embed(this.model.embeddings, this.weights, batch, plan.x);
     plan.angles?.fill(batch);
     for (const run of plan.forward) run.run();
-    if (train) plan.dlast.fill(0);
     const result = this.#head(pass, plan, train);
     if (train) {
       for (const run of plan.backward) run.run();
       const trained = this.model.embeddings.filter(({ parameter }) => this.gradients!.has(parameter.name));
-      embedBackward(trained, this.gradients!, batch, plan.dx);
+      this.#rows.embedBackward(trained, this.placedGradients!, batch, plan.dx);
     }
     return result;
   }
 
+  /** Returns whether the process computes where this network is. */
+  isAtDefaultPlace(): boolean {
+    return this.place === defaultPlace();
+  }
+
+  /** Copies the weights from the device to `parameters`. */
+  pull(): void {
+    this.weights.pull();
+  }
+
+  /** Copies `parameters` to the device. */
+  push(): void {
+    this.weights.push();
+  }
+
+  /** Copies the gradients from the device to `gradients`. */
+  pullGradients(): void {
+    this.placedGradients?.pull();
+  }
+
+  /** Zeroes the gradients. */
+  discardGradients(): void {
+    this.gradients?.data.fill(0);
+    this.placedGradients?.push();
+  }
+
+  /** Releases the device's memory of weights and gradients; the network must not be used afterwards. */
+  [Symbol.dispose](): void {
+    this.weights[Symbol.dispose]();
+    this.placedGradients?.[Symbol.dispose]();
+  }
+
   /** Returns the weights (`w.`), gradients to read (`g.`) or gradients to write (`a.`) of a part as bindings. */
-  #bind(prefix: "w." | "g." | "a.", part: PartParameters): Record<string, TensorValue> {
-    const kind = prefix === "w." ? "w" : "g", vector = kind === "w" ? this.parameters : this.gradients!;
+  #bind(prefix: "w." | "g." | "a.", part: PartParameters): Record<string, Tensor> {
+    const vector = prefix === "w." ? this.weights : this.placedGradients!;
     return Object.fromEntries(
-      Object.entries(part).map(([local, { name, shape }]) => {
-        const key = `${kind}:${name}`;
-        let value = this.#values.get(key);
-        if (!value) {
-          this.#values.set(key, value = new TensorValue(hostTensor("f32", shape, vector.view(name))));
-        }
-        return [prefix + local, value];
-      }),
+      Object.entries(part).map(([local, { name }]) => [prefix + local, vector.value(name)]),
     );
   }
 
@@ -139,7 +183,8 @@ export class Network {
   }
 
   #makePlan(rows: number, length: number, train: boolean): Plan {
-    const { model } = this, tokens = rows * length, shape = [tokens, model.hiddenSize];
+    const { model, place } = this, tokens = rows * length, shape = [tokens, model.hiddenSize];
+    const workspaceValue = (name: string, shape: Shape) => workspaceTensor(place, name, shape);
     // Without a backward pass two alternating buffers are enough.
     const activation = (i: number) => workspaceValue(train ? `x${i}` : `turn${i % 2}`, shape);
     const acts = model.blocks.map((_, i) => activation(i)).concat(activation(model.blocks.length));
@@ -148,7 +193,7 @@ export class Network {
     const forward: PreparedRun[] = [], backward: PreparedRun[] = [];
     model.blocks.forEach((block, i) => {
       const trained = train ? this.#trained(block.parameters) : undefined;
-      const graphs = blockGraphs(model, this.#signature, block, { rows, length, trained });
+      const graphs = blockGraphs(model, this.#signature, block, { rows, length, trained, place });
       const given = { x: acts[i]!, ...angles?.inputs, ...this.#bind("w.", block.parameters) };
       const saved = graphs.residuals.map(({ name, shape }) =>
         [name, workspaceValue(`r${i}.${name}`, shape)] as const
@@ -161,10 +206,10 @@ export class Network {
       backward.unshift(graphs.backward!.prepare(inputs, { dx, ...this.#bind("a.", trained) }));
     });
     return {
-      x: float32Of(acts[0]!),
-      last: float32Of(acts.at(-1)!),
-      dlast: float32Of(grads[model.blocks.length % 2]!),
-      dx: float32Of(grads[0]!),
+      x: acts[0]!,
+      last: acts.at(-1)!,
+      dlast: grads[model.blocks.length % 2]!,
+      dx: grads[0]!,
       angles,
       forward,
       backward,
@@ -172,46 +217,48 @@ export class Network {
   }
 
   #head(pass: Pass, plan: Plan, train: boolean): PassResult {
-    const { positions, program } = pass, { model } = this, width = model.hiddenSize, total = positions.length;
+    const { positions, program } = pass,
+      { model, place } = this,
+      width = model.hiddenSize,
+      total = positions.length;
     const tokens: Record<string, Float32Array> = {};
     const part = headPart(model, program), trained = train ? this.#trained(part) : undefined;
     let loss = 0;
     for (let start = 0; start < total; start += CHUNK) {
       const count = Math.min(CHUNK, total - start), n = Math.ceil(count / CHUNK_STEP) * CHUNK_STEP;
-      const { graph, tokenOutputs, hasLoss } = headGraph(model, this.#signature, program, { n, trained });
-      const x = workspaceValue("head.x", [n, width]), dx = workspaceValue("head.dx", [n, width]);
-      const hidden = float32Of(x);
-      for (let i = 0; i < count; i++) {
-        const from = positions[start + i]! * width;
-        hidden.set(plan.last.subarray(from, from + width), i * width);
-      }
-      hidden.fill(0, count * width);
-      const inputs = { x, ...this.#bind("w.", part), ...programInputs(pass, start, count, n) };
-      const outputs: Record<string, TensorValue> = Object.fromEntries(
+      const use = { n, trained, place }, chunk = positions.subarray(start, start + count);
+      const { graph, tokenOutputs, hasLoss } = headGraph(model, this.#signature, program, use);
+      const x = workspaceTensor(place, "head.x", [n, width]),
+        dx = workspaceTensor(place, "head.dx", [n, width]);
+      this.#rows.gather(plan.last, chunk, x);
+      const inputs: Record<string, Tensor> = {
+        x,
+        ...this.#bind("w.", part),
+        ...programInputs(pass, start, count, n),
+      };
+      const figures: Record<string, TensorValue> = Object.fromEntries(
         tokenOutputs.map(({ name, shape }) => [`o.${name}`, TensorValue.zeros("f32", shape)]),
       );
-      if (hasLoss) outputs.loss = TensorValue.zeros("f32", []);
+      if (hasLoss) figures.loss = TensorValue.zeros("f32", []);
+      const outputs: Record<string, Tensor> = { ...figures };
       if (trained) {
         Object.assign(inputs, this.#bind("g.", trained));
         Object.assign(outputs, { dx, ...this.#bind("a.", trained) });
       }
       graph.prepare(inputs, outputs).run();
-      const chunk = Object.fromEntries(tokenOutputs.map(({ name, shape }) => {
+      const results = Object.fromEntries(tokenOutputs.map(({ name, shape }) => {
         const size = sizeOf(shape) / n;
-        return [name, float32Of(outputs[`o.${name}`]!).subarray(0, count * size)] as const;
+        return [name, float32Of(figures[`o.${name}`]!).subarray(0, count * size)] as const;
       }));
-      pass.onChunk?.(start, chunk);
-      for (const [name, values] of Object.entries(pass.onChunk ? {} : chunk)) {
+      pass.onChunk?.(start, results);
+      for (const [name, values] of Object.entries(pass.onChunk ? {} : results)) {
         const size = values.length / count, all = tokens[name] ??= new Float32Array(total * size);
         all.set(values, start * size);
       }
-      if (outputs.loss) loss += float32Of(outputs.loss)[0]!;
-      if (!train) continue;
-      const gradient = float32Of(dx);
-      for (let i = 0; i < count; i++) {
-        plan.dlast.set(gradient.subarray(i * width, (i + 1) * width), positions[start + i]! * width);
-      }
+      if (figures.loss) loss += float32Of(figures.loss)[0]!;
+      if (train) this.#rows.scatter(dx, chunk, plan.dlast, start === 0);
     }
+    if (train && total === 0) place.upload(hostTensor("f32", plan.dlast.shape), plan.dlast);
     return { loss, tokens };
   }
 }

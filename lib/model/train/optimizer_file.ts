@@ -34,6 +34,10 @@ export function readVectors(path: string, vectors: NamedVectors, handOver?: Hand
     });
   }
   for (const { name, view } of entries) file.readFloat32(name, view);
+  for (const [prefix, vector] of Object.entries(vectors)) {
+    const [first] = vector.specs, part = first && file.borrowFloat32(`${prefix}.${first.name}`);
+    vector.origin = part?.buffer;
+  }
 }
 
 interface Entry {

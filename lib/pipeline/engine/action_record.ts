@@ -74,11 +74,11 @@ function checksum(fields: object): string {
   return digestJson(JSON.parse(JSON.stringify(fields)));
 }
 
-/** Returns facts of this machine. @param onnxruntime version of the library */
-export function hostFacts(onnxruntime: string, threads: number): HostFacts {
+/** Returns facts of this machine. @param onnxruntime version of the library @param device that computes */
+export function hostFacts(onnxruntime: string, threads: number, device = "cpu"): HostFacts {
   return {
     onnxruntime,
-    provider: "cpu",
+    provider: device,
     instruction_set: instructionSet(),
     threads,
     deno: Deno.version.deno,

@@ -32,6 +32,8 @@ export interface ActionOptions {
   readonly budget: ThreadBudget;
   readonly signal: AbortSignal;
   readonly host: (threads: number) => HostFacts;
+  /** of the stages; undefined: the processor */
+  readonly device: string | undefined;
   readonly started: (ready: KeyedNode) => Promise<void>;
   readonly progress: (node: Node, progress: StageProgress) => void;
 }
@@ -62,7 +64,7 @@ export async function runAction(
   await options.started(ready);
   const attempt = store.attempt(ready.key);
   const begun = performance.now();
-  const task = await makeTask(ready, store, attempt, share.threads);
+  const task = await makeTask(ready, attempt, share.threads, options);
   const reported: { tokens?: number; warnings?: string[] } = {};
   const given = new Map<string, FileContent>();
   await options.executor.run(task, {
@@ -89,7 +91,12 @@ export async function runAction(
   return { record, ran: true };
 }
 
-async function makeTask(ready: KeyedNode, store: Store, attempt: string, threads: number): Promise<Task> {
+async function makeTask(
+  ready: KeyedNode,
+  attempt: string,
+  threads: number,
+  { store, device }: Pick<ActionOptions, "store" | "device">,
+): Promise<Task> {
   const { key, parts, node, inputs } = ready;
   const paths = new Map<NodeValue, string>();
   for (const value of Object.values(inputs).flatMap(listValues)) {
@@ -106,6 +113,7 @@ async function makeTask(ready: KeyedNode, store: Store, attempt: string, threads
     seed: parts.seed ?? 0,
     iteration: parts.iteration ?? 0,
     threads,
+    ...(device !== undefined && { device }),
     scratch: store.scratch(key),
     lock: `${store.lockFile(key)}.worker`,
   };

@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly runDir: string;
   readonly storeDir: string;
   readonly threads: number;
+  /** device that computes; default: the processor */
+  readonly device?: string;
   /** how long to wait for a run directory in use, which a killed run frees after its current step; default 5000 */
   readonly patienceMs?: number;
   /** runs everything, whatever the store holds */
@@ -106,7 +108,7 @@ class Run {
   ) {
     this.#signal = options.signal ?? new AbortController().signal;
     this.#digests = new InputDigests(options.storeDir);
-    this.#host = hostFacts(options.code.onnxruntime, options.threads);
+    this.#host = hostFacts(options.code.onnxruntime, options.threads, options.device);
     this.#pruner = new Pruner(blueprint, store, users);
     this.#maker = new Maker({
       actions: {
@@ -116,6 +118,7 @@ class Run {
         writtenAtOnce: writtenAtOnce(blueprint),
         budget: new ThreadBudget(options.threads, options.executor.parallel),
         signal: this.#signal,
+        device: options.device,
         host: (threads) => ({ ...this.#host, threads }),
         started: (ready) => this.#started(ready),
         progress: (node, progress) => this.#emit({ ...nodeName(node), type: "stage_progress", ...progress }),
@@ -258,6 +261,7 @@ class Run {
         timeSteps,
         toRun: this.#toRun,
         threads: this.options.threads,
+        device: this.options.device,
         signal: this.#signal,
         outputOf: async ({ path }, port) => {
           const record = this.#finished.get(path)?.record;

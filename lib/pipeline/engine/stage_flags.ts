@@ -21,11 +21,12 @@ export interface StageFlags {
   readonly seed: number;
   readonly iteration: number;
   readonly threads: number;
+  readonly device?: string;
   /** directory for the state from which an interrupted stage resumes */
   readonly scratch?: string;
 }
 
-const COMMON = ["help", "verbose", "seed", "iteration", "threads", "scratch", "task"];
+const COMMON = ["help", "verbose", "seed", "iteration", "threads", "device", "scratch", "task"];
 
 /**
  * Reads the flags of `stage`.
@@ -82,6 +83,7 @@ class FlagReader {
     return {
       verbose: this.#given.get("verbose")?.at(-1) === "true",
       ...(this.has("task") ? { task: this.#single("task") } : {}),
+      ...(this.has("device") ? { device: this.#single("device") } : {}),
       ...(this.has("scratch") ? { scratch: this.#single("scratch") } : {}),
       params,
       inputs,

@@ -50,6 +50,7 @@ export function stageHelp(stage: Stage, command: string): string {
     section("Other", [
       ...(stage.random ? RANDOM_FLAGS : []),
       ["--threads N", "CPU threads; default all cores"],
+      ["--device NAME", "device that computes: cpu, webgpu (experimental) or auto; default cpu"],
       ["--scratch DIR", "directory for the state from which an interrupted stage resumes"],
       ["--verbose", "print progress, and stack traces of errors"],
       ["--help", "print this text"],

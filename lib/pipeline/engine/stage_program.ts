@@ -83,9 +83,15 @@ async function runFromFlags(
       seed: stage.random ? flags.seed : 0,
       iteration: stage.random ? flags.iteration : 0,
       threads: flags.threads,
+      ...(flags.device !== undefined && { device: flags.device }),
       scratch,
     };
-    await runTask(stage, task, { signal, progress: (p) => flags.verbose && console.error(progressLine(p)) });
+    const progress = (p: StageProgress) => {
+      // A software driver, or a choice of the device, must be seen.
+      const isShown = flags.device !== undefined && p.warning !== undefined;
+      if (flags.verbose || isShown) console.error(progressLine(p));
+    };
+    await runTask(stage, task, { signal, progress });
     await places.publish();
   } catch (cause) {
     throw places.withWantedPaths(cause);

@@ -23,6 +23,8 @@ export const taskSchema = z.strictObject({
   seed: z.int().min(0),
   iteration: z.int().min(0),
   threads: z.int().min(1),
+  /** absent: the processor */
+  device: z.string().exactOptional(),
   scratch: z.string().exactOptional(),
   /** lock that the worker holds while it runs, so that an orphan and its successor never share a scratch directory */
   lock: z.string().exactOptional(),
@@ -82,7 +84,10 @@ export async function runTask(stage: Stage, task: Task, control: TaskControl): P
   const inputs = task.inputs as InputPaths;
   checkNeeds(stage, params, inputs);
   if (scratch !== undefined) await Deno.mkdir(scratch, { recursive: true });
-  const place = scratch === undefined ? {} : { scratch };
+  const place = {
+    ...(scratch !== undefined && { scratch }),
+    ...(task.device !== undefined && { device: task.device }),
+  };
   try {
     await stage.run({ params, inputs, outputs, seed, iteration, threads, ...place, ...control });
   } catch (error) {

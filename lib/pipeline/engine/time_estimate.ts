@@ -28,6 +28,8 @@ export interface TimeRequest {
   readonly tokens: string | undefined;
   readonly prompts: string | undefined;
   readonly threads: number;
+  /** device that computes; undefined: the processor */
+  readonly device?: string | undefined;
   /** aborted when the run is interrupted */
   readonly signal: AbortSignal;
 }
@@ -36,7 +38,7 @@ export interface TimeRequest {
 export type TimeSteps = (request: TimeRequest) => Promise<StepTimes>;
 
 /** What an estimate needs. */
-export interface EstimateOptions extends Pick<TimeRequest, "threads" | "signal"> {
+export interface EstimateOptions extends Pick<TimeRequest, "threads" | "device" | "signal"> {
   /** how many actions of each stage (by its path) are not cached */
   readonly toRun: ReadonlyMap<string, number>;
   /** returns the path of an output of a finished stage outside blocks; undefined: it has not run yet */
@@ -84,8 +86,8 @@ export async function estimateTime(
   const toRun = works.filter(({ plan }) => (options.toRun.get(plan.path) ?? 0) > 0);
   const known = toRun.filter((it): it is { plan: StagePlan; work: Workload } => it.work !== undefined);
   if (files.model === undefined || known.length === 0) return undefined;
-  const { model, tokens, prompts } = files, { threads, signal } = options;
-  const perToken = await options.timeSteps({ model, tokens, prompts, threads, signal });
+  const { model, tokens, prompts } = files, { threads, device, signal } = options;
+  const perToken = await options.timeSteps({ model, tokens, prompts, threads, device, signal });
   return {
     stages: known.map(({ plan, work }) => stageTime(plan, secondsOf(work, perToken), options.toRun)),
     unknown: toRun.filter(({ work }) => work === undefined).map(({ plan }) => plan.path),

@@ -5,7 +5,9 @@ import { ParameterVector } from "@/lib/model/models/parameters.ts";
 import { type GoldenCase, goldenCases } from "@/tests/goldens/ppo/golden_case.ts";
 import { checkPpoTopic } from "@/tests/goldens/ppo/golden_topics.ts";
 import { DataError } from "@/lib/compute/tensor/errors.ts";
+import { defaultPlace } from "@/lib/compute/ort/default_place.ts";
 import { AdamW } from "@/lib/model/train/adamw.ts";
+import { PlacedVector } from "@/lib/model/train/placed_vector.ts";
 import * as evaluator from "@/tests/support/evaluate.ts";
 import { transformersFactor } from "@/lib/model/train/schedule.ts";
 import { absolute, type Bar, type CheckLine, relative, type Tally, tally } from "./tally.ts";
@@ -55,7 +57,12 @@ function checkAdamW(golden: GoldenCase, place: string, checks: Tally): void {
   parameters.view("w").set(w0.flat());
   parameters.view("b").set(b0);
   const gradients = parameters.zeros();
-  const optimizer = new AdamW(parameters, gradients, {
+  const placed = defaultPlace();
+  const vectors = {
+    weights: new PlacedVector(placed, parameters),
+    placedGradients: new PlacedVector(placed, gradients),
+  };
+  const optimizer = new AdamW(vectors, {
     beta1: golden.number("beta1"),
     beta2: golden.number("beta2"),
     epsilon: golden.number("eps"),
@@ -68,7 +75,10 @@ function checkAdamW(golden: GoldenCase, place: string, checks: Tally): void {
   gradientsW.forEach((gradient, step) => {
     gradients.view("w").set(gradient.flat());
     gradients.view("b").set(gradientsB[step]!);
+    vectors.placedGradients.push();
     const norm = optimizer.update(golden.number("lr"));
+    vectors.weights.pull();
+    optimizer.pull();
     const at = `${place}, step ${step}`;
     checks.compare(NORMS, at, [norm], [norms[step]!]);
     checks.compare(WEIGHTS, `${at}, w`, parameters.view("w"), w[step]!.flat());

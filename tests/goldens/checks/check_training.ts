@@ -31,11 +31,12 @@ const NEAR_ZERO = 1e-6;
 export function checkTraining(golden: FamilyGolden, loaded: LoadedModel, tally: Tally): void {
   const { model } = loaded, parameters = loaded.parameters.clone();
   const network = new Network(model, parameters, { trainable: true }), gradients = network.gradients!;
-  const optimizer = new AdamW(parameters, gradients, GOLDEN_ADAMW);
+  const optimizer = new AdamW(network, GOLDEN_ADAMW);
   const losses: number[] = [], norms: number[] = [];
   for (let step = 0; step < STEPS; step++) {
     losses.push(supervisedLoss(golden, network));
     if (step === 0) {
+      network.pullGradients();
       compareTensors(
         golden,
         { bar: GRADIENTS, prefix: "grad.", found: gradients, minNorm: NEAR_ZERO },
@@ -46,6 +47,7 @@ export function checkTraining(golden: FamilyGolden, loaded: LoadedModel, tally: 
     norms.push(optimizer.update(LEARNING_RATE));
   }
   losses.push(supervisedLoss(golden, network));
+  network.pull();
   tally.compare(LOSSES, "losses", losses, golden.floats("losses"));
   tally.compare(NORMS, "grad_norms", norms, golden.floats("grad_norms"));
   compareTensors(

@@ -124,6 +124,8 @@ export function checkUpdates(inputs: UpdateInputs, checks: Tally): { policy: Net
       all.forEach((row, i) => checks.compare(bar, `update ${u}, row ${rows[i]}`, row, wanted[i] ?? []));
     }
   });
+  policy.network.pull();
+  critic.network.pull();
   return { policy: policy.network, critic: critic.network };
 }
 
@@ -136,7 +138,7 @@ function learner(
   const [beta1, beta2] = optimizer.betas;
   return {
     network,
-    optimizer: new AdamW(network.parameters, network.gradients!, {
+    optimizer: new AdamW(network, {
       beta1,
       beta2,
       epsilon: optimizer.eps,

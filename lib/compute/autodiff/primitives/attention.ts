@@ -6,7 +6,7 @@
 import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
-import { matmul } from "./matmul.ts";
+import { addMatmul, matmul } from "./matmul.ts";
 import { reduceSum } from "./reduce_sum.ts";
 
 /** The primitive of `attention()`. */
@@ -45,10 +45,11 @@ export const attentionPrimitive = definePrimitive<{ scale: number }>({
       reduceSum(ds, [0]),
     ];
   },
-  lower({ node, inputs: [q, k, v, mask], outputs: [o, p], params: { scale }, temporary }) {
+  lower(lowering) {
+    const { node, inputs: [q, k, v, mask], outputs: [o, p], params: { scale }, temporary } = lowering;
     const [scores, masked] = [temporary(), temporary()];
-    const fused = { domain: "com.microsoft", outputs: [scores] } as const;
-    node("FusedMatMul", [q!, k!], { transA: 0, transB: 1, alpha: { float: scale } }, fused);
+    const rank = lowering.inputTypes[0]!.shape.length, dtype = lowering.inputTypes[0]!.dtype;
+    addMatmul(lowering, [q!, k!], scores, { transA: false, transB: true, alpha: scale, rank, dtype });
     node("Add", [scores, mask!], {}, { outputs: [masked] });
     node("Softmax", [masked], { axis: -1 }, { outputs: [p!] });
     node("MatMul", [p!, v!], {}, { outputs: [o!] });

@@ -1,4 +1,5 @@
 /** Reading and writing by index: embedding rows, and one element per row of a matrix. @module */
+import { UnsupportedOpError } from "@/lib/compute/tensor/errors.ts";
 import { hostTensor } from "@/lib/compute/tensor/tensor.ts";
 import { definePrimitive, requireShape } from "../primitive.ts";
 import type { Value } from "../value.ts";
@@ -59,6 +60,60 @@ export const scatterAlongLastPrimitive = definePrimitive<{ size: number }>({
     node("ScatterElements", [zeros, ids!, g!], { axis: 1, reduction: "add" });
   },
 });
+
+/** The primitive of `addToRows()`. */
+export const addToRowsPrimitive = definePrimitive<object>({
+  name: "addToRows",
+  abstractEval([table, ids, rows]) {
+    const fits = ids!.dtype === "i64" && ids!.shape.length === 1 &&
+      rows!.shape.join() === [ids!.shape[0], table!.shape[1]].join();
+    requireShape(fits, "addToRows", "inputs must be a [V,C] table, i64[N] ids and [N,C] rows", [
+      table!,
+      ids!,
+      rows!,
+    ]);
+    return [{ dtype: table!.dtype, shape: table!.shape }];
+  },
+  vjp: ({ inputs: [, ids], cotangents: [g] }) => [g!, undefined, gatherRows(g!, ids!)],
+  lower({ node, inputs: [table, ids, rows], inputTypes: [, idsType], ints, temporary }) {
+    const column = temporary();
+    node("Reshape", [ids!, ints([idsType!.shape[0]!, 1])], {}, { outputs: [column] });
+    node("ScatterND", [table!, column, rows!], { reduction: "add" });
+  },
+});
+
+/** table[V,C] with row n of rows[N,C] added at ids[n]; all ids must be different. */
+export function addToRows(table: Value, ids: Value, rows: Value): Value {
+  return table.trace.bind(addToRowsPrimitive, [table, ids, rows], {})[0]!;
+}
+
+/** The primitive of `replaceRows()`. */
+export const replaceRowsPrimitive = definePrimitive<object>({
+  name: "replaceRows",
+  abstractEval([table, ids, rows]) {
+    const fits = ids!.dtype === "i64" && ids!.shape.length === 1 &&
+      rows!.shape.join() === [ids!.shape[0], ...table!.shape.slice(1)].join();
+    requireShape(fits, "replaceRows", "inputs must be a [V,..] table, i64[N] ids and [N,..] rows", [
+      table!,
+      ids!,
+      rows!,
+    ]);
+    return [{ dtype: table!.dtype, shape: table!.shape }];
+  },
+  vjp() {
+    throw new UnsupportedOpError("replaceRows has no gradient: it fills caches");
+  },
+  lower({ node, inputs: [table, ids, rows], inputTypes: [, idsType], ints, temporary }) {
+    const column = temporary();
+    node("Reshape", [ids!, ints([idsType!.shape[0]!, 1])], {}, { outputs: [column] });
+    node("ScatterND", [table!, column, rows!]);
+  },
+});
+
+/** table[V,..] with rows[n,..] in place of row ids[n]; where ids are equal, their rows must be equal too. */
+export function replaceRows(table: Value, ids: Value, rows: Value): Value {
+  return table.trace.bind(replaceRowsPrimitive, [table, ids, rows], {})[0]!;
+}
 
 /** Rows ids[n] of table[V,C] → [N,C]. */
 export function gatherRows(table: Value, ids: Value): Value {

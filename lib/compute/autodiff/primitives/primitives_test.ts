@@ -7,7 +7,7 @@ import { type HostTensor, i64 } from "@/lib/compute/tensor/tensor.ts";
 import { UnsupportedOpError } from "@/lib/compute/tensor/errors.ts";
 import { evaluate, evaluateVjp, type TracedFunction } from "@/tests/support/evaluate.ts";
 import { gradientError, numbers, randomTensor } from "@/tests/support/check_grads.ts";
-import { PRIMITIVES } from "@/tests/support/primitives.ts";
+import { PRIMITIVES } from "./all_primitives.ts";
 import * as ad from "../mod.ts";
 import { scatterAddRows, scatterAlongLast, takeAlongLast } from "./gather.ts";
 import { reduceMean } from "./reduce_mean.ts";
@@ -41,6 +41,7 @@ const CASES: Record<string, Case[]> = {
   greaterEqual: [{ fn: (a, b) => ad.mul(ad.greaterEqual(a!, b!), a!), inputs: apart() }],
   neg: [{ fn: ad.neg, inputs: [r([5])] }],
   exp: [{ fn: ad.exp, inputs: [r([5])] }],
+  log: [{ fn: ad.log, inputs: [r([5], 0.5, 2)] }],
   sqrt: [{ fn: ad.sqrt, inputs: [r([5], 0.5, 2)] }],
   sigmoid: [{ fn: ad.sigmoid, inputs: [r([5], -3, 3)] }],
   tanh: [{ fn: ad.tanh, inputs: [r([5], -2, 2)] }],
@@ -92,6 +93,10 @@ const CASES: Record<string, Case[]> = {
       inputs: [r([4, 6]), i64([4, 1], [2, 0, 2, 5]), r([4, 1])],
     },
   ],
+  addToRows: [{
+    fn: (t, i, g) => ad.addToRows(t!, i!, g!),
+    inputs: [r([6, 3]), i64([4], [2, 0, 3, 5]), r([4, 3])],
+  }],
   rmsNorm: [{ fn: (x, w) => ad.rmsNorm(x!, w!, 1e-5), inputs: [r([3, 8]), r([8], 0.5, 1.5)] }],
   layerNorm: [{
     fn: (x, w, b) => ad.layerNorm(x!, w!, b!, 1e-5),
@@ -106,7 +111,7 @@ const CASES: Record<string, Case[]> = {
 /** Primitives with f32 kernels only: checked in f32 below. */
 const F32_ONLY = { erf: 2e-3, gelu: 2e-3 };
 /** Forward only: a test below checks the error message. */
-const FORWARD_ONLY = ["groupQueryAttention"];
+const FORWARD_ONLY = ["groupQueryAttention", "argMax", "topK", "drawTokens", "replaceRows", "equal", "toF32"];
 
 Deno.test("every primitive has a gradient check", () => {
   const checked = [...Object.keys(CASES), ...Object.keys(F32_ONLY), ...FORWARD_ONLY].sort();

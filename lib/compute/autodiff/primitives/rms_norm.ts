@@ -1,5 +1,5 @@
 /** Root mean square normalisation (Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4). @module */
-import { f64 } from "@/lib/compute/tensor/tensor.ts";
+import { f32, f64 } from "@/lib/compute/tensor/tensor.ts";
 import { definePrimitive, requireShape, withAxis } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { add, mul, sub } from "./arithmetic.ts";
@@ -25,8 +25,9 @@ export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({
     const dx = mul(sub(h, mul(normed, mean)), scale!);
     return [fromScale ? add(dx, fromScale) : dx, sumTo(mul(g, normed), weight!.shape)];
   },
-  lower({ node, inputs, outputs, inputTypes: [x], params, ints, temporary, constant }) {
-    if (x!.dtype !== "f64") {
+  lower({ node, inputs, outputs, inputTypes: [x], params, ints, temporary, constant, has }) {
+    const isWide = x!.dtype === "f64";
+    if (!isWide && has("SimplifiedLayerNormalization.inv_std_var")) {
       node("SimplifiedLayerNormalization", inputs, {
         axis: -1,
         epsilon: { float: params.epsilon },
@@ -34,13 +35,13 @@ export const rmsNormPrimitive = definePrimitive<{ epsilon: number }>({
       });
       return;
     }
-    // The kernel gives its second output as f32 only: compose.
+    // The kernel gives its second output as f32 only, and on some devices a wrong one: compose.
     const step = (op: string, operands: readonly string[], output = temporary()) => {
       node(op, operands, op === "ReduceMean" ? { keepdims: 1 } : {}, { outputs: [output] });
       return output;
     };
     const mean = step("ReduceMean", [step("Mul", [inputs[0]!, inputs[0]!]), ints([-1])]);
-    const shifted = step("Add", [mean, constant(f64([], [params.epsilon]))]);
+    const shifted = step("Add", [mean, constant((isWide ? f64 : f32)([], [params.epsilon]))]);
     const scale = step("Reciprocal", [step("Sqrt", [shifted])], outputs[1]);
     step("Mul", [step("Mul", [inputs[0]!, scale]), inputs[1]!], outputs[0]);
   },

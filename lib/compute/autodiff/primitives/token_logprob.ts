@@ -32,8 +32,16 @@ export const tokenLogprobPrimitive = definePrimitive<object>({
     const fromSelected = scatterAddLast(mul(p, neg(gSelected)), ids!, gSelected);
     return [fromAll ? add(fromSelected, fromAll) : fromSelected, undefined];
   },
-  lower({ node, inputs: [logits, ids], outputs: [selected, all] }) {
-    node("LogSoftmax", [logits!], { axis: -1 }, { outputs: [all!] });
+  lower({ node, has, temporary, ints, inputs: [logits, ids], outputs: [selected, all] }) {
+    const step = (op: string, operands: readonly string[], output = temporary()) => {
+      node(op, operands, op.startsWith("Reduce") ? { keepdims: 1 } : {}, { outputs: [output] });
+      return output;
+    };
+    if (has("LogSoftmax")) node("LogSoftmax", [logits!], { axis: -1 }, { outputs: [all!] });
+    else { // x − m − ln Σ e^(x − m), with m the largest
+      const shifted = step("Sub", [logits!, step("ReduceMax", [logits!, ints([-1])])]);
+      step("Sub", [shifted, step("Log", [step("ReduceSum", [step("Exp", [shifted]), ints([-1])])])], all!);
+    }
     node("GatherElements", [all!, ids!], { axis: 1 }, { outputs: [selected!] });
   },
 });

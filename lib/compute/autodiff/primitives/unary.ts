@@ -1,4 +1,4 @@
-/** Elementwise functions of one operand: exp, sqrt, sigmoid, tanh, erf, abs, and the compositions square and clip. @module */
+/** Elementwise functions of one operand: exp, log, sqrt, sigmoid, tanh, erf, abs, and the compositions square and clip. @module */
 import { definePrimitive, type Primitive } from "../primitive.ts";
 import type { Value } from "../value.ts";
 import { div, maximum, minimum, mul, neg, sub } from "./arithmetic.ts";
@@ -18,6 +18,8 @@ function unary(name: string, opType: string, rule: Rule): Primitive<object> {
 
 /** The primitive of `exp()`. */
 export const expPrimitive = unary("exp", "Exp", (g, _x, y) => mul(g, y));
+/** The primitive of `log()`. */
+export const logPrimitive = unary("log", "Log", (g, x) => div(g, x));
 // d√x = dx / (2√x)
 /** The primitive of `sqrt()`. */
 export const sqrtPrimitive = unary("sqrt", "Sqrt", (g, _x, y) => div(mul(g, 0.5), y));
@@ -45,6 +47,10 @@ function bind(primitive: Primitive<object>, x: Value): Value {
 /** eˣ */
 export function exp(x: Value): Value {
   return bind(expPrimitive, x);
+}
+/** ln x */
+export function log(x: Value): Value {
+  return bind(logPrimitive, x);
 }
 /** √x */
 export function sqrt(x: Value): Value {
