@@ -156,7 +156,7 @@ class JobFollower {
   }
 
   async #lateExitCode(folder: string, state: string | undefined): Promise<number> {
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 10; i++) {
       const code = exitCodeIn(folder);
       if (code !== undefined) return code;
       await new Promise((resolve) => setTimeout(resolve, FILES_MS));
