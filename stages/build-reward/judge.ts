@@ -49,14 +49,11 @@ export interface Judgement {
 }
 
 /**
- * Returns the verdict. With a checker, it follows from the score of the best response by reward, and from what the members have
- * memorised; without one, from measures whose limits were fixed on development seeds (EXPERIMENTS.md has them, and how often they
+ * Returns the verdict. With a checker, it follows from the score of the best response by reward alone; without one, from measures whose limits were fixed on development seeds (EXPERIMENTS.md has them, and how often they
  * are right).
  */
 export function judge(evidence: Evidence): Judgement {
-  const { verdict, reason } = evidence.preflight
-    ? byScore(evidence.preflight, evidence.preference)
-    : byMeasures(evidence);
+  const { verdict, reason } = evidence.preflight ? byScore(evidence.preflight) : byMeasures(evidence);
   const { baseWeight: w } = evidence;
   const advice = verdict === "helps" && w < MOSTLY_LIKELIHOOD
     ? ` With base_weight ${
@@ -68,7 +65,6 @@ export function judge(evidence: Evidence): Judgement {
 
 function byScore(
   { gain, gain_stderr: error, samples_per_prompt: n }: Preflight,
-  preference: Preference | undefined,
 ): Omit<Judgement, "measures"> {
   const change = `selecting the best of ${n} SFT responses by reward changes the mean score by ${
     signed(gain)
@@ -82,7 +78,7 @@ function byScore(
       reason: `By the checker, the reward says nothing about the score: ${change}.`,
     };
   }
-  return byMemory(preference) ?? { verdict: "helps", reason: `The checker confirms the reward: ${change}.` };
+  return { verdict: "helps", reason: `The checker confirms the reward: ${change}.` };
 }
 
 /** Returns "no signal" for a reward that is mostly about demonstrations that its members have seen. */

@@ -33,13 +33,13 @@ function preflight(gain: number, gain_stderr: number): Preflight {
 
 const verdictOf = (evidence: Partial<Evidence>) => judge({ ...SOUND, ...evidence }).verdict;
 
-Deno.test("with a checker, the gain of the best response decides, at two standard errors, unless members memorised", () => {
+Deno.test("with a checker, the gain of the best response decides alone, at two standard errors", () => {
   assertEquals(verdictOf({ preflight: preflight(0.05, 0.02) }), "helps");
   assertEquals(verdictOf({ preflight: preflight(0.04, 0.02) }), "no signal");
   assertEquals(verdictOf({ preflight: preflight(-0.05, 0.02) }), "harms");
   assertEquals(verdictOf({ preflight: preflight(0, 0) }), "no signal");
   assertEquals(verdictOf({ preflight: preflight(0.05, 0.02), repeatShare: 0.9 }), "helps");
-  assertEquals(verdictOf({ preflight: preflight(0.05, 0.02), preference: PREFERENCE }), "no signal");
+  assertEquals(verdictOf({ preflight: preflight(0.05, 0.02), preference: PREFERENCE }), "helps");
   assertEquals(verdictOf({ preflight: preflight(-0.05, 0.02), preference: PREFERENCE }), "harms");
 });
 

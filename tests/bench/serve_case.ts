@@ -106,10 +106,17 @@ export async function benchServe(spec: ServeSpec): Promise<ServeResult> {
       await work();
       return Math.round(1000 * clients * tokens / (performance.now() - start) * 10) / 10;
     };
-    const offline = (seed: number, most = tokens) =>
+    const offline = (seed: number, onToken?: () => boolean) =>
       generator.generate({
         prompts: prompts.map((ids, i) => ({ id: `${i}`, ids })),
-        ...{ sampling: { temperature: 1 }, maxNewTokens: most, eosIds: [], seed, batchSize: clients },
+        ...{
+          sampling: { temperature: 1 },
+          maxNewTokens: tokens,
+          onToken,
+          eosIds: [],
+          seed,
+          batchSize: clients,
+        },
       });
     const served = (seed: number, stream: boolean, most = tokens) =>
       Promise.all(
@@ -119,7 +126,7 @@ export async function benchServe(spec: ServeSpec): Promise<ServeResult> {
       );
     const result = { offline: [] as number[], whole: [] as number[], streamed: [] as number[] };
     try {
-      offline(0, 2); // compile
+      offline(0, () => true); // compiles for the full length
       await served(0, false, 2);
       for (let round = 1; round <= rounds; round++) {
         result.offline.push(await speed(() => offline(round)));

@@ -3,13 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { projectRoot } from "@/lib/app/project_root.ts";
 import { finish, launch } from "@/tests/support/launch.ts";
+import { symlink } from "@/tests/support/symlink.ts";
 import { TemporaryDirectory } from "@/tests/support/temporary_directory.ts";
 
 Deno.test("--follow-links: a run reads files that links in a model's directory lead to", async () => {
   using directory = new TemporaryDirectory();
   const model = join(projectRoot, "fixtures/stories260k"), linked = directory.file("model");
   Deno.mkdirSync(linked);
-  for (const { name } of Deno.readDirSync(model)) Deno.symlinkSync(join(model, name), join(linked, name));
+  for (const { name } of Deno.readDirSync(model)) symlink(join(model, name), join(linked, name));
   const run = async (name: string, ...flags: string[]) =>
     await finish(
       launch([

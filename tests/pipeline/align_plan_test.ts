@@ -28,6 +28,7 @@ Deno.test("members, PPO and continued SFT of align.yaml follow SFT's learning ra
   });
   assertEquals(following, [
     ["members.sft", "auto", 0.5, undefined, undefined],
+    ["audit", "auto", 0.5, undefined, undefined],
     ["ppo.update", "auto", 0.15, "auto", 1],
     ["continued", "auto", 1, undefined, undefined],
   ]);

@@ -66,7 +66,7 @@ Deno.test("invalid calls end with their exit code and one message before anythin
     [
       ["pipeline", "--threads=0", "--executor=inlin"],
       64,
-      'Invalid flags (see --help): --threads must be an integer ≥ 1, got "0"; --executor must be one of inline, process, got "inlin", did you mean "inline"?\n',
+      'Invalid flags (see --help): --threads must be an integer ≥ 1, got "0"; --executor must be one of inline, process, container, ssh, slurm, got "inlin", did you mean "inline"?\n',
     ],
     [
       ["pipeline", manifest, "--input", `base=${dir.file("none")}`],

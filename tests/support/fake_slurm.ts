@@ -83,7 +83,8 @@ export class FakeSlurm {
   /** Sends SIGTERM to the last job with this name, as at preemption. */
   terminate(name: string): void {
     const index = this.submitted().findLastIndex((job) => job.includes(`--job-name=${name}`));
-    Deno.kill(Number(Deno.readTextFileSync(join(this.path, `${index + 1}.pid`))), "SIGTERM");
+    const pid = Deno.readTextFileSync(join(this.path, `${index + 1}.pid`)).trim();
+    new Deno.Command("bash", { args: ["-c", `kill -TERM ${pid}`] }).outputSync();
   }
 
   /** Returns the arguments of all calls of scancel so far. */

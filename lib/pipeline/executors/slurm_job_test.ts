@@ -9,7 +9,7 @@ import { batchScript, exitCodeIn } from "./slurm_job.ts";
 function start(folder: string, command: string): Deno.ChildProcess {
   const script = join(folder, "job.sh");
   Deno.writeTextFileSync(script, batchScript(["sh", "-c", command], folder));
-  return new Deno.Command("sh", { args: [script] }).spawn();
+  return new Deno.Command("bash", { args: [script] }).spawn();
 }
 
 Deno.test("a job leaves its worker's output, errors and exit code, and ends with that code", async () => {
@@ -44,7 +44,7 @@ Deno.test("SIGUSR1 before the time limit and SIGTERM reach the worker, whose exi
 
 Deno.test("words reach the shell unchanged", async () => {
   const words = ["a b", "it's", "$HOME", "*", "", "plain-word", 'quote"', "back\\slash", "line\nbreak", "äß"];
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${quoted(words)}`] })
+  const { stdout } = await new Deno.Command("bash", { args: ["-c", `printf '%s\\0' ${quoted(words)}`] })
     .output();
   assertEquals(new TextDecoder().decode(stdout).split("\0").slice(0, -1), words);
 });

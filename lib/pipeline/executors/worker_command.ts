@@ -47,7 +47,7 @@ export function taskPermissions(task: Task, taskFile: string, { stages, root }: 
   const read = [
     ...code,
     ...inputs,
-    ...inputs.filter(isDirectory).flatMap(linkTargets),
+    ...inputs.filter(isReadableDirectory).flatMap(linkTargets),
     ...written,
     taskFile,
     ...system,
@@ -69,6 +69,11 @@ export function taskPermissions(task: Task, taskFile: string, { stages, root }: 
     ...allowFlags("run", modules.run),
     "--allow-ffi",
   ];
+}
+
+/** Returns whether `path` is a directory that this process may read: links in one that it may not are not known. */
+function isReadableDirectory(path: string): boolean {
+  return Deno.permissions.querySync({ name: "read", path }).state === "granted" && isDirectory(path);
 }
 
 /** Returns the files and directories that a task reads: its inputs. */
