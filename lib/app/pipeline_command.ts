@@ -62,10 +62,11 @@ async function execute(flags: PipelineFlags): Promise<void> {
     fresh: flags.fresh,
     forced: forcedStages(blueprint, flags.force),
   };
-  if (flags.from || flags.only) requireCached(await dryRun(blueprint, common), part);
+  const isPart = flags.from !== undefined || flags.only !== undefined;
+  const nodes = isPart || flags.dryRun ? await dryRun(blueprint, common) : [];
+  if (isPart) requireCached(nodes, part);
   if (flags.dryRun && flags.mermaid) return print(mermaidText(blueprint));
   if (flags.dryRun) {
-    const nodes = await dryRun(blueprint, common);
     const text = () => dryRunText(nodes, flags.explain);
     return print(flags.json ? nodes.map((node) => `${JSON.stringify(node)}\n`).join("") : text());
   }

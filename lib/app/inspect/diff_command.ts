@@ -1,12 +1,11 @@
 /** `deno task diff`: how two runs differ in inputs, parameters, code and metrics. @module */
-import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { readRecordedRun } from "@/lib/pipeline/inspect/recorded_run.ts";
 import { differenceText, diffRuns } from "@/lib/pipeline/inspect/run_difference.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { namedRun, requireRunLock } from "./inspected_run.ts";
+import { escapedLines, namedRun, requireRunLock } from "./inspected_run.ts";
 
 const HELP =
   `Prints how two runs differ: inputs, parameters, code, seed, and the metrics of their evaluations.
@@ -35,7 +34,7 @@ function main(args: readonly string[]): number {
     return { lock: requireRunLock(runDir), events: readRecordedRun(runDir).events };
   });
   const difference = diffRuns(left!, right!);
-  const text = differenceText(difference, [a!, b!]).split("\n").map(escapeControls).join("\n");
+  const text = escapedLines(differenceText(difference, [a!, b!]));
   printOut(flags.has("json") ? `${JSON.stringify(difference, null, 2)}\n` : text);
   return EXIT.ok;
 }

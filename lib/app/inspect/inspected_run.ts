@@ -1,4 +1,5 @@
 /** What the commands that inspect a run share: its directory, and run.lock.yaml. @module */
+import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { join, resolve } from "node:path";
 import { readRunLock, type RunLock } from "@/lib/pipeline/engine/run_directory.ts";
 import { UsageError } from "@/lib/compute/tensor/errors.ts";
@@ -21,4 +22,9 @@ export function requireRunLock(runDir: string): RunLock {
 /** Returns the store of `runDir`, or the one that a flag names. */
 export function storeOf(runDir: string, flag: string | undefined): string {
   return flag === undefined ? join(runDir, "store") : resolve(workingDirectory(), flag);
+}
+
+/** Returns `text` without control characters other than the ends of its lines. */
+export function escapedLines(text: string): string {
+  return text.split("\n").map(escapeControls).join("\n");
 }

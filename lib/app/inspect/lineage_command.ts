@@ -1,6 +1,5 @@
 /** `deno task lineage`: where a file or model of a run came from, back to the demonstrations. @module */
 import { dirname, join, resolve } from "node:path";
-import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { exists } from "@/lib/data/files/paths.ts";
 import { printOut } from "@/lib/data/files/standard_output.ts";
 import { readRecords } from "@/lib/pipeline/engine/store.ts";
@@ -10,7 +9,7 @@ import { EXIT, UsageError } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
 import { workingDirectory } from "../parent.ts";
-import { namedRun, requireRunLock, storeOf } from "./inspected_run.ts";
+import { escapedLines, namedRun, requireRunLock, storeOf } from "./inspected_run.ts";
 
 const HELP = `Prints what made a file or model: stages with parameters and digests, back to the user's files.
 
@@ -39,7 +38,7 @@ function main(args: readonly string[]): number {
   const runDir = named === undefined ? runAround(path) : namedRun(named);
   const lock = requireRunLock(runDir), records = readRecords(storeOf(runDir, flags.text("store")));
   const lineage = lineageOf(readTree(path).digest, { records, lock, path: word! });
-  const text = lineageText(lineage, word!).split("\n").map(escapeControls).join("\n");
+  const text = escapedLines(lineageText(lineage, word!));
   printOut(flags.has("json") ? `${JSON.stringify(lineage, null, 2)}\n` : text);
   return EXIT.ok;
 }

@@ -1,12 +1,11 @@
 /** `deno task status`: the state of a run and of its stages, from any shell. @module */
 import { printOut } from "@/lib/data/files/standard_output.ts";
-import { escapeControls } from "@/lib/compute/tensor/control_characters.ts";
 import { readRecordedRun } from "@/lib/pipeline/inspect/recorded_run.ts";
 import { type RunStatus, runStatus, statusText } from "@/lib/pipeline/inspect/run_status.ts";
 import { EXIT } from "@/lib/compute/tensor/errors.ts";
 import { runCommand } from "../command.ts";
 import { readFlags } from "../flags.ts";
-import { namedRun } from "./inspected_run.ts";
+import { escapedLines, namedRun } from "./inspected_run.ts";
 
 const HELP = `Prints the state of a run and of each of its stages.
 
@@ -42,15 +41,10 @@ async function main(args: readonly string[]): Promise<number> {
   const runDir = namedRun(flags.words[0]);
   for (;;) {
     const status = runStatus(readRecordedRun(runDir), Date.now());
-    printOut(flags.has("json") ? `${JSON.stringify(status)}\n` : shown(statusText(status)));
+    printOut(flags.has("json") ? `${JSON.stringify(status)}\n` : escapedLines(statusText(status)));
     if (!flags.has("watch") || status.state !== "running") return CODES[status.state];
     await new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
   }
-}
-
-/** Returns `text` without control characters other than the ends of its lines. */
-function shown(text: string): string {
-  return text.split("\n").map(escapeControls).join("\n");
 }
 
 if (import.meta.main) await runCommand(main, HELP);
